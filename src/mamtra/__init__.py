@@ -1,0 +1,31 @@
+"""mamtra: hybrid Mamba-Transformer speech synthesis.
+
+The public surface. Importing this file loads nothing heavy: each name is fetched when it is first used.
+"""
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+HOMES = {
+    "load": "mamtra.synthesis.synthesizer",
+    "Synthesizer": "mamtra.synthesis.synthesizer",
+    "Speech": "mamtra.synthesis.synthesizer",
+    "Voice": "mamtra.synthesis.voice",
+    "MamtraError": "mamtra.errors",
+}
+
+__all__ = [*HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+
+
+def __getattr__(name: str) -> Any:
+    """Fetch a public name from the file that defines it, on first use."""
+    if name not in HOMES:
+        raise AttributeError(f"module 'mamtra' has no attribute {name!r}")
+    return getattr(importlib.import_module(HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    """The public names, for completion."""
+    return sorted(__all__)
