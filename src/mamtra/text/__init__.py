@@ -1,0 +1,1 @@
+"""From written text to the ids a speech language model reads."""

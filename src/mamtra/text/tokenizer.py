@@ -1,0 +1,96 @@
+"""The tokenizer of nano: letters, marks and phones, from one fixed table.
+
+Text is read letter by letter, so no dictionary is needed at run time. Where the letters mislead, a
+word may be given in the phones of flite's American English inside braces, as in
+``{hh ax l ow} world``. A phone is its own symbol: the phone ``{b}`` and the letter ``b`` have
+different ids.
+
+The table is part of every trained model: its order never changes, new symbols go to the end.
+"""
+
+import re
+from collections.abc import Iterable
+
+from mamtra.errors import TextError
+
+PADDING = "<pad>"
+MARKS = (" ", "'", ".", ",", "?", "!", ";", ":", "-")
+LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
+PHONES = tuple(
+    "aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw "
+    "v w y z zh".split()
+)
+SYMBOLS = (PADDING, *MARKS, *LETTERS, *(f"{{{phone}}}" for phone in PHONES))
+
+SPAN = re.compile(r"\{([^{}]*)\}")
+PHONE_RUN = re.compile(r"\}\{")
+
+
+class NanoTokenizer:
+    """Text to ids and back, over the fixed symbol table; index 0 is padding."""
+
+    symbols: tuple[str, ...] = SYMBOLS
+
+    def __init__(self) -> None:
+        self._ids = {symbol: index for index, symbol in enumerate(self.symbols)}
+
+    @property
+    def size(self) -> int:
+        """Number of ids, padding included."""
+        return len(self.symbols)
+
+    def encode(self, text: str) -> list[int]:
+        """Give the ids of normalised text; upper case reads as lower case.
+
+        Args:
+            text: letters, marks, spaces, and words in phones inside braces.
+
+        Raises:
+            TextError: a character or a phone is not in the table, or a brace has no partner.
+        """
+        ids: list[int] = []
+        # the split puts what stood inside braces at the odd places
+        for place, part in enumerate(SPAN.split(text)):
+            ids += self._phones(part) if place % 2 else self._letters(part)
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """Give the text that encodes to these ids; padding is left out.
+
+        Raises:
+            TextError: an id is outside the table.
+        """
+        symbols: list[str] = []
+        for index in ids:
+            if not 0 <= index < self.size:
+                raise TextError(
+                    f"id {index} is not in the symbol table; ids go from 0 to {self.size - 1}"
+                )
+            if index:
+                symbols.append(self.symbols[index])
+        return PHONE_RUN.sub(" ", "".join(symbols))
+
+    def _letters(self, part: str) -> list[int]:
+        for character in part:
+            if character in "{}":
+                raise TextError(
+                    f"brace {character!r} without its partner in {part!r}; "
+                    "write a word in phones as {hh ax l ow}"
+                )
+            if character.lower() not in self._ids:
+                raise TextError(
+                    f"character {character!r} is not in the symbol table; "
+                    "normalise the text first (mamtra.text.normalize)"
+                )
+        return [self._ids[character.lower()] for character in part]
+
+    def _phones(self, part: str) -> list[int]:
+        phones = part.lower().split()
+        if not phones:
+            raise TextError("braces without phones; write a word in phones as {hh ax l ow}")
+        for phone in phones:
+            if phone not in PHONES:
+                raise TextError(
+                    f"unknown phone {phone!r} in braces; known phones: {' '.join(PHONES)}"
+                )
+        return [self._ids[f"{{{phone}}}"] for phone in phones]
