@@ -1,0 +1,58 @@
+# Everything here needs Python 3.11 or newer with pip; each target sets up .venv by itself, once.
+#
+#   make say TEXT="Any English sentence."     writes speech.wav   (OUT=other.wav, VOICE=name, SEED=1, MODEL=name-or-folder)
+#   make test                                 runs the tests      (ARGS="-k layout" goes to pytest)
+
+.DEFAULT_GOAL := help
+.PHONY: help say test lint types nano clean setup
+
+VENV ?= .venv
+OUT ?= speech.wav
+SEED ?= 0
+BIN := $(VENV)/bin
+TORCH := torch==2.13.0
+INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
+
+# The sentence and the path reach the shell through the environment: any quote, dollar or backslash survives.
+export MAMTRA_TEXT := $(value TEXT)
+export MAMTRA_OUT := $(value OUT)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1 -- /p' Makefile | awk -F ' -- ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+say: $(VENV)/ready ## speak TEXT="..." into speech.wav (OUT=..., VOICE=..., SEED=..., MODEL=...)
+	@test -n "$$MAMTRA_TEXT" || { echo 'say what? for example: make say TEXT="Hello from two small cores."' >&2; exit 4; }
+	@printf '%s' "$$MAMTRA_TEXT" | $(BIN)/mamtra say - -o "$$MAMTRA_OUT" --seed $(SEED) $(if $(VOICE),--voice '$(VOICE)') $(if $(MODEL),--model '$(MODEL)')
+
+test: $(VENV)/ready-to-develop ## run the tests (ARGS="..." goes to pytest)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/ready-to-develop ## style of the code, and which room may import which
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: $(VENV)/ready-to-develop ## static types
+	$(BIN)/pyright
+
+nano: $(VENV)/ready-to-develop ## build the nano voice again from nothing: hours on two cores, resumable
+	$(BIN)/mamtra nano all
+
+setup: $(VENV)/ready ## only install
+
+clean: ## remove what these targets made, never data or runs
+	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find src tests docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh tools/make_venv.sh
+
+$(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing mamtra into $(VENV) (once; torch is the large part)" >&2
+	@$(INSTALL) -e .
+	@touch $@
+
+$(VENV)/ready-to-develop: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing mamtra and its development tools into $(VENV) (once)" >&2
+	@$(INSTALL) -e '.[eval,dev]'
+	@touch $(VENV)/ready $@

@@ -1,0 +1,123 @@
+"""Sound files: reading, writing and changing the rate. No models here.
+
+Samples are float32 between -1 and 1, one channel. Files are written beside and renamed, so that a
+reader never meets half a file and an interrupted write leaves the old one.
+"""
+
+import io
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from jaxtyping import Float
+
+from mamtra.errors import AudioError
+
+# suffix -> (soundfile's name of the container, of the encoding)
+FORMATS = {
+    ".wav": ("WAV", "PCM_16"),
+    ".flac": ("FLAC", "PCM_16"),
+    ".ogg": ("OGG", "VORBIS"),
+    ".mp3": ("MP3", "MPEG_LAYER_III"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Audio:
+    """One clip of sound.
+
+    Attributes:
+        samples: values between -1 and 1.
+        rate_hz: samples a second.
+    """
+
+    samples: Float[np.ndarray, "samples"]
+    rate_hz: int
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate_hz
+
+    def at(self, rate_hz: int) -> "Audio":
+        """The same sound at another rate."""
+        if rate_hz == self.rate_hz:
+            return self
+        samples = soxr.resample(self.samples, self.rate_hz, rate_hz).astype(np.float32)
+        return Audio(samples=samples, rate_hz=rate_hz)
+
+
+def read(path: Path | str) -> Audio:
+    """Read a sound file; several channels become their mean.
+
+    Raises:
+        AudioError: there is no such file, or it is not sound.
+    """
+    try:
+        samples, rate_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as problem:
+        reason = "no such file" if not Path(path).exists() else str(problem)
+        raise AudioError(f"cannot read {str(path)!r} as sound: {reason}") from problem
+    return Audio(samples=samples.mean(axis=1), rate_hz=rate_hz)
+
+
+def check_target(path: Path | str) -> Path:
+    """Make sure that a sound file can be written, before any work is spent on it.
+
+    Raises:
+        AudioError: unknown suffix, no such folder, or no permission.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in FORMATS:
+        raise AudioError(
+            f"cannot write {str(path)!r}: its suffix must be one of {', '.join(FORMATS)}"
+        )
+    if path.is_dir():
+        raise AudioError(f"cannot write {str(path)!r}: it is a folder")
+    if not path.parent.is_dir():
+        raise AudioError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
+    if not os.access(path.parent, os.W_OK):
+        raise AudioError(f"cannot write {str(path)!r}: no permission in {str(path.parent)!r}")
+    return path
+
+
+def encode(target: io.BufferedIOBase, audio: Audio, suffix: str) -> None:
+    """Write one clip in the format of a suffix; what lies beyond -1 and 1 is cut off.
+
+    Raises:
+        AudioError: a sample is infinite or not a number.
+    """
+    if not np.isfinite(audio.samples).all():
+        raise AudioError("the samples hold infinite values or NaN; nothing was written")
+    container, encoding = FORMATS[suffix]
+    clipped = np.clip(audio.samples, -1, 1)
+    soundfile.write(target, clipped, audio.rate_hz, format=container, subtype=encoding)
+
+
+def write(path: Path | str, audio: Audio) -> Path:
+    """Write a sound file in the format of its suffix.
+
+    Raises:
+        AudioError: the file cannot be written, or the samples are not finite.
+    """
+    path = check_target(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("w+b") as file:
+            encode(file, audio, path.suffix.lower())
+        os.replace(partial, path)
+    except (OSError, soundfile.LibsndfileError) as problem:
+        raise AudioError(f"cannot write {str(path)!r}: {problem}") from problem
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def wav_bytes(audio: Audio) -> bytes:
+    """One clip as a complete WAV file in memory."""
+    buffer = io.BytesIO()
+    encode(buffer, audio, ".wav")
+    return buffer.getvalue()
