@@ -1,0 +1,45 @@
+"""One layer of the stack: norm, mixer, norm, gated MLP, each half added to its input.
+
+The block does not know which mixer it holds; attention and Mamba have the same signature.
+"""
+
+from typing import Any
+
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mamtra.backbone.norm import RMSNorm
+from mamtra.backbone.span import Span
+
+
+class GatedMLP(nn.Module):
+    """SwiGLU: ``down(silu(gate(x)) * up(x))``, no biases."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        self.gate_proj = nn.Linear(dim, width, bias=False)
+        self.up_proj = nn.Linear(dim, width, bias=False)
+        self.down_proj = nn.Linear(width, dim, bias=False)
+
+    def forward(self, hidden: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+        """Apply to each token by itself."""
+        return self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
+
+
+class Block(nn.Module):
+    """A mixer over time and an MLP over width, both residual."""
+
+    def __init__(self, mixer: nn.Module, dim: int, mlp_dim: int, eps: float) -> None:
+        super().__init__()
+        self.input_layernorm = RMSNorm(dim, eps)
+        self.mixer = mixer
+        self.post_attention_layernorm = RMSNorm(dim, eps)
+        self.mlp = GatedMLP(dim, mlp_dim)
+
+    def forward(
+        self, hidden: Float[Tensor, "batch time dim"], span: Span, state: Any = None
+    ) -> Float[Tensor, "batch time dim"]:
+        """Run both halves; ``state`` is the mixer's memory, updated in place."""
+        hidden = hidden + self.mixer(self.input_layernorm(hidden), span, state)
+        return hidden + self.mlp(self.post_attention_layernorm(hidden))

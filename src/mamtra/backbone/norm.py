@@ -1,0 +1,51 @@
+"""Root-mean-square normalisation, computed in float32 with as few passes over memory as it needs.
+
+On a CPU the plain form makes five temporaries forward and ten backward, and took a third of a
+training step at nano's size; this one keeps the normalised input and writes the gradient by hand.
+Its numbers are those of Qwen2's norm.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class NormaliseScale(torch.autograd.Function):
+    """``weight * hidden / rms(hidden)`` over the last axis, with its gradient written out."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, eps: float) -> Tensor:
+        """Normalise in float32, round once to the input's type, scale."""
+        exact = hidden.float()
+        squares = torch.linalg.vector_norm(exact, dim=-1, keepdim=True).square_()
+        inverse = squares.div_(hidden.shape[-1]).add_(eps).rsqrt_()
+        normal = (exact * inverse).to(hidden.dtype)
+        ctx.save_for_backward(normal, inverse, weight)
+        return normal * weight
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Gradient: ``(g - normal * mean(g * normal)) / rms`` with ``g`` the scaled gradient."""
+        (gradient,) = gradients
+        normal, inverse, weight = ctx.saved_tensors
+        exact, scale = normal.float(), weight.float()
+        product = gradient.float() * exact
+        to_weight = product.flatten(0, -2).sum(0)
+        overlap = (product @ scale.unsqueeze(-1)).div_(normal.shape[-1])
+        inward = (gradient * scale).addcmul_(exact, overlap, value=-1).mul_(inverse)
+        return inward.to(gradient.dtype), to_weight.to(weight.dtype), None
+
+
+class RMSNorm(nn.Module):
+    """Scale each vector to unit root mean square, then by a learned weight."""
+
+    def __init__(self, dim: int, eps: float) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(dim))
+        self.eps = eps
+
+    def forward(self, hidden: Float[Tensor, "*batch dim"]) -> Float[Tensor, "*batch dim"]:
+        """Normalise the last axis."""
+        return NormaliseScale.apply(hidden, self.weight, self.eps)
