@@ -1,0 +1,238 @@
+"""A model is a folder: ``config.json``, one safetensors file per part, and saved voices.
+
+    config.json                 format, name, and one section of sizes per part
+    speech_lm.safetensors ...   weights, float16 on disk, float32 in memory
+    voices/NAME.safetensors     voices that were made for this model
+    README.md                   the model card
+
+A folder need not hold every part: ``"parts_from": "../nano"`` names the folder of the others.
+Nothing is guessed: an unknown key, a tensor left over or a weight not filled is an error that lists
+what was wrong.
+"""
+
+import json
+import os
+import types
+import typing
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from mamtra.errors import CheckpointError, ConfigError, ModelError
+
+FORMAT = 1
+CONFIG = "config.json"
+VOICES = "voices"
+PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder")
+LISTED = 12  # names that an error message shows before it counts the rest
+
+Config = TypeVar("Config")
+Section = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelConfig:
+    """What ``config.json`` says; a section that is missing is looked up in ``parts_from``.
+
+    Attributes:
+        voice: the voice used when none is asked for; without it, the first by name.
+        parts_from: another model folder, relative to this one.
+    """
+
+    name: str
+    format: int = FORMAT
+    voice: str | None = None
+    parts_from: str | None = None
+    text: Section | None = None
+    mel: Section | None = None
+    speech_lm: Section | None = None
+    speech_tokenizer: Section | None = None
+    speaker: Section | None = None
+    decoder: Section | None = None
+    vocoder: Section | None = None
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise ConfigError(
+                f"model format {self.format} is unknown; this version of mamtra reads {FORMAT}"
+            )
+
+
+def listed(names: list[str]) -> str:
+    """Names for an error message: the first few, then how many more."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
+def choices(hint: Any) -> tuple[Any, ...]:
+    """The alternatives of a type hint: one, or those of a union."""
+    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
+    return typing.get_args(hint) if union else (hint,)
+
+
+def rebuild(kind: type[Config], values: Section, where: str) -> Config:
+    """Make a config dataclass from what JSON holds; the reverse of ``dataclasses.asdict``.
+
+    Raises:
+        ConfigError: a key is unknown or missing, or the config refuses its values.
+    """
+    known = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
+    unknown = sorted(set(values) - set(known))
+    if unknown:
+        raise ConfigError(f"unknown key {listed(unknown)} in {where}; known: {', '.join(known)}")
+    hints = typing.get_type_hints(kind)
+    arguments = {}
+    for name, value in values.items():
+        inner = next((item for item in choices(hints[name]) if is_dataclass(item)), None)
+        if isinstance(value, dict) and inner is not None:
+            arguments[name] = rebuild(typing.cast(type, inner), value, f"{name} of {where}")
+        elif isinstance(value, list) and typing.get_origin(hints[name]) is tuple:
+            arguments[name] = tuple(value)
+        else:
+            arguments[name] = value
+    try:
+        return kind(**arguments)
+    except TypeError as problem:
+        raise ConfigError(f"{where} does not fit: {problem}") from problem
+
+
+def save_part(module: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> None:
+    """Write the weights of one part, floats rounded to ``dtype``; written beside and renamed.
+
+    Raises:
+        CheckpointError: a weight is not finite once rounded.
+    """
+    tensors = {}
+    for name, tensor in module.state_dict().items():
+        kept = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None)
+        if not torch.isfinite(kept).all():
+            raise CheckpointError(f"{name} holds values that {dtype} cannot; nothing was written")
+        tensors[name] = kept.clone().contiguous()
+    partial = path.with_name(f".{path.name}.partial")
+    save_file(tensors, partial)
+    os.replace(partial, path)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a safetensors file.
+
+    Raises:
+        CheckpointError: the file is missing or damaged.
+    """
+    try:
+        return load_file(path)
+    except (OSError, SafetensorError) as problem:
+        reason = "no such file" if not path.exists() else str(problem)
+        raise CheckpointError(f"cannot read weights from {str(path)!r}: {reason}") from problem
+
+
+def load_part(module: nn.Module, path: Path) -> None:
+    """Fill one part by name: every tensor is used, every weight is filled.
+
+    Raises:
+        CheckpointError: the file and the module disagree; the message lists where.
+    """
+    given, wanted = read_tensors(path), module.state_dict()
+    shapes = [
+        f"{name} {tuple(given[name].shape)} instead of {tuple(wanted[name].shape)}"
+        for name in sorted(set(given) & set(wanted))
+        if given[name].shape != wanted[name].shape
+    ]
+    problems = {
+        "not used": sorted(set(given) - set(wanted)),
+        "missing": sorted(set(wanted) - set(given)),
+        "of another shape": shapes,
+    }
+    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
+    if told:
+        raise CheckpointError(f"{str(path)!r} does not fit the model; {'; '.join(told)}")
+    module.load_state_dict(given)
+
+
+class ModelFolder:
+    """A model folder opened for reading.
+
+    Args:
+        folder: where ``config.json`` lies.
+
+    Raises:
+        ModelError: it is no model folder.
+        ConfigError: its ``config.json`` holds an unknown key or another format.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        try:
+            values = json.loads((folder / CONFIG).read_text())
+        except (OSError, ValueError) as problem:
+            raise ModelError(f"{str(folder)!r} has no readable {CONFIG}: {problem}") from problem
+        self.config = rebuild(ModelConfig, values, str(folder / CONFIG))
+        self.donor: ModelFolder | None = None
+        if self.config.parts_from is not None:
+            donor = (folder / self.config.parts_from).resolve()
+            if donor == folder.resolve():
+                raise ModelError(f"{str(folder)!r} takes parts from itself")
+            self.donor = ModelFolder(donor)
+            if self.donor.config.parts_from is not None:
+                raise ModelError(
+                    f"{str(folder)!r} takes parts from {str(self.donor.folder)!r}, "
+                    "which takes parts from elsewhere itself; name the last folder directly"
+                )
+
+    def holder(self, section: str) -> "ModelFolder":
+        """The folder that describes a section: this one, or the one its parts come from.
+
+        Raises:
+            ModelError: neither does.
+        """
+        if getattr(self.config, section) is not None:
+            return self
+        if self.donor is None:
+            raise ModelError(f"{str(self.folder / CONFIG)!r} has no section {section!r}")
+        return self.donor.holder(section)
+
+    def section(self, name: str, kind: type[Config]) -> Config:
+        """The config of a section, as its own dataclass."""
+        holder = self.holder(name)
+        return rebuild(kind, getattr(holder.config, name), f"{name} of {holder.folder / CONFIG}")
+
+    def part_file(self, part: str) -> Path:
+        """Where the weights of a part lie."""
+        return self.holder(part).folder / f"{part}.safetensors"
+
+    def fill(self, module: nn.Module, part: str) -> nn.Module:
+        """Load the weights of a part into its module, ready to speak."""
+        load_part(module, self.part_file(part))
+        return module.eval().requires_grad_(False)
+
+    def holds(self, section: str) -> bool:
+        """Whether a section is described here or in the donor."""
+        own = getattr(self.config, section) is not None
+        return own or (self.donor is not None and self.donor.holds(section))
+
+    def voice_files(self) -> dict[str, Path]:
+        """Saved voices by name; a folder's own come before those of its donor."""
+        found = self.donor.voice_files() if self.donor else {}
+        found |= {path.stem: path for path in (self.folder / VOICES).glob("*.safetensors")}
+        return dict(sorted(found.items()))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of weights and voices on disk, a donor's included where they are used."""
+        files = {self.part_file(part) for part in PARTS if self.holds(part)}
+        files |= set(self.voice_files().values())
+        return sum(path.stat().st_size for path in files if path.exists())
+
+
+def write_config(folder: Path, config: ModelConfig) -> None:
+    """Write ``config.json``, without the sections that are not there; beside and renamed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    values = {name: value for name, value in asdict(config).items() if value is not None}
+    partial = folder / f".{CONFIG}.partial"
+    partial.write_text(json.dumps(values, indent=2) + "\n")
+    os.replace(partial, folder / CONFIG)

@@ -1,0 +1,41 @@
+"""From the name of a model to its folder.
+
+A name is a model that ships inside the package, or the path of a folder. Nothing is fetched.
+"""
+
+from pathlib import Path
+
+from mamtra.checkpoints.format import CONFIG
+from mamtra.errors import ModelError
+
+DEFAULT = "nano"
+BUILT_IN = ("nano", "nano-teacher")
+SHIPPED = Path(__file__).parents[1] / "voices"
+
+
+def built_in() -> dict[str, Path]:
+    """The models that this installation holds, by name."""
+    folders = {name: SHIPPED / name for name in BUILT_IN}
+    return {name: folder for name, folder in folders.items() if (folder / CONFIG).is_file()}
+
+
+def locate(name_or_path: str | Path = DEFAULT) -> Path:
+    """The folder of a model.
+
+    Raises:
+        ModelError: there is no such model; the message says what is possible.
+    """
+    shipped = built_in()
+    if str(name_or_path) in shipped:
+        return shipped[str(name_or_path)]
+    folder = Path(name_or_path).expanduser()
+    if (folder / CONFIG).is_file():
+        return folder
+    possible = (
+        f"built-in models: {', '.join(shipped) or 'none in this installation'}; "
+        f"or give the path of a folder that holds {CONFIG}"
+    )
+    if folder.exists():
+        what = "folder" if folder.is_dir() else "file"
+        raise ModelError(f"the {what} {str(name_or_path)!r} is not a model; {possible}")
+    raise ModelError(f"unknown model {str(name_or_path)!r}; {possible}")
