@@ -1,0 +1,141 @@
+"""The speech language model: reads text ids, writes speech ids at 25 a second.
+
+Three embedding tables (text, speech, special), the backbone, and a head over the speech ids. There
+is no text head: speech is all it writes. In training the head runs only where an id is predicted,
+about half of the places.
+
+Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
+from mamtra.errors import ConfigError
+from mamtra.speech_lm.batch import Batch, pack_segments
+from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechLMConfig:
+    """Sizes of the model; ``backbone`` may be the dict that a config.json holds."""
+
+    backbone: BackboneConfig | dict[str, Any]
+    text_vocabulary: int = 151_936
+    speech_vocabulary: int = 6_561
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "backbone", as_config(self.backbone))
+        for name in ("text_vocabulary", "speech_vocabulary"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+
+    @property
+    def vocabulary(self) -> SpeechVocabulary:
+        """The speech ids."""
+        return SpeechVocabulary(self.speech_vocabulary)
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What one training batch gives.
+
+    Attributes:
+        loss: mean cross entropy in nats per predicted id.
+        correct: how many ids were predicted right (the most probable one).
+        predicted: how many ids were to be predicted.
+        logits: of the predicted ids, if asked for.
+        inputs: the embeddings that the backbone read, padding left out, if asked for.
+    """
+
+    loss: Float[Tensor, ""]
+    correct: Int[Tensor, ""]
+    predicted: int
+    logits: Float[Tensor, "predicted ids"] | None = None
+    inputs: Float[Tensor, "real dim"] | None = None
+
+
+class SpeechLM(nn.Module):
+    """Text and special embeddings, speech embeddings, backbone, head."""
+
+    def __init__(self, config: SpeechLMConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.vocabulary = config.vocabulary
+        backbone = as_config(config.backbone)
+        self.text_embedding = nn.Embedding(config.text_vocabulary, backbone.dim)
+        self.speech_embedding = nn.Embedding(self.vocabulary.size, backbone.dim)
+        self.special_embedding = nn.Embedding(SPECIAL_ROWS, backbone.dim)
+        self.backbone = Stack(backbone)
+        self.head = nn.Linear(backbone.dim, self.vocabulary.size)
+
+    def embed(self, batch: Batch) -> Float[Tensor, "batch time dim"]:
+        """Look every id up once and put the rows in order; padding becomes zeros."""
+        special = self.special_embedding.weight
+        rows = [
+            torch.zeros_like(special[:1]),
+            special,
+            self.text_embedding(batch.text_ids),
+            self.speech_embedding(batch.speech_ids),
+        ]
+        return F.embedding(batch.order, torch.cat(rows))
+
+    def logits_at(
+        self, inputs: Float[Tensor, "batch time dim"], positions: Int[Tensor, " predicted"]
+    ) -> Float[Tensor, "predicted ids"]:
+        """Run the backbone over whole sequences, and the head at these flat places only."""
+        hidden = self.backbone(inputs)
+        return self.head(F.embedding(positions, hidden.flatten(0, 1)))
+
+    def forward(self, batch: Batch) -> Float[Tensor, "predicted ids"]:
+        """Logits of every id that is to be predicted, row by row."""
+        return self.logits_at(self.embed(batch), batch.positions)
+
+    def loss(self, batch: Batch, *, keep_logits: bool = False, keep_inputs: bool = False) -> Losses:
+        """Cross entropy over the predicted ids, in float32.
+
+        Args:
+            batch: sequences with targets.
+            keep_logits: hand the logits out as well, for distillation.
+            keep_inputs: hand the input embeddings out as well, for distillation.
+        """
+        inputs = self.embed(batch)
+        logits = self.logits_at(inputs, batch.positions)
+        return Losses(
+            loss=F.cross_entropy(logits.float(), batch.targets),
+            correct=(logits.detach().argmax(-1) == batch.targets).sum(),
+            predicted=len(batch.targets),
+            logits=logits if keep_logits else None,
+            inputs=inputs[batch.real] if keep_inputs else None,
+        )
+
+    def new_state(self, batch: int, capacity_hint: int = 0) -> StackState:
+        """An empty memory for ``batch`` rows, in the type of the weights."""
+        return self.backbone.new_state(batch, capacity_hint)
+
+    def read(
+        self, rows: Sequence[Sequence[Segment]], state: StackState
+    ) -> Float[Tensor, "batch ids"]:
+        """Continue each row by segments; logits of the id that follows each row's last one.
+
+        Rows may bring different numbers of ids, but each at least one.
+        """
+        batch = pack_segments(rows).to(self.head.weight.device)
+        lengths = batch.lengths
+        uneven = int(lengths.min()) != int(lengths.max())
+        hidden = self.backbone(self.embed(batch), state, lengths if uneven else None)
+        if not uneven:
+            return self.head(hidden[:, -1])
+        return self.head(hidden[torch.arange(len(lengths)), (lengths - 1).to(hidden.device)])
+
+    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one speech id; logits of the next."""
+        hidden = self.backbone(self.speech_embedding(ids).unsqueeze(1), state)
+        return self.head(hidden[:, 0])
