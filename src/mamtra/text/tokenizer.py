@@ -16,10 +16,13 @@ from mamtra.errors import TextError
 PADDING = "<pad>"
 MARKS = (" ", "'", ".", ",", "?", "!", ";", ":", "-")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
-PHONES = tuple(
-    "aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw "
-    "v w y z zh".split()
+# fmt: off
+PHONES = (
+    "aa", "ae", "ah", "ao", "aw", "ax", "ay", "b", "ch", "d", "dh", "eh", "er", "ey",
+    "f", "g", "hh", "ih", "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r",
+    "s", "sh", "t", "th", "uh", "uw", "v", "w", "y", "z", "zh",
 )
+# fmt: on
 SYMBOLS = (PADDING, *MARKS, *LETTERS, *(f"{{{phone}}}" for phone in PHONES))
 
 SPAN = re.compile(r"\{([^{}]*)\}")
