@@ -23,10 +23,10 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 
 FORMAT = 1
-CONFIG = "config.json"
 VOICES = "voices"
 PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder")
 LISTED = 12  # names that an error message shows before it counts the rest

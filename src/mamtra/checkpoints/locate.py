@@ -1,13 +1,14 @@
 """From the name of a model to its folder.
 
-A name is a model that ships inside the package, or the path of a folder. Nothing is fetched.
+A name is a model that ships inside the package, or the path of a folder. Nothing is fetched, and
+nothing heavy is imported.
 """
 
 from pathlib import Path
 
-from mamtra.checkpoints.format import CONFIG
 from mamtra.errors import ModelError
 
+CONFIG = "config.json"  # what makes a folder a model
 DEFAULT = "nano"
 BUILT_IN = ("nano", "nano-teacher")
 SHIPPED = Path(__file__).parents[1] / "voices"

@@ -1,0 +1,83 @@
+"""What ``mamtra doctor`` finds: what is here, what is in use, and how to get the rest."""
+
+import importlib.util
+import os
+import platform
+from dataclasses import dataclass
+
+import torch
+
+import mamtra
+from mamtra.backbone.fused_scan import chosen_scan
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.locate import BUILT_IN, built_in
+
+# extra: the modules it brings
+EXTRAS = {"eval": ("pocketsphinx", "jiwer", "matplotlib"), "gpu": ("fla",)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One line of the report; ``advice`` says why, or what to do."""
+
+    about: str
+    found: str
+    good: bool = True
+    advice: str = ""
+
+
+def machine() -> list[Finding]:
+    """Python, torch and what they compute on."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    return [
+        Finding(about="mamtra", found=mamtra.__version__),
+        Finding(about="python", found=f"{platform.python_version()} on {platform.platform()}"),
+        Finding(about="torch", found=torch.__version__),
+        Finding(about="threads", found=f"{torch.get_num_threads()} for {cores} cores"),
+        Finding(about="cpu", found=torch.backends.cpu.get_cpu_capability()),
+        Finding(about="cuda", found=cuda),
+    ]
+
+
+def scans() -> list[Finding]:
+    """Which form of the Mamba recurrence runs on each device, and why."""
+    devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
+    choices = {device: chosen_scan(device) for device in devices}
+    return [
+        Finding(about=f"scan on {device}", found=name, advice=reason, good=name != "missing")
+        for device, (name, reason) in choices.items()
+    ]
+
+
+def extras() -> list[Finding]:
+    """Optional packages: there, or the command that installs them."""
+    findings = []
+    for extra, packages in EXTRAS.items():
+        missing = [name for name in packages if importlib.util.find_spec(name) is None]
+        found = f"without {', '.join(missing)}" if missing else "installed"
+        advice = f"pip install 'mamtra[{extra}]'" if missing else ""
+        findings.append(Finding(about=f"extra {extra}", found=found, advice=advice))
+    return findings
+
+
+def models() -> list[Finding]:
+    """The models inside this installation."""
+    shipped, findings = built_in(), []
+    for name in BUILT_IN:
+        if name not in shipped:
+            advice = "reinstall mamtra, or give say the folder of another model with --model"
+            findings.append(
+                Finding(about=f"model {name}", found="not there", good=False, advice=advice)
+            )
+            continue
+        folder = ModelFolder(shipped[name])
+        voices = ", ".join(folder.voice_files())
+        found = f"{folder.nbytes / 1e6:.1f} MB, voices {voices}, in {folder.folder}"
+        findings.append(Finding(about=f"model {name}", found=found))
+    return findings
+
+
+def findings() -> list[Finding]:
+    """The whole report."""
+    return [*machine(), *scans(), *extras(), *models()]

@@ -1,0 +1,40 @@
+"""``mamtra voices``: the voices of a model."""
+
+import json
+import sys
+from typing import Annotated
+
+import typer
+
+from mamtra.checkpoints.locate import DEFAULT, locate
+
+
+def voices(
+    model: Annotated[str, typer.Option("--model", help="A built-in model or a folder.")] = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line a voice.")] = False,
+) -> None:
+    """List the voices of a model; the one that speaks when none is asked for has a star."""
+    # torch loads here and not for --help
+    from mamtra.acoustic.mel import MelConfig
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.synthesis.voice import Voice, default_voice
+
+    folder = ModelFolder(locate(model))
+    default, mel = default_voice(folder), folder.section("mel", MelConfig)
+    files = folder.voice_files()
+    for name, path in files.items():
+        voice = Voice.load(path)
+        row = {
+            "name": name,
+            "default": name == default,
+            "prompt_seconds": round(voice.mel.shape[1] * mel.hop / mel.rate_hz, 2),
+            "source": voice.source,
+            "licence": voice.licence,
+        }
+        if as_json:
+            print(json.dumps(row))
+        else:
+            star = "*" if name == default else " "
+            print(f"{star} {name:12} {row['prompt_seconds']:5.2f} s  {voice.source}".rstrip())
+    if not files:
+        print(f"model {folder.config.name!r} has no voices", file=sys.stderr)

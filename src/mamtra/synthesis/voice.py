@@ -1,0 +1,122 @@
+"""A voice is a value: what the models need to know of a speaker, in one small file.
+
+It is made once from a recording and then given to any sentence: the speaker vector, and the
+recording itself as speech tokens and mel features (the prompt, which the decoder continues).
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float, Int
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.errors import VoiceError
+
+SUFFIX = ".safetensors"
+TENSORS = ("speaker", "tokens", "mel")
+NOTES = ("name", "text", "source", "licence")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Voice:
+    """One speaker.
+
+    Attributes:
+        speaker: the speaker vector.
+        tokens, mel: the prompt, as speech tokens and as log-mel features; may be empty.
+        text: the words of the prompt.
+        source: where the recording came from.
+        licence: under which terms the voice may be used.
+    """
+
+    name: str
+    speaker: Float[Tensor, " width"]
+    tokens: Int[Tensor, " tokens"]
+    mel: Float[Tensor, "bins frames"]
+    text: str = ""
+    source: str = ""
+    licence: str = ""
+
+    def __post_init__(self) -> None:
+        if self.mel.shape[1] != FRAMES_PER_TOKEN * len(self.tokens):
+            raise VoiceError(
+                f"voice {self.name!r} has {self.mel.shape[1]} mel frames for {len(self.tokens)} "
+                f"speech tokens; there must be {FRAMES_PER_TOKEN} for each"
+            )
+
+    def to(self, device: str | torch.device) -> "Voice":
+        """The same voice with its tensors on a device."""
+        tensors = {name: getattr(self, name).to(device) for name in TENSORS}
+        return Voice(**tensors, **{name: getattr(self, name) for name in NOTES})
+
+    def save(self, path: Path | str) -> Path:
+        """Write the voice, floats as float16; beside and renamed."""
+        path = Path(path)
+        tensors = {
+            "speaker": self.speaker.detach().cpu().half().contiguous(),
+            "tokens": self.tokens.detach().cpu().to(torch.int32).contiguous(),
+            "mel": self.mel.detach().cpu().half().contiguous(),
+        }
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_file(tensors, partial, {name: getattr(self, name) for name in NOTES})
+            os.replace(partial, path)
+        except OSError as problem:
+            raise VoiceError(f"cannot write the voice {str(path)!r}: {problem}") from problem
+        return path
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Voice":
+        """Read a saved voice.
+
+        Raises:
+            VoiceError: it is missing, or not a voice.
+        """
+        try:
+            with safe_open(str(path), "pt") as file:
+                notes = file.metadata() or {}
+                tensors = {name: file.get_tensor(name) for name in TENSORS}
+        except (OSError, SafetensorError) as problem:
+            raise VoiceError(f"{str(path)!r} is not a saved voice: {problem}") from problem
+        return cls(
+            name=notes.get("name", Path(path).stem),
+            speaker=tensors["speaker"].float(),
+            tokens=tensors["tokens"].long(),
+            mel=tensors["mel"].float(),
+            **{name: notes.get(name, "") for name in NOTES[1:]},
+        )
+
+
+def default_voice(folder: ModelFolder) -> str | None:
+    """The voice a model speaks with when none is asked for; none if it has no voices."""
+    names = list(folder.voice_files())
+    for holder in (folder, folder.donor):
+        if holder is not None and holder.config.voice in names:
+            return holder.config.voice
+    return names[0] if names else None
+
+
+def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
+    """The file of a voice: a voice of the model, the path of a saved voice, or the default.
+
+    Raises:
+        VoiceError: there is no such voice; the message lists those there are.
+    """
+    files = folder.voice_files()
+    chosen = default_voice(folder) if name is None else str(name)
+    if chosen in files:
+        return files[chosen]
+    possible = f"model {folder.config.name!r} has: {', '.join(files) or 'no voices'}"
+    if chosen is None:
+        raise VoiceError(f"no voice was given and {possible}; give the path of a saved voice")
+    path = Path(chosen).expanduser()
+    if path.is_file():
+        return path
+    raise VoiceError(f"unknown voice {chosen!r}; {possible}; or give the path of a saved voice")
