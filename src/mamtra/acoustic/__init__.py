@@ -1,0 +1,1 @@
+"""From sound to speech tokens and back: mel features, tokenizer, decoder, vocoder."""
