@@ -1,0 +1,147 @@
+"""Choosing the next speech id from the model's logits.
+
+Plain functions on logits. Randomness comes from a generator per row that the caller seeded, never
+from a global one, so a row of a batch draws the same ids as it would alone.
+
+Repetition-aware sampling (CosyVoice 2's): draw from the most probable ids; if the drawn id was
+among the last few, forbid it for this step and draw again from everything.
+
+Dtype rule: probabilities are float32 whatever the logits are.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mamtra.errors import ConfigError, GenerationError
+
+METHODS = ("repetition-aware", "top", "greedy")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingConfig:
+    """How ids are drawn; the defaults are CosyVoice 2's.
+
+    Attributes:
+        method: ``repetition-aware``; ``top`` draws from the most probable ids and never again;
+            ``greedy`` takes the most probable id.
+        top_p: ids are kept until their probability reaches this.
+        top_k: never more ids than this are kept.
+        window: how many of the last ids count as recent.
+        repetition_share: a drawn id that fills this share of the window is drawn again.
+    """
+
+    method: str = "repetition-aware"
+    temperature: float = 1.0
+    top_p: float = 0.8
+    top_k: int = 25
+    window: int = 10
+    repetition_share: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise ConfigError(
+                f"sampling method {self.method!r} is unknown; possible are {', '.join(METHODS)}"
+            )
+        if not self.temperature > 0:
+            raise ConfigError(
+                f"temperature={self.temperature} must be above 0; "
+                f"for the most probable id use method='greedy'"
+            )
+        if not 0 < self.top_p <= 1 or self.top_k < 1:
+            raise ConfigError(
+                f"top_p={self.top_p} must lie in (0, 1] and top_k={self.top_k} must be at least 1"
+            )
+        if self.window < 1 or not self.repetition_share > 0:
+            raise ConfigError(
+                f"window={self.window} must be at least 1 "
+                f"and repetition_share={self.repetition_share} above 0"
+            )
+
+
+def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A generator that belongs to one row."""
+    return torch.Generator(device).manual_seed(seed)
+
+
+def forbid(
+    logits: Float[Tensor, "batch ids"], rows: Sequence[Sequence[int]]
+) -> Float[Tensor, "batch ids"]:
+    """Make the listed ids of each row impossible, in place."""
+    first = rows[0]
+    if all(row == first for row in rows):
+        for index in first:
+            logits[:, index] = -torch.inf
+        return logits
+    for row, ids in enumerate(rows):
+        logits[row, list(ids)] = -torch.inf
+    return logits
+
+
+def keep_most_probable(
+    probabilities: Float[Tensor, "batch ids"], top_p: float, top_k: int
+) -> tuple[Float[Tensor, "batch kept"], Int[Tensor, "batch kept"], list[int]]:
+    """The most probable ids, best first: their probabilities, the ids, and how many to keep.
+
+    Ids are kept while those before them sum to less than ``top_p``, but never more than ``top_k``.
+    """
+    values, ids = probabilities.topk(min(top_k, probabilities.shape[-1]))
+    before = values.cumsum(-1) - values
+    return values, ids, (before < top_p).sum(-1).tolist()
+
+
+def draw(weights: Float[Tensor, " ids"], generator: torch.Generator) -> int:
+    """The index of one entry, drawn in proportion to the weights."""
+    return int(torch.multinomial(weights, 1, replacement=True, generator=generator))
+
+
+def is_recent(chosen: int, history: Sequence[int], config: SamplingConfig) -> bool:
+    """Whether an id fills its share of the last few."""
+    recent = list(history[-config.window :]).count(chosen)
+    return recent >= config.window * config.repetition_share
+
+
+def choose(
+    logits: Float[Tensor, "batch ids"],
+    histories: Sequence[Sequence[int]],
+    generators: Sequence[torch.Generator],
+    config: SamplingConfig,
+) -> list[int]:
+    """Choose the next id of each row.
+
+    Args:
+        logits: of the next id; impossible ids are -inf.
+        histories: the ids that each row has written so far.
+        generators: one per row.
+        config: how to draw.
+
+    Raises:
+        GenerationError: the logits are not numbers.
+    """
+    logits = logits.float()
+    if config.method == "greedy":
+        return logits.argmax(-1).tolist()
+    if config.temperature != 1:
+        logits = logits / config.temperature
+    values, ids, kept = keep_most_probable(logits.softmax(-1), config.top_p, config.top_k)
+    chosen = []
+    for row, (count, history, generator) in enumerate(
+        zip(kept, histories, generators, strict=True)
+    ):
+        if not count:
+            raise GenerationError(
+                "the speech model gave logits that are not numbers; "
+                "its weights are damaged or its precision is too low"
+            )
+        drawn = int(ids[row, draw(values[row, :count], generator)])
+        if config.method == "repetition-aware" and is_recent(drawn, history, config):
+            others = logits[row].clone()
+            others[drawn] = -torch.inf
+            if math.isfinite(float(others.max())):
+                drawn = draw(others.softmax(-1), generator)
+        chosen.append(drawn)
+    return chosen
