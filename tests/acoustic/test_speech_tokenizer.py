@@ -1,4 +1,5 @@
-"""The speech tokenizer: padding changes nothing, loudness and colour change nothing, gradients pass."""
+"""The speech tokenizer: padding changes nothing, loudness and colour change nothing, gradients
+pass."""
 
 import torch
 

@@ -1,4 +1,5 @@
-"""The loop: killed and resumed runs equal unbroken ones; bad losses stop it with the checkpoint intact."""
+"""The loop: killed and resumed runs equal unbroken ones; bad losses stop it with the checkpoint
+intact."""
 
 import json
 import os

@@ -1,7 +1,8 @@
 """Log-mel features in the form CosyVoice 2 uses, for any rate and hop.
 
-Slaney's mel scale and normalisation, reflect padding of half a window less half a hop, so that a clip of n hops gives
-exactly n frames, and a natural logarithm clamped at 1e-5. Source of the form: cosyvoice2.yaml and its mel function.
+Slaney's mel scale and normalisation, reflect padding of half a window less half a hop, so that a
+clip of n hops gives exactly n frames, and a natural logarithm clamped at 1e-5. Source of the form:
+cosyvoice2.yaml and its mel function.
 """
 
 from dataclasses import dataclass
@@ -22,7 +23,9 @@ POWER_GUARD = 1e-9  # keeps the square root's gradient finite
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MelConfig:
-    """Sizes of the mel features; defaults are CosyVoice 2's, ``nano`` uses 16 kHz and a hop of 320."""
+    """Sizes of the mel features; defaults are CosyVoice 2's, ``nano`` uses 16 kHz and a hop of
+    320.
+    """
 
     rate_hz: int = 24_000
     bins: int = 80

@@ -1,7 +1,9 @@
-"""Finite scalar quantisation: a vector of a few bounded numbers, each rounded to three levels, is one token.
+"""Finite scalar quantisation: a vector of a few bounded numbers, each rounded to three levels, is
+one token.
 
-There is no codebook to collapse: the code *is* the vector of levels, read as a number in base three. The form is that of
-CosyVoice 2's speech tokenizer (8 numbers, 3^8 = 6561 codes); nano uses 6 (729 codes). Source: arXiv 2309.15505.
+There is no codebook to collapse: the code *is* the vector of levels, read as a number in base
+    three. The form is that of CosyVoice 2's speech tokenizer (8 numbers, 3^8 = 6561 codes); nano
+    uses 6 (729 codes). Source: arXiv 2309.15505.
 """
 
 import torch

@@ -1,10 +1,12 @@
 """The speech tokenizer: 25 tokens a second that say *which sound*, not how it sounds.
 
-An encoder is trained to recognise speech with a quantiser inside (the idea of CosyVoice's supervised tokens): what passes
-the quantiser must be enough to name the phones (CTC), and, lightly, to redraw the mel features when the speaker is given.
-Mean and scale of each mel bin are removed per clip first, which takes most of the speaker's colour away.
+An encoder is trained to recognise speech with a quantiser inside (the idea of CosyVoice's
+supervised tokens): what passes the quantiser must be enough to name the phones (CTC), and, lightly,
+to redraw the mel features when the speaker is given. Each clip's mean is removed from every mel bin
+first, and the clip's scale from all, which takes most of the speaker's colour away.
 
-Only the encoder and the quantiser are used after training; ``Recogniser`` holds the part that teaches them.
+Only the encoder and the quantiser are used after training; ``Recogniser`` holds the part that
+teaches them.
 """
 
 from dataclasses import dataclass
@@ -104,7 +106,7 @@ class SpeechTokenizer(nn.Module):
         mel: Float[Tensor, "batch bins frames"],
         frames: Int[Tensor, "batch"] | None = None,
     ) -> Int[Tensor, "batch tokens"]:
-        """Speech tokens of clips; ``frames // 2`` of a row are real, the rest belongs to padding."""
+        """Speech tokens of clips; ``frames // 2`` of a row are real, the rest is padding."""
         if frames is None:
             frames = torch.full((mel.shape[0],), mel.shape[-1], device=mel.device)
         return self.quantizer.ids(self.hidden(mel, frames)[0])
@@ -136,7 +138,7 @@ class Recogniser(nn.Module):
         frames: Int[Tensor, "batch"],
         speaker: Int[Tensor, "batch"],
     ) -> tuple[Float[Tensor, "batch frames classes"], Float[Tensor, "batch bins frames"]]:
-        """Log-probabilities of phones, and mel features, both at the mel's own rate, from the tokens."""
+        """Log-probabilities of phones, and mel features, at the mel's rate, from the tokens."""
         hidden, mask = self.tokenizer.hidden(mel, frames)
         hidden = self.tokenizer.quantizer(hidden)
         for block in self.blocks:

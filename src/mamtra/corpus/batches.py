@@ -1,6 +1,8 @@
-"""Batches drawn from a step's number alone, so that a resumed run sees exactly what it would have seen.
+"""Batches drawn from a step's number alone, so that a resumed run sees exactly what it would have
+seen.
 
-Items of similar length share a batch, and a batch holds about the same content whatever the length of its items.
+Items of similar length share a batch, and a batch holds about the same content whatever the length
+of its items.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Speech from Debian's flite, called in this process: the source of the synthetic corpus.
 
-Beside the samples flite tells which phones each word became and when each phone ends, so the corpus carries its own
+Beside the samples flite tells which phones each word became, so the corpus carries its own
 pronunciations. flite is a build-time tool only: nothing that speaks with a trained model needs it.
 """
 
@@ -11,14 +11,12 @@ from functools import cache
 import numpy as np
 
 from mamtra.errors import CorpusError, MissingExtraError
+from mamtra.text import tokenizer as text_tokenizer
 
 RATE_HZ = 16_000
 VOICES = ("slt", "rms", "awb", "kal16")
 PAUSE = "pau"
-PHONES = tuple(
-    "pau aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r s sh t th uh uw "
-    "v w y z zh".split()
-)
+PHONES = (PAUSE, *text_tokenizer.PHONES)
 LEAD_SECONDS = 0.08  # silence kept before the first phone; flite itself leaves about 0.2 s
 TAIL_SECONDS = 0.12  # silence kept after the last phone
 

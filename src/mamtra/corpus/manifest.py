@@ -1,7 +1,8 @@
 """A synthetic corpus on disk: shards of 16-bit audio, each beside a manifest in JSON lines.
 
-A folder holds ``NAME.npy`` (all samples of a shard in one array, memory-mapped when read) and ``NAME.jsonl`` (one line an
-utterance, saying where its samples lie). A shard exists when its ``.jsonl`` does; it is written last and by renaming.
+A folder holds ``NAME.npy`` (all samples of a shard in one array, memory-mapped when read) and
+``NAME.jsonl`` (one line an utterance, saying where its samples lie). A shard exists when its
+``.jsonl`` does; it is written last and by renaming.
 """
 
 import json

@@ -1,6 +1,7 @@
 """Speak a list of sentences into a corpus folder, shard by shard, on all cores.
 
-A killed run goes on where it stopped: complete shards are kept, the rest is spoken again, and the result is the same.
+A killed run goes on where it stopped: complete shards are kept, the rest is spoken again, and the
+    result is the same.
 """
 
 from collections.abc import Iterator
@@ -35,7 +36,8 @@ def plan_shards(
     Args:
         sentences: training sentences; the first ``validation`` of them become the validation split.
         held_out: the test split, spoken by every voice.
-        voices: how many training sentences each voice speaks; each voice starts where the one before ended, and
+        voices: how many training sentences each voice speaks; each voice starts where the one
+            before ended, and
             begins anew at the end of the list.
         validation: sentences of the validation split, spoken by every voice.
     """

@@ -1,7 +1,7 @@
 """Speech tokens of a corpus in one file: 50 hours are 4.5 million numbers, less than ten megabytes.
 
-The file is a safetensors file with ``ids`` (all tokens, one utterance after the other) and ``offsets`` (where each begins);
-the utterances' names stand in its metadata.
+The file is a safetensors file with ``ids`` (all tokens, one utterance after the other) and
+``offsets`` (where each begins); the utterances' names stand in its metadata.
 """
 
 import json

@@ -1,8 +1,9 @@
 """The run that makes nano's teacher: an all-attention speech language model that reads letters.
 
-Reading English letters is hard to learn from little speech. So some words are given in phones, which the synthesiser
-told the corpus: phones show the model quickly where in the text it is, and letters then learn to say the same. Each
-utterance draws anew which of its words are phones; later a user may spell a word in phones in the same way.
+Reading English letters is hard to learn from little speech. So some words are given in phones,
+which the synthesiser told the corpus: phones show the model quickly where in the text it is, and
+letters then learn to say the same. Each utterance draws anew which of its words are phones; later a
+user may spell a word in phones in the same way.
 """
 
 from dataclasses import dataclass, field
@@ -33,8 +34,8 @@ class SpeechLMRun:
     Attributes:
         voice: the corpus voice whose rhythm is learned.
         batch_places: text and speech ids in a batch, padding included.
-        all_letters, all_phones: shares of utterances given wholly in letters or in phones; in the rest each word is
-            drawn by itself.
+        all_letters, all_phones: shares of utterances given wholly in letters or in phones; in the
+            rest each word is drawn by itself.
     """
 
     config: SpeechLMConfig = field(
@@ -77,9 +78,8 @@ def spelled(utterance: Utterance, share: float, random: np.random.Generator) -> 
     for word, (_, phones) in zip(written, utterance.words, strict=True):
         body = word.strip(EDGE_MARKS)
         known = phones and all(phone in PHONES for phone in phones.split())
-        if body and known and random.random() < share:
-            word = word.replace(body, f"{{{phones}}}", 1)
-        words.append(word)
+        chosen = body and known and random.random() < share
+        words.append(word.replace(body, f"{{{phones}}}", 1) if chosen else word)
     return " ".join(words)
 
 
@@ -131,7 +131,7 @@ class SpeechLMTask:
         return {"loss": losses.loss, "accuracy": losses.correct / losses.predicted}
 
     def evaluate(self) -> dict[str, float]:
-        """Held-out cross entropy with letters, with phones, and with the text of another sentence."""
+        """Held-out cross entropy: text in letters, in phones, and another sentence's text."""
         random = np.random.default_rng(0)
         chosen = sorted(self.validation, key=lambda utterance: len(utterance.text))
         sums = dict.fromkeys(("letters", "phones", "wrong_text"), 0.0)

@@ -1,6 +1,7 @@
 """The run that makes nano's speech tokenizer: supervised by phones and, lightly, by mel features.
 
-Trained to the end before anything is built on it, since the language model and the decoder both learn its tokens.
+Trained to the end before anything is built on it, since the language model and the decoder both
+learn its tokens.
 """
 
 from collections import Counter
@@ -97,7 +98,7 @@ class TokenizerTask:
         counts = torch.tensor([len(target) for target in targets])
         ctc = nn.functional.ctc_loss(
             phones.transpose(0, 1),
-            torch.tensor(sum(targets, [])),
+            torch.tensor([phone for target in targets for phone in target]),
             frames,
             counts,
             reduction="sum",
@@ -136,7 +137,7 @@ class TokenizerTask:
         shares = np.array(list(codes.values())) / codes.total()
         return {
             **{f"validation_{name}": round(value, 4) for name, value in sums.items()},
-            "phone_error_rate": round(errors / wanted, 4),
+            "phone_error_rate": round(errors / max(1, wanted), 4),
             "codes_used": len(codes),
             "code_entropy_bits": round(float(-(shares * np.log2(shares)).sum()), 3),
         }

@@ -1,10 +1,12 @@
 """The training loop: steps, learning rate, log, checkpoints.
 
-A run lives in a folder: ``log.jsonl`` (one line a report), ``checkpoint.pt`` (everything needed to go on) and, at the end,
-``model.safetensors``. Batches are drawn from the step's number alone, so a run killed at any moment resumes from its last
-checkpoint and computes the same bits. Files are written beside and renamed: a kill never leaves half a checkpoint.
+A run lives in a folder: ``log.jsonl`` (one line a report), ``checkpoint.pt`` (everything needed to
+go on) and, at the end, ``model.safetensors``. Batches are drawn from the step's number alone, so a
+run killed at any moment resumes from its last checkpoint and computes the same bits. Files are
+written beside and renamed: a kill never leaves half a checkpoint.
 
-In bfloat16 the model computes with rounded weights while the optimiser keeps them in float32 (the masters).
+In bfloat16 the model computes with rounded weights while the optimiser keeps them in float32 (the
+masters).
 """
 
 import json
@@ -207,7 +209,8 @@ def train(
     Args:
         folder: where the run lives.
         model: its trainable weights are those that require a gradient.
-        loss: draws the batch of a number and computes the values to log; ``"loss"`` is minimised. The
+        loss: draws the batch of a number and computes the values to log; ``"loss"`` is minimised.
+            The
             number is the step's, or with several workers a different one for each.
         settings: how long and how fast.
         evaluate: values to log on held-out data; the model is in evaluation mode then.

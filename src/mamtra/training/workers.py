@@ -14,7 +14,7 @@ from torch import Tensor
 
 
 def rank() -> int:
-    """This process's number; 0 where there is only one."""
+    """Number of this process; 0 where there is only one."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
