@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import Block
 from mamtra.backbone.layout import Layout
-from mamtra.backbone.mamba import MambaConfig
+from mamtra.backbone.mamba import Mamba, MambaConfig
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.span import Span, span_of
 from mamtra.backbone.state import StackState
@@ -61,6 +61,22 @@ class BackboneConfig:
             )
         if self.head_dim % 2:
             raise ConfigError(f"head_dim={self.head_dim} must be even for rotary positions")
+        sizes = self.mamba_sizes
+        if sizes.heads % sizes.kv_heads:
+            raise ConfigError(
+                f"the Mamba layers' heads={sizes.heads} are not a multiple of their "
+                f"kv_heads={sizes.kv_heads}"
+            )
+        if sizes.rotary and sizes.state_dim != self.head_dim:
+            raise ConfigError(
+                f"rotary Mamba layers need state_dim={sizes.state_dim} to equal the attention "
+                f"layers' head_dim={self.head_dim}; set state_dim to 0 or switch rotary off"
+            )
+
+    @property
+    def mamba_sizes(self) -> MambaConfig:
+        """The Mamba layers' config with every size written out."""
+        return self.mamba.filled(self.query_heads, self.kv_heads, self.head_dim)
 
     @property
     def layers(self) -> int:
@@ -79,6 +95,8 @@ def mixer_for(kind: str, config: BackboneConfig) -> nn.Module:
                 config.head_dim,
                 bias=config.attention_bias,
             )
+        case "M":
+            return Mamba(config.dim, config.mamba_sizes)
         case _:
             raise AssertionError(f"layout letter {kind!r} passed the check but has no mixer")
 
