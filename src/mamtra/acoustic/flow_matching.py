@@ -1,0 +1,89 @@
+"""Conditional flow matching: mel features as the end of a path that starts in noise.
+
+The velocity network is followed from time 0 to 1 in a few Euler steps, small at first (cosine
+schedule). Guidance pushes away from what the network would draw without knowing tokens or speaker.
+The noise is an argument: the same noise gives the same mel features, and pieces of one utterance
+use pieces of one noise.
+"""
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.acoustic.velocity import Condition, Velocity
+
+NOISE_FRAMES = 15_000  # CosyVoice 2 draws this much once; longer utterances are not possible
+SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
+UNCONDITIONAL_SHARE = 0.2  # cosyvoice2.yaml: training_cfg_rate
+
+
+def fixed_noise(
+    bins: int, frames: int = NOISE_FRAMES, seed: int = 0
+) -> Float[Tensor, "1 bins frames"]:
+    """The noise that CosyVoice 2 uses for every utterance; slice it, never draw it shorter."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(1, bins, frames, generator=generator)
+
+
+def cosine_times(steps: int) -> list[float]:
+    """Times of the flow from 0 to 1, one more than steps, closer together at the start."""
+    return [1 - math.cos(math.pi / 2 * step / steps) for step in range(steps + 1)]
+
+
+def flow(
+    velocity: Callable[..., Tensor],
+    noise: Float[Tensor, "batch bins time"],
+    known: Condition,
+    *,
+    steps: int = 10,
+    guidance: float = 0.7,
+    chunked: bool = False,
+) -> Float[Tensor, "batch bins time"]:
+    """Follow the velocity from noise to mel features.
+
+    Args:
+        velocity: the network, or any function like it.
+        noise: where to start.
+        known: tokens, speaker and prompt.
+        steps: Euler steps.
+        guidance: how far to push away from the unconditional velocity; at 0 it is not computed.
+        chunked: as in streaming.
+    """
+    rows = noise.shape[0]
+    if guidance:
+        known = known.twice()
+    point = noise
+    for now, after in pairwise(cosine_times(steps)):
+        moment = noise.new_full((known.mean.shape[0],), now)
+        doubled = torch.cat([point, point]) if guidance else point
+        found = velocity(doubled, moment, known, chunked=chunked)
+        if guidance:
+            found = (1 + guidance) * found[:rows] - guidance * found[rows:]
+        point = point + (after - now) * found
+    return point
+
+
+def flow_loss(
+    velocity: Velocity,
+    mel: Float[Tensor, "batch bins time"],
+    known: Condition,
+    *,
+    chunked: bool = False,
+) -> Float[Tensor, ""]:
+    """Squared error of the velocity at a random time on the straight path from noise to the mel.
+
+    Draws from torch's global generator; a share of the rows is told nothing, for guidance.
+    """
+    time = torch.rand(mel.shape[0], device=mel.device)
+    noise = torch.randn_like(mel)
+    told = torch.rand(mel.shape[0], device=mel.device) > UNCONDITIONAL_SHARE
+    share = time[:, None, None]
+    point = (1 - (1 - SIGMA_MIN) * share) * noise + share * mel
+    target = mel - (1 - SIGMA_MIN) * noise
+    found = velocity(point, time, known.told(told), chunked=chunked)
+    mask = known.content[:, None]
+    return ((found - target).square() * mask).sum() / (mask.sum() * mel.shape[1])

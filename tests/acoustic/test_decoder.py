@@ -1,0 +1,101 @@
+"""The decoder at nano's form and with flow matching: pieces equal the whole, sizes are checked."""
+
+from dataclasses import asdict, replace
+
+import pytest
+import torch
+
+from mamtra.acoustic.decoder import Decoder, DecoderConfig, DecoderStream, Prompt
+from mamtra.acoustic.flow_matching import fixed_noise
+from mamtra.acoustic.token_encoder import TokenEncoderConfig
+from mamtra.acoustic.velocity import VelocityConfig
+from mamtra.errors import ConfigError
+
+NANO = DecoderConfig(
+    encoder=TokenEncoderConfig(
+        vocabulary=20,
+        dim=16,
+        heads=2,
+        mlp_dim=24,
+        mlp_taps=3,
+        lower_layers=1,
+        upper_layers=1,
+        chunk_tokens=4,
+        speaker_dim=6,
+    ),
+    velocity=None,
+    bins=8,
+    speaker_dim=6,
+    steps=0,
+    mel_offset=-5.0,
+    mel_scale=2.0,
+)
+FLOW = replace(
+    NANO,
+    velocity=VelocityConfig(
+        bins=8, speaker_bins=4, dim=12, heads=2, head_dim=6, blocks=1, middle=1, chunk_frames=8
+    ),
+    steps=2,
+)
+NOISE = fixed_noise(8, 64)
+SPEAKER = torch.nn.functional.normalize(torch.randn(1, 6), dim=-1)
+TOKENS = torch.randint(0, 20, (1, 19), generator=torch.Generator().manual_seed(1))
+
+
+def decoder_of(config: DecoderConfig) -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(config).eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize("config", [NANO, FLOW], ids=["nano", "flow"])
+@pytest.mark.parametrize("step", [1, 3, 19])
+@pytest.mark.parametrize("prompted", [False, True])
+def test_a_stream_in_pieces_equals_the_whole(
+    config: DecoderConfig, step: int, prompted: bool
+) -> None:
+    decoder = decoder_of(config)
+    prompt = Prompt(tokens=TOKENS[:, :5], mel=torch.randn(1, 8, 10)) if prompted else None
+    whole = decoder(TOKENS, SPEAKER, prompt, NOISE, chunked=True)
+    stream = DecoderStream(speaker=SPEAKER, prompt=prompt, noise=NOISE)
+    pieces = [stream.push(decoder, group.tolist()) for group in TOKENS[0].split(step)]
+    pieces.append(stream.push(decoder, [], final=True))
+    assert whole.shape == (1, 8, 38)
+    torch.testing.assert_close(torch.cat(pieces, -1), whole, rtol=1e-5, atol=1e-5)
+
+
+def test_the_stream_gives_frames_as_soon_as_the_lookahead_is_there() -> None:
+    stream, decoder = DecoderStream(speaker=SPEAKER), decoder_of(NANO)
+    found = [stream.push(decoder, [token]).shape[-1] for token in TOKENS[0].tolist()]
+    assert found == [0] * 6 + [8] + [0] * 3 + [8] + [0] * 3 + [8] + [0] * 3 + [8]
+
+
+def test_without_flow_the_noise_is_not_used() -> None:
+    decoder = decoder_of(NANO)
+    assert torch.equal(decoder(TOKENS, SPEAKER), decoder(TOKENS, SPEAKER, None, NOISE))
+
+
+def test_offset_and_scale_are_applied_once() -> None:
+    decoder = decoder_of(NANO)
+    plain = decoder_of(replace(NANO, mel_offset=0.0, mel_scale=1.0))
+    wanted = plain(TOKENS, SPEAKER) * 2 - 5
+    torch.testing.assert_close(decoder(TOKENS, SPEAKER), wanted)
+
+
+def test_a_config_is_rebuilt_from_its_values() -> None:
+    assert DecoderConfig(**asdict(NANO)) == NANO
+    assert DecoderConfig(**asdict(FLOW)) == FLOW
+
+
+def test_flow_without_noise_or_with_too_little_is_refused() -> None:
+    decoder = decoder_of(FLOW)
+    with pytest.raises(ConfigError, match="give it fixed_noise"):
+        decoder(TOKENS, SPEAKER)
+    with pytest.raises(ConfigError, match="38 mel frames are more than the 10 of the noise"):
+        decoder(TOKENS, SPEAKER, noise=NOISE[..., :10])
+
+
+def test_sizes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ConfigError, match="steps=2 needs a velocity network"):
+        replace(NANO, steps=2)
+    with pytest.raises(ConfigError, match="hears a speaker vector of 6"):
+        replace(NANO, speaker_dim=7)
