@@ -1,0 +1,68 @@
+"""Unicode to the few characters that the other tables know.
+
+Typographic quotes and dashes become plain ones, accents are dropped, and mathematical and Greek
+characters become words. Currency signs, the degree sign and the micro sign stay: other tables speak
+them. Everything else outside ASCII (emojis, other scripts) becomes a blank.
+"""
+
+import unicodedata
+
+from mamtra.text.rules import rewrite, rule
+
+KEPT = "£€¥₹¢°µ"
+
+CHARACTERS = {
+    **dict.fromkeys("‘’‚‛′`´ʼ＇", "'"),
+    **dict.fromkeys("“”„‟″«»‹›＂", '"'),
+    **dict.fromkeys("‐‑‒−﹣－", "-"),  # hyphens and the minus sign
+    **dict.fromkeys("—―⸺", " -- "),
+    **dict.fromkeys("•‣◦▪●·∙", ", "),
+    **dict.fromkeys("→⇒➔", " to "),
+    **dict.fromkeys("™®©℠¶†‡", " "),
+    "–": "–",  # kept for one moment: between numbers it is a range
+    "…": "...", "。": ". ", "、": ", ", "，": ", ", "！": "! ", "？": "? ", "；": "; ", "：": ": ",
+    "¿": "", "¡": "", "⁄": "/", "∕": "/", "№": " No. ", "℃": "°C", "℉": "°F", "μ": "µ", "º": "°",
+    "¼": " 1/4", "½": " 1/2", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "⅛": " 1/8", "⅜": " 3/8",
+    "⅝": " 5/8", "⅞": " 7/8", "⅕": " 1/5", "²": "^2", "³": "^3",
+    "×": " times ", "÷": " divided by ", "±": " plus or minus ", "§": " section ",
+    "≠": " is not equal to ", "≤": " less than or equal to ", "≥": " greater than or equal to ",
+    "≈": " approximately ", "∞": " infinity ", "√": " square root of ",
+    "ß": "ss", "ø": "o", "Ø": "O", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "đ": "d", "Đ": "D",
+    "ł": "l", "Ł": "L", "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D", "ı": "i",
+    "Α": " alpha ", "α": " alpha ", "β": " beta ", "γ": " gamma ", "Δ": " delta ", "δ": " delta ",
+    "ε": " epsilon ", "θ": " theta ", "λ": " lambda ", "π": " pi ", "σ": " sigma ", "τ": " tau ",
+    "φ": " fie ", "ω": " omega ", "Ω": " ohms ", "Σ": " sigma ",
+}  # fmt: skip
+TABLE = str.maketrans(CHARACTERS)
+
+LAYOUT = (
+    rule(r"[:;]-?[()DPp](?![\w)])", " "),  # emoticons
+    rule(r"\n\s*(?:[-*+]|\d{1,2}[.)])\s+", ". "),  # items of a list
+    rule(r"\s*\n\s*\n\s*", ". "),  # paragraphs
+    rule(r"^\s*#{1,6}\s", ""),  # a heading's mark
+    rule(r"\s+", " "),
+)
+DASHES = (
+    rule(r"(?<=\d) ?– ?(?=[\d$£€¥₹])", "-"),
+    rule(r" – |–(?!\w)|(?<!\w)–", " -- "),
+    rule(r"–", "-"),
+    rule(r" ?-{2,} ?|(?<!\d) - | - (?!\d)", ", "),
+)
+
+
+def plain(character: str) -> str:
+    """Give what is left of one decomposed character: itself, a digit, a blank or nothing."""
+    if character.isascii() or character in KEPT or character == "–":
+        return character
+    if unicodedata.category(character) in ("Mn", "Cf", "Me"):
+        return ""
+    digit = unicodedata.decimal(character, None)
+    return " " if digit is None else str(digit)
+
+
+def fold(text: str) -> str:
+    """Write text with ASCII and the signs in ``KEPT`` only."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text.translate(TABLE))
+        text = "".join(map(plain, decomposed.translate(TABLE)))
+    return rewrite(rewrite(text.strip(), LAYOUT), DASHES)

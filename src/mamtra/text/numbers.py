@@ -1,0 +1,127 @@
+"""Numbers as words: cardinals, ordinals, decimals, years, decades, fractions and ranges."""
+
+import re
+from functools import lru_cache
+
+from mamtra.text.rules import rule
+
+NUMBER = r"(?:(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d+)?|\.\d+)"
+AMOUNT = rf"(?:(?:\d+ )?\d+/\d+|-?{NUMBER}(?: ?- ?{NUMBER})?)"
+
+LONGEST_CARDINAL = 15  # digits; a longer number is a code, and is read digit by digit
+YEARS = range(1100, 2100)
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def plain_words(words: str) -> str:
+    """Drop the commas and hyphens of a written-out number; in speech they would be pauses."""
+    return words.replace(",", "").replace("-", " ")
+
+
+@lru_cache(maxsize=4096)
+def cardinal(value: int) -> str:
+    """Say how many."""
+    from num2words import num2words
+
+    return plain_words(num2words(value))
+
+
+@lru_cache(maxsize=512)
+def ordinal(value: int) -> str:
+    """Say which place: first, second, twenty first."""
+    from num2words import num2words
+
+    return plain_words(num2words(value, to="ordinal"))
+
+
+def digits(written: str) -> str:
+    """Say a number digit by digit; anything else in it is left out."""
+    return " ".join(DIGITS[int(digit)] for digit in written if digit.isdecimal())
+
+
+def number(written: str) -> str:
+    """Say a number as it is written: with thousands commas, a decimal point or a minus sign."""
+    if written.startswith("-"):
+        return f"minus {number(written[1:])}"
+    whole, point, decimals = written.replace(",", "").partition(".")
+    if len(whole) > LONGEST_CARDINAL or (len(whole) > 1 and whole.startswith("0")):
+        spoken = digits(whole)
+    else:
+        spoken = cardinal(int(whole)) if whole else ""
+    return f"{spoken} point {digits(decimals)}".strip() if point else spoken
+
+
+def year(written: str) -> str:
+    """Say a year: nineteen oh five, two thousand, twenty twenty four."""
+    value = int(written)
+    hundreds, rest = divmod(value, 100)
+    if value not in YEARS or 2000 <= value < 2010:
+        return cardinal(value).replace(" and ", " ")
+    if not rest:
+        return f"{cardinal(hundreds)} hundred"
+    return f"{cardinal(hundreds)} {'oh ' if rest < 10 else ''}{cardinal(rest)}"
+
+
+def number_or_year(written: str) -> str:
+    """Say a bare number; four digits that could be a year are read as one."""
+    is_year = len(written) == 4 and written.isdecimal() and int(written) in YEARS
+    return year(written) if is_year else number(written)
+
+
+def plural(words: str) -> str:
+    """Say more than one of the last word: nineties, sixes, thirds."""
+    if words.endswith(("s", "x", "sh", "ch")):
+        return f"{words}es"
+    return f"{words[:-1]}ies" if words.endswith("ty") else f"{words}s"
+
+
+def fraction(whole: str, above: str, below: str) -> str:
+    """Say a fraction: one half, five and three quarters, seven over three hundred."""
+    if max(len(above), len(below)) > LONGEST_CARDINAL:
+        return f"{whole and number(whole)} {number(above)} over {number(below)}".strip()
+    parts, size = int(above), int(below)
+    named = {2: "half", 4: "quarter"}.get(size, ordinal(size) if 2 < size <= 100 else "")
+    if not named or not 0 < parts < size:
+        spoken = f"{number(above)} over {number(below)}"
+    elif parts == 1:
+        spoken = f"{'a' if whole else 'one'} {named}"
+    else:
+        spoken = f"{cardinal(parts)} {'halves' if size == 2 else plural(named)}"
+    return f"{number(whole)} and {spoken}" if whole else spoken
+
+
+FRACTION = re.compile(r"(?:(\d+) )?(\d+)/(\d+)")
+RANGE = re.compile(rf"(-?{NUMBER})(?: ?- ?({NUMBER}))?")
+
+
+def amount(written: str) -> str:
+    """Say what ``AMOUNT`` matched: a number, a range or a fraction."""
+    if parts := FRACTION.fullmatch(written):
+        return fraction(parts[1] or "", parts[2], parts[3])
+    low, high = re.fullmatch(RANGE, written).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    return f"{number(low)} to {number(high)}" if high else number(low)
+
+
+def is_one(written: str) -> bool:
+    """Whether a unit after this amount stays in the singular."""
+    return written in ("1", "-1") or ("/" in written and " " not in written)
+
+
+START = r"(?<![\w.\-])"
+RULES = (
+    rule(r"\b24/7\b", " twenty four seven "),
+    rule(r"\b9/11\b", " nine eleven "),
+    rule(
+        r"(?<![\w./])(?:(\d+) )?(\d+)/(\d+)(?![\w/]|\.\d)",
+        lambda m: f" {fraction(m[1] or '', m[2], m[3])} ",
+    ),
+    rule(r"(?<![\w.])(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:st|nd|rd|th)\b",
+         lambda m: f" {ordinal(int(m[1].replace(',', '')))} "),
+    rule(r"(?<!\d)\d+(?:\.\d+){2,}", lambda m: f" {' point '.join(map(number, m[0].split('.')))} "),
+    rule(rf"{START}({NUMBER}) ?- ?({NUMBER})(?!\w|-\d|\.\d)",
+         lambda m: f" {number_or_year(m[1])} to {number_or_year(m[2])} "),
+    rule(r"(?<=\d) ?[xX*] ?(?=\d)", " by "),
+    rule(r"(?<=\d)x\b", " times"),
+    rule(r"(?<![\w)])-(?=\.?\d)", " minus "),
+    rule(rf"{NUMBER}", lambda m: f" {number(m[0])} "),
+)  # fmt: skip
