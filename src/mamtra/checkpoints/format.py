@@ -1,6 +1,6 @@
 """A model is a folder: ``config.json``, one safetensors file per part, and saved voices.
 
-    config.json                 format, name, and one section of sizes per part
+    config.json                 format, name, one section of sizes per part, how to draw and guard
     speech_lm.safetensors ...   weights, float16 on disk, float32 in memory
     voices/NAME.safetensors     voices that were made for this model
     README.md                   the model card
@@ -32,6 +32,7 @@ PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder")
 LISTED = 12  # names that an error message shows before it counts the rest
 
 Config = TypeVar("Config")
+Module = TypeVar("Module", bound=nn.Module)
 Section = dict[str, Any]
 
 
@@ -55,6 +56,8 @@ class ModelConfig:
     speaker: Section | None = None
     decoder: Section | None = None
     vocoder: Section | None = None
+    sampling: Section | None = None
+    guard: Section | None = None
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:
@@ -201,14 +204,19 @@ class ModelFolder:
         holder = self.holder(name)
         return rebuild(kind, getattr(holder.config, name), f"{name} of {holder.folder / CONFIG}")
 
+    def optional(self, name: str, kind: type[Config]) -> Config:
+        """The config of a section, or its defaults where no folder has the section."""
+        return self.section(name, kind) if self.holds(name) else kind()
+
     def part_file(self, part: str) -> Path:
         """Where the weights of a part lie."""
         return self.holder(part).folder / f"{part}.safetensors"
 
-    def fill(self, module: nn.Module, part: str) -> nn.Module:
-        """Load the weights of a part into its module, ready to speak."""
+    def fill(self, module: Module, part: str) -> Module:
+        """Load the weights of a part into its module, ready to be used."""
         load_part(module, self.part_file(part))
-        return module.eval().requires_grad_(False)
+        module.eval().requires_grad_(False)
+        return module
 
     def holds(self, section: str) -> bool:
         """Whether a section is described here or in the donor."""

@@ -10,7 +10,7 @@ import torch
 import mamtra
 from mamtra.backbone.fused_scan import chosen_scan
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.checkpoints.locate import BUILT_IN, built_in
+from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
 
 # extra: the modules it brings
 EXTRAS = {"eval": ("pocketsphinx", "jiwer", "matplotlib"), "gpu": ("fla",)}
@@ -67,9 +67,8 @@ def models() -> list[Finding]:
     for name in BUILT_IN:
         if name not in shipped:
             advice = "reinstall mamtra, or give say the folder of another model with --model"
-            findings.append(
-                Finding(about=f"model {name}", found="not there", good=False, advice=advice)
-            )
+            about, good = f"model {name}", name != DEFAULT
+            findings.append(Finding(about=about, found="not there", good=good, advice=advice))
             continue
         folder = ModelFolder(shipped[name])
         voices = ", ".join(folder.voice_files())

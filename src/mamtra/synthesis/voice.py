@@ -15,12 +15,17 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
+from mamtra.audio import Audio
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import VoiceError
+from mamtra.synthesis.parts import ListeningParts
 
 SUFFIX = ".safetensors"
 TENSORS = ("speaker", "tokens", "mel")
 NOTES = ("name", "text", "source", "licence")
+SHORTEST_SECONDS = 0.5  # of a recording that a voice is made from
+LONGEST_SECONDS = 30.0  # cosyvoice2.yaml: prompts beyond this were never trained on
+SILENCE = 1e-3  # a recording whose loudest sample is below this holds no voice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -120,3 +125,41 @@ def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
     if path.is_file():
         return path
     raise VoiceError(f"unknown voice {chosen!r}; {possible}; or give the path of a saved voice")
+
+
+@torch.inference_mode()
+def make_voice(
+    parts: ListeningParts,
+    audio: Audio,
+    name: str,
+    *,
+    text: str = "",
+    source: str = "",
+    licence: str = "",
+) -> Voice:
+    """Make a voice from a recording of it.
+
+    Raises:
+        VoiceError: the recording is too short, too long or silent.
+    """
+    if not SHORTEST_SECONDS <= audio.seconds <= LONGEST_SECONDS:
+        raise VoiceError(
+            f"the recording lasts {audio.seconds:.1f} seconds; "
+            f"give one of {SHORTEST_SECONDS} to {LONGEST_SECONDS}"
+        )
+    if abs(audio.samples).max() < SILENCE:
+        raise VoiceError("the recording is silent; give one with speech")
+    samples = torch.from_numpy(audio.at(parts.mel.config.rate_hz).samples)
+    mel = parts.mel(samples[None])
+    tokens = parts.speech_tokenizer.encode(mel)
+    mel = mel[..., : FRAMES_PER_TOKEN * tokens.shape[1]]
+    speaker = parts.speaker(mel)
+    return Voice(
+        name=name,
+        speaker=speaker[0],
+        tokens=tokens[0],
+        mel=mel[0],
+        text=text,
+        source=source,
+        licence=licence,
+    )

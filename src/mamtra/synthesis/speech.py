@@ -1,0 +1,89 @@
+"""What comes out of speaking: samples, and how they came about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from mamtra.audio import Audio, write
+from mamtra.synthesis.joining import join_samples
+
+ENDED = "end"  # the stop reason of speech that ended by itself
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timings:
+    """Seconds that each stage took."""
+
+    text: float = 0.0
+    speech_lm: float = 0.0
+    decoder: float = 0.0
+    vocoder: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """Seconds of all stages."""
+        return self.text + self.speech_lm + self.decoder + self.vocoder
+
+    def __add__(self, other: "Timings") -> "Timings":
+        """Stage by stage."""
+        names = [field.name for field in fields(self)]
+        return Timings(**{name: getattr(self, name) + getattr(other, name) for name in names})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Speech:
+    """Spoken text.
+
+    Attributes:
+        samples: sound between -1 and 1.
+        rate: samples a second.
+        text: what was spoken, after normalisation.
+        speech_tokens: what the speech language model wrote.
+        stop_reason: ``end`` if it ended by itself; else why the guard ended it. Of several pieces,
+            the first reason that is not ``end``.
+        timings: seconds that each stage took.
+    """
+
+    samples: Float[np.ndarray, " samples"]
+    rate: int
+    text: str
+    speech_tokens: list[int]
+    stop_reason: str
+    timings: Timings
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate
+
+    @property
+    def audio(self) -> Audio:
+        """The sound alone."""
+        return Audio(samples=self.samples, rate_hz=self.rate)
+
+    def save(self, path: Path | str) -> Path:
+        """Write a sound file in the format of its suffix: .wav, .flac, .ogg or .mp3.
+
+        Raises:
+            AudioError: it cannot be written there, or not in that format.
+        """
+        return write(path, self.audio)
+
+
+def join(pieces: Sequence[Speech]) -> Speech:
+    """Pieces that were spoken one after another as one, with pauses and without clicks."""
+    assert pieces, "nothing to join"
+    reasons = [piece.stop_reason for piece in pieces]
+    return Speech(
+        samples=join_samples(
+            [piece.samples for piece in pieces], [piece.text for piece in pieces], pieces[0].rate
+        ),
+        rate=pieces[0].rate,
+        text=" ".join(piece.text for piece in pieces),
+        speech_tokens=[token for piece in pieces for token in piece.speech_tokens],
+        stop_reason=next((reason for reason in reasons if reason != ENDED), ENDED),
+        timings=sum((piece.timings for piece in pieces), Timings()),
+    )

@@ -1,0 +1,49 @@
+"""What importing costs: nothing heavy comes along unasked."""
+
+import subprocess
+import sys
+
+import pytest
+
+NEVER = {"transformers", "torchaudio", "librosa", "matplotlib", "gradio", "pocketsphinx"}
+
+
+def loaded_by(statement: str) -> set[str]:
+    """Top-level modules that a fresh Python has after a statement."""
+    code = f"import sys\n{statement}\nprint(*{{name.partition('.')[0] for name in sys.modules}})"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    return set(result.stdout.rsplit("\n", 2)[-2].split())
+
+
+def test_the_package_alone_loads_no_torch_and_no_numpy() -> None:
+    assert not loaded_by("import mamtra") & (NEVER | {"torch", "numpy", "typer", "soundfile"})
+
+
+def test_speaking_loads_only_what_speaking_needs() -> None:
+    loaded = loaded_by("import mamtra.synthesis.synthesizer")
+    assert "torch" in loaded
+    assert not loaded & NEVER
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["say", "--help"], ["nonsense"]])
+def test_help_and_wrong_usage_answer_without_torch(arguments: list[str]) -> None:
+    run = f"import mamtra.cli.main as m\ntry: m.main({arguments!r})\nexcept SystemExit: pass"
+    assert "torch" not in loaded_by(run)
+
+
+def test_every_public_name_is_there() -> None:
+    import mamtra
+
+    for name in mamtra.__all__:
+        assert getattr(mamtra, name)
+    assert set(dir(mamtra)) == set(mamtra.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    import mamtra
+
+    with pytest.raises(AttributeError, match="nonsense"):
+        _ = mamtra.nonsense
