@@ -8,7 +8,7 @@ chunks, so that the decoder can stream.
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -74,6 +74,7 @@ class DecoderRun:
     melody_weight: float = 1.0
 
 
+@runtime_checkable
 class TokenSource(Protocol):
     """Where speech tokens come from: a ``TokenTable``."""
 
