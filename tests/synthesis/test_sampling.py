@@ -9,13 +9,13 @@ from mamtra.errors import ConfigError, GenerationError
 from mamtra.synthesis.sampling import (
     SamplingConfig,
     choose,
-    forbid,
     is_recent,
     keep_most_probable,
     seeded,
 )
 
 RAS = SamplingConfig()
+FREE: list[list[int]] = [[]]  # nothing is forbidden
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,9 @@ def test_draws_equal_the_original_for_every_seed(distributions):
         wanted = values[f"rows.{case}.ids"]
         generators = [seeded(seed) for seed in range(len(wanted))]
         logits = distributions[row].expand(len(wanted), -1)
-        assert choose(logits, [history] * len(wanted), generators, RAS) == wanted, case
+        assert (
+            choose(logits, FREE * len(wanted), [history] * len(wanted), generators, RAS) == wanted
+        ), case
 
 
 def test_a_row_of_a_batch_draws_what_it_would_draw_alone(distributions):
@@ -41,9 +43,11 @@ def test_a_row_of_a_batch_draws_what_it_would_draw_alone(distributions):
     together = [seeded(seed) for seed in range(8)]
     alone = [seeded(seed) for seed in range(8)]
     for _ in range(5):
-        batch = choose(distributions, histories, together, RAS)
+        batch = choose(distributions, FREE * 8, histories, together, RAS)
         singles = [
-            choose(distributions[row : row + 1], histories[row : row + 1], [alone[row]], RAS)[0]
+            choose(distributions[row : row + 1], FREE, histories[row : row + 1], [alone[row]], RAS)[
+                0
+            ]
             for row in range(8)
         ]
         assert batch == singles
@@ -51,7 +55,7 @@ def test_a_row_of_a_batch_draws_what_it_would_draw_alone(distributions):
 
 def test_greedy_takes_the_most_probable_id(distributions):
     greedy = SamplingConfig(method="greedy")
-    chosen = choose(distributions, [[]] * 8, [seeded(0)] * 8, greedy)
+    chosen = choose(distributions, FREE * 8, [[]] * 8, [seeded(0)] * 8, greedy)
     assert chosen == distributions.argmax(-1).tolist()
 
 
@@ -66,17 +70,17 @@ def test_ids_are_kept_until_their_probability_suffices():
 
 def test_a_recent_id_is_drawn_again_from_the_others():
     logits = torch.tensor([[9.0, 0.0, 0.0]])
-    assert choose(logits, [[]], [seeded(0)], RAS) == [0]
-    again = {choose(logits, [[0]], [seeded(seed)], RAS)[0] for seed in range(20)}
+    assert choose(logits, FREE, [[]], [seeded(0)], RAS) == [0]
+    again = {choose(logits, FREE, [[0]], [seeded(seed)], RAS)[0] for seed in range(20)}
     assert again == {1, 2}
-    assert choose(logits, [[0] + [1] * 10], [seeded(0)], RAS) == [0]
+    assert choose(logits, FREE, [[0] + [1] * 10], [seeded(0)], RAS) == [0]
     top = SamplingConfig(method="top")
-    assert choose(logits, [[0]], [seeded(0)], top) == [0]
+    assert choose(logits, FREE, [[0]], [seeded(0)], top) == [0]
 
 
 def test_the_only_possible_id_may_repeat():
     logits = torch.tensor([[0.0, -torch.inf, -torch.inf]])
-    assert choose(logits, [[0]], [seeded(0)], RAS) == [0]
+    assert choose(logits, FREE, [[0]], [seeded(0)], RAS) == [0]
 
 
 def test_recent_means_within_the_window():
@@ -88,7 +92,7 @@ def test_temperature_flattens():
     logits = torch.tensor([[4.0, 0.0]])
     cold, hot = SamplingConfig(temperature=0.2), SamplingConfig(temperature=50.0, top_p=1.0)
     draws = {
-        name: sum(choose(logits, [[]], [seeded(seed)], config)[0] for seed in range(100))
+        name: sum(choose(logits, FREE, [[]], [seeded(seed)], config)[0] for seed in range(100))
         for name, config in {"cold": cold, "hot": hot}.items()
     }
     assert draws["cold"] == 0
@@ -96,15 +100,19 @@ def test_temperature_flattens():
 
 
 def test_forbidden_ids_are_never_drawn():
-    logits = forbid(torch.zeros(2, 4), [[0, 1], [2, 3]])
-    drawn = [choose(logits, [[], []], [seeded(s), seeded(s + 99)], RAS) for s in range(30)]
+    logits, forbidden = torch.zeros(2, 4), [[0, 1], [2, 3]]
+    drawn = [
+        choose(logits, forbidden, [[], []], [seeded(seed), seeded(seed + 99)], RAS)
+        for seed in range(30)
+    ]
+    assert not logits.any()
     assert {row[0] for row in drawn} == {2, 3}
     assert {row[1] for row in drawn} == {0, 1}
 
 
 def test_logits_that_are_not_numbers_are_an_error():
     with pytest.raises(GenerationError, match="not numbers"):
-        choose(torch.full((1, 5), torch.nan), [[]], [seeded(0)], RAS)
+        choose(torch.full((1, 5), torch.nan), FREE, [[]], [seeded(0)], RAS)
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,11 @@ class SpeechLM(nn.Module):
         self.backbone = Stack(backbone)
         self.head = nn.Linear(backbone.dim, self.vocabulary.size)
 
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.head.weight.device
+
     def embed(self, batch: Batch) -> Float[Tensor, "batch time dim"]:
         """Look every id up once and put the rows in order; padding becomes zeros."""
         special = self.special_embedding.weight
@@ -120,6 +125,7 @@ class SpeechLM(nn.Module):
         """An empty memory for ``batch`` rows, in the type of the weights."""
         return self.backbone.new_state(batch, capacity_hint)
 
+    @torch.inference_mode()
     def read(
         self, rows: Sequence[Sequence[Segment]], state: StackState
     ) -> Float[Tensor, "batch ids"]:
@@ -127,7 +133,7 @@ class SpeechLM(nn.Module):
 
         Rows may bring different numbers of ids, but each at least one.
         """
-        batch = pack_segments(rows).to(self.head.weight.device)
+        batch = pack_segments(rows).to(self.device)
         lengths = batch.lengths
         uneven = int(lengths.min()) != int(lengths.max())
         hidden = self.backbone(self.embed(batch), state, lengths if uneven else None)
@@ -135,6 +141,7 @@ class SpeechLM(nn.Module):
             return self.head(hidden[:, -1])
         return self.head(hidden[torch.arange(len(lengths)), (lengths - 1).to(hidden.device)])
 
+    @torch.inference_mode()
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
         hidden = self.backbone(self.speech_embedding(ids).unsqueeze(1), state)

@@ -71,8 +71,8 @@ def seeded(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
 def forbid(
     logits: Float[Tensor, "batch ids"], rows: Sequence[Sequence[int]]
 ) -> Float[Tensor, "batch ids"]:
-    """Make the listed ids of each row impossible, in place."""
-    first = rows[0]
+    """Make the listed ids of each row impossible."""
+    logits, first = logits.clone(), rows[0]
     if all(row == first for row in rows):
         for index in first:
             logits[:, index] = -torch.inf
@@ -105,8 +105,10 @@ def is_recent(chosen: int, history: Sequence[int], config: SamplingConfig) -> bo
     return recent >= config.window * config.repetition_share
 
 
+@torch.inference_mode()
 def choose(
     logits: Float[Tensor, "batch ids"],
+    forbidden: Sequence[Sequence[int]],
     histories: Sequence[Sequence[int]],
     generators: Sequence[torch.Generator],
     config: SamplingConfig,
@@ -114,7 +116,8 @@ def choose(
     """Choose the next id of each row.
 
     Args:
-        logits: of the next id; impossible ids are -inf.
+        logits: of the next id.
+        forbidden: the ids that may not come next.
         histories: the ids that each row has written so far.
         generators: one per row.
         config: how to draw.
@@ -122,7 +125,7 @@ def choose(
     Raises:
         GenerationError: the logits are not numbers.
     """
-    logits = logits.float()
+    logits = forbid(logits.float(), forbidden)
     if config.method == "greedy":
         return logits.argmax(-1).tolist()
     if config.temperature != 1:
