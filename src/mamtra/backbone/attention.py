@@ -10,12 +10,37 @@ key/value head, d head width.
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange
+from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.backbone.span import Span, rotate
 from mamtra.backbone.state import KeyValueState
+
+SHORT = 512  # tokens up to which 16-bit scores on a CPU are written out
+
+
+def attend_short(
+    queries: Float[Tensor, "batch time heads head_dim"],
+    keys: Float[Tensor, "batch time kv_heads head_dim"],
+    values: Float[Tensor, "batch time kv_heads head_dim"],
+) -> Float[Tensor, "batch time heads head_dim"]:
+    """Attend with the scores written out: two batched products in 16 bit.
+
+    At a few hundred tokens, forward and backward together, this takes half the time of PyTorch's
+    CPU kernel in float32 (measured at 4 heads of 48).
+    """
+    time, group = queries.shape[1], queries.shape[2] // keys.shape[2]
+    rows = "b t h d -> (b h) t d"
+    keys, values = (repeat(part, "b t k d -> (b k g) t d", g=group) for part in (keys, values))
+    future = torch.full((time, time), -torch.inf, dtype=queries.dtype).triu(1)
+    scores = torch.baddbmm(
+        future.expand(keys.shape[0], time, time),
+        rearrange(queries, rows),
+        keys.transpose(1, 2),
+        alpha=queries.shape[-1] ** -0.5,
+    )
+    return rearrange(scores.softmax(-1) @ values, "(b h) t d -> b t h d", b=queries.shape[0])
 
 
 def attend(
@@ -26,6 +51,8 @@ def attend(
     """Let every token look at itself and all tokens before it, from an empty memory."""
     exact = queries.dtype
     if queries.device.type == "cpu" and exact is not torch.float32:
+        if queries.shape[1] <= SHORT:
+            return attend_short(queries, keys, values)
         # PyTorch's CPU kernel has a 16-bit backward pass 2-3 times slower than its float32 one
         queries, keys, values = queries.float(), keys.float(), values.float()
     mixed = F.scaled_dot_product_attention(

@@ -43,9 +43,9 @@ class SpeechLMRun:
             backbone=BackboneConfig(
                 dim=192,
                 layout="A" * LAYERS,
-                query_heads=6,
+                query_heads=4,
                 kv_heads=2,
-                head_dim=32,
+                head_dim=48,
                 mlp_dim=512,
                 rope_theta=10_000.0,
             ),

@@ -30,7 +30,7 @@ class TokenizerRun:
     config: SpeechTokenizerConfig = field(default_factory=SpeechTokenizerConfig)
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=2200, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
+            steps=1700, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
         )
     )
     batch_frames: int = 6000

@@ -1,0 +1,114 @@
+"""The run that makes nano's student: half of the teacher's attention becomes Mamba.
+
+The paper's recipe at nano's size: ratio 1:1, the first layer of each block stays attention, the
+Mamba layers start from the teacher's projections, and teacher and student read the very same batch.
+``start="xavier"`` draws the Mamba projections instead, which shows what the start is worth.
+"""
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mamtra.backbone import Layout, MambaConfig
+from mamtra.corpus.manifest import Corpus
+from mamtra.corpus.tokens import TokenTable
+from mamtra.recipes.nano_speech_lm import LAYERS, SpeechLMRun, SpeechLMTask
+from mamtra.speech_lm.model import SpeechLM
+from mamtra.training.loop import LoopSettings, train
+from mamtra.training.workers import rank
+from mamtra.transfer.losses import DistillLosses, distillation
+from mamtra.transfer.student import make_student
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudentRun:
+    """Everything that decides the student's training.
+
+    Attributes:
+        teacher: the run that made the teacher; its batches are the student's as well.
+        start: "attention" is the transfer, "xavier" draws the Mamba projections at random.
+        data_seed: another seed than the teacher's gives batches in another order.
+    """
+
+    teacher: SpeechLMRun = field(default_factory=SpeechLMRun)
+    layout: str = field(
+        default_factory=lambda: str(
+            Layout.named("block-begin", attention=1, mamba=1, layers=LAYERS)
+        )
+    )
+    mamba: MambaConfig = field(default_factory=MambaConfig)
+    start: Literal["attention", "xavier"] = "attention"
+    losses: DistillLosses = field(default_factory=DistillLosses)
+    settings: LoopSettings = field(
+        default_factory=lambda: LoopSettings(
+            steps=1500,
+            learning_rate=1.5e-3,
+            warmup_steps=100,
+            precision="bfloat16",
+            optimizer="muon",
+            weight_decay=0.02,
+        )
+    )
+    data_seed: int = 1
+
+
+class StudentTask:
+    """A teacher that answers, a student that learns, and the batches both read."""
+
+    def __init__(
+        self, run: StudentRun, corpus: Corpus, tokens: TokenTable, teacher_weights: Path
+    ) -> None:
+        settings = replace(run.teacher.settings, seed=run.data_seed)
+        self.run = run
+        self.data = SpeechLMTask(replace(run.teacher, settings=settings), corpus, tokens)
+        self.teacher = self.data.model
+        self.teacher.load_state_dict(load_file(teacher_weights))
+        student, self.report = make_student(
+            self.teacher, run.layout, start=run.start, mamba=run.mamba, seed=run.settings.seed
+        )
+        assert isinstance(student, SpeechLM)
+        self.student = self.data.model = student
+        self.teacher.to(torch.bfloat16).eval().requires_grad_(False)
+
+    def loss(self, number: int) -> dict[str, Tensor]:
+        """The distillation losses of one batch, read by both."""
+        batch = self.data.batch(number)
+        with torch.no_grad():
+            taught = self.teacher.loss(batch, keep_logits=True, keep_inputs=True)
+        learned = self.student.loss(batch, keep_logits=True, keep_inputs=True)
+        assert learned.logits is not None
+        assert taught.logits is not None
+        values = distillation(
+            self.run.losses,
+            learned.logits,
+            taught.logits,
+            batch.targets,
+            learned.inputs,
+            taught.inputs,
+        )
+        return {**values, "teacher_ce": taught.loss}
+
+
+def train_student(
+    corpus_folder: Path,
+    tokens_path: Path,
+    teacher_weights: Path,
+    folder: Path,
+    run: StudentRun | None = None,
+) -> None:
+    """Distil the teacher; ``folder/model.safetensors`` then holds the student.
+
+    ``folder/transfer.txt`` says which tensors were copied, fresh or unused.
+    """
+    run = run or StudentRun()
+    task = StudentTask(
+        run, Corpus.open(corpus_folder), TokenTable.open(tokens_path), teacher_weights
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    if rank() == 0:
+        (folder / "transfer.txt").write_text(task.report.table() + "\n")
+    train(folder, task.student, task.loss, run.settings, task.data.evaluate)
