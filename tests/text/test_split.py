@@ -1,0 +1,89 @@
+"""Long text into parts: good places, the budget, and no word lost or doubled."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mamtra.errors import TextError
+from mamtra.text.split import pieces, split_sentences
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "It costs $3.50 today.",
+        "Dr. Smith met Mr. Jones vs. Mrs. Hill.",
+        "A bag of 2.5 kg is heavy.",
+        "Use v2.0 now.",
+        "See No. 5 of e.g. this list.",
+        "Write to john.doe@example.com now.",
+        "Say {hh ax l ow} to Prof. Lee.",
+        "He said St. Louis is fine.",
+    ],
+)
+def test_figures_and_abbreviations_are_not_split(sentence: str) -> None:
+    assert split_sentences(f"{sentence} {sentence}") == [sentence, sentence]
+
+
+def test_sentences_end_at_marks_and_paragraphs() -> None:
+    text = 'One here. Two there! "Is it?" he said.\n\nA new paragraph'
+    assert split_sentences(text) == [
+        "One here.",
+        "Two there!",
+        '"Is it?" he said.',
+        "A new paragraph",
+    ]
+
+
+def test_a_text_within_the_budget_stays_whole_sentences() -> None:
+    first = "The weather was fine, so we walked along the river."
+    second = "In the evening we came home and slept."
+    assert pieces(f"{first} {second}", 60) == [first, second]
+
+
+def test_very_short_neighbours_are_joined() -> None:
+    assert pieces("Yes. No. Maybe. I will think about all of it tomorrow.", 40) == [
+        "Yes. No. Maybe.",
+        "I will think about all of it tomorrow.",
+    ]
+
+
+def test_a_long_sentence_is_cut_at_the_best_place() -> None:
+    text = "we came, we saw and we went home; the rest of the story is long and without a mark"
+    assert pieces(text, 35) == [
+        "we came, we saw and we went home;",
+        "the rest of the story is long and",
+        "without a mark",
+    ]
+
+
+def test_a_word_longer_than_the_budget_is_kept_whole() -> None:
+    assert pieces("an incomprehensibility here", 10) == ["an", "incomprehensibility", "here"]
+
+
+def test_a_word_in_phones_is_never_cut() -> None:
+    assert pieces("say {hh ax l ow} now", 6) == ["say", "{hh ax l ow}", "now"]
+
+
+def test_empty_text_has_no_pieces() -> None:
+    assert pieces(" \n ", 50) == []
+
+
+def test_a_budget_of_nothing_is_an_error() -> None:
+    with pytest.raises(TextError, match="give at least 1"):
+        pieces("text", 0)
+
+
+WORDS = st.sampled_from(
+    ["a", "I", "word,", "end.", "Dr.", "$3.50", "v2.0", "more;", "so:", "what?", "No.", "5", "e.g."]
+)
+BLANKS = st.sampled_from([" ", "  ", "\n", "\n\n", "\t"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.one_of(WORDS, BLANKS, st.text(max_size=8)), max_size=40), st.integers(1, 60))
+def test_no_word_is_lost_or_doubled_and_the_budget_holds(parts: list[str], budget: int) -> None:
+    text = " ".join(parts)
+    found = pieces(text, budget)
+    assert " ".join(found).split() == text.split()
+    assert all(len(piece) <= budget or " " not in piece or "{" in piece for piece in found)
