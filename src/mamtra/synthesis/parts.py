@@ -25,13 +25,17 @@ class TextConfig:
 
     Attributes:
         tokenizer: ``letters`` is one id for each letter, mark or phone.
+        piece_characters: longest text that is spoken at once; what the model was trained on.
     """
 
     tokenizer: Literal["letters"] = "letters"
+    piece_characters: int = 100
 
     def __post_init__(self) -> None:
         if self.tokenizer != "letters":
             raise ConfigError(f"unknown text tokenizer {self.tokenizer!r}; known: letters")
+        if self.piece_characters < 1:
+            raise ConfigError(f"piece_characters={self.piece_characters} must be at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
