@@ -18,8 +18,8 @@ head width, c channels.
 """
 
 import math
-from dataclasses import dataclass, replace
-from typing import Literal, get_args
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
 
 import torch
 import torch.nn.functional as F
@@ -86,8 +86,6 @@ class MambaConfig:
         for name in ("heads", "kv_heads", "head_dim", "state_dim", "conv_width"):
             if getattr(self, name) < 0:
                 raise ConfigError(f"{name}={getattr(self, name)} must not be negative")
-        if self.kv_heads and self.heads % self.kv_heads:
-            raise ConfigError(f"heads={self.heads} is not a multiple of kv_heads={self.kv_heads}")
 
     @property
     def states(self) -> int:
@@ -120,6 +118,22 @@ class MambaConfig:
             head_dim=width,
             state_dim=self.state_dim or width,
         )
+
+
+def as_mamba(config: MambaConfig | dict[str, Any]) -> MambaConfig:
+    """Rebuild a config from the dict that a config.json holds; a config passes through.
+
+    Raises:
+        ConfigError: a key is unknown, or a value cannot work.
+    """
+    if isinstance(config, MambaConfig):
+        return config
+    known = [entry.name for entry in fields(MambaConfig)]
+    if unknown := sorted(set(config) - set(known)):
+        raise ConfigError(
+            f"the mamba config has unknown keys {', '.join(unknown)}; known are {', '.join(known)}"
+        )
+    return MambaConfig(**config)
 
 
 def inverse_softplus(value: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import Block
 from mamtra.backbone.layout import Layout
-from mamtra.backbone.mamba import Mamba, MambaConfig
+from mamtra.backbone.mamba import Mamba, MambaConfig, as_mamba
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.span import Span, span_of
 from mamtra.backbone.state import StackState
@@ -40,18 +40,11 @@ class BackboneConfig:
     rope_theta: float = 1_000_000.0
     rms_eps: float = 1e-6
     attention_bias: bool = True
-    mamba: MambaConfig = field(default_factory=MambaConfig)
+    mamba: MambaConfig | dict[str, Any] = field(default_factory=MambaConfig)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", str(Layout.parse(str(self.layout))))
-        if isinstance(self.mamba, dict):
-            known = [entry.name for entry in fields(MambaConfig)]
-            if unknown := sorted(set(self.mamba) - set(known)):
-                raise ConfigError(
-                    f"the mamba config has unknown keys {', '.join(unknown)}; "
-                    f"known are {', '.join(known)}"
-                )
-            object.__setattr__(self, "mamba", MambaConfig(**self.mamba))
+        object.__setattr__(self, "mamba", as_mamba(self.mamba))
         for name in ("dim", "query_heads", "kv_heads", "head_dim", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
@@ -76,7 +69,7 @@ class BackboneConfig:
     @property
     def mamba_sizes(self) -> MambaConfig:
         """The Mamba layers' config with every size written out."""
-        return self.mamba.filled(self.query_heads, self.kv_heads, self.head_dim)
+        return as_mamba(self.mamba).filled(self.query_heads, self.kv_heads, self.head_dim)
 
     @property
     def layers(self) -> int:

@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from mamtra.backbone import BackboneConfig, Layout, MambaConfig, as_config
+from mamtra.backbone.mamba import as_mamba
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.transfer.projections import TransferReport, transfer
 
@@ -82,7 +83,7 @@ def make_student(
         raise ConfigError(f"start={start!r} is unknown; possible are {', '.join(get_args(Start))}")
     own: Any = teacher.config
     backbone = own if isinstance(own, BackboneConfig) else as_config(own.backbone)
-    config = student_config(own, layout, mamba or backbone.mamba)
+    config = student_config(own, layout, mamba or as_mamba(backbone.mamba))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         student = type(teacher)(config)

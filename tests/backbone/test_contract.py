@@ -1,0 +1,174 @@
+"""What every mixer and every layout must keep, in float32 and in bfloat16.
+
+Pieces equal the whole for any cut; the past ignores the future; rows of a batch are independent,
+also where their lengths differ; a memory says truly how many bytes it holds.
+"""
+
+import pytest
+import torch
+from torch import Tensor
+from torch.testing import assert_close
+
+from mamtra.backbone import BackboneConfig, KeyValueState, MambaConfig, ScanState, Stack, StackState
+
+DIM, TIME = 24, 70
+VARIANTS = {
+    "parity": MambaConfig(),
+    "grouped": MambaConfig(decay="group", decay_start="long", gate="open"),
+    "rotary": MambaConfig(rotary=True, input_bias=True, conv_start="identity", activation="none"),
+    "bare": MambaConfig(conv_width=0, gate="none", norm=False, activation="none"),
+    "unshared": MambaConfig(kv_heads=4, state_dim=8, conv_width=1),
+}
+STACKS = {
+    "A": ("A", "parity"),
+    "M": ("M", "parity"),
+    "M-grouped": ("M", "grouped"),
+    "M-rotary": ("M", "rotary"),
+    "M-bare": ("M", "bare"),
+    "M-unshared": ("M", "unshared"),
+    "AMMA": ("AMMA", "parity"),
+    "MAM": ("MAM", "grouped"),
+}
+# bfloat16 keeps 8 bits; orders of summation differ between pieces and whole
+TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 6e-2}
+
+
+@pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+def dtype(request) -> torch.dtype:
+    return request.param
+
+
+@pytest.fixture(params=STACKS)
+def stack(request, dtype) -> Stack:
+    layout, variant = STACKS[request.param]
+    torch.manual_seed(0)
+    config = BackboneConfig(
+        dim=DIM,
+        layout=layout,
+        query_heads=4,
+        kv_heads=2,
+        head_dim=6,
+        mlp_dim=32,
+        rope_theta=1e4,
+        mamba=VARIANTS[variant],
+    )
+    return Stack(config).to(dtype).requires_grad_(False)
+
+
+@pytest.fixture
+def hidden(dtype) -> Tensor:
+    return torch.randn(2, TIME, DIM, generator=torch.Generator().manual_seed(1)).to(dtype)
+
+
+def in_pieces(stack: Stack, hidden: Tensor, cuts: int | list[int]) -> tuple[Tensor, StackState]:
+    state = stack.new_state(len(hidden))
+    pieces = [stack(piece, state) for piece in hidden.split(cuts, dim=1)]
+    return torch.cat(pieces, dim=1), state
+
+
+def assert_alike(got: Tensor, wanted: Tensor) -> None:
+    assert got.dtype == wanted.dtype
+    tolerance = TOLERANCE[wanted.dtype]
+    assert_close(got, wanted, atol=tolerance, rtol=tolerance)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 3, 7, 64, 65])
+def test_pieces_equal_the_whole(stack, hidden, cut):
+    hidden = hidden[:, : 10 if cut < 4 else TIME]
+    pieces, state = in_pieces(stack, hidden, cut)
+    assert_alike(pieces, stack(hidden))
+    assert state.positions == [hidden.shape[1]] * 2
+
+
+def test_prefill_then_steps_equals_one_pass(stack, hidden):
+    pieces, _ = in_pieces(stack, hidden[:, :46], [40, 1, 1, 1, 1, 1, 1])
+    assert_alike(pieces, stack(hidden[:, :46]))
+
+
+def test_the_past_ignores_the_future(stack, hidden):
+    changed = hidden.clone()
+    changed[:, 40:] = 7.0
+    assert torch.equal(stack(changed)[:, :40], stack(hidden)[:, :40])
+
+
+def test_rows_are_independent_with_different_lengths(stack, hidden):
+    """Two rows of 50 and 13 tokens, then 9 and 4 more, then single steps, against each alone."""
+    lengths = [torch.tensor([50, 13]), torch.tensor([9, 4]), None, None]
+    counts = [(50, 13), (9, 4), (1, 1), (1, 1)]
+    state, done, outputs = stack.new_state(2), [0, 0], ([], [])
+    for length, count in zip(lengths, counts, strict=True):
+        piece = torch.full((2, max(count), DIM), 100.0, dtype=hidden.dtype)
+        for row in range(2):
+            piece[row, : count[row]] = hidden[row, done[row] : done[row] + count[row]]
+        output = stack(piece, state, length)
+        for row in range(2):
+            outputs[row].append(output[row, : count[row]])
+            done[row] += count[row]
+    assert state.positions == done
+    for row in range(2):
+        alone = stack(hidden[row : row + 1, : done[row]])[0]
+        assert_alike(torch.cat(outputs[row]), alone)
+
+
+def test_a_row_may_bring_nothing(stack, hidden):
+    state = stack.new_state(2)
+    stack(hidden[:, :5], state)
+    stack(hidden[:, 5:9], state, torch.tensor([4, 0]))
+    assert state.positions == [9, 5]
+    output = stack(hidden[:, 9:10], state)
+    expected = stack(torch.cat([hidden[1:, :5], hidden[1:, 9:10]], dim=1))[:, -1]
+    assert_alike(output[1:, 0], expected)
+
+
+def test_kept_rows_continue_as_before(stack, hidden):
+    both, alone = stack.new_state(2), stack.new_state(1)
+    stack(hidden[:, :20], both)
+    stack(hidden[1:, :20], alone)
+    both.keep_rows([1])
+    assert_alike(stack(hidden[1:, 20:25], both), stack(hidden[1:, 20:25], alone))
+
+
+def test_bytes_are_true(stack, hidden):
+    _, state = in_pieces(stack, hidden[:, :30], 10)
+    held = 0
+    for layer in state.layers:
+        match layer:
+            case KeyValueState():
+                held += layer.keys.nbytes + layer.values.nbytes
+            case ScanState():
+                assert layer.scan.dtype == torch.float32
+                held += layer.scan.untyped_storage().nbytes()
+                held += layer.window.untyped_storage().nbytes()
+    assert state.nbytes == held > 0
+
+
+def test_only_attention_grows(stack, hidden):
+    _, state = in_pieces(stack, hidden[:, :10], 10)
+    before = state.nbytes
+    for _ in range(4):
+        stack(hidden, state)
+    grows = "A" in stack.config.layout
+    assert (state.nbytes > before) == grows
+
+
+def test_a_hint_saves_growth(stack, hidden):
+    state = stack.new_state(2, capacity_hint=TIME)
+    before = state.nbytes
+    stack(hidden, state)
+    assert state.nbytes == before
+
+
+def test_a_pass_changes_no_attribute(stack, hidden):
+    before = {name: tensor.clone() for name, tensor in stack.state_dict().items()}
+    in_pieces(stack, hidden[:, :8], 4)
+    after = stack.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[name], after[name]) for name in before)
+
+
+def test_gradients_reach_every_weight(stack, hidden):
+    stack.requires_grad_(True)
+    stack(hidden[:, :9]).float().square().sum().backward()
+    missing = [name for name, weight in stack.named_parameters() if weight.grad is None]
+    assert missing == []
+    assert all(weight.grad.isfinite().all() for weight in stack.parameters())
