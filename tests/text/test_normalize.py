@@ -261,4 +261,4 @@ def test_figures_of_any_length_are_spoken(figures: str) -> None:
 
 @pytest.mark.parametrize("part", ["www.", "1-", "a.b", "12 Main ", "1.1.", "A.", "1,000,"])
 def test_long_repetitive_text_is_no_trap(part: str) -> None:
-    assert normalize(part * 3000)
+    assert normalize(part * 1000)

@@ -1,0 +1,175 @@
+"""CosyVoice 2's text frontend: normalised text in pieces of a good number of tokens.
+
+As in the original, sentences are gathered until a piece has enough tokens, a short rest joins the
+last piece, and text with control marks (``<|`` and ``|>``) passes untouched. Other than there,
+figures and abbreviations are never cut ("$3.50", "Dr. Smith"), a sentence that is far too long is
+cut at commas or between words, and languages other than English and Chinese keep their numbers.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from mamtra.errors import ConfigError, TextError, require
+from mamtra.text.normalize import normalize
+from mamtra.text.rules import rewrite, rule
+from mamtra.text.split import PHRASE, Measure, cut, split_sentences
+
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+KANA = re.compile(r"[\u3040-\u30ff]")
+# a dot or a colon between figures ends nothing; a closing quote stays with its mark
+CHINESE_SENTENCE = re.compile(r".*?(?:[。？！；：、?!;]+|[.:](?!\w))[\"”’」』]*|.+$", re.DOTALL)
+CHINESE_CLAUSE = re.compile(r"(?<=[，,])")
+ENDS = ".?!;:。？！；：、，,…\"'”’」』)）>"
+
+CHINESE_SIGNS = (
+    rule(r"[（）【】()\[\]`]|——", ""),
+    rule(r"(?<![!-~])\s+|\s+(?![!-~])", ""),  # blanks stay between Latin words only
+    rule(r" - ", "，"),
+    rule(r"²", "平方"),
+    rule(r"³", "立方"),
+    rule(r"(?<=[\u4e00-\u9fff])\.(?!\w)", "。"),
+    rule(r"[，、,]+$", "。"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PieceBudget:
+    """How long a piece may be, in text tokens; the defaults are CosyVoice 2's.
+
+    Attributes:
+        longest: a piece ends before this many tokens, once it has more than ``shortest``.
+        shortest: a piece with fewer tokens takes in the next sentence.
+        rest: a last piece shorter than this joins the one before.
+    """
+
+    longest: int = 80
+    shortest: int = 60
+    rest: int = 20
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.rest <= self.shortest <= self.longest or self.longest < 1:
+            raise ConfigError(
+                f"rest={self.rest}, shortest={self.shortest}, longest={self.longest} are not "
+                "0 <= rest <= shortest <= longest with longest at least 1"
+            )
+
+
+def language_of(text: str) -> str:
+    """Guess between Japanese, Chinese and English from the characters."""
+    if KANA.search(text):
+        return "ja"
+    return "zh" if CHINESE.search(text) else "en"
+
+
+def numbers_in_words(text: str, language: str) -> str:
+    """Say the numbers of a language that has no normaliser here, and leave the rest as it is.
+
+    Raises:
+        TextError: the language is unknown.
+    """
+    from num2words import num2words
+
+    def say(match: re.Match[str]) -> str:
+        whole = match[0].replace(",", ".")
+        return num2words(float(whole) if "." in whole else int(whole), lang=language)
+
+    try:
+        return re.sub(r"\d{1,15}(?:[.,]\d{1,6})?(?!\d)", say, text)
+    except NotImplementedError as unknown:
+        raise TextError(
+            f"no numbers are known for language {language!r}; give a language code such as 'de' or "
+            "'fr', or switch the normaliser off with 'none'"
+        ) from unknown
+
+
+def normalised(text: str, language: str, normaliser: str) -> str:
+    """Write text as it is spoken, by the chosen normaliser.
+
+    Raises:
+        TextError: our own normaliser was asked for a language other than English.
+        ConfigError: there is no such normaliser.
+        MissingExtraError: wetext was asked for and is not installed.
+    """
+    match normaliser:
+        case "none":
+            return text
+        case "own":
+            if language != "en":
+                raise TextError(
+                    f"the own normaliser reads English only, not {language!r}; "
+                    "use 'wetext' or 'none'"
+                )
+            return normalize(text)
+        case "wetext":
+            if language not in ("en", "zh", "ja"):
+                return numbers_in_words(text, language)
+            spoken = require("wetext", "cosyvoice").Normalizer(lang=language).normalize(text)
+            return rewrite(spoken, CHINESE_SIGNS) if language == "zh" else spoken
+    raise ConfigError(f"normaliser={normaliser!r} is unknown; use 'wetext', 'own' or 'none'")
+
+
+def gather(parts: list[str], count: Measure, budget: PieceBudget, joint: str) -> list[str]:
+    """Join sentences into pieces of a good length."""
+    gathered: list[str] = []
+    for part in parts:
+        joined = f"{gathered[-1]}{joint}{part}" if gathered else part
+        full = count(joined) > budget.longest and count(gathered[-1] if gathered else "") > (
+            budget.shortest
+        )
+        if gathered and not full:
+            gathered[-1] = joined
+        else:
+            gathered.append(part)
+    if len(gathered) > 1 and count(gathered[-1]) < budget.rest:
+        rest = gathered.pop()
+        gathered[-1] += joint + rest
+    return gathered
+
+
+def cut_chinese(sentence: str, longest: int) -> list[str]:
+    """Cut a sentence without blanks: at commas, and every ``longest`` characters if that fails."""
+    clauses = CHINESE_CLAUSE.split(sentence) if len(sentence) > longest else [sentence]
+    return [c[i : i + longest] for c in clauses for i in range(0, len(c), longest)]
+
+
+def frontend_pieces(
+    text: str,
+    count: Callable[[str], int],
+    normaliser: str = "wetext",
+    language: str | None = None,
+    budget: PieceBudget | None = None,
+) -> list[str]:
+    """Give the pieces of text that CosyVoice 2 speaks one after the other.
+
+    Args:
+        text: what to say; with ``<|`` and ``|>`` in it, it comes back as one untouched piece.
+        count: how many tokens a text has; Chinese and Japanese are measured in characters.
+        normaliser: who writes numbers and signs as words: "wetext", "own", or "none" to leave
+            them to the model.
+        language: "en", "zh", "ja" or another language's code; None guesses from the characters.
+        budget: how long a piece may be.
+
+    Raises:
+        TextError: the text is empty or holds nothing to speak.
+        MissingExtraError: the normaliser is not installed.
+    """
+    if "<|" in text and "|>" in text:
+        return [text]
+    budget = budget or PieceBudget()
+    language = language or language_of(text)
+    spoken = normalised(text.strip(), language, normaliser) if text.strip() else ""
+    if not any(map(str.isalnum, spoken)):
+        raise TextError("the text holds nothing to speak; give at least one word or number")
+    if language in ("zh", "ja"):
+        sentences = [s.strip() for s in CHINESE_SENTENCE.findall(spoken) if s.strip()]
+        parts = [c for s in sentences for c in cut_chinese(s, budget.longest)]
+        measure, joint, end = len, "", "。"
+    else:
+        phrases = [p for s in split_sentences(spoken) for p in PHRASE.split(s)]
+        parts = [c for p in phrases for c in cut(p, budget.longest, count)]
+        measure, joint, end = count, " ", "."
+    parts = [part for part in parts if any(map(str.isalnum, part))]
+    if parts[-1][-1] not in ENDS:
+        parts[-1] += end
+    return gather(parts, measure, budget, joint)
