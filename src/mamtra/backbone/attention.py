@@ -50,7 +50,7 @@ def attend(
 ) -> Float[Tensor, "batch time heads head_dim"]:
     """Let every token look at itself and all tokens before it, from an empty memory."""
     exact = queries.dtype
-    if queries.device.type == "cpu" and exact is not torch.float32:
+    if queries.device.type == "cpu" and queries.requires_grad and exact is not torch.float32:
         if queries.shape[1] <= SHORT:
             return attend_short(queries, keys, values)
         # PyTorch's CPU kernel has a 16-bit backward pass 2-3 times slower than its float32 one

@@ -11,7 +11,7 @@ Seen from attention, C is the query, B the key, x the value: like keys and value
     y = C state + D x
     out_proj(norm(y * silu(z)))                 the norm is per head
 
-Scan, step and norm are computed in float32; weights keep the type of the module.
+Scan, step and norm are computed in float32; weights and activations keep the type of the module.
 
 Axes: b batch, t time, h heads, k key/value heads, g heads of a key/value head, s state width, w
 head width, c channels.
@@ -28,7 +28,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.backbone.fused_scan import ScanForm, run_scan
-from mamtra.backbone.norm import RMSNorm
+from mamtra.backbone.norm import NormaliseScale, RMSNorm
 from mamtra.backbone.span import Span, rotate
 from mamtra.backbone.state import ScanState
 from mamtra.errors import ConfigError
@@ -221,13 +221,14 @@ class Mamba(nn.Module):
                 places = rearrange(ends, "b -> b 1") + torch.arange(taps, device=inputs.device)
                 places = repeat(places, "b n -> b n c", c=inputs.shape[2])
                 state.window = joined.gather(1, places)
-        mixed = F.conv1d(
-            rearrange(joined, "b t c -> b c t"),
-            self.conv1d.weight,
+        # as an image one wide: PyTorch's CPU kernel is 3 times faster with the channels last
+        mixed = F.conv2d(
+            rearrange(joined, "b t c -> b c t 1"),
+            rearrange(self.conv1d.weight, "c 1 n -> c 1 n 1"),
             self.conv1d.bias,
             groups=self.config.channels,
         )
-        return rearrange(mixed, "b c t -> b t c")
+        return rearrange(mixed, "b c t 1 -> b t c")
 
     def forward(
         self,
@@ -266,8 +267,8 @@ class Mamba(nn.Module):
         )
         if state is not None:
             state.scan = final
-        y = rearrange(y, "b t h g w -> b t (h g) w")
-        y = torch.addcmul(y, rearrange(self.D.float(), "h -> h 1"), spread.float())
+        y = rearrange(y, "b t h g w -> b t (h g) w").to(hidden.dtype)
+        y = torch.addcmul(y, rearrange(self.D, "h -> h 1"), spread)
         return self.out_proj(self.finish(y, z))
 
     def finish(
@@ -279,6 +280,6 @@ class Mamba(nn.Module):
             gate = F.silu(rearrange(z, "b t (h w) -> b t h w", w=config.head_dim))
             y = y * gate
         if config.norm:
-            y = F.rms_norm(y, (config.head_dim,), eps=config.norm_eps)
-            y = y * rearrange(self.norm.weight, "(h w) -> h w", w=config.head_dim)
-        return rearrange(y, "b t h w -> b t (h w)").to(z.dtype)
+            weight = rearrange(self.norm.weight, "(h w) -> h w", w=config.head_dim)
+            y = NormaliseScale.apply(y, weight, config.norm_eps)
+        return rearrange(y, "b t h w -> b t (h w)")

@@ -32,8 +32,11 @@ class NormaliseScale(torch.autograd.Function):
         normal, inverse, weight = ctx.saved_tensors
         exact, scale = normal.float(), weight.float()
         product = gradient.float() * exact
-        to_weight = product.flatten(0, -2).sum(0)
-        overlap = (product @ scale.unsqueeze(-1)).div_(normal.shape[-1])
+        to_weight = product.sum_to_size(weight.shape)
+        if weight.dim() == 1:
+            overlap = (product @ scale.unsqueeze(-1)).div_(normal.shape[-1])
+        else:
+            overlap = product.mul_(scale).mean(-1, keepdim=True)
         inward = (gradient * scale).addcmul_(exact, overlap, value=-1).mul_(inverse)
         return inward.to(gradient.dtype), to_weight.to(weight.dtype), None
 

@@ -18,7 +18,6 @@ l tokens of a chunk.
 """
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Bool, Float
 from torch import Tensor
@@ -82,6 +81,17 @@ def loop_scan(
     return torch.stack(outputs, dim=1), memory
 
 
+def cut_time(
+    tensor: Float[Tensor, "batch time states *rest"], chunk: int
+) -> Float[Tensor, "batch states chunks chunk *rest"]:
+    """Cut time into chunks, the last one padded with zeros, in float32 and contiguous."""
+    batch, time, states, *rest = tensor.shape
+    if short := -time % chunk:
+        tensor = torch.cat([tensor, tensor.new_zeros(batch, short, states, *rest)], dim=1)
+    cut = rearrange(tensor, "b (n l) h ... -> b h n l ...", l=chunk)
+    return cut.contiguous().float()
+
+
 def chunked_scan(
     values: Values,
     writes: Writes,
@@ -93,15 +103,13 @@ def chunked_scan(
 ) -> tuple[Output, Memory]:
     """Compute the same as ``loop_scan`` by matrix products over chunks of time."""
     time = values.shape[1]
-    chunk = min(chunk, time)
-    short = -time % chunk
-    values, log_decay = hold_padding(values.float(), log_decay.float(), real)
-    values = rearrange(F.pad(values, (0, 0, 0, 0, 0, short)), "b (n l) h w -> b h n l w", l=chunk)
-    writes = F.pad(writes.float(), (0, 0, 0, 0, 0, short))
-    writes = rearrange(writes, "b (n l) h s -> b h n l s", l=chunk)
-    reads = F.pad(reads.float(), (0, 0, 0, 0, 0, 0, 0, short))
-    reads = rearrange(reads, "b (n l) h g s -> b h n g l s", l=chunk)
-    fade = rearrange(F.pad(log_decay, (0, 0, 0, short)), "b (n l) h -> b h n l", l=chunk).cumsum(-1)
+    chunk = -(-time // -(-time // chunk))  # equal chunks need the least padding
+    values, log_decay = hold_padding(values, log_decay.float(), real)
+    values, writes, reads, fade = (
+        cut_time(tensor, chunk) for tensor in (values, writes, reads, log_decay)
+    )
+    reads = rearrange(reads, "b h n l g s -> b h n g l s").contiguous()
+    fade = fade.cumsum(-1)
 
     # inside a chunk: attention whose softmax is replaced by the decay between two tokens
     future = torch.ones(chunk, chunk, dtype=torch.bool, device=fade.device).triu(1)
@@ -119,9 +127,10 @@ def chunked_scan(
         values.new_zeros(*added.shape[:2], *added.shape[3:]) if initial is None else initial.float()
     )
     before = []
-    for index, kept in enumerate(through):
+    # unbound at once: the gradient of an index would be a whole tensor of zeros each time
+    for kept, new in zip(through.unbind(0), added.unbind(2), strict=True):
         before.append(memory)
-        memory = torch.addcmul(added[:, :, index], kept, memory)
+        memory = torch.addcmul(new, kept, memory)
     reads = reads * rearrange(fade.exp(), "b h n l -> b h n 1 l 1")
     outside = rearrange(reads, "b h n g l s -> b h n (g l) s") @ torch.stack(before, dim=2)
 

@@ -1,0 +1,79 @@
+"""Choosing the layers that stay attention."""
+
+import pytest
+import torch
+
+from mamtra.backbone import BackboneConfig, Layout, Stack
+from mamtra.errors import LayoutError
+from mamtra.transfer import make_student
+from mamtra.transfer.placement import (
+    greedy,
+    importance_by_cosine,
+    importance_by_measure,
+    most_important,
+)
+
+
+@pytest.fixture
+def stack() -> Stack:
+    """Four layers of which the third does most and the first nothing."""
+    torch.manual_seed(0)
+    sizes = {"query_heads": 4, "kv_heads": 2, "head_dim": 4, "mlp_dim": 16}
+    stack = Stack(BackboneConfig(dim=16, layout="AAAA", **sizes)).requires_grad_(False)
+    for layer, strength in enumerate([0.0, 0.5, 8.0, 1.0]):
+        stack.layers[layer].mixer.o_proj.weight.mul_(strength)
+    return stack
+
+
+@pytest.fixture
+def hidden() -> torch.Tensor:
+    return torch.randn(2, 9, 16)
+
+
+def distance(stack, hidden):
+    wanted = stack(hidden)
+    return lambda: (stack(hidden) - wanted).square().mean().item()
+
+
+def test_the_cosine_finds_the_strong_and_the_idle_layer(stack, hidden):
+    importance = importance_by_cosine(stack, hidden)
+    assert importance.argmax() == 2
+    assert importance[0].abs() < 1e-6
+
+
+def test_a_measure_finds_them_too_and_leaves_the_stack_as_it_was(stack, hidden):
+    before = stack(hidden)
+    importance = importance_by_measure(stack, distance(stack, hidden))
+    assert importance.argmax() == 2
+    assert importance[0] == 0
+    assert torch.equal(stack(hidden), before)
+
+
+def test_known_results_are_not_measured_again(stack, hidden):
+    calls = []
+    known = {0: 1.0, 1: 2.0, 2: 3.0}
+    importance_by_measure(stack, lambda: calls.append(1) or 0.5, known=known)
+    assert len(calls) == 2
+    assert known[3] == 0.5
+
+
+def test_the_most_important_stay_attention():
+    importance = torch.tensor([0.1, 0.4, 0.4, 0.9])
+    assert most_important(importance, 2) == Layout("MAMA")
+    assert most_important(importance, 0) == Layout("MMMM")
+    with pytest.raises(LayoutError, match="5 attention layers do not fit 4"):
+        most_important(importance, 5)
+
+
+def test_greedy_search_gives_up_the_idle_layer_first(stack, hidden):
+    student, _ = make_student(stack, "MMMM")
+    replacements = [block.mixer for block in student.layers]
+    for mixer in replacements:
+        torch.nn.init.zeros_(mixer.out_proj.weight)
+    order = []
+    layout = greedy(
+        stack, distance(stack, hidden), 1, replacements, lambda layer, _: order.append(layer)
+    )
+    assert order[0] == 0
+    assert layout == Layout("MMAM")
+    assert stack.layers[0].mixer is not replacements[0]
