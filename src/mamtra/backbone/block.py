@@ -30,6 +30,8 @@ class GatedMLP(nn.Module):
 class Block(nn.Module):
     """A mixer over time and an MLP over width, both residual."""
 
+    mixer: Any
+
     def __init__(self, mixer: nn.Module, dim: int, mlp_dim: int, eps: float) -> None:
         super().__init__()
         self.input_layernorm = RMSNorm(dim, eps)

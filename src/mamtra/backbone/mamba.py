@@ -185,9 +185,9 @@ class Mamba(nn.Module):
             self.in_proj.weight[:gate].zero_()
             self.in_proj.bias[:gate].fill_(OPEN_GATE)
         if config.conv_width and config.conv_start == "identity":
-            self.conv1d.weight.zero_()
-            self.conv1d.weight[:, :, -1].fill_(1.0)
-            self.conv1d.bias.zero_()
+            weight, bias = self.conv1d.parameters()
+            weight.zero_()[:, :, -1] = 1.0
+            bias.zero_()
 
     def new_state(
         self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str

@@ -8,7 +8,7 @@ Axes: b batch, t time.
 """
 
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -106,6 +106,11 @@ class Stack(nn.Module):
         )
         self.norm = RMSNorm(config.dim, config.rms_eps)
 
+    @property
+    def blocks(self) -> list[Block]:
+        """The layers, with their type."""
+        return [cast(Block, layer) for layer in self.layers]
+
     def new_state(
         self,
         batch: int,
@@ -121,7 +126,7 @@ class Stack(nn.Module):
         weight = self.norm.weight
         dtype, device = dtype or weight.dtype, device or weight.device
         layers = [
-            block.mixer.new_state(batch, capacity_hint, dtype, device) for block in self.layers
+            block.mixer.new_state(batch, capacity_hint, dtype, device) for block in self.blocks
         ]
         return StackState(layers, [0] * batch)
 

@@ -55,7 +55,7 @@ def importance_by_cosine(
 ) -> Float[Tensor, " layers"]:
     """How far each layer's mixer turns the hidden states: 1 minus their mean cosine, in float32."""
     span, turned = stack.span(hidden), []
-    for block in stack.layers:
+    for block in stack.blocks:
         mixed = hidden + block.mixer(block.input_layernorm(hidden), span, None)
         turned.append(1 - F.cosine_similarity(hidden.float(), mixed.float(), dim=-1).mean())
         hidden = block(hidden, span, None)
