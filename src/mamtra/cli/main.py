@@ -32,11 +32,12 @@ def not_loaded() -> None:
     """Stand for a command that was not asked for."""
 
 
-def show_version(wanted: bool) -> None:
-    """Print the version and end."""
+def show_version(wanted: bool) -> bool:
+    """Print the version and end, if that is wanted."""
     if wanted:
         print(f"mamtra {mamtra.__version__}")
         raise typer.Exit()
+    return wanted
 
 
 def options(

@@ -1,0 +1,79 @@
+"""mamtra doctor and mamtra voices: what they find, told to people and to programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mamtra.checkpoints import locate
+from mamtra.cli import findings
+from mamtra.cli.main import main
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit code of a run."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture
+def ships_tiny(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend that the tiny model is the only one that ships."""
+    monkeypatch.setattr(locate, "BUILT_IN", ("tiny",))
+    monkeypatch.setattr(locate, "SHIPPED", tiny_model_folder.parent)
+    monkeypatch.setattr(findings, "BUILT_IN", ("tiny",))
+
+
+@pytest.mark.usefixtures("ships_tiny")
+def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for about in ("python", "torch", "threads", "cpu", "scan on cpu", "extra eval", "model tiny"):
+        assert f"ok  {about} " in out
+    assert "chunked" in out
+    assert "voices high, low" in out
+
+
+@pytest.mark.usefixtures("ships_tiny")
+def test_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["doctor", "--json"]) == 0
+    found = {row["about"]: row for row in json.loads(capsys.readouterr().out)}
+    assert found["model tiny"]["good"]
+
+
+def test_a_missing_extra_comes_with_its_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(findings, "EXTRAS", {"eval": ("no_such_module",)})
+    (finding,) = findings.extras()
+    assert (finding.found, finding.advice) == (
+        "without no_such_module",
+        "pip install 'mamtra[eval]'",
+    )
+
+
+def test_doctor_without_a_model_ends_with_1(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(locate, "SHIPPED", tmp_path)
+    assert ended(["doctor"]) == 1
+    captured = capsys.readouterr()
+    assert "!!  model nano" in captured.out
+    assert "cannot speak" in captured.err
+
+
+def test_voices_are_listed_with_the_default_starred(
+    tiny_model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["voices", "--model", str(tiny_model_folder)]) == 0
+    high, low = capsys.readouterr().out.splitlines()
+    assert high.split() == ["high", "0.80", "s", "a", "buzz"]
+    assert low.split() == ["*", "low", "0.80", "s", "a", "buzz"]
+
+
+def test_voices_speak_json(tiny_model_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["voices", "--json", "--model", str(tiny_model_folder)]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [row["name"] for row in rows if row["default"]] == ["low"]
+    assert rows[0]["licence"] == "CC0-1.0"

@@ -1,0 +1,170 @@
+"""mamtra say: what it writes where, and how it ends."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import mamtra
+from mamtra.cli.main import main
+from mamtra.errors import GenerationError
+from mamtra.synthesis.speech import Speech
+from mamtra.synthesis.synthesizer import Synthesizer
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tiny(tiny_model_folder: Path) -> list[str]:
+    return ["--model", str(tiny_model_folder)]
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit code of a run."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+def test_a_sentence_becomes_a_file_and_stdout_stays_empty(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["say", "Hello.", "-o", "a.wav", *tiny]) == 0
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert captured.err.startswith("a.wav: ")
+    samples, rate = soundfile.read("a.wav")
+    assert rate == 16_000
+    assert len(samples)
+
+
+def test_without_o_the_file_is_speech_wav_and_quiet_says_nothing(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["say", "Hello.", "-q", *tiny]) == 0
+    assert Path("speech.wav").exists()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_json_is_one_line_with_the_facts(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["say", "Hello.", "-o", "a.flac", "--voice", "high", "--json", *tiny]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["path"] == "a.flac"
+    assert told["seconds"] == pytest.approx(soundfile.info("a.flac").duration, abs=1e-3)
+    assert set(told["timings"]) == {"text", "speech_lm", "decoder", "vocoder"}
+
+
+def test_dashes_read_stdin_and_write_a_whole_wav_to_stdout(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("Hello.\n"))
+    assert ended(["say", "-", "-o", "-", *tiny]) == 0
+    piped, rate = soundfile.read(io.BytesIO(capfdbinary.readouterr().out))
+    assert ended(["say", "Hello.", "-o", "a.wav", *tiny]) == 0
+    np.testing.assert_array_equal(piped, soundfile.read("a.wav")[0])
+    assert rate == 16_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["say", ""], 4, "the text is empty"),
+        (["say", "..."], 4, "can be spoken"),
+        (["say", "Hi.", "--voice", "nobody"], 5, "unknown voice 'nobody'; model 'tiny' has: high"),
+        (["say", "Hi.", "-o", "no/such/a.wav"], 7, "there is no folder 'no/such'"),
+        (["say", "Hi.", "-o", "a.txt"], 7, "suffix must be one of"),
+        (["say", "Hi.", "-o", "-", "--json"], 2, "both write to standard output"),
+    ],
+)
+def test_a_mistake_is_one_clear_sentence_and_a_fixed_code(
+    arguments: list[str],
+    code: int,
+    reason: str,
+    tiny: list[str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert ended([*arguments, *tiny]) == code
+    captured = capsys.readouterr()
+    assert not captured.out
+    assert reason in captured.err
+    assert "Traceback" not in captured.err
+    if code != 2:
+        assert captured.err.startswith("error: ")
+        assert captured.err.count("\n") == 1
+    assert not list(Path().iterdir())
+
+
+def test_an_unknown_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert ended(["say", "Hi.", "--model", "nothing"]) == 6
+    assert "error: unknown model 'nothing'" in capsys.readouterr().err
+
+
+TWO_PIECES = f"{'This is the first sentence of two, and it fills a piece.'} " * 2
+
+
+@pytest.mark.parametrize(
+    ("problem", "code"), [(KeyboardInterrupt(), 130), (GenerationError("it stuck"), 10)]
+)
+def test_what_was_finished_is_kept_when_a_later_piece_fails(
+    problem: BaseException,
+    code: int,
+    tiny: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    speak = Synthesizer.speak
+
+    def fail_late(self: Synthesizer, *arguments: object) -> Iterator[Speech]:
+        yield next(iter(speak(self, ["Hello."], *arguments[1:])))
+        raise problem
+
+    monkeypatch.setattr(Synthesizer, "speak", fail_late)
+    assert ended(["say", TWO_PIECES, "-o", "a.wav", *tiny]) == code
+    assert len(soundfile.read("a.wav")[0])
+    assert "1 of 2 pieces, not the whole text" in capsys.readouterr().err
+
+
+def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str]) -> None:
+    text = "This is one of many sentences that take a while. " * 300
+    command = [sys.executable, "-m", "mamtra", "say", "-", "-o", "a.wav", *tiny]
+    environment = {**os.environ, "PYTHONPATH": str(Path(mamtra.__file__).parents[1])}
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as process:
+        assert process.stdin is not None
+        process.stdin.write(text)
+        process.stdin.close()
+        wait_for_speaking(process)
+        process.send_signal(signal.SIGINT)
+        process.stdin = None
+        _, talk = process.communicate(timeout=120)
+    assert process.returncode == 130, talk
+    assert "Traceback" not in talk
+    assert [path.name for path in Path().iterdir()] in ([], ["a.wav"])
+    if Path("a.wav").exists():
+        assert len(soundfile.read("a.wav")[0])
+
+
+def wait_for_speaking(process: subprocess.Popen[str]) -> None:
+    """Until the process has torch loaded, seen from outside: its memory has grown."""
+    pages = Path(f"/proc/{process.pid}/statm")
+    for _ in range(600):
+        if not pages.exists():
+            pytest.skip("needs /proc to see when speaking begins")
+        if int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > 250e6:
+            return
+        time.sleep(0.05)
