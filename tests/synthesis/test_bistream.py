@@ -62,8 +62,10 @@ def without(model, token):
     bias = model.head.bias.detach().clone()
     with torch.no_grad():
         model.head.bias[token] = -1000.0
-        yield
-        model.head.bias.copy_(bias)
+        try:
+            yield
+        finally:
+            model.head.bias.copy_(bias)
 
 
 def ids_of(records):
