@@ -25,7 +25,7 @@ FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Audio:
     """One clip of sound.
 
