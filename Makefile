@@ -35,8 +35,9 @@ lint: $(VENV)/ready-to-develop ## style of the code, and which room may import w
 types: $(VENV)/ready-to-develop ## static types
 	$(BIN)/pyright
 
-nano: $(VENV)/ready-to-develop ## build the nano voice again from nothing: hours on two cores, resumable
-	$(BIN)/mamtra nano all
+nano: $(VENV)/ready-to-develop ## make the nano voice again from nothing: hours on two cores, resumable
+	$(BIN)/mamtra corpus synthesize -o runs/nano/corpus
+	$(BIN)/mamtra nano all -f runs/nano
 
 setup: $(VENV)/ready ## only install
 
