@@ -13,6 +13,7 @@ from mamtra.acoustic.speaker import SpeakerConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.corpus.manifest import Corpus, Utterance, write_shard
+from mamtra.errors import CorpusError
 from mamtra.recipes.nano_decoder import DecoderRun, DecoderTask, distances, partners, train_decoder
 from mamtra.training.loop import LoopSettings
 
@@ -45,6 +46,9 @@ class SomeTokens:
 
     def __init__(self, corpus: Corpus) -> None:
         self.counts = {item.id: item.samples // 640 for item in corpus.utterances}
+
+    def __contains__(self, utterance_id: str) -> bool:
+        return utterance_id in self.counts
 
     def of(self, utterance_id: str) -> np.ndarray:
         return np.arange(self.counts[utterance_id], dtype=np.int64) % 9
@@ -90,6 +94,17 @@ def test_errors_do_not_count_padding() -> None:
     assert float(found["absolute"]) == pytest.approx(0.5)
     assert float(found["square"]) == pytest.approx(0.25)
     assert float(found["melody"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_utterances_without_tokens_are_left_out(corpus: Corpus) -> None:
+    tokens = SomeTokens(corpus)
+    del tokens.counts["u0"]
+    assert {item.id for item in DecoderTask(TOY, corpus, tokens).train} == {
+        f"u{number}" for number in range(1, 8)
+    }
+    tokens.counts.clear()
+    with pytest.raises(CorpusError, match="no training utterance has speech tokens"):
+        DecoderTask(TOY, corpus, tokens)
 
 
 def test_a_step_draws_the_same_loss_again(corpus: Corpus) -> None:

@@ -23,6 +23,7 @@ from mamtra.acoustic.token_encoder import TokenEncoderConfig, inside
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.flite import VOICES
 from mamtra.corpus.manifest import Corpus, Utterance
+from mamtra.errors import CorpusError
 from mamtra.recipes.nano_tokenizer import NANO_MEL, load_audio
 from mamtra.training.loop import LoopSettings, train
 
@@ -64,7 +65,7 @@ class DecoderRun:
     speaker: SpeakerConfig = NANO_SPEAKER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=2400, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
+            steps=1400, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
         )
     )
     batch_frames: int = 4800
@@ -80,6 +81,10 @@ class TokenSource(Protocol):
 
     def of(self, utterance_id: str) -> np.ndarray:
         """The tokens of one utterance."""
+        ...
+
+    def __contains__(self, utterance_id: str) -> bool:
+        """Whether the tokens of an utterance are there."""
         ...
 
 
@@ -142,9 +147,11 @@ class DecoderTask:
     def __init__(self, run: DecoderRun, corpus: Corpus, tokens: TokenSource) -> None:
         self.run, self.corpus, self.tokens = run, corpus, tokens
         self.features = LogMel(NANO_MEL)
-        self.train = corpus.choose("train")
-        held_out = {voice: corpus.choose("validation", voice)[:24] for voice in VOICES}
-        self.validation = {voice: items for voice, items in held_out.items() if items}
+        self.train = self.ready(corpus.choose("train"))
+        if not self.train:
+            raise CorpusError("no training utterance has speech tokens; extract them first")
+        held_out = {voice: self.ready(corpus.choose("validation", voice)) for voice in VOICES}
+        self.validation = {voice: items[:24] for voice, items in held_out.items() if items}
         self.batches = LengthBatches(
             [utterance.samples // NANO_MEL.hop for utterance in self.train],
             run.batch_frames,
@@ -152,6 +159,10 @@ class DecoderTask:
         )
         torch.manual_seed(run.settings.seed)
         self.model = Voiced(run)
+
+    def ready(self, utterances: list[Utterance]) -> list[Utterance]:
+        """Those whose speech tokens are there: a corpus may have grown since they were extracted."""
+        return [utterance for utterance in utterances if utterance.id in self.tokens]
 
     def batch(self, utterances: list[Utterance], random: np.random.Generator) -> DecoderBatch:
         """Read the audio and the tokens of some utterances."""
