@@ -161,7 +161,7 @@ class DecoderTask:
         self.model = Voiced(run)
 
     def ready(self, utterances: list[Utterance]) -> list[Utterance]:
-        """Those whose speech tokens are there: a corpus may have grown since they were extracted."""
+        """Those whose speech tokens are there; a corpus may have grown since."""
         return [utterance for utterance in utterances if utterance.id in self.tokens]
 
     def batch(self, utterances: list[Utterance], random: np.random.Generator) -> DecoderBatch:
