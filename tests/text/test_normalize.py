@@ -28,6 +28,7 @@ NUMBERS = {
     "3½": "three and a half",
     "open 24/7": "open twenty four seven",
     "10.0.1.1": "ten point zero point one point one",
+    "3.5e-3": "three point five times ten to the power of minus three",
     "2x faster": "two times faster",
     "1920x1080": "one thousand nine hundred and twenty by one thousand and eighty",
     "10K views": "ten thousand views",

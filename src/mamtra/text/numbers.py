@@ -109,6 +109,7 @@ def is_one(written: str) -> bool:
 
 START = r"(?<![\w.\-])"
 RULES = (
+    rule(r"(?<=\d)[eE](-?)\+?(?=\d{1,4}\b)", r" times ten to the power of \1"),
     rule(r"\b24/7\b", " twenty four seven "),
     rule(r"\b9/11\b", " nine eleven "),
     rule(

@@ -28,7 +28,7 @@ def split_sentences(text: str) -> list[str]:
 
     A cut is made at a blank only, so that no word is ever broken; blanks in a row become one.
     """
-    from sentencex import segment
+    from sentencex import segment  # pyright: ignore[reportAttributeAccessIssue]
 
     joined: list[str] = []
     for part in segment(LANGUAGE, text):
