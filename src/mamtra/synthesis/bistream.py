@@ -111,7 +111,7 @@ class BiStream:
             if left:
                 logits = self.step(token)
         # the block is full: the last id is read together with the next text
-        self.pending = [speech_segment([token])]
+        self.pending = [speech_segment(self.history[-1:])]
         self.history.append(vocabulary.fill)
 
     def finish(self, segments: list[Segment], least: int, most: int) -> Iterator[Token]:
