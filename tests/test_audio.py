@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from mamtra.audio import Audio, check_target, read, wav_bytes, write
+from mamtra.audio import Audio, check_target, encode, read, write
 from mamtra.errors import AudioError
 
 
@@ -63,7 +63,7 @@ def test_a_new_rate_keeps_the_duration(tone: Audio) -> None:
 
 
 def test_a_wav_in_memory_is_a_whole_file(tone: Audio) -> None:
-    samples, rate_hz = soundfile.read(io.BytesIO(wav_bytes(tone)))
+    samples, rate_hz = soundfile.read(io.BytesIO(encode(tone)))
     assert (len(samples), rate_hz) == (8000, 16_000)
 
 

@@ -84,8 +84,8 @@ def check_target(path: Path | str) -> Path:
     return path
 
 
-def encode(target: io.BufferedIOBase, audio: Audio, suffix: str) -> None:
-    """Write one clip in the format of a suffix; what lies beyond -1 and 1 is cut off.
+def encode(audio: Audio, suffix: str = ".wav") -> bytes:
+    """One clip as a whole file in memory; what lies beyond -1 and 1 is cut off.
 
     Raises:
         AudioError: a sample is infinite or not a number.
@@ -93,8 +93,10 @@ def encode(target: io.BufferedIOBase, audio: Audio, suffix: str) -> None:
     if not np.isfinite(audio.samples).all():
         raise AudioError("the samples hold infinite values or NaN; nothing was written")
     container, encoding = FORMATS[suffix]
+    buffer = io.BytesIO()
     clipped = np.clip(audio.samples, -1, 1)
-    soundfile.write(target, clipped, audio.rate_hz, format=container, subtype=encoding)
+    soundfile.write(buffer, clipped, audio.rate_hz, format=container, subtype=encoding)
+    return buffer.getvalue()
 
 
 def write(path: Path | str, audio: Audio) -> Path:
@@ -106,18 +108,10 @@ def write(path: Path | str, audio: Audio) -> Path:
     path = check_target(path)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        with partial.open("w+b") as file:
-            encode(file, audio, path.suffix.lower())
+        partial.write_bytes(encode(audio, path.suffix.lower()))
         os.replace(partial, path)
     except (OSError, soundfile.LibsndfileError) as problem:
         raise AudioError(f"cannot write {str(path)!r}: {problem}") from problem
     finally:
         partial.unlink(missing_ok=True)
     return path
-
-
-def wav_bytes(audio: Audio) -> bytes:
-    """One clip as a complete WAV file in memory."""
-    buffer = io.BytesIO()
-    encode(buffer, audio, ".wav")
-    return buffer.getvalue()

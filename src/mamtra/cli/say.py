@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mamtra.audio import check_target, wav_bytes
+from mamtra.audio import check_target, encode
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import MamtraError, TextError
 
@@ -65,7 +65,7 @@ def collect(spoken: Iterator["Speech"]) -> tuple[list["Speech"], BaseException |
 def deliver(speech: "Speech", output: str) -> None:
     """Write the file, or the whole WAV to standard output."""
     if output == STANDARD:
-        sys.stdout.buffer.write(wav_bytes(speech.audio))
+        sys.stdout.buffer.write(encode(speech.audio))
         sys.stdout.buffer.flush()
     else:
         speech.save(output)
