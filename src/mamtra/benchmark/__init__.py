@@ -1,0 +1,1 @@
+"""How fast a model speaks, measured so that the numbers can be compared and repeated."""

@@ -1,0 +1,104 @@
+"""A picture of one sentence as several stages say it, so that eyes can judge too.
+
+What to look for: the bands of a voice in motion, gaps before p, t and k, noise high up for s. Blur
+means that detail was lost, a stripe that does not move means that the model lost its place.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mamtra.errors import AudioError, require
+from mamtra.evaluation.recogniser import EXTRA
+from mamtra.evaluation.stages import COPY, SOURCE, SPEECH, Clip
+
+SHOWN = (SOURCE, COPY, SPEECH)
+TITLES = {SOURCE: "source", COPY: "copy synthesis", SPEECH: "the model"}
+RATE_HZ = 16_000
+WINDOW = 512  # 32 ms: the harmonics of a voice can be seen
+HOP = 80  # 5 ms
+FLOOR_DB = -80.0
+INCHES = (4.6, 3.2)  # of one picture
+SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def decibels(clip: Clip) -> Float[np.ndarray, "frequencies frames"]:
+    """How loud each frequency is at each time, 0 dB being the loudest of the clip."""
+    samples = np.nan_to_num(clip.audio.at(RATE_HZ).samples)
+    padded = np.pad(samples, WINDOW // 2)
+    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
+    power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=-1)).T ** 2
+    loudest = max(float(power.max()), np.finfo(float).tiny)
+    return np.maximum(10 * np.log10(power / loudest + 10 ** (FLOOR_DB / 10)), FLOOR_DB)
+
+
+def check_picture(path: Path) -> None:
+    """Make sure that a picture can be written, before any work is spent on it.
+
+    Raises:
+        AudioError: unknown suffix, or no such folder.
+    """
+    if path.suffix not in SUFFIXES:
+        raise AudioError(
+            f"cannot draw {str(path)!r}: its suffix must be one of {', '.join(SUFFIXES)}"
+        )
+    if not path.parent.is_dir():
+        raise AudioError(f"cannot draw {str(path)!r}: there is no folder {str(path.parent)!r}")
+
+
+def draw(
+    clips: Mapping[str, Clip], text: str, path: Path, notes: Mapping[str, Any] | None = None
+) -> Path:
+    """Draw clips side by side on one scale of time; what they are is written beside as JSON.
+
+    Args:
+        clips: by stage.
+        text: the sentence, written above.
+        path: of the picture; its suffix chooses the format.
+        notes: anything else that belongs into the JSON.
+
+    Raises:
+        AudioError: the picture cannot be written.
+    """
+    check_picture(path)
+    require("matplotlib", EXTRA)
+    from matplotlib.figure import Figure
+
+    width, height = INCHES
+    figure = Figure(figsize=(width * len(clips), height), layout="constrained")
+    panels: Sequence[Any] = figure.subplots(1, len(clips), sharex=True, sharey=True, squeeze=False)[
+        0
+    ]
+    for panel, (stage, clip) in zip(panels, clips.items(), strict=True):
+        panel.imshow(
+            decibels(clip),
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=FLOOR_DB,
+            vmax=0,
+            extent=(0, clip.seconds, 0, RATE_HZ / 2000),
+        )
+        panel.set_title(TITLES.get(stage, stage))
+        panel.set_xlabel("seconds")
+    panels[0].set_xlim(0, max(clip.seconds for clip in clips.values()))
+    panels[0].set_ylabel("kHz")
+    figure.suptitle(text, wrap=True)
+    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    rows = [
+        {"stage": stage, "seconds": round(clip.seconds, 3), "stop": clip.stop}
+        for stage, clip in clips.items()
+    ]
+    try:
+        figure.savefig(partial, dpi=120)
+        os.replace(partial, path)
+        told = json.dumps({"text": text, "clips": rows, **(notes or {})}, indent=2)
+        path.with_suffix(".json").write_text(told + "\n")
+    except OSError as problem:
+        raise AudioError(f"cannot draw {str(path)!r}: {problem}") from problem
+    return path

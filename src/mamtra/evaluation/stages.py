@@ -1,0 +1,228 @@
+"""What each stage between the source's sound and the model's own speech makes of a sentence.
+
+    source    the synthesiser that the voice learned from
+    vocoder   the source's mel features, sounded by the vocoder
+    copy      copy synthesis: the source through tokenizer, decoder and vocoder
+    forced    as copy, but each token is the one that the speech LM finds most probable after the
+              text and the source's own tokens before it
+    speech    the model speaks by itself
+
+From one stage to the next one more part of the model can lose something, so the first stage that
+is hard to understand names the part to work on.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.audio import Audio
+from mamtra.errors import CorpusError, GenerationError, MissingExtraError
+from mamtra.speech_lm import pack, uni_stream
+from mamtra.synthesis.parts import listening_parts
+from mamtra.synthesis.speech import ENDED
+from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.voice import Voice
+
+SOURCE, VOCODER, COPY, FORCED, SPEECH = STAGES = ("source", "vocoder", "copy", "forced", "speech")
+SOURCE_RATE_HZ = 16_000
+SILENT_RMS = 1e-3  # -60 dB; the quietest source voice has 0.04
+# flite's four voices need 0.05-0.10 s a letter in sentences and up to 0.15 in single words
+LEAST_SECONDS_PER_LETTER = 0.03
+MOST_SECONDS_PER_LETTER = 0.16
+SPARE_SECONDS = 0.6  # silence at both ends and a pause
+
+
+@runtime_checkable
+class Source(Protocol):
+    """The synthesiser that a voice learned from."""
+
+    def speak(self, text: str) -> np.ndarray:
+        """Samples of one sentence at ``SOURCE_RATE_HZ``."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Clip:
+    """What one stage made of one sentence.
+
+    Attributes:
+        stop: why the speech LM stopped; ``end`` for stages without one.
+        attempts: how often the speech LM tried.
+        took_seconds: how long making it took.
+        nats: the speech LM's cross entropy on the source's tokens, where it was computed.
+    """
+
+    samples: Float[np.ndarray, " samples"]
+    rate_hz: int
+    stop: str = ENDED
+    attempts: int = 1
+    took_seconds: float = 0.0
+    nats: float | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it lasts."""
+        return len(self.samples) / self.rate_hz
+
+    @property
+    def audio(self) -> Audio:
+        """The sound alone."""
+        return Audio(samples=self.samples, rate_hz=self.rate_hz)
+
+
+Stage = Callable[[str], Clip]
+
+
+def fault(clip: Clip, text: str) -> str:
+    """What makes a clip degenerate: a stop reason, an impossible length, silence; or nothing."""
+    letters = sum(character.isalpha() for character in text)
+    if clip.stop != ENDED:
+        return clip.stop
+    if clip.seconds < LEAST_SECONDS_PER_LETTER * letters:
+        return "too short"
+    if clip.seconds > MOST_SECONDS_PER_LETTER * letters + SPARE_SECONDS:
+        return "too long"
+    if not np.isfinite(clip.samples).all():
+        return "not finite"
+    return "silent" if np.sqrt(np.mean(np.square(clip.samples))) < SILENT_RMS else ""
+
+
+def find_source(voice: str) -> Source:
+    """The synthesiser that a voice learned from.
+
+    Raises:
+        CorpusError: nobody knows where the voice came from.
+        MissingExtraError: the synthesiser is not installed.
+    """
+    from mamtra.corpus.flite import Flite
+
+    return Flite(voice)
+
+
+class Chain:
+    """The stages of one model in one voice.
+
+    Args:
+        synthesizer: the loaded model.
+        voice: one of its voices, or the path of a saved one; without it, the default.
+        seed: of what the model says.
+        source: the synthesiser to compare with; without it, the one that the voice learned from.
+
+    Attributes:
+        missing: why there is no source, if there is none.
+    """
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        voice: str | None = None,
+        seed: int = 0,
+        source: Source | None = None,
+    ) -> None:
+        self.synthesizer = synthesizer
+        self.voice: Voice = synthesizer.voice(voice)
+        self.seed = seed
+        self.source = source
+        self.missing = ""
+        self.last: tuple[str, Tensor] | None = None
+        if source is None:
+            try:
+                self.source = find_source(self.voice.name)
+            except (CorpusError, MissingExtraError) as problem:
+                self.missing = str(problem)
+        if self.source is not None:
+            self.listening = listening_parts(synthesizer.folder)
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages that can run here, by name."""
+        stages: dict[str, Stage] = {SPEECH: self.speech}
+        if self.source is not None:
+            before = {SOURCE: self.sound, VOCODER: self.vocode, COPY: self.copy}
+            stages = before | {FORCED: self.force} | stages
+        return stages
+
+    def source_samples(self, text: str) -> Tensor:
+        """The source's sound at the model's rate; the last sentence is kept for the next stage."""
+        assert self.source is not None
+        if self.last is None or self.last[0] != text:
+            audio = Audio(samples=self.source.speak(text), rate_hz=SOURCE_RATE_HZ)
+            self.last = (text, torch.from_numpy(audio.at(self.synthesizer.rate).samples))
+        return self.last[1]
+
+    def source_mel(self, text: str) -> Float[Tensor, "1 bins frames"]:
+        """Mel features of the source's sound, a whole number of tokens long."""
+        config = self.synthesizer.parts.mel
+        samples = self.source_samples(text)
+        hops = len(samples) // config.hop // 2 * 2
+        return self.listening.mel(samples[None, : hops * config.hop])
+
+    def source_tokens(self, text: str) -> Tensor:
+        """Speech tokens of the source's sound."""
+        tokens = self.listening.speech_tokenizer.encode(self.source_mel(text))
+        return tokens.to(self.synthesizer.parts.device)
+
+    def finish(self, mel: Tensor, started: float, nats: float | None = None) -> Clip:
+        """Mel features as a clip."""
+        generator = torch.Generator().manual_seed(self.seed)
+        samples = self.synthesizer.parts.vocoder(mel, generator=generator)[0]
+        return Clip(
+            samples=samples.float().cpu().numpy(),
+            rate_hz=self.synthesizer.rate,
+            took_seconds=time.perf_counter() - started,
+            nats=nats,
+        )
+
+    def sound(self, text: str) -> Clip:
+        """What the source says."""
+        return Clip(samples=self.source_samples(text).numpy(), rate_hz=self.synthesizer.rate)
+
+    @torch.inference_mode()
+    def vocode(self, text: str) -> Clip:
+        """The source through the vocoder alone."""
+        started = time.perf_counter()
+        return self.finish(self.source_mel(text).to(self.synthesizer.parts.device), started)
+
+    @torch.inference_mode()
+    def copy(self, text: str) -> Clip:
+        """The source through tokenizer, decoder and vocoder."""
+        started = time.perf_counter()
+        mel = self.synthesizer.draw_mel(self.source_tokens(text), self.voice)
+        return self.finish(mel, started)
+
+    @torch.inference_mode()
+    def force(self, text: str) -> Clip:
+        """The speech LM's best guess of each of the source's tokens."""
+        started = time.perf_counter()
+        parts = self.synthesizer.parts
+        vocabulary = parts.speech_lm.vocabulary
+        ids = parts.tokenizer.encode(" ".join(self.synthesizer.pieces(text)))
+        tokens = self.source_tokens(text)
+        batch = pack([uni_stream(ids, tokens[0].tolist(), vocabulary)]).to(parts.device)
+        logits = parts.speech_lm(batch).float()
+        nats = torch.nn.functional.cross_entropy(logits, batch.targets)
+        guessed = logits[: tokens.shape[1], : vocabulary.codes].argmax(-1)
+        mel = self.synthesizer.draw_mel(guessed[None], self.voice)
+        return self.finish(mel, started, float(nats))
+
+    def speech(self, text: str) -> Clip:
+        """What the model says."""
+        started = time.perf_counter()
+        try:
+            spoken = self.synthesizer.say(text, self.voice, self.seed)
+        except GenerationError:
+            silence = np.zeros(1, np.float32)
+            return Clip(samples=silence, rate_hz=self.synthesizer.rate, stop="nothing")
+        return Clip(
+            samples=spoken.samples,
+            rate_hz=spoken.rate,
+            stop=spoken.stop_reason,
+            attempts=getattr(spoken, "attempts", 1),
+            took_seconds=time.perf_counter() - started,
+        )
