@@ -1,0 +1,242 @@
+"""The vocoder: mel features in, samples out.
+
+Pitch is read off the mel features and made into an excitation; a convolutional trunk raises the mel
+features to a higher frame rate, sees the excitation at every stage, and says what the short-time
+spectrum is; an inverse transform gives samples. The form is HiFTNet's as CosyVoice 2 uses it. The
+last step has two variants:
+
+    spectrum   the trunk names magnitude and phase (CosyVoice 2: 6,000 short frames a second)
+    filter     the trunk names how pulses and noise are to be filtered (nano: 250 frames a second)
+
+Types: excitation, spectra and samples are float32; the trunk computes in the type of its weights.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import torch
+from einops import rearrange
+from jaxtyping import Complex, Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mamtra.acoustic.pitch import PitchPredictor
+from mamtra.acoustic.residual import ResidualBlock
+from mamtra.acoustic.source import HarmonicSource
+from mamtra.errors import ConfigError
+
+LOUDEST = 0.99  # cosyvoice2.yaml: audio_limit
+LEAK = 0.1  # cosyvoice2.yaml: lrelu_slope
+LAST_LEAK = 0.01  # the original leaves the last activation at torch's own slope
+LARGEST_LOG = math.log(100.0)  # of a magnitude
+FIRST_GAIN = -1.0  # where the logarithm of nano's filters starts: about as loud as speech
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VocoderConfig:
+    """Sizes of the vocoder; defaults are CosyVoice 2's.
+
+    Attributes:
+        overtones: harmonics above the pitch in the excitation; 0 for pulses, which the filter
+            head needs.
+        source_kernels: of the residual block that reads the excitation, one a stage.
+        block_kernels: of the parallel residual blocks of every stage.
+        dilations: of the convolutions inside every residual block.
+        pitch_scale_hz: pitch that an output of 1 of the pitch network means.
+        mel_mean, mel_scale: the networks see ``(mel - mel_mean) * mel_scale``.
+    """
+
+    rate_hz: int = 24_000
+    bins: int = 80
+    channels: int = 512
+    upsample_rates: tuple[int, ...] = (8, 5, 3)
+    upsample_kernels: tuple[int, ...] = (16, 11, 7)
+    source_kernels: tuple[int, ...] = (7, 7, 11)
+    block_kernels: tuple[int, ...] = (3, 7, 11)
+    dilations: tuple[int, ...] = (1, 3, 5)
+    n_fft: int = 16
+    hop: int = 4
+    overtones: int = 8
+    voiced_above_hz: float = 10.0
+    pitch_channels: int = 512
+    pitch_scale_hz: float = 1.0
+    mel_mean: float = 0.0
+    mel_scale: float = 1.0
+    head: Literal["spectrum", "filter"] = "spectrum"
+
+    def __post_init__(self) -> None:
+        stages = len(self.upsample_rates)
+        if not len(self.upsample_kernels) == len(self.source_kernels) == stages:
+            raise ConfigError(
+                f"{stages} upsample_rates need as many upsample_kernels and source_kernels, not "
+                f"{len(self.upsample_kernels)} and {len(self.source_kernels)}"
+            )
+        for rate, kernel in zip(self.upsample_rates, self.upsample_kernels, strict=True):
+            if kernel < rate or (kernel - rate) % 2:
+                raise ConfigError(
+                    f"upsample kernel {kernel} must exceed its rate {rate} by an even number"
+                )
+        if (self.head == "filter") != (self.overtones == 0):
+            raise ConfigError(
+                f"head={self.head!r} does not go with overtones={self.overtones}; "
+                f"'filter' needs 0, 'spectrum' more"
+            )
+        if self.channels % 2**stages:
+            raise ConfigError(f"channels={self.channels} cannot be halved {stages} times")
+
+    @property
+    def mel_hop(self) -> int:
+        """Samples that one mel frame stands for."""
+        return math.prod(self.upsample_rates) * self.hop
+
+    @property
+    def frequencies(self) -> int:
+        """Frequencies of the short-time spectrum."""
+        return self.n_fft // 2 + 1
+
+
+class Vocoder(nn.Module):
+    """HiFTNet in the size that the config says."""
+
+    def __init__(self, config: VocoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        widths = [config.channels // 2**stage for stage in range(len(config.upsample_rates) + 1)]
+        self.pitch = PitchPredictor(config.bins, config.pitch_channels, config.pitch_scale_hz)
+        self.source = HarmonicSource(
+            config.rate_hz, config.mel_hop, config.overtones, config.voiced_above_hz
+        )
+        self.conv_in = nn.Conv1d(config.bins, widths[0], 7, padding=3)
+        self.upsamplers = nn.ModuleList(
+            nn.ConvTranspose1d(before, after, kernel, rate, padding=(kernel - rate) // 2)
+            for (before, after), rate, kernel in zip(
+                pairwise(widths), config.upsample_rates, config.upsample_kernels, strict=True
+            )
+        )
+        strides = [
+            math.prod(config.upsample_rates[stage + 1 :]) for stage in range(len(widths) - 1)
+        ]
+        self.source_downs = nn.ModuleList(
+            nn.Conv1d(
+                2 * config.frequencies,
+                width,
+                2 * stride if stride > 1 else 1,
+                stride,
+                padding=stride // 2 if stride > 1 else 0,
+            )
+            for width, stride in zip(widths[1:], strides, strict=True)
+        )
+        self.source_blocks = nn.ModuleList(
+            ResidualBlock(width, kernel, config.dilations)
+            for width, kernel in zip(widths[1:], config.source_kernels, strict=True)
+        )
+        self.blocks = nn.ModuleList(
+            ResidualBlock(width, kernel, config.dilations)
+            for width in widths[1:]
+            for kernel in config.block_kernels
+        )
+        parts = 2 if config.head == "spectrum" else 3
+        self.conv_out = nn.Conv1d(widths[-1], parts * config.frequencies, 7, padding=3)
+        if config.head == "filter":
+            nn.init.constant_(self.conv_out.bias[: 2 * config.frequencies], FIRST_GAIN)
+
+    def draw_noise(
+        self, batch: int, frames: int, generator: torch.Generator
+    ) -> Float[Tensor, "batch noises samples"]:
+        """Noise for so many mel frames, from a generator of the caller's."""
+        shape = (batch, self.source.noises, frames * self.config.mel_hop)
+        noise = torch.randn(shape, generator=generator, device=generator.device)
+        return noise.to(self.conv_out.weight.device)
+
+    def normalized(
+        self, mel: Float[Tensor, "batch bins frames"]
+    ) -> Float[Tensor, "batch bins frames"]:
+        """Mel features as the networks see them."""
+        return (mel - self.config.mel_mean) * self.config.mel_scale
+
+    def predict_pitch(
+        self, mel: Float[Tensor, "batch bins frames"]
+    ) -> Float[Tensor, "batch frames"]:
+        """Pitch in hertz of every mel frame."""
+        return self.pitch(self.normalized(mel))
+
+    def spectrum(
+        self, signal: Float[Tensor, "batch branches samples"]
+    ) -> Complex[Tensor, "batch branches frequencies time"]:
+        """Short-time spectra; one frame more than there are hops."""
+        config = self.config
+        found = torch.stft(
+            rearrange(signal, "b n s -> (b n) s"),
+            config.n_fft,
+            config.hop,
+            window=torch.hann_window(config.n_fft, device=signal.device),
+            return_complex=True,
+        )
+        return rearrange(found, "(b n) f t -> b n f t", n=signal.shape[1])
+
+    def trunk(
+        self,
+        mel: Float[Tensor, "batch bins frames"],
+        source: Float[Tensor, "batch parts time"],
+    ) -> Float[Tensor, "batch channels time"]:
+        """Raise mel features to the spectrum's frame rate, with the excitation in view."""
+        kernels, last = len(self.config.block_kernels), len(self.upsamplers) - 1
+        hidden = self.conv_in(mel)
+        for stage, upsampler in enumerate(self.upsamplers):
+            hidden = upsampler(functional.leaky_relu(hidden, LEAK))
+            if stage == last:
+                hidden = functional.pad(hidden, (1, 0), "reflect")
+            hidden = hidden + self.source_blocks[stage](self.source_downs[stage](source))
+            blocks = self.blocks[stage * kernels : (stage + 1) * kernels]
+            hidden = sum(block(hidden) for block in blocks) / kernels
+        return functional.leaky_relu(hidden, LAST_LEAK)
+
+    def decode(
+        self,
+        mel: Float[Tensor, "batch bins frames"],
+        source: Float[Tensor, "batch branches samples"],
+    ) -> Float[Tensor, "batch samples"]:
+        """Samples from mel features and their excitation."""
+        spectra = self.spectrum(source)
+        seen = torch.cat([spectra[:, 0].real, spectra[:, 0].imag], dim=1)
+        dtype = self.conv_out.weight.dtype
+        hidden = self.trunk(self.normalized(mel).to(dtype), seen.to(dtype)).float()
+        out = functional.conv1d(
+            hidden, self.conv_out.weight.float(), self.conv_out.bias.float(), padding=3
+        )
+        parts = rearrange(out, "b (p f) t -> p b f t", f=self.config.frequencies)
+        magnitudes, phase = parts[:-1].clamp(max=LARGEST_LOG).exp(), parts[-1].sin()
+        turn = torch.polar(torch.ones_like(phase), phase)
+        match self.config.head:
+            case "spectrum":
+                wanted = magnitudes[0] * turn
+            case "filter":
+                wanted = spectra[:, 0] * magnitudes[0] * turn + spectra[:, 1] * magnitudes[1]
+        window = torch.hann_window(self.config.n_fft, device=wanted.device)
+        samples = torch.istft(wanted, self.config.n_fft, self.config.hop, window=window)
+        # a clamped sample has no gradient, so training sees it as it is
+        return samples if self.training else samples.clamp(-LOUDEST, LOUDEST)
+
+    def forward(
+        self,
+        mel: Float[Tensor, "batch bins frames"],
+        noise: Float[Tensor, "batch noises samples"] | None = None,
+        pitch: Float[Tensor, "batch frames"] | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Float[Tensor, "batch samples"]:
+        """Speak mel features.
+
+        Args:
+            mel: natural logarithm of mel magnitudes.
+            noise: from ``draw_noise``; drawn with ``generator`` if absent.
+            pitch: in hertz; predicted if absent.
+            generator: a generator with seed 0 if absent.
+        """
+        if pitch is None:
+            pitch = self.predict_pitch(mel)
+        if noise is None:
+            generator = generator or torch.Generator().manual_seed(0)
+            noise = self.draw_noise(mel.shape[0], mel.shape[-1], generator)
+        return self.decode(mel, self.source(pitch, noise))

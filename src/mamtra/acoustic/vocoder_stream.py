@@ -1,0 +1,156 @@
+"""The vocoder in pieces: mel features arrive in chunks, samples leave as soon as they are settled.
+
+The last frames of a chunk sound different once their future is known, so they are held back, spoken
+again with the next chunk, and faded from the old rendering into the new one. Frames before those
+are kept as context only. CosyVoice 2 keeps 8 frames for both purposes at once; that is
+``context_frames=0, overlap_frames=8, fade_frames=8``. We differ on purpose in two places: its
+excitation starts a new phase behind every join, ours goes on, and its two Hamming halves add up to
+1.08, ours to 1. With enough of both kinds of frames (``exact_frames``) the joined pieces equal the
+whole.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
+from mamtra.errors import ConfigError
+
+REFERENCE_FRAMES = 8  # CosyVoice 2: mel_cache_len
+
+
+@dataclass(slots=True)
+class VocoderState:
+    """What one stream remembers; its size does not grow.
+
+    Attributes:
+        mel: the frames kept, context first, then those held back.
+        pitch: of the context frames, settled.
+        noise: of all kept frames.
+        cycles: periods before the first kept frame.
+        tail: the held-back samples from which the next chunk is faded in.
+    """
+
+    context_frames: int
+    overlap_frames: int
+    fade_frames: int
+    mel: Float[Tensor, "batch bins kept"]
+    pitch: Float[Tensor, "batch settled"]
+    noise: Float[Tensor, "batch noises kept_samples"]
+    cycles: Float[Tensor, "batch"]
+    tail: Float[Tensor, "batch held_samples"]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now."""
+        held = (self.mel, self.pitch, self.noise, self.cycles, self.tail)
+        return sum(tensor.numel() * tensor.element_size() for tensor in held)
+
+
+def exact_frames(config: VocoderConfig) -> int:
+    """Frames of context, and of overlap before the fade, with which the pieces equal the whole."""
+    reach, rate = 3.0, 1
+    for factor, kernel, source_kernel in zip(
+        config.upsample_rates, config.upsample_kernels, config.source_kernels, strict=True
+    ):
+        reach += kernel / factor / rate
+        rate *= factor
+        widest = max(*config.block_kernels, source_kernel)
+        block = sum((widest - 1) // 2 * (dilation + 1) for dilation in config.dilations)
+        reach += 2 * block / rate
+    reach += (3 + config.n_fft / config.hop) / rate
+    return math.ceil(reach) + 6  # the pitch network's five convolutions, and half a frame of phase
+
+
+def new_state(
+    vocoder: Vocoder,
+    batch: int = 1,
+    context_frames: int = REFERENCE_FRAMES,
+    overlap_frames: int = REFERENCE_FRAMES,
+    fade_frames: int = REFERENCE_FRAMES // 2,
+) -> VocoderState:
+    """The state before the first chunk.
+
+    Args:
+        vocoder: the vocoder that will speak.
+        batch: streams at once.
+        context_frames: frames spoken again only to lead into the next chunk.
+        overlap_frames: frames held back.
+        fade_frames: how many of those the fade takes.
+
+    Raises:
+        ConfigError: a number of frames is negative, or the fade longer than the overlap.
+    """
+    if context_frames < 0 or not 0 <= fade_frames <= overlap_frames:
+        raise ConfigError(
+            f"context_frames={context_frames} must not be negative and fade_frames={fade_frames} "
+            f"must lie between 0 and overlap_frames={overlap_frames}"
+        )
+    weight = vocoder.conv_out.weight
+
+    def empty(*shape: int, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.zeros(shape, dtype=dtype, device=weight.device)
+
+    return VocoderState(
+        context_frames=context_frames,
+        overlap_frames=overlap_frames,
+        fade_frames=fade_frames,
+        mel=empty(batch, vocoder.config.bins, 0),
+        pitch=empty(batch, 0),
+        noise=empty(batch, vocoder.source.noises, 0),
+        cycles=empty(batch, dtype=torch.float64),
+        tail=empty(batch, 0),
+    )
+
+
+def faded(
+    old: Float[Tensor, "batch held_samples"], new: Float[Tensor, "batch samples"]
+) -> Float[Tensor, "batch samples"]:
+    """Go over from the old rendering to the new one along a raised cosine."""
+    length = old.shape[-1]
+    turn = (torch.arange(length, device=old.device) + 0.5) / max(1, length)
+    rising = (1 - (math.pi * turn).cos()) / 2
+    start = old + (new[..., :length] - old) * rising
+    return torch.cat([start, new[..., length:]], dim=-1)
+
+
+def speak_chunk(
+    vocoder: Vocoder,
+    mel: Float[Tensor, "batch bins frames"],
+    state: VocoderState,
+    noise: Float[Tensor, "batch noises samples"],
+    last: bool = False,
+) -> Float[Tensor, "batch spoken"]:
+    """Speak the next chunk of mel features; updates the state in place.
+
+    Args:
+        vocoder: the vocoder.
+        mel: the frames that are new.
+        state: from ``new_state``, then carried along.
+        noise: of the new frames, from ``Vocoder.draw_noise``.
+        last: nothing is held back, the stream ends.
+    """
+    hop, settled = vocoder.config.mel_hop, state.pitch.shape[-1]
+    mel = torch.cat([state.mel, mel], dim=-1)
+    noise = torch.cat([state.noise, noise], dim=-1)
+    if not mel.shape[-1]:
+        return state.tail  # nothing has come yet
+    pitch = torch.cat([state.pitch, vocoder.predict_pitch(mel)[:, settled:]], dim=-1)
+    made = vocoder.decode(mel, vocoder.source(pitch, noise, state.cycles))
+    made = faded(state.tail, made[:, settled * hop :])
+    if last:
+        return made
+    frames = mel.shape[-1]
+    held = min(state.overlap_frames, frames - settled)
+    dropped = max(0, frames - held - state.context_frames)
+    passed = pitch[:, :dropped].double().sum(-1) * hop / vocoder.config.rate_hz
+    state.cycles = (state.cycles + passed) % 1
+    state.mel, state.noise = mel[..., dropped:], noise[..., dropped * hop :]
+    state.pitch = pitch[:, dropped : frames - held]
+    spoken = made.shape[-1] - held * hop
+    if spoken:  # else there is no older sound to come from
+        state.tail = made[:, spoken : spoken + state.fade_frames * hop]
+    return made[:, :spoken]

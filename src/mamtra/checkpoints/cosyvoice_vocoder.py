@@ -1,0 +1,106 @@
+"""CosyVoice 2's vocoder (hift.pt): its tensor names and ours, and the folding of its weight norm.
+
+The published weights are normed: each is stored as a direction and a length, in one of two
+spellings. Ours are plain, so the two are folded into one. ``N`` and ``M`` stand for numbers. Every
+tensor must be used and every weight filled.
+"""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from mamtra.errors import CheckpointError
+
+FROM_HIFT = {
+    "m_source.l_linear": "source.mix",
+    "conv_pre": "conv_in",
+    "conv_post": "conv_out",
+    "ups.N": "upsamplers.N",
+    "source_downs.N": "source_downs.N",
+    "source_resblocks.N.convs1.M": "source_blocks.N.dilated.M",
+    "source_resblocks.N.convs2.M": "source_blocks.N.plain.M",
+    "source_resblocks.N.activations1.M": "source_blocks.N.dilated_snakes.M",
+    "source_resblocks.N.activations2.M": "source_blocks.N.plain_snakes.M",
+    "resblocks.N.convs1.M": "blocks.N.dilated.M",
+    "resblocks.N.convs2.M": "blocks.N.plain.M",
+    "resblocks.N.activations1.M": "blocks.N.dilated_snakes.M",
+    "resblocks.N.activations2.M": "blocks.N.plain_snakes.M",
+    "f0_predictor.condnet.0": "pitch.convs.0",
+    "f0_predictor.condnet.2": "pitch.convs.1",
+    "f0_predictor.condnet.4": "pitch.convs.2",
+    "f0_predictor.condnet.6": "pitch.convs.3",
+    "f0_predictor.condnet.8": "pitch.convs.4",
+    "f0_predictor.classifier": "pitch.output",
+}
+LENGTHS = (".parametrizations.weight.original0", ".weight_g")
+DIRECTIONS = (".parametrizations.weight.original1", ".weight_v")
+LEAVES = ("weight", "bias", "alpha")
+PREFIX = "generator."  # of checkpoints saved during adversarial training
+
+
+def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Replace every direction and length by the weight they stand for; other tensors stay.
+
+    Raises:
+        CheckpointError: a direction lacks its length, or the reverse.
+    """
+    plain = dict(tensors)
+    for length_end, direction_end in zip(LENGTHS, DIRECTIONS, strict=True):
+        for name in [name for name in plain if name.endswith(direction_end)]:
+            stem = name.removesuffix(direction_end)
+            direction, length = plain.pop(name), plain.pop(stem + length_end, None)
+            if length is None:
+                raise CheckpointError(f"{name} has no {stem + length_end} beside it")
+            # both spellings norm over all axes but the first
+            norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
+            plain[f"{stem}.weight"] = direction * (length / norm)
+    return plain
+
+
+def renamed(name: str) -> str | None:
+    """Our name of one of their tensors, None if there is none."""
+    stem, _, leaf = name.rpartition(".")
+    if leaf not in LEAVES:
+        return None
+    if stem in FROM_HIFT:
+        return f"{FROM_HIFT[stem]}.{leaf}"
+    numbers = re.findall(r"(?<=\.)\d+", stem)
+    pattern = stem
+    for number, letter in zip(numbers, "NM", strict=False):
+        pattern = re.sub(rf"(?<=\.){number}(?=\.|$)", letter, pattern, count=1)
+    found = FROM_HIFT.get(pattern)
+    if found is None:
+        return None
+    for number, letter in zip(numbers, "NM", strict=False):
+        found = re.sub(rf"(?<=\.){letter}(?=\.|$)", number, found, count=1)
+    return f"{found}.{leaf}"
+
+
+def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Turn the tensors of a hift.pt into a state dict of ``Vocoder``.
+
+    Args:
+        tensors: theirs, normed or not, with or without the prefix of adversarial training.
+        wanted: the state dict of the vocoder to fill, for names and shapes.
+
+    Raises:
+        CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
+    """
+    plain = folded({name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
+    found = {name: renamed(name) for name in plain}
+    ours = {new: plain[name].float() for name, new in found.items() if new in wanted}
+    problems = {
+        "unknown": sorted(name for name, new in found.items() if new not in wanted),
+        "missing": sorted(set(wanted) - set(ours)),
+        "of another shape": sorted(
+            f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name].shape)}"
+            for name, tensor in ours.items()
+            if tensor.shape != wanted[name].shape
+        ),
+    }
+    told = [f"{what}: {', '.join(names)}" for what, names in problems.items() if names]
+    if told:
+        raise CheckpointError(f"these weights do not fit the vocoder; {'; '.join(told)}")
+    return ours
