@@ -14,7 +14,14 @@ from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.corpus.manifest import Corpus, Utterance, write_shard
 from mamtra.errors import CorpusError
-from mamtra.recipes.nano_decoder import DecoderRun, DecoderTask, distances, partners, train_decoder
+from mamtra.recipes.nano_decoder import (
+    DecoderRun,
+    DecoderTask,
+    balanced,
+    distances,
+    partners,
+    train_decoder,
+)
 from mamtra.training.loop import LoopSettings
 
 TOY = DecoderRun(
@@ -94,6 +101,14 @@ def test_errors_do_not_count_padding() -> None:
     assert float(found["absolute"]) == pytest.approx(0.5)
     assert float(found["square"]) == pytest.approx(0.25)
     assert float(found["melody"]) == pytest.approx(0, abs=1e-6)
+
+
+def test_the_main_voice_has_its_share(corpus: Corpus) -> None:
+    slt = [item for item in corpus.utterances if item.voice == "slt"]
+    rms = [item for item in corpus.utterances if item.voice == "rms"][:2]
+    voices = [item.voice for item in balanced(slt + rms, 0.5)]
+    assert voices.count("slt") == voices.count("rms") == 6
+    assert balanced(rms, 0.5) == rms
 
 
 def test_utterances_without_tokens_are_left_out(corpus: Corpus) -> None:

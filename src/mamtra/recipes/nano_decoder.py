@@ -54,11 +54,13 @@ class DecoderRun:
     """Everything that decides the decoder's training.
 
     Attributes:
-        batch_frames: mel frames in a batch, padding included. chunked_share: share of the steps
-        that run in chunks, as in streaming. reference_frames: shortest and longest piece that the
-        speaker's vector is made from. square_weight, melody_weight: weights of the squared error
-        and of the error of the change from frame to
-            frame, against the absolute error.
+        batch_frames: mel frames in a batch, padding included.
+        main_share: about how much of what is heard is the main voice; the other voices' utterances
+            come up as much more often as that needs.
+        chunked_share: share of the steps that run in chunks, as in streaming.
+        reference_frames: shortest and longest piece that the speaker's vector is made from.
+        square_weight, melody_weight: weights of the squared error and of the error of the change
+            from frame to frame, against the absolute error.
     """
 
     decoder: DecoderConfig = NANO_DECODER
@@ -69,6 +71,7 @@ class DecoderRun:
         )
     )
     batch_frames: int = 4800
+    main_share: float = 0.5
     chunked_share: float = 0.25
     reference_frames: tuple[int, int] = (50, 150)
     square_weight: float = 1.0
@@ -123,6 +126,14 @@ def partners(voices: list[str], random: np.random.Generator) -> list[int]:
     return [after[row] for row in range(len(voices))]
 
 
+def balanced(utterances: list[Utterance], main_share: float) -> list[Utterance]:
+    """Repeat the utterances of the other voices until the main voice has about its share."""
+    main = [utterance for utterance in utterances if utterance.voice == VOICES[0]]
+    rest = [utterance for utterance in utterances if utterance.voice != VOICES[0]]
+    wanted = len(main) * (1 - main_share) / main_share
+    return main + rest * max(1, round(wanted / max(1, len(rest))))
+
+
 def distances(
     drawn: Float[Tensor, "batch bins frames"],
     wanted: Float[Tensor, "batch bins frames"],
@@ -147,9 +158,10 @@ class DecoderTask:
     def __init__(self, run: DecoderRun, corpus: Corpus, tokens: TokenSource) -> None:
         self.run, self.corpus, self.tokens = run, corpus, tokens
         self.features = LogMel(NANO_MEL)
-        self.train = self.ready(corpus.choose("train"))
-        if not self.train:
+        ready = self.ready(corpus.choose("train"))
+        if not ready:
             raise CorpusError("no training utterance has speech tokens; extract them first")
+        self.train = balanced(ready, run.main_share)
         held_out = {voice: self.ready(corpus.choose("validation", voice)) for voice in VOICES}
         self.validation = {voice: items[:24] for voice, items in held_out.items() if items}
         self.batches = LengthBatches(
