@@ -3,6 +3,7 @@
 import math
 import zlib
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.checkpoints.cosyvoice_vocoder import PREFIX, from_hift
+from mamtra.checkpoints.cosyvoice_vocoder import (
+    PREFIX,
+    from_hift,
+    load_cosyvoice_vocoder,
+    vocoder_from_cosyvoice,
+)
 from mamtra.errors import CheckpointError
 
 TOY = VocoderConfig(channels=32, pitch_channels=32)
@@ -74,9 +80,7 @@ def toy_tensors() -> dict[str, Tensor]:
 
 @cache
 def toy_vocoder() -> Vocoder:
-    vocoder = Vocoder(TOY).eval().requires_grad_(False)
-    vocoder.load_state_dict(from_hift(toy_tensors(), vocoder.state_dict()))
-    return vocoder
+    return vocoder_from_cosyvoice(toy_tensors())
 
 
 def reference_noise(seed: int, frames: int) -> Tensor:
@@ -142,10 +146,24 @@ def test_both_spellings_of_weight_norm_and_the_training_prefix_are_read() -> Non
     assert all(torch.equal(found[name], wanted[name]) for name in wanted)
 
 
+def test_a_file_is_read_with_its_widths(tmp_path: Path) -> None:
+    torch.save(toy_tensors(), tmp_path / "hift.pt")
+    vocoder = load_cosyvoice_vocoder(tmp_path / "hift.pt")
+    assert vocoder.config == TOY
+    assert torch.equal(vocoder.conv_in.weight, toy_vocoder().conv_in.weight)
+
+
+def test_a_file_that_holds_no_vocoder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="cannot read"):
+        load_cosyvoice_vocoder(tmp_path / "hift.pt")
+    with pytest.raises(CheckpointError, match="not a vocoder"):
+        vocoder_from_cosyvoice({"llm_decoder.bias": torch.zeros(3)})
+
+
 def test_the_full_size_takes_every_published_entry() -> None:
     with torch.device("meta"):
         vocoder = Vocoder(VocoderConfig())
-    # 20,821,295 published parameters less 14,738 lengths of weight norm
+    # 20,821,295 published parameters less 14,738 lengths of weight norm, in 328 entries
     assert sum(weight.numel() for weight in vocoder.parameters()) == 20_806_557
     assert len(toy_tensors()) == 328
 

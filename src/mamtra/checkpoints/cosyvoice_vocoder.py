@@ -7,10 +7,14 @@ tensor must be used and every weight filled.
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
 
+from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import CheckpointError
 
 FROM_HIFT = {
@@ -104,3 +108,42 @@ def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> di
     if told:
         raise CheckpointError(f"these weights do not fit the vocoder; {'; '.join(told)}")
     return ours
+
+
+def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
+    """CosyVoice 2's sizes with the widths of the renamed tensors; strides leave no trace in them.
+
+    Raises:
+        CheckpointError: the tensors that tell the widths are missing.
+    """
+    try:
+        channels, pitch = ours["conv_in.bias"].shape[0], ours["pitch.output.weight"].shape[1]
+    except KeyError as problem:
+        raise CheckpointError(f"not a vocoder of CosyVoice 2: no tensor for {problem}") from problem
+    return replace(VocoderConfig(), channels=channels, pitch_channels=pitch)
+
+
+def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor]) -> Vocoder:
+    """Build the vocoder from a checkpoint's tensors.
+
+    Raises:
+        CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
+    """
+    plain = folded({name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
+    known = {new: plain[name] for name in plain if (new := renamed(name)) is not None}
+    vocoder = Vocoder(config_from_hift(known))
+    vocoder.load_state_dict(from_hift(tensors, vocoder.state_dict()))
+    return vocoder.eval().requires_grad_(False)
+
+
+def load_cosyvoice_vocoder(path: Path) -> Vocoder:
+    """Read ``hift.pt``; only tensors are unpickled.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not CosyVoice 2's vocoder.
+    """
+    try:
+        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (OSError, RuntimeError, UnpicklingError) as problem:
+        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
+    return vocoder_from_cosyvoice(tensors)
