@@ -137,8 +137,11 @@ class Recogniser(nn.Module):
         mel: Float[Tensor, "batch bins frames"],
         frames: Int[Tensor, "batch"],
         speaker: Int[Tensor, "batch"],
-    ) -> tuple[Float[Tensor, "batch frames classes"], Float[Tensor, "batch bins frames"]]:
-        """Log-probabilities of phones, and mel features, at the mel's rate, from the tokens."""
+    ) -> tuple[Float[Tensor, "batch even classes"], Float[Tensor, "batch bins even"]]:
+        """Log-probabilities of phones, and mel features, at the mel's rate, from the tokens.
+
+        An odd last frame belongs to no token and gets nothing.
+        """
         hidden, mask = self.tokenizer.hidden(mel, frames)
         hidden = self.tokenizer.quantizer(hidden)
         for block in self.blocks:

@@ -19,6 +19,10 @@ COMMANDS = {
     "say": ("mamtra.cli.say:say", "Speak text into a sound file."),
     "voices": ("mamtra.cli.voices:voices", "List the voices of a model."),
     "doctor": ("mamtra.cli.doctor:doctor", "Tell what this installation can do, and why not more."),
+    "corpus": ("mamtra.cli.corpus:app", "Make a corpus of synthetic speech."),
+    "nano": ("mamtra.cli.nano:nano", "Make nano again, stage by stage."),
+    "evaluate": ("mamtra.cli.evaluate:app", "Measure how well a model speaks."),
+    "bench": ("mamtra.cli.bench:app", "Measure what speaking costs."),
 }
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from mamtra.backbone import Layout, MambaConfig
 from mamtra.corpus.manifest import Corpus
 from mamtra.corpus.tokens import TokenTable
-from mamtra.recipes.nano_speech_lm import LAYERS, SpeechLMRun, SpeechLMTask
+from mamtra.recipes.nano_speech_lm import LAYERS, SpeechLMRun, SpeechLMTask, compile_layers
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.training.loop import LoopSettings, train
 from mamtra.training.workers import rank
@@ -45,9 +45,9 @@ class StudentRun:
     losses: DistillLosses = field(default_factory=DistillLosses)
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=1500,
-            learning_rate=1.5e-3,
-            warmup_steps=100,
+            steps=700,
+            learning_rate=1e-3,
+            warmup_steps=50,
             precision="bfloat16",
             optimizer="muon",
             weight_decay=0.02,
@@ -73,6 +73,9 @@ class StudentTask:
         assert isinstance(student, SpeechLM)
         self.student = self.data.model = student
         self.teacher.to(torch.bfloat16).eval().requires_grad_(False)
+        if run.teacher.compiled:
+            compile_layers(self.teacher)
+            compile_layers(student)
 
     def loss(self, number: int) -> dict[str, Tensor]:
         """The distillation losses of one batch, read by both."""

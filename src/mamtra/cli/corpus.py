@@ -1,0 +1,60 @@
+"""``mamtra corpus``: make a corpus of synthetic speech.
+
+Needs the synthesisers of a Debian system; what they speak is written beside a manifest and never
+belongs into the repository.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import track
+
+from mamtra.corpus.sentences import held_out_sentences, training_sentences
+from mamtra.corpus.synthesize import plan_shards, synthesize
+from mamtra.errors import CorpusError
+
+app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
+
+OTHER_VOICES = {"rms": 4000, "awb": 4000, "kal16": 4000}  # enough to learn how a voice sounds
+
+
+def read_sentences(path: Path) -> list[str]:
+    """One sentence a line; empty lines are skipped.
+
+    Raises:
+        CorpusError: the file cannot be read or holds no sentence.
+    """
+    try:
+        lines = [line.strip() for line in path.read_text().splitlines()]
+    except (OSError, UnicodeDecodeError) as problem:
+        raise CorpusError(f"cannot read sentences from {str(path)!r}: {problem}") from problem
+    sentences = [line for line in lines if line]
+    if not sentences:
+        raise CorpusError(f"{str(path)!r} holds no sentence; write one a line")
+    return sentences
+
+
+@app.callback()
+def describe() -> None:
+    """Make a corpus of synthetic speech."""
+
+
+@app.command("synthesize")
+def speak_corpus(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
+    count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 45_000,
+    sentences: Annotated[Path | None, typer.Option(help="Speak these instead, one a line.")] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
+    seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
+) -> None:
+    """Speak training, validation and test sentences with flite; a killed run goes on."""
+    texts = read_sentences(sentences) if sentences else training_sentences(count, seed)
+    voices = {"slt": len(texts), **OTHER_VOICES}
+    plans = plan_shards(texts, held_out_sentences(), voices)
+    console = Console(stderr=True)
+    shards = synthesize(output, plans, workers)
+    missing = [plan for plan in plans if not (output / f"{plan.name}.jsonl").exists()]
+    samples = sum(track(shards, "speaking", total=len(missing), console=console))
+    console.print(f"{len(missing)} shards spoken, {samples / 16_000 / 3600:.1f} hours, in {output}")

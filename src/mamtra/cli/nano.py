@@ -1,0 +1,46 @@
+"""``mamtra nano``: make nano again, stage by stage or all at once.
+
+Hours on two cores; every stage goes on where it was stopped.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mamtra.errors import ConfigError
+from mamtra.recipes.nano import STAGES, Workshop, assemble, run_stage
+
+ALL, MODEL = "all", "model"
+
+
+def nano(
+    stage: Annotated[
+        str, typer.Argument(help=f"One of: {', '.join((*STAGES, MODEL, ALL))}.")
+    ] = ALL,
+    folder: Annotated[
+        Path, typer.Option("--folder", "-f", help="Where it is made; holds corpus/.")
+    ] = Path("runs/nano"),
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="The model's folder; in FOLDER if not set."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Training processes.")] = 2,
+) -> None:
+    """Train nano's parts on a synthetic corpus and write the model's folder.
+
+    The corpus comes first: mamtra corpus synthesize -o FOLDER/corpus.
+    """
+    workshop = Workshop(folder=folder, workers=workers)
+    console = Console(stderr=True)
+    if stage not in (*STAGES, MODEL, ALL):
+        raise ConfigError(f"unknown stage {stage!r}; known: {', '.join((*STAGES, MODEL, ALL))}")
+    for name in STAGES if stage == ALL else [stage]:
+        if name in STAGES:
+            ran = run_stage(workshop, name)
+            console.print(f"{name}: {'done' if ran else 'was there already'}")
+    if stage in (MODEL, ALL):
+        target = output or folder / "model" / "nano"
+        assemble(workshop, target)
+        console.print(f"the model is in {target}; speak with: mamtra say TEXT --model {target}")
