@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import CorpusError
+from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from mamtra.evaluation.stages import Chain
@@ -155,3 +155,39 @@ def evaluate_spectrogram(
     notes = {"model": Path(model).name, "voice": chain.voice.name, "seed": seed}
     draw(clips, text, output, notes | {"provenance": provenance(seed).row()})
     print(output)
+
+
+@app.command("curves")
+def evaluate_curves(
+    runs: Annotated[list[str], typer.Argument(help="LABEL=FOLDER of a training run; several.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG, SVG or PDF.")],
+    value: Annotated[str, typer.Option("--value", help="A name from log.jsonl.")] = "loss",
+    level: Annotated[
+        list[str] | None, typer.Option("--level", help="LABEL=NUMBER: a line to compare with.")
+    ] = None,
+) -> None:
+    """Draw one value of several training runs over their steps; rows go beside as JSON.
+
+    mamtra evaluate curves copied=runs/a random=runs/b --value validation_letters -o starts.png
+    """
+    from mamtra.benchmark.provenance import provenance
+    from mamtra.evaluation.curves import draw_curves
+    from mamtra.evaluation.spectrogram import check_picture
+
+    check_picture(output)
+    folders = {label: Path(folder) for label, folder in map(labelled, runs)}
+    levels = {label: float(number) for label, number in map(labelled, level or [])}
+    draw_curves(folders, value, output, levels, {"provenance": provenance(None).row()})
+    print(output)
+
+
+def labelled(given: str) -> tuple[str, str]:
+    """Split LABEL=VALUE.
+
+    Raises:
+        ConfigError: it has another form.
+    """
+    label, sign, value = given.partition("=")
+    if not (label and sign and value):
+        raise ConfigError(f"{given!r} is not of the form LABEL=VALUE")
+    return label, value

@@ -36,6 +36,7 @@ from mamtra.training.workers import launch
 MAIN_VOICE = "slt"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
 LM_FILE = "speech_lm.safetensors"
+COMPARED_STEPS = 160  # of each start, when the two are compared
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
 LICENCE = "speech of a flite voice (CMU), free for any use with attribution"
@@ -106,6 +107,25 @@ def make_student(workshop: Workshop) -> None:
     )
 
 
+def compare_starts(workshop: Workshop) -> None:
+    """Train the student for a while from the teacher's projections and from random ones.
+
+    Same teacher, batches, steps and learning rate; ``mamtra evaluate curves`` draws the two logs.
+    """
+    run = StudentRun()
+    brief = replace(run.settings, steps=COMPARED_STEPS, evaluate_every=COMPARED_STEPS // 8)
+    for start in ("attention", "xavier"):
+        launch(
+            workshop.workers,
+            train_student,
+            workshop.corpus,
+            workshop.tokens,
+            workshop.weights("teacher"),
+            workshop.folder / f"start-{start}",
+            replace(run, start=start, settings=brief),
+        )
+
+
 STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
     "tokens": (make_tokens, "tokens.safetensors"),
@@ -113,6 +133,7 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "decoder": (make_decoder, "decoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),
     "student": (make_student, "student/model.safetensors"),
+    "starts": (compare_starts, "start-xavier/model.safetensors"),
 }
 
 

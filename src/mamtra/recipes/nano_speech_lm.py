@@ -6,6 +6,7 @@ letters then learn to say the same. Each utterance draws anew which of its words
 user may spell a word in phones in the same way.
 """
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from mamtra.backbone import BackboneConfig
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.manifest import Corpus, Utterance
 from mamtra.corpus.tokens import TokenTable
+from mamtra.errors import TrainingError
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.prompt import uni_stream
@@ -159,7 +161,15 @@ def compile_layers(model: SpeechLM) -> None:
 
     Mamba layers stay as they are but for their MLPs: compiling the chunked scan for changing
     lengths took more than five minutes.
+
+    Raises:
+        TrainingError: there is no C++ compiler.
     """
+    if shutil.which("g++") is None:
+        raise TrainingError(
+            "compiling layers needs the compiler g++, which is not installed; "
+            "run: apt-get install g++, or set compiled=False in the recipe"
+        )
     for layer, kind in zip(model.backbone.layers, model.backbone.config.layout, strict=True):
         (layer if kind == "A" else layer.mlp).compile(dynamic=True)
 
