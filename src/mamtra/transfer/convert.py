@@ -1,0 +1,236 @@
+"""From a teacher's folder to a student's: weights, the other parts, and a report.
+
+The report says for each layer what was copied and what is fresh, and how far each new Mamba mixer
+is from the attention it replaces: the relative error of its output on hidden states from the
+teacher's own pass over random sequences, before any training. A start from attention is no copy of
+it (the softmax is gone, gate and decay are fresh), so expect errors near 1; what training makes of
+them is another matter.
+
+Dtype rule: everything is computed in float32; the student is stored in its teacher's type.
+"""
+
+import json
+import re
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import cast
+
+import torch
+
+from mamtra.backbone import Layout, MambaConfig, as_config
+from mamtra.backbone.layout import KINDS
+from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+from mamtra.checkpoints.new_folder import check_vacant, new_folder
+from mamtra.checkpoints.precision import stored_dtype
+from mamtra.errors import ConfigError, LayoutError
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig, pack_segments, zero_shot
+from mamtra.transfer.projections import How, TransferReport
+from mamtra.transfer.student import make_student, student_config
+from mamtra.transfer.student_folder import CARD, bring_along, student_card
+
+REPORT = "convert.json"
+IN_LAYER = re.compile(r"\blayers\.(\d+)\.(.+)$")
+FATES: tuple[How, ...] = ("copied", "projected", "fresh", "unused")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """Random sequences on which the mixers are compared: text ids, then speech ids."""
+
+    rows: int = 2
+    text_ids: int = 24
+    speech_ids: int = 104
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("rows", "text_ids", "speech_ids"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerChange:
+    """What became of one layer.
+
+    Attributes:
+        kind: "attention" or "Mamba".
+        new: whether its mixer replaces an attention mixer.
+        tensors: names inside the layer by fate; the unused ones are the teacher's.
+        parameters: numbers by fate.
+        error: relative error of a new mixer's output against the attention it replaces.
+        cosine: of the same two outputs, which does not see a wrong scale.
+    """
+
+    layer: int
+    kind: str
+    new: bool
+    tensors: dict[str, list[str]]
+    parameters: dict[str, int]
+    error: float | None = None
+    cosine: float | None = None
+
+    @property
+    def row(self) -> str:
+        """One line of the report's table."""
+        counts = "".join(f"{self.parameters[fate]:>13,}" for fate in FATES)
+        errors = "" if self.error is None else f"{self.error:>9.3f}{self.cosine:>9.3f}"
+        kind = f"{self.kind}, new" if self.new else self.kind
+        return f"{self.layer:5}  {kind:12}{counts}{errors}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conversion:
+    """The report of a conversion, as ``convert.json`` holds it."""
+
+    teacher: str
+    student: str
+    teacher_layout: str
+    layout: str
+    start: str
+    seed: int
+    layers: tuple[LayerChange, ...]
+    parameters: dict[str, int]
+    sample: Sample = field(default_factory=Sample)
+
+    def table(self) -> str:
+        """Text table: one line per layer, then the sums over the whole model."""
+        head = "".join(f"{fate:>13}" for fate in FATES)
+        sums = ", ".join(f"{fate} {self.parameters[fate]:,}" for fate in FATES)
+        return "\n".join(
+            [
+                f"{'layer':5}  {'mixer':12}{head}{'error':>9}{'cosine':>9}",
+                *(change.row for change in self.layers),
+                f"parameters of the whole model: {sums}",
+            ]
+        )
+
+
+@torch.inference_mode()
+def mixer_distances(
+    teacher: SpeechLM, student: SpeechLM, sample: Sample
+) -> dict[int, tuple[float, float]]:
+    """Relative error and cosine of each new mixer's output against the attention it replaces.
+
+    Both mixers read the hidden states of the teacher's own pass over the sample.
+    """
+    draw = torch.Generator().manual_seed(sample.seed)
+    ids = [
+        torch.randint(limit, (sample.rows, count), generator=draw).tolist()
+        for limit, count in (
+            (teacher.config.text_vocabulary, sample.text_ids),
+            (teacher.config.speech_vocabulary, sample.speech_ids),
+        )
+    ]
+    batch = pack_segments([zero_shot(text, (), speech) for text, speech in zip(*ids, strict=True)])
+    hidden, found = teacher.embed(batch.to(teacher.device)), {}
+    span = teacher.backbone.span(hidden)
+    pairs = zip(teacher.backbone.blocks, student.backbone.blocks, strict=True)
+    for layer, (theirs, ours) in enumerate(pairs):
+        if type(ours.mixer) is not type(theirs.mixer):
+            normal = theirs.input_layernorm(hidden)
+            wanted, got = (block.mixer(normal, span).flatten() for block in (theirs, ours))
+            error = (got - wanted).norm() / wanted.norm()
+            cosine = torch.cosine_similarity(got, wanted, dim=0)
+            found[layer] = (float(error), float(cosine))
+        hidden = theirs(hidden, span)
+    return found
+
+
+def changes(
+    teacher: Layout,
+    student: Layout,
+    report: TransferReport,
+    distances: dict[int, tuple[float, float]],
+) -> tuple[LayerChange, ...]:
+    """Sort the tensors' fates by layer, and put each layer's distances beside them."""
+    tensors: list[dict[str, list[str]]] = [{fate: [] for fate in FATES} for _ in student]
+    parameters = [dict.fromkeys(FATES, 0) for _ in student]
+    for entry in report.entries:
+        if found := IN_LAYER.search(entry.label):
+            layer = int(found[1])
+            tensors[layer][entry.how].append(found[2])
+            parameters[layer][entry.how] += entry.parameters
+    return tuple(
+        LayerChange(
+            layer=layer,
+            kind=KINDS[kind],
+            new=kind != teacher[layer],
+            tensors=tensors[layer],
+            parameters=parameters[layer],
+            error=distances.get(layer, (None, None))[0],
+            cosine=distances.get(layer, (None, None))[1],
+        )
+        for layer, kind in enumerate(student)
+    )
+
+
+def convert(
+    teacher: ModelFolder,
+    target: Path,
+    layout: Layout,
+    *,
+    start: str = "attention",
+    mamba: MambaConfig | None = None,
+    seed: int = 0,
+    share_parts: bool = False,
+) -> Conversion:
+    """Write the student's folder; it appears under its name when it is complete.
+
+    Args:
+        teacher: the folder to start from; it is not changed.
+        target: the student's folder, which must not exist yet.
+        layout: which layers stay attention.
+        start: where the Mamba mixers start, see ``make_student``.
+        mamba: the Mamba layers' variant; the teacher's config where it is None.
+        seed: of everything that starts at random.
+        share_parts: refer to the teacher's other parts instead of copying them.
+
+    Raises:
+        ModelError: the target is taken, or the teacher is damaged.
+        LayoutError: the layout does not fit the teacher, or is the teacher's own.
+        ConfigError: the start is unknown, or the Mamba sizes do not fit.
+    """
+    check_vacant(target)
+    config = teacher.section("speech_lm", SpeechLMConfig)
+    before = Layout.parse(as_config(config.backbone).layout)
+    student_config(config, layout, mamba or as_config(config.backbone).mamba_sizes)
+    if str(layout) == str(before):
+        raise LayoutError(
+            f"layout {layout} is the teacher's own, so nothing would become Mamba; "
+            f"choose fewer attention layers"
+        )
+    model = teacher.fill(SpeechLM(config), "speech_lm")
+    made, report = make_student(model, layout, start, mamba, seed)
+    student, sample = cast(SpeechLM, made.eval().requires_grad_(False)), Sample()
+    conversion = Conversion(
+        teacher=teacher.config.name,
+        student=target.resolve().name,
+        teacher_layout=str(before),
+        layout=str(layout),
+        start=start,
+        seed=seed,
+        layers=changes(before, layout, report, mixer_distances(model, student, sample)),
+        parameters={fate: report.parameters(fate) for fate in FATES},
+        sample=sample,
+    )
+    with new_folder(target) as folder:
+        write_student(folder, teacher, student, conversion, share_parts)
+    return conversion
+
+
+def write_student(
+    folder: Path,
+    teacher: ModelFolder,
+    student: SpeechLM,
+    conversion: Conversion,
+    share_parts: bool,
+) -> None:
+    """Fill the folder: the language model, the parts it speaks with, the report, the card."""
+    section = asdict(student.config)
+    config = bring_along(teacher, folder, conversion.student, section, share_parts)
+    dtype = stored_dtype(teacher.part_file("speech_lm"))
+    save_part(student, folder / "speech_lm.safetensors", dtype)
+    (folder / REPORT).write_text(json.dumps(asdict(conversion), indent=2) + "\n")
+    card = student_card(teacher, conversion.layout, conversion.start, conversion.table())
+    (folder / CARD).write_text(card)
+    write_config(folder, config)

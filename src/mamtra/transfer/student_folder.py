@@ -1,0 +1,92 @@
+"""What a student's folder takes from its teacher's besides the language model, and its model card.
+
+A student speaks through its teacher's other parts. They are copied, so that the folder stands for
+itself; or shared, which saves their space and ties the student to the place of its teacher.
+"""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mamtra.checkpoints.format import PARTS, VOICES, ModelConfig, ModelFolder
+from mamtra.text.bpe import SUBFOLDER
+
+OWN = "speech_lm"  # the one part that a student has for itself
+SECTIONS = ("text", "mel", "speech_tokenizer", "speaker", "decoder", "vocoder", "sampling", "guard")
+CARD = "README.md"
+TEACHER_CARD = "TEACHER.md"
+
+
+def bring_along(
+    teacher: ModelFolder, folder: Path, name: str, speech_lm: dict[str, Any], share: bool
+) -> ModelConfig:
+    """Copy the teacher's other parts and voices into the student's folder, or refer to them.
+
+    Returns:
+        The student's config.
+
+    Raises:
+        ModelError: the teacher lacks a part that its config describes.
+    """
+    donor = (teacher.donor or teacher) if share else None
+    sections: dict[str, Any] = {}
+    for section in SECTIONS:
+        holder = teacher.holder(section) if teacher.holds(section) else None
+        if holder is None or holder is donor:
+            continue
+        sections[section] = getattr(holder.config, section)
+        if section in PARTS and holder.part_file(section).exists():
+            shutil.copy2(holder.part_file(section), folder)
+    for holder in (teacher.donor, teacher):
+        if holder is not None and holder is not donor:
+            copy_beside(holder.folder, folder)
+    if (card := teacher.folder / CARD).is_file():
+        shutil.copy2(card, folder / TEACHER_CARD)
+    voice = teacher.config.voice
+    if voice is None and teacher.donor is not None:
+        voice = teacher.donor.config.voice
+    config = ModelConfig(name=name, voice=voice, speech_lm=speech_lm, **sections)
+    if donor is None:
+        return config
+    # both ends resolved: the student's folder is filled beside its place
+    place = os.path.relpath(donor.folder.resolve(), folder.resolve())
+    return replace(config, parts_from=Path(place).as_posix())
+
+
+def copy_beside(source: Path, folder: Path) -> None:
+    """Copy voices, the text vocabulary and ONNX files, which no part of the config names."""
+    for name in (VOICES, SUBFOLDER):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+    for file in source.glob("*.onnx"):
+        shutil.copy2(file, folder)
+
+
+def student_card(teacher: ModelFolder, layout: str, start: str, table: str) -> str:
+    """The model card of a student that was not trained yet."""
+    name = teacher.config.name
+    attention, mamba = layout.count("A"), layout.count("M")
+    has_card = (teacher.folder / CARD).is_file()
+    own = f", whose card is [{TEACHER_CARD}]({TEACHER_CARD})" if has_card else ""
+    return f"""# A hybrid made from {name}
+
+A speech language model with {attention} attention and {mamba} Mamba layers (`{layout}`; A is
+attention, M is Mamba), made by `mamtra convert` from {name}{own}.
+
+**It was not trained since.** The new mixers (start: {start}) do not do the attention's work yet:
+distil the student from its teacher before you expect speech.
+
+All weights but the fresh ones are the teacher's, and so is their licence; each voice file names
+its own.
+
+## What became of each layer
+
+Parameters by fate, the relative error of each new mixer's output against the attention it replaces
+on random sequences, and the cosine of the two. The tensors by name are in `convert.json`.
+
+```
+{table}
+```
+"""
