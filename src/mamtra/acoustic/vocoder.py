@@ -139,7 +139,7 @@ class Vocoder(nn.Module):
         )
         parts = 2 if config.head == "spectrum" else 3
         self.conv_out = nn.Conv1d(widths[-1], parts * config.frequencies, 7, padding=3)
-        if config.head == "filter":
+        if config.head == "filter" and self.conv_out.bias is not None:
             nn.init.constant_(self.conv_out.bias[: 2 * config.frequencies], FIRST_GAIN)
 
     def draw_noise(
@@ -190,7 +190,7 @@ class Vocoder(nn.Module):
                 hidden = functional.pad(hidden, (1, 0), "reflect")
             hidden = hidden + self.source_blocks[stage](self.source_downs[stage](source))
             blocks = self.blocks[stage * kernels : (stage + 1) * kernels]
-            hidden = sum(block(hidden) for block in blocks) / kernels
+            hidden = torch.stack([block(hidden) for block in blocks]).sum(0) / kernels
         return functional.leaky_relu(hidden, LAST_LEAK)
 
     def decode(
@@ -201,11 +201,10 @@ class Vocoder(nn.Module):
         """Samples from mel features and their excitation."""
         spectra = self.spectrum(source)
         seen = torch.cat([spectra[:, 0].real, spectra[:, 0].imag], dim=1)
-        dtype = self.conv_out.weight.dtype
+        dtype, bias = self.conv_out.weight.dtype, self.conv_out.bias
+        assert bias is not None
         hidden = self.trunk(self.normalized(mel).to(dtype), seen.to(dtype)).float()
-        out = functional.conv1d(
-            hidden, self.conv_out.weight.float(), self.conv_out.bias.float(), padding=3
-        )
+        out = functional.conv1d(hidden, self.conv_out.weight.float(), bias.float(), padding=3)
         parts = rearrange(out, "b (p f) t -> p b f t", f=self.config.frequencies)
         magnitudes, phase = parts[:-1].clamp(max=LARGEST_LOG).exp(), parts[-1].sin()
         turn = torch.polar(torch.ones_like(phase), phase)

@@ -94,7 +94,9 @@ def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> di
     """
     plain = folded({name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
     found = {name: renamed(name) for name in plain}
-    ours = {new: plain[name].float() for name, new in found.items() if new in wanted}
+    ours = {
+        new: plain[name].float() for name, new in found.items() if new is not None and new in wanted
+    }
     problems = {
         "unknown": sorted(name for name, new in found.items() if new not in wanted),
         "missing": sorted(set(wanted) - set(ours)),
