@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -29,20 +30,31 @@ def cell(figures: dict[str, float]) -> str:
     return f"{figures['median']:.3f} ({figures['least']:.3f} to {figures['most']:.3f})"
 
 
-def table(line: dict[str, Any]) -> Table:
-    """One row of results for people to read."""
+def process_table(line: dict[str, Any]) -> Table:
+    """What each process took."""
     drawn = Table(
         title=f"{line['words']} words, {line['audio_seconds']['median']:.2f} s of speech",
-        caption=f"median (least to most) of {line['runs']} rounds, {line['machine']}",
+        box=SIMPLE_HEAD,
     )
-    for name in ("", "seconds", "CPU seconds", "MiB at most"):
-        drawn.add_column(name, justify="right" if name else "left")
+    for name in ("process", "seconds", "CPU seconds", "MiB at most"):
+        drawn.add_column(name, justify="left" if name == "process" else "right")
     for name, seconds in line["seconds"].items():
         peak = f"{line['peak_bytes'][name] / MEBIBYTE:.0f}"
         drawn.add_row(name, cell(seconds), cell(line["cpu_seconds"][name]), peak)
-    drawn.add_section()
+    return drawn
+
+
+def ratio_table(line: dict[str, Any]) -> Table:
+    """What can be compared between machines."""
+    machine = line["provenance"]["machine"]
+    where = f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads"
+    drawn = Table(
+        caption=f"median (least to most) of {line['runs']} rounds, {where}", box=SIMPLE_HEAD
+    )
+    drawn.add_column("ratio")
+    drawn.add_column("", justify="right")
     for name, factor in line["real_time_factor"].items():
-        drawn.add_row(f"real-time factor, {name}", cell(factor))
+        drawn.add_row(f"real-time factor, {name.replace('_', ' ')}", cell(factor))
     for name, ratio in line["times_import_torch"].items():
         drawn.add_row(f"{name}, times import torch", cell(ratio))
     return drawn
@@ -67,12 +79,9 @@ def bench_say(
     console = Console(stderr=True)
     rounds = benchmark(model, text, voice, seed, runs)
     measured = list(track(rounds, "timing", total=runs, console=console, transient=True))
-    origin = provenance(seed).row()
     settings = {"model": Path(model).name, "voice": voice, "text": text}
-    line = row(settings, measured) | {"provenance": origin}
-    machine = origin["machine"]
-    told = f"{machine['cpu']}, {machine['cores']} cores, {machine['threads']} threads"
-    console.print(table(line | {"machine": told}))
+    line = row(settings, measured) | {"provenance": provenance(seed).row()}
+    console.print(process_table(line), ratio_table(line))
     if output is not None:
         try:
             append(output, line)

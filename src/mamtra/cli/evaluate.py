@@ -124,7 +124,9 @@ def evaluate_intelligibility(
         "unknown_to_judge": judges[forms[0]].unknown,
         "provenance": provenance(seed, JUDGE_PACKAGES).row(),
     }
-    console.print(table(figures, f"{settings['model']}, {len(texts)} sentences"))
+    for name in chains:
+        title = f"{settings['model']}, voice {name}, {len(texts)} sentences"
+        console.print(table([row for row in figures if row["voice"] == name], title))
     for name, reason in summary["missing"].items():
         console.print(f"voice {name}: no source to compare with: {reason}", markup=False)
     if output is not None:

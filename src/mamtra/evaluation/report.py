@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 DRAWS = 2000
@@ -25,9 +26,6 @@ class Interval:
     percent: float
     low: float
     high: float
-
-    def __str__(self) -> str:
-        return f"{self.percent:.1f} ({self.low:.1f} to {self.high:.1f})"
 
 
 def interval(wrong: Sequence[int], words: Sequence[int], seed: int = 0) -> Interval:
@@ -60,38 +58,37 @@ def rates(
 
 
 def shown(rate: dict[str, float] | None, sign: str = "") -> str:
-    """An interval in a cell of the table."""
+    """An interval in a cell of the table; the bounds are rounded, the JSON has them in full."""
     if rate is None:
         return ""
-    low, high = f"{rate['low']:{sign}.1f}", f"{rate['high']:{sign}.1f}"
-    return f"{rate['percent']:{sign}.1f} ({low} to {high})"
+    return f"{rate['percent']:{sign}.1f} ({rate['low']:{sign}.0f}..{rate['high']:{sign}.0f})"
 
 
 def table(results: Sequence[Result], title: str) -> Table:
-    """Results as a table, one row for each voice and stage.
+    """The results of one voice as a table, one row a stage, 80 columns wide.
 
     Args:
         results: what ``summarise`` gave.
         title: written above.
     """
-    forms = list(results[0]["wer"]) if results else []
-    drawn = Table(title=title, caption="word error rate in %, 95 % intervals over sentences")
-    for name in ("voice", "stage", "sentences"):
-        drawn.add_column(name, justify="right" if name == "sentences" else "left")
-    for form in forms:
-        drawn.add_column(f"WER, {form}", justify="right")
-    for name in ("more than source", "degenerate %", "retried %", "x real time"):
-        drawn.add_column(name, justify="right")
+    forms = list(results[0]["wer"])
+    retried = max(result["retried_percent"] for result in results)
+    drawn = Table(
+        title=title,
+        caption=f"% wrong words by form of the judge, 95 % intervals; {retried:.1f} % tried again",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
+    drawn.add_column("stage", no_wrap=True)
+    for name in (*forms, "over source", "bad"):
+        drawn.add_column(name, justify="right", no_wrap=True)
     for result in results:
         more = result["above_source"]
         drawn.add_row(
-            result["voice"],
             result["stage"],
-            str(result["sentences"]),
             *(shown(result["wer"][form]) for form in forms),
             shown(more[forms[0]] if more else None, sign="+"),
             f"{result['degenerate_percent']:.1f}",
-            f"{result['retried_percent']:.1f}",
-            f"{result['times_real_time']:.1f}" if result["times_real_time"] else "",
         )
     return drawn
