@@ -15,7 +15,7 @@ from mamtra.errors import CheckpointError, ConfigError, ModelError, TextError, V
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.parts import TextConfig
 from mamtra.synthesis.speech import Timings, join
-from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.synthesizer import Synthesizer, closed
 
 SENTENCE = "It costs $3.50, Dr. Smith said."
 
@@ -179,3 +179,15 @@ def test_a_teacher_may_share_all_but_its_language_model(
     assert synthesizer.voices == ["high", "low"]
     assert synthesizer.guard == mamtra.load(tiny_model_folder).guard
     assert len(synthesizer.say("Hello.").samples)
+
+
+@pytest.mark.parametrize(
+    ("piece", "read"),
+    [("Hello", "Hello."), ("and then,", "and then."), ("Really?", "Really?"), ("a - ", "a.")],
+)
+def test_every_piece_is_read_as_a_finished_sentence(piece: str, read: str) -> None:
+    assert closed(piece) == read
+
+
+def test_a_missing_full_stop_changes_nothing(synthesizer: Synthesizer) -> None:
+    assert synthesizer.say("Hello").speech_tokens == synthesizer.say("Hello.").speech_tokens

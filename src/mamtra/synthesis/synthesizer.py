@@ -33,6 +33,8 @@ from mamtra.text.split import pieces
 
 __all__ = ["Speech", "Synthesizer", "Timings", "Voice", "load"]
 
+ENDS = (".", "?", "!")
+OPEN_MARKS = " ,;:-"
 PIECE_STRIDE = 7_368_787  # a prime: seeds of pieces meet neither each other nor those of retries
 
 
@@ -49,6 +51,15 @@ class Stopwatch:
             torch.cuda.synchronize(self.device)
         before, self.last = self.last, time.perf_counter()
         return self.last - before
+
+
+def closed(piece: str) -> str:
+    """The piece with a mark that ends a sentence; models have read nothing else.
+
+    A piece cut at a comma would otherwise be an unfinished sentence, and a model that waits for the
+    rest may not find the end.
+    """
+    return piece if piece.endswith(ENDS) else piece.rstrip(OPEN_MARKS) + "."
 
 
 class Synthesizer:
@@ -152,7 +163,7 @@ class Synthesizer:
             GenerationError: the model said nothing.
         """
         watch = Stopwatch(self.parts.device)
-        ids = self.parts.tokenizer.encode(piece)
+        ids = self.parts.tokenizer.encode(closed(piece))
         request = Request(tuple(cross_lingual(ids)), len(ids), seed)
         text = watch.lap()
         generation = generate(self.parts.speech_lm, request, self.sampling, self.guard)
