@@ -36,7 +36,7 @@ from mamtra.training.workers import launch
 MAIN_VOICE = "slt"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
 LM_FILE = "speech_lm.safetensors"
-COMPARED_STEPS = 160  # of each start, when the two are compared
+COMPARED_STEPS = 80  # of each start, when the two are compared
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
 LICENCE = "speech of a flite voice (CMU), free for any use with attribution"

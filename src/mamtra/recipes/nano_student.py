@@ -45,7 +45,7 @@ class StudentRun:
     losses: DistillLosses = field(default_factory=DistillLosses)
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=600,
+            steps=440,
             learning_rate=1e-3,
             warmup_steps=50,
             precision="bfloat16",
