@@ -68,6 +68,13 @@ def test_weights_are_halved_on_disk_and_whole_in_memory(tmp_path: Path) -> None:
     assert other.num_batches_tracked == 70_000
 
 
+def test_written_files_may_be_read_by_whom_the_umask_allows(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    save_part(nn.Linear(1, 1), tmp_path / "a.safetensors")
+    modes = {path.stat().st_mode for path in tmp_path.iterdir()}
+    assert len(modes) == 1
+
+
 def test_tied_weights_are_written(tmp_path: Path) -> None:
     tied = nn.ModuleList([nn.Linear(2, 2), nn.Linear(2, 2)])
     tied[1].weight = tied[0].weight

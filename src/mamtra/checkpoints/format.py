@@ -104,6 +104,21 @@ def rebuild(kind: type[Config], values: Section, where: str) -> Config:
         raise ConfigError(f"{where} does not fit: {problem}") from problem
 
 
+def write_tensors(
+    tensors: dict[str, Tensor], path: Path, notes: dict[str, str] | None = None
+) -> None:
+    """Write a safetensors file beside its place and rename it."""
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.touch()
+        mode = partial.stat().st_mode  # what the user's umask allows; safetensors makes it private
+        save_file(tensors, partial, notes)
+        partial.chmod(mode)
+        os.replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def save_part(module: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write the weights of one part, floats rounded to ``dtype``; written beside and renamed.
 
@@ -116,9 +131,7 @@ def save_part(module: nn.Module, path: Path, dtype: torch.dtype = torch.float16)
         if not torch.isfinite(kept).all():
             raise CheckpointError(f"{name} holds values that {dtype} cannot; nothing was written")
         tensors[name] = kept.clone().contiguous()
-    partial = path.with_name(f".{path.name}.partial")
-    save_file(tensors, partial)
-    os.replace(partial, path)
+    write_tensors(tensors, path)
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

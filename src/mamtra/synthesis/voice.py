@@ -4,19 +4,17 @@ It is made once from a recording and then given to any sentence: the speaker vec
 recording itself as speech tokens and mel features (the prompt, which the decoder continues).
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
 from mamtra.audio import Audio
-from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.format import ModelFolder, write_tensors
 from mamtra.errors import VoiceError
 from mamtra.synthesis.parts import ListeningParts
 
@@ -68,11 +66,9 @@ class Voice:
             "tokens": self.tokens.detach().cpu().to(torch.int32).contiguous(),
             "mel": self.mel.detach().cpu().half().contiguous(),
         }
-        partial = path.with_name(f".{path.name}.partial")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            save_file(tensors, partial, {name: getattr(self, name) for name in NOTES})
-            os.replace(partial, path)
+            write_tensors(tensors, path, {name: getattr(self, name) for name in NOTES})
         except OSError as problem:
             raise VoiceError(f"cannot write the voice {str(path)!r}: {problem}") from problem
         return path
