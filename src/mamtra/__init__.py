@@ -1,6 +1,7 @@
 """mamtra: hybrid Mamba-Transformer speech synthesis.
 
-The public surface. Importing this file loads nothing heavy: each name is fetched when it is first used.
+The public surface. Importing this file loads nothing heavy: each name is fetched when it is first
+used.
 """
 
 import importlib
@@ -16,7 +17,7 @@ HOMES = {
     "MamtraError": "mamtra.errors",
 }
 
-__all__ = [*HOMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = ["MamtraError", "Speech", "Synthesizer", "Voice", "__version__", "load"]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,7 +1,8 @@
 """Every error that mamtra raises on purpose, in one tree.
 
-A message says what was given, what is possible and what to do, in lower case and without a full stop. The command line
-prints it as it is and ends with the class's ``exit_code``; those codes are documented in docs/commands.md and never change.
+A message says what was given, what is possible and what to do, in lower case and without a full
+stop. The command line prints it as it is and ends with the class's ``exit_code``; those codes are
+documented in docs/commands.md and never change.
 """
 
 import importlib
