@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 from mamtra.corpus.sentences import held_out_sentences, training_sentences
-from mamtra.corpus.synthesize import plan_shards, synthesize
+from mamtra.corpus.synthesize import plan_shards, synthesiser_for, synthesize
 from mamtra.errors import CorpusError
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
@@ -36,6 +36,21 @@ def read_sentences(path: Path) -> list[str]:
     return sentences
 
 
+def counted(given: list[str]) -> dict[str, int]:
+    """Voices and how many sentences each speaks.
+
+    Raises:
+        CorpusError: one is not of the form NAME=COUNT.
+    """
+    counts = {}
+    for item in given:
+        name, _, count = item.partition("=")
+        if not (name and count.isdigit()):
+            raise CorpusError(f"voice {item!r} is not of the form NAME=COUNT, such as rms=4000")
+        counts[name] = int(count)
+    return counts
+
+
 @app.callback()
 def describe() -> None:
     """Make a corpus of synthetic speech."""
@@ -46,12 +61,18 @@ def speak_corpus(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
     count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 45_000,
     sentences: Annotated[Path | None, typer.Option(help="Speak these instead, one a line.")] = None,
+    voice: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=COUNT beside slt: rms, awb, kal16, espeak-f1 ... espeak-m8."),
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
 ) -> None:
-    """Speak training, validation and test sentences with flite; a killed run goes on."""
+    """Speak training, validation and test sentences; a killed run goes on."""
     texts = read_sentences(sentences) if sentences else training_sentences(count, seed)
-    voices = {"slt": len(texts), **OTHER_VOICES}
+    voices = {"slt": len(texts), **(counted(voice) if voice else OTHER_VOICES)}
+    for name in voices:
+        synthesiser_for(name)  # a missing one is told before any work is done
     plans = plan_shards(texts, held_out_sentences(), voices)
     console = Console(stderr=True)
     shards = synthesize(output, plans, workers)

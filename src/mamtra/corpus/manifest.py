@@ -78,6 +78,11 @@ class Corpus:
             for line in path.read_text().splitlines()
         ]
 
+    @cached_property
+    def voices(self) -> tuple[str, ...]:
+        """The voices that speak in the corpus, by name."""
+        return tuple(sorted({utterance.voice for utterance in self.utterances}))
+
     def choose(self, split: str, voice: str | None = None) -> list[Utterance]:
         """The utterances of one split, of one voice or of all."""
         if split not in SPLITS:

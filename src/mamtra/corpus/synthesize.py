@@ -9,8 +9,9 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from mamtra.corpus.flite import PAUSE, Flite
+from mamtra.corpus import espeak, flite
 from mamtra.corpus.manifest import Utterance, write_shard
+from mamtra.errors import CorpusError
 
 SHARD_SENTENCES = 500
 
@@ -23,6 +24,21 @@ class ShardPlan:
     voice: str
     split: str
     sentences: tuple[str, ...]
+
+
+def synthesiser_for(voice: str) -> flite.Flite | espeak.Espeak:
+    """The synthesiser that has a voice.
+
+    Raises:
+        CorpusError: none has it.
+        MissingExtraError: the one that has it is not installed.
+    """
+    if voice in flite.VOICES:
+        return flite.Flite(voice)
+    if voice in espeak.VOICES:
+        return espeak.Espeak(voice)
+    known = ", ".join((*flite.VOICES, *espeak.VOICES))
+    raise CorpusError(f"unknown voice {voice!r}; known: {known}")
 
 
 def plan_shards(
@@ -61,11 +77,11 @@ def plan_shards(
 
 def speak_shard(folder: Path, plan: ShardPlan) -> int:
     """Speak and write one shard; returns its number of samples."""
-    synthesiser = Flite(plan.voice)
+    synthesiser = synthesiser_for(plan.voice)
     samples, utterances, offset = [], [], 0
     for number, text in enumerate(plan.sentences):
         spoken = synthesiser.say(text)
-        if not any(phone != PAUSE for phone in spoken.phones):
+        if not any(phone != flite.PAUSE for phone in spoken.phones):
             continue
         utterances.append(
             Utterance(

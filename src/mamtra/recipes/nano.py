@@ -16,7 +16,6 @@ from torch import nn
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.audio import Audio
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
-from mamtra.corpus.flite import VOICES
 from mamtra.corpus.manifest import Corpus
 from mamtra.corpus.tokens import TokenTable
 from mamtra.errors import CorpusError
@@ -183,7 +182,7 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
     """Make a voice of each speaker of the corpus, from a held-out utterance."""
     parts = listening_parts(ModelFolder(folder))
     shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
-    for name in VOICES:
+    for name in corpus.voices:
         suitable = [
             utterance
             for utterance in corpus.choose("validation", name)

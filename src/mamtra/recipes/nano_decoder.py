@@ -21,12 +21,12 @@ from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
 from mamtra.acoustic.token_encoder import TokenEncoderConfig, inside
 from mamtra.corpus.batches import LengthBatches
-from mamtra.corpus.flite import VOICES
 from mamtra.corpus.manifest import Corpus, Utterance
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano_tokenizer import NANO_MEL, load_audio
 from mamtra.training.loop import LoopSettings, train
 
+MAIN_VOICE = "slt"
 NANO_MEL_OFFSET, NANO_MEL_SCALE = -5.25, 2.2  # mean and spread of the four voices' log-mel features
 
 NANO_DECODER = DecoderConfig(
@@ -128,8 +128,8 @@ def partners(voices: list[str], random: np.random.Generator) -> list[int]:
 
 def balanced(utterances: list[Utterance], main_share: float) -> list[Utterance]:
     """Repeat the utterances of the other voices until the main voice has about its share."""
-    main = [utterance for utterance in utterances if utterance.voice == VOICES[0]]
-    rest = [utterance for utterance in utterances if utterance.voice != VOICES[0]]
+    main = [utterance for utterance in utterances if utterance.voice == MAIN_VOICE]
+    rest = [utterance for utterance in utterances if utterance.voice != MAIN_VOICE]
     wanted = len(main) * (1 - main_share) / main_share
     return main + rest * max(1, round(wanted / max(1, len(rest))))
 
@@ -162,7 +162,9 @@ class DecoderTask:
         if not ready:
             raise CorpusError("no training utterance has speech tokens; extract them first")
         self.train = balanced(ready, run.main_share)
-        held_out = {voice: self.ready(corpus.choose("validation", voice)) for voice in VOICES}
+        held_out = {
+            voice: self.ready(corpus.choose("validation", voice)) for voice in corpus.voices
+        }
         self.validation = {voice: items[:24] for voice, items in held_out.items() if items}
         self.batches = LengthBatches(
             [utterance.samples // NANO_MEL.hop for utterance in self.train],

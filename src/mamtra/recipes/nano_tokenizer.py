@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from mamtra.acoustic.mel import LogMel, MelConfig
 from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizerConfig, time_mask
 from mamtra.corpus.batches import LengthBatches
-from mamtra.corpus.flite import PHONES, VOICES
+from mamtra.corpus.flite import PHONES
 from mamtra.corpus.manifest import Corpus, Utterance
 from mamtra.training.loop import LoopSettings, train
 
@@ -76,7 +76,9 @@ class TokenizerTask:
         self.mel = LogMel(NANO_MEL)
         self.train = corpus.choose("train")
         self.validation = [
-            utterance for voice in VOICES for utterance in corpus.choose("validation", voice)[:40]
+            utterance
+            for voice in corpus.voices
+            for utterance in corpus.choose("validation", voice)[:40]
         ]
         self.batches = LengthBatches(
             [utterance.samples // NANO_MEL.hop for utterance in self.train],
@@ -84,7 +86,7 @@ class TokenizerTask:
             run.settings.seed,
         )
         torch.manual_seed(run.settings.seed)
-        self.model = Recogniser(run.config, len(PHONES), len(VOICES))
+        self.model = Recogniser(run.config, len(PHONES), len(corpus.voices))
 
     def compute(self, utterances: list[Utterance]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Loss values of a batch, the best phone of every frame, and the numbers of frames."""
@@ -92,7 +94,7 @@ class TokenizerTask:
         frames = lengths // NANO_MEL.hop // 2 * 2
         with torch.no_grad():
             mel = self.mel(samples)
-        speaker = torch.tensor([VOICES.index(utterance.voice) for utterance in utterances])
+        speaker = torch.tensor([self.corpus.voices.index(u.voice) for u in utterances])
         phones, drawn = self.model(mel, frames, speaker)
         targets = [phone_ids(utterance) for utterance in utterances]
         counts = torch.tensor([len(target) for target in targets])
