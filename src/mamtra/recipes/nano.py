@@ -35,6 +35,7 @@ from mamtra.training.workers import launch
 MAIN_VOICE = "slt"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
 LM_FILE = "speech_lm.safetensors"
+STARTS = ("attention", "xavier", "random")
 COMPARED_STEPS = 80  # of each start, when the two are compared
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
@@ -107,13 +108,13 @@ def make_student(workshop: Workshop) -> None:
 
 
 def compare_starts(workshop: Workshop) -> None:
-    """Train the student for a while from the teacher's projections and from random ones.
+    """Train the student for a while from the teacher's weights and from random ones.
 
     Same teacher, batches, steps and learning rate; ``mamtra evaluate curves`` draws the two logs.
     """
     run = StudentRun()
     brief = replace(run.settings, steps=COMPARED_STEPS, evaluate_every=COMPARED_STEPS // 8)
-    for start in ("attention", "xavier"):
+    for start in STARTS:
         launch(
             workshop.workers,
             train_student,
@@ -132,7 +133,7 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "decoder": (make_decoder, "decoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),
     "student": (make_student, "student/model.safetensors"),
-    "starts": (compare_starts, "start-xavier/model.safetensors"),
+    "starts": (compare_starts, "start-random/model.safetensors"),
 }
 
 

@@ -30,7 +30,8 @@ class StudentRun:
 
     Attributes:
         teacher: the run that made the teacher; its batches are the student's as well.
-        start: "attention" is the transfer, "xavier" draws the Mamba projections at random.
+        start: "attention" is the transfer, "xavier" draws the Mamba projections at random and copies
+            the rest, "random" copies nothing.
         data_seed: another seed than the teacher's gives batches in another order.
     """
 
@@ -41,7 +42,7 @@ class StudentRun:
         )
     )
     mamba: MambaConfig = field(default_factory=MambaConfig)
-    start: Literal["attention", "xavier"] = "attention"
+    start: Literal["attention", "xavier", "random"] = "attention"
     losses: DistillLosses = field(default_factory=DistillLosses)
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
