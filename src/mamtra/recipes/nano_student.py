@@ -30,8 +30,8 @@ class StudentRun:
 
     Attributes:
         teacher: the run that made the teacher; its batches are the student's as well.
-        start: "attention" is the transfer, "xavier" draws the Mamba projections at random and copies
-            the rest, "random" copies nothing.
+        start: "attention" is the transfer, "xavier" draws only the Mamba projections at random,
+            "random" copies nothing.
         data_seed: another seed than the teacher's gives batches in another order.
     """
 
