@@ -93,24 +93,15 @@ class VocoderTask:
         start = int(random.integers(last))
         return samples[start : start + length]
 
-    def compute(
-        self, pieces: list[np.ndarray], noise_seed: int, drawn: Tensor | None = None
-    ) -> dict[str, Tensor]:
-        """Loss values of pieces of one length.
-
-        Args:
-            pieces: samples with their margins.
-            noise_seed: of the excitation's noise.
-            drawn: mel features to start from instead of the pieces' own, without margins.
-        """
+    def compute(self, pieces: list[np.ndarray], noise_seed: int) -> dict[str, Tensor]:
+        """Loss values of pieces of one length."""
         run, hop = self.run, NANO_MEL.hop
         audio = torch.from_numpy(np.stack(pieces))
         margin = MARGIN_FRAMES
         with torch.no_grad():
-            own = self.mel(audio)[..., margin:-margin].contiguous()
+            mel = self.mel(audio)[..., margin:-margin].contiguous()
             pitch = track_pitch(audio, NANO_MEL.rate_hz, hop)[:, margin:-margin].contiguous()
         wanted = audio[:, margin * hop : -margin * hop]
-        mel = own if drawn is None else drawn
         generator = torch.Generator().manual_seed(noise_seed)
         noise = self.model.draw_noise(len(pieces), mel.shape[-1], generator)
         made = self.model(mel, noise, pitch)
@@ -129,18 +120,14 @@ class VocoderTask:
         )
         return values
 
-    def choose(self, random: np.random.Generator) -> tuple[list[Utterance], int]:
-        """The utterances of a step, and how many frames of each are heard."""
+    def loss(self, step: int) -> dict[str, Tensor]:
+        """The loss of one step."""
         run = self.run
+        random = np.random.default_rng((run.settings.seed, step))
         frames = int(random.integers(run.shortest_frames, run.longest_frames + 1))
         mains = round(run.batch * run.main_voice_share)
         sets = [self.main] * mains + [self.others] * (run.batch - mains)
-        return [items[int(random.integers(len(items)))] for items in sets], frames
-
-    def loss(self, step: int) -> dict[str, Tensor]:
-        """The loss of one step."""
-        random = np.random.default_rng((self.run.settings.seed, step))
-        chosen, frames = self.choose(random)
+        chosen = [items[int(random.integers(len(items)))] for items in sets]
         return self.compute([self.piece(item, frames, random) for item in chosen], step)
 
     def evaluate(self) -> dict[str, float]:
