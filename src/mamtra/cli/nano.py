@@ -40,6 +40,8 @@ def nano(
         if name in STAGES:
             ran = run_stage(workshop, name)
             console.print(f"{name}: {'done' if ran else 'was there already'}")
+        if name == "student":
+            console.print((folder / "student" / "transfer.txt").read_text(), markup=False)
     if stage in (MODEL, ALL):
         target = output or folder / "model" / "nano"
         assemble(workshop, target)
