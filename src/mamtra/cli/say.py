@@ -8,7 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -123,17 +123,19 @@ def say(
     locate(model)
 
     # torch loads here: not for --help, and not when there is nothing to do
-    from mamtra.synthesis.speech import join
+    from mamtra.synthesis.speech import Timings, join
     from mamtra.synthesis.synthesizer import load
 
     synthesizer = load(model)
     chosen = synthesizer.voice(voice)
     started = time.perf_counter()
     pieces = synthesizer.pieces(words)
+    reading = Timings(text=time.perf_counter() - started)
     spoken = synthesizer.speak(pieces, chosen, seed)
     finished, problem = collect(with_progress(spoken, len(pieces), quiet))
     if finished:
         speech = join(finished)
+        speech = replace(speech, timings=speech.timings + reading)
         deliver(speech, output)
         seconds = time.perf_counter() - started
         told = report(speech, len(finished), len(pieces), output, seconds)
