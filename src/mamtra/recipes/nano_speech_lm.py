@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
+from mamtra.backbone.block import Block
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.manifest import Corpus, Utterance
 from mamtra.corpus.tokens import TokenTable
@@ -139,7 +140,7 @@ class SpeechLMTask:
         """Held-out cross entropy: text in letters, in phones, and another sentence's text."""
         random = np.random.default_rng(0)
         chosen = sorted(self.validation, key=lambda utterance: len(utterance.text))
-        sums = dict.fromkeys(("letters", "phones", "wrong_text"), 0.0)
+        sums: dict[str, float] = {"letters": 0.0, "phones": 0.0, "wrong_text": 0.0}
         count = 0
         for start in range(0, len(chosen), 50):
             group = chosen[start : start + 50]
@@ -152,7 +153,7 @@ class SpeechLMTask:
             for name, texts in forms.items():
                 losses = self.model.loss(self.pack(group, texts))
                 sums[name] += float(losses.loss) * losses.predicted
-            count += losses.predicted
+            count += sum(len(self.tokens.of(utterance.id)) + 1 for utterance in group)
         return {f"validation_{name}": round(value / count, 4) for name, value in sums.items()}
 
 
@@ -171,6 +172,7 @@ def compile_layers(model: SpeechLM) -> None:
             "run: apt-get install g++, or set compiled=False in the recipe"
         )
     for layer, kind in zip(model.backbone.layers, model.backbone.config.layout, strict=True):
+        assert isinstance(layer, Block)
         (layer if kind == "A" else layer.mlp).compile(dynamic=True)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.multiprocessing.spawn import spawn
 
 
 def rank() -> int:
@@ -68,4 +69,4 @@ def launch(workers: int, run: Callable[..., None], *given: Any) -> None:
         return
     with tempfile.TemporaryDirectory() as folder:
         meeting = str(Path(folder) / "meeting")
-        torch.multiprocessing.spawn(work, (meeting, workers, run, given), workers)
+        spawn(work, (meeting, workers, run, given), workers)
