@@ -22,6 +22,9 @@ COMMANDS = {
     "corpus": ("mamtra.cli.corpus:app", "Make a corpus of synthetic speech."),
     "nano": ("mamtra.cli.nano:nano", "Make nano again, stage by stage."),
     "evaluate": ("mamtra.cli.evaluate:app", "Measure how well a model speaks."),
+    "import": ("mamtra.cli.import_:import_", "Turn a published checkpoint into a model folder."),
+    "convert": ("mamtra.cli.convert:convert", "Turn a Transformer speech model into a hybrid."),
+    "export": ("mamtra.cli.export:export", "Write a language model for other engines."),
     "bench": ("mamtra.cli.bench:app", "Measure what speaking costs."),
 }
 
