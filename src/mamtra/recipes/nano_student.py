@@ -19,9 +19,14 @@ from mamtra.corpus.tokens import TokenTable
 from mamtra.recipes.nano_speech_lm import LAYERS, SpeechLMRun, SpeechLMTask, compile_layers
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.training.loop import LoopSettings, train
-from mamtra.training.workers import rank
+from mamtra.training.workers import rank, world
+from mamtra.transfer.align import alignment
+from mamtra.transfer.calibrate import calibrate
+from mamtra.transfer.freeze import apply
 from mamtra.transfer.losses import DistillLosses, distillation
 from mamtra.transfer.student import make_student
+
+CALIBRATION_NUMBER = 1_000_000  # batches from this number on are never reached by training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +38,11 @@ class StudentRun:
         start: "attention" is the transfer, "xavier" draws only the Mamba projections at random,
             "random" copies nothing.
         data_seed: another seed than the teacher's gives batches in another order.
+        freeze: which weights learn, one of ``transfer.freeze.POLICIES``.
+        calibration_batches: from so many batches the output projections of the Mamba layers are
+            solved before training; 0 leaves them as the start made them.
+        align_steps: in so many of the steps each Mamba mixer learns by itself from the attention it
+            replaces, before the whole student is distilled.
     """
 
     teacher: SpeechLMRun = field(default_factory=SpeechLMRun)
@@ -55,6 +65,10 @@ class StudentRun:
         )
     )
     data_seed: int = 1
+    freeze: str = "all"
+    calibration_batches: int = 0
+    align_steps: int = 0
+    align_target: str = "mixer"
 
 
 class StudentTask:
@@ -73,13 +87,36 @@ class StudentTask:
         )
         assert isinstance(student, SpeechLM)
         self.student = self.data.model = student
+        self.calibrate()
+        apply(student, run.freeze)
         self.teacher.to(torch.bfloat16).eval().requires_grad_(False)
         if run.teacher.compiled:
             compile_layers(self.teacher)
             compile_layers(student)
 
+    @torch.no_grad()
+    def calibrate(self) -> None:
+        """Solve the output projections on batches that training does not draw."""
+        numbers = range(CALIBRATION_NUMBER, CALIBRATION_NUMBER + self.run.calibration_batches)
+        if not numbers:
+            return
+        batches = [self.data.batch(number) for number in numbers]
+        sequences = [(self.teacher.embed(batch), batch.real) for batch in batches]
+        calibrate(self.teacher.backbone, self.student.backbone, sequences)
+
+    def align(self, number: int) -> dict[str, Tensor]:
+        """How far each new mixer is from the attention it replaces."""
+        batch = self.data.batch(number)
+        with torch.no_grad():
+            inputs = self.teacher.embed(batch)
+        stacks = self.teacher.backbone, self.student.backbone
+        errors = alignment(*stacks, inputs, batch.real, self.run.align_target)
+        return {"loss": torch.stack([*errors.values()]).mean()}
+
     def loss(self, number: int) -> dict[str, Tensor]:
-        """The distillation losses of one batch, read by both."""
+        """The losses of one batch, read by teacher and student."""
+        if number // world() < self.run.align_steps:
+            return self.align(number)
         batch = self.data.batch(number)
         with torch.no_grad():
             taught = self.teacher.loss(batch, keep_logits=True, keep_inputs=True)

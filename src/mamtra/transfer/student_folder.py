@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mamtra.checkpoints.format import PARTS, VOICES, ModelConfig, ModelFolder
+from mamtra.checkpoints.shards import all_files
 from mamtra.text.bpe import SUBFOLDER
 
 OWN = "speech_lm"  # the one part that a student has for itself
@@ -37,8 +38,10 @@ def bring_along(
         if holder is None or holder is donor:
             continue
         sections[section] = getattr(holder.config, section)
-        if section in PARTS and holder.part_file(section).exists():
-            shutil.copy2(holder.part_file(section), folder)
+        if section in PARTS:
+            for file in all_files(holder.part_file(section)):
+                if file.exists():  # parts that are ONNX files have no weights of ours
+                    shutil.copy2(file, folder)
     for holder in (teacher.donor, teacher):
         if holder is not None and holder is not donor:
             copy_beside(holder.folder, folder)
