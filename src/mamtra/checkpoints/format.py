@@ -1,7 +1,7 @@
 """A model is a folder: ``config.json``, one safetensors file per part, and saved voices.
 
     config.json                 format, name, one section of sizes per part, how to draw and guard
-    speech_lm.safetensors ...   weights, float16 on disk, float32 in memory
+    speech_lm.safetensors ...   weights, float16 on disk, float32 in memory; large parts in shards
     voices/NAME.safetensors     voices that were made for this model
     README.md                   the model card
 
@@ -19,17 +19,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from mamtra.checkpoints.locate import CONFIG
-from mamtra.errors import CheckpointError, ConfigError, ModelError
+from mamtra.checkpoints.shards import load_part, weight_files
+from mamtra.checkpoints.shards import read_tensors as read_tensors  # belongs to the format as well
+from mamtra.checkpoints.weights import SHARD_BYTES, listed, write_weights
+from mamtra.checkpoints.weights import write_tensors as write_tensors
+from mamtra.errors import ConfigError, ModelError
 
 FORMAT = 1
+SPEAKING = ("text", "mel", "speech_lm", "decoder", "vocoder")  # sections that speaking needs
 VOICES = "voices"
 PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder")
-LISTED = 12  # names that an error message shows before it counts the rest
 
 Config = TypeVar("Config")
 Module = TypeVar("Module", bound=nn.Module)
@@ -66,12 +68,6 @@ class ModelConfig:
             )
 
 
-def listed(names: list[str]) -> str:
-    """Names for an error message: the first few, then how many more."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
-
-
 def choices(hint: Any) -> tuple[Any, ...]:
     """The alternatives of a type hint: one, or those of a union."""
     union = typing.get_origin(hint) in (typing.Union, types.UnionType)
@@ -104,70 +100,24 @@ def rebuild(kind: type[Config], values: Section, where: str) -> Config:
         raise ConfigError(f"{where} does not fit: {problem}") from problem
 
 
-def write_tensors(
-    tensors: dict[str, Tensor], path: Path, notes: dict[str, str] | None = None
+def save_part(
+    module: nn.Module,
+    path: Path,
+    dtype: torch.dtype = torch.float16,
+    shard_bytes: int = SHARD_BYTES,
 ) -> None:
-    """Write a safetensors file beside its place and rename it."""
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        partial.touch()
-        mode = partial.stat().st_mode  # what the user's umask allows; safetensors makes it private
-        save_file(tensors, partial, notes)
-        partial.chmod(mode)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
-
-
-def save_part(module: nn.Module, path: Path, dtype: torch.dtype = torch.float16) -> None:
     """Write the weights of one part, floats rounded to ``dtype``; written beside and renamed.
+
+    Args:
+        module: the part.
+        path: of its one file; beside it lie the shards of one that is larger.
+        dtype: of the floats on disk.
+        shard_bytes: largest size of a file.
 
     Raises:
         CheckpointError: a weight is not finite once rounded.
     """
-    tensors = {}
-    for name, tensor in module.state_dict().items():
-        kept = tensor.detach().to("cpu", dtype if tensor.is_floating_point() else None)
-        if not torch.isfinite(kept).all():
-            raise CheckpointError(f"{name} holds values that {dtype} cannot; nothing was written")
-        tensors[name] = kept.clone().contiguous()
-    write_tensors(tensors, path)
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a safetensors file.
-
-    Raises:
-        CheckpointError: the file is missing or damaged.
-    """
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError) as problem:
-        reason = "no such file" if not path.exists() else str(problem)
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {reason}") from problem
-
-
-def load_part(module: nn.Module, path: Path) -> None:
-    """Fill one part by name: every tensor is used, every weight is filled.
-
-    Raises:
-        CheckpointError: the file and the module disagree; the message lists where.
-    """
-    given, wanted = read_tensors(path), module.state_dict()
-    shapes = [
-        f"{name} {tuple(given[name].shape)} instead of {tuple(wanted[name].shape)}"
-        for name in sorted(set(given) & set(wanted))
-        if given[name].shape != wanted[name].shape
-    ]
-    problems = {
-        "not used": sorted(set(given) - set(wanted)),
-        "missing": sorted(set(wanted) - set(given)),
-        "of another shape": shapes,
-    }
-    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
-    if told:
-        raise CheckpointError(f"{str(path)!r} does not fit the model; {'; '.join(told)}")
-    module.load_state_dict(given)
+    write_weights(module.state_dict(), path, dtype, shard_bytes)
 
 
 class ModelFolder:
@@ -208,9 +158,16 @@ class ModelFolder:
         """
         if getattr(self.config, section) is not None:
             return self
-        if self.donor is None:
-            raise ModelError(f"{str(self.folder / CONFIG)!r} has no section {section!r}")
-        return self.donor.holder(section)
+        if self.donor is not None and self.donor.holds(section):
+            return self.donor.holder(section)
+        told = f"{str(self.folder / CONFIG)!r} has no section {section!r}"
+        missing = [name for name in SPEAKING if not self.holds(name)]
+        if section in missing:
+            told += (
+                f"; to speak, the model {self.config.name!r} lacks {', '.join(missing)}: add them, "
+                f"or name a folder that holds them as parts_from (docs/convert.md)"
+            )
+        raise ModelError(told)
 
     def section(self, name: str, kind: type[Config]) -> Config:
         """The config of a section, as its own dataclass."""
@@ -222,8 +179,12 @@ class ModelFolder:
         return self.section(name, kind) if self.holds(name) else kind()
 
     def part_file(self, part: str) -> Path:
-        """Where the weights of a part lie."""
+        """Where the weights of a part lie, if they are in one file."""
         return self.holder(part).folder / f"{part}.safetensors"
+
+    def part_files(self, part: str) -> list[Path]:
+        """The files that hold the weights of a part: one, or its shards."""
+        return weight_files(self.part_file(part))
 
     def fill(self, module: Module, part: str) -> Module:
         """Load the weights of a part into its module, ready to be used."""
@@ -245,7 +206,7 @@ class ModelFolder:
     @property
     def nbytes(self) -> int:
         """Bytes of weights and voices on disk, a donor's included where they are used."""
-        files = {self.part_file(part) for part in PARTS if self.holds(part)}
+        files = {path for part in PARTS if self.holds(part) for path in self.part_files(part)}
         files |= set(self.voice_files().values())
         return sum(path.stat().st_size for path in files if path.exists())
 

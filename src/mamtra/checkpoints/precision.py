@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
 
-from mamtra.errors import CheckpointError, ConfigError
+from mamtra.checkpoints.shards import opened
+from mamtra.errors import ConfigError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -22,14 +22,11 @@ def dtype_named(name: str) -> torch.dtype:
 
 
 def stored_dtype(path: Path) -> torch.dtype:
-    """The type of the weights in a safetensors file, the widest if they differ.
+    """The type of a part's weights on disk, the widest if they differ; only headers are read.
 
     Raises:
-        CheckpointError: the file is missing or damaged.
+        CheckpointError: a file is missing or damaged.
     """
-    try:
-        with safe_open(str(path), "pt") as file:
-            kinds = {file.get_tensor(name).dtype for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as problem:
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
+    with opened(path) as weights:
+        kinds = {weights.dtype(name) for name in weights}
     return next((kind for kind in DTYPES.values() if kind in kinds), torch.float32)

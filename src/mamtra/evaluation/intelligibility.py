@@ -163,7 +163,7 @@ def fingerprint(sentences: Sequence[str]) -> str:
 def fingerprint_of_model(folder: ModelFolder) -> str:
     """A short name for exactly these weights and sizes."""
     files = {folder.folder / CONFIG}
-    files |= {folder.part_file(part) for part in PARTS if folder.holds(part)}
+    files |= {path for part in PARTS if folder.holds(part) for path in folder.part_files(part)}
     total = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
         total.update(path.read_bytes())
