@@ -17,7 +17,8 @@ from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.guard import GuardConfig
-from mamtra.synthesis.parts import TextConfig, listening_parts
+from mamtra.synthesis.listening import listening_parts
+from mamtra.synthesis.reading import TextConfig
 from mamtra.synthesis.voice import make_voice
 from mamtra.text.tokenizer import NanoTokenizer
 

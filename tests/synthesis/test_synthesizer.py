@@ -13,9 +13,9 @@ import mamtra
 from mamtra.checkpoints.format import ModelFolder, rebuild, save_part
 from mamtra.errors import CheckpointError, ConfigError, ModelError, TextError, VoiceError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-from mamtra.synthesis.parts import TextConfig
+from mamtra.synthesis.reading import LettersReader, TextConfig, closed
 from mamtra.synthesis.speech import Timings, join
-from mamtra.synthesis.synthesizer import Synthesizer, closed
+from mamtra.synthesis.synthesizer import Synthesizer
 
 SENTENCE = "It costs $3.50, Dr. Smith said."
 
@@ -79,10 +79,10 @@ def test_text_is_spoken_as_words(synthesizer: Synthesizer) -> None:
 
 
 def test_long_text_is_spoken_in_pieces_and_joined(
-    synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
+    synthesizer: Synthesizer,
 ) -> None:
-    monkeypatch.setattr(synthesizer, "text", TextConfig(piece_characters=12))
-    pieces = synthesizer.pieces("We walked, slowly. It was fine. We walked, slowly.")
+    reader = LettersReader(TextConfig(piece_characters=12))
+    pieces = reader.pieces("We walked, slowly. It was fine. We walked, slowly.")
     assert len(pieces) >= 3
     assert max(map(len, pieces)) <= 12
     spoken = list(synthesizer.speak(pieces, seed=1))

@@ -10,7 +10,7 @@ from tiny_model import recording
 from mamtra.audio import Audio
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import VoiceError
-from mamtra.synthesis.parts import listening_parts
+from mamtra.synthesis.listening import listening_parts
 from mamtra.synthesis.voice import Voice, default_voice, find_voice, make_voice
 
 

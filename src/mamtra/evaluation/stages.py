@@ -24,7 +24,7 @@ from torch import Tensor
 from mamtra.audio import Audio
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
 from mamtra.speech_lm import pack, uni_stream
-from mamtra.synthesis.parts import listening_parts
+from mamtra.synthesis.listening import listening_parts
 from mamtra.synthesis.speech import ENDED
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.voice import Voice
@@ -156,17 +156,20 @@ class Chain:
             self.last = (text, torch.from_numpy(audio.at(self.synthesizer.rate).samples))
         return self.last[1]
 
+    def whole_samples(self, text: str) -> Tensor:
+        """The source's sound, cut to a whole number of tokens."""
+        hop, samples = self.synthesizer.parts.mel.hop, self.source_samples(text)
+        return samples[: len(samples) // hop // 2 * 2 * hop]
+
     def source_mel(self, text: str) -> Float[Tensor, "1 bins frames"]:
-        """Mel features of the source's sound, a whole number of tokens long."""
-        config = self.synthesizer.parts.mel
-        samples = self.source_samples(text)
-        hops = len(samples) // config.hop // 2 * 2
-        return self.listening.mel(samples[None, : hops * config.hop])
+        """Mel features of the source's sound."""
+        return self.listening.mel(self.whole_samples(text)[None])
 
     def source_tokens(self, text: str) -> Tensor:
         """Speech tokens of the source's sound."""
-        tokens = self.listening.speech_tokenizer.encode(self.source_mel(text))
-        return tokens.to(self.synthesizer.parts.device)
+        samples = self.whole_samples(text).numpy()
+        tokens = self.listening.tokens(Audio(samples=samples, rate_hz=self.synthesizer.rate))
+        return tokens[None].to(self.synthesizer.parts.device)
 
     def finish(self, mel: Tensor, started: float, nats: float | None = None) -> Clip:
         """Mel features as a clip."""

@@ -27,7 +27,8 @@ from mamtra.recipes.nano_tokens import extract_tokens, trained_tokenizer
 from mamtra.recipes.nano_vocoder import NANO_VOCODER, train_vocoder
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.guard import GuardConfig
-from mamtra.synthesis.parts import TextConfig, listening_parts
+from mamtra.synthesis.listening import listening_parts
+from mamtra.synthesis.reading import TextConfig
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.voice import make_voice
 from mamtra.training.workers import launch

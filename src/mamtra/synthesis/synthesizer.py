@@ -20,21 +20,17 @@ from mamtra.acoustic.decoder import Prompt
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import GenerationError, TextError
-from mamtra.speech_lm import cross_lingual
-from mamtra.synthesis.generate import Request, generate
+from mamtra.errors import GenerationError
+from mamtra.synthesis.generate import generate
 from mamtra.synthesis.guard import GuardConfig
-from mamtra.synthesis.parts import TextConfig, speaking_parts
+from mamtra.synthesis.modes import Manner, manner_of
+from mamtra.synthesis.parts import Dtypes, TextConfig, speaking_parts
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.speech import Speech, Timings, join
-from mamtra.synthesis.voice import Voice, find_voice
-from mamtra.text.normalize import normalize
-from mamtra.text.split import pieces
+from mamtra.synthesis.voice import Voice, check_voice, find_voice
 
 __all__ = ["Speech", "Synthesizer", "Timings", "Voice", "load"]
 
-ENDS = (".", "?", "!")
-OPEN_MARKS = " ,;:-"
 PIECE_STRIDE = 7_368_787  # a prime: seeds of pieces meet neither each other nor those of retries
 
 
@@ -53,29 +49,23 @@ class Stopwatch:
         return self.last - before
 
 
-def closed(piece: str) -> str:
-    """The piece with a mark that ends a sentence; models have read nothing else.
-
-    A piece cut at a comma would otherwise be an unfinished sentence, and a model that waits for the
-    rest may not find the end.
-    """
-    return piece if piece.endswith(ENDS) else piece.rstrip(OPEN_MARKS) + "."
-
-
 class Synthesizer:
     """A loaded model.
 
     Args:
         folder: the model's folder.
         device: where to compute.
+        dtypes: types of the weights in memory, see ``speaking_parts``.
 
     Raises:
         ModelError: a part is missing or damaged.
     """
 
-    def __init__(self, folder: ModelFolder, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self, folder: ModelFolder, device: str | torch.device = "cpu", dtypes: Dtypes = None
+    ) -> None:
         self.folder = folder
-        self.parts = speaking_parts(folder, device)
+        self.parts = speaking_parts(folder, device, dtypes)
         self.text = folder.optional("text", TextConfig)
         self.sampling = folder.optional("sampling", SamplingConfig)
         self.guard = folder.optional("guard", GuardConfig)
@@ -99,50 +89,86 @@ class Synthesizer:
         """A voice by name or path; without one, the model's default.
 
         Raises:
-            VoiceError: it is unknown, or its file is no voice.
+            VoiceError: it is unknown, its file is no voice, or it is another model's.
         """
         if not isinstance(voice, Voice):
             voice = Voice.load(find_voice(self.folder, voice))
+        check_voice(voice, self.parts, self.name)
         return voice.to(self.parts.device)
 
-    def pieces(self, text: str) -> list[str]:
+    def manner(
+        self,
+        voice: Voice,
+        mode: str | None = None,
+        instruct: str | None = None,
+        normalize: bool = True,
+    ) -> Manner:
+        """How a voice is spoken with; see ``say`` for the arguments.
+
+        Raises:
+            ConfigError: mode and instruction contradict each other.
+            ModelError: the model was not made for this mode.
+            VoiceError: the voice lacks what the mode needs.
+        """
+        return manner_of(
+            self.parts.reader,
+            voice,
+            mode,
+            instruct,
+            model=self.name,
+            reads_prompts=self.text.reads_prompts,
+            spoken=normalize,
+        )
+
+    def pieces(self, text: str, normalize: bool = True) -> list[str]:
         """The text as it will be spoken: normalised, in pieces of a sentence or so.
 
         Raises:
             TextError: it is empty, or nothing in it can be spoken.
+            MissingExtraError: the model's normaliser is not installed.
         """
-        budget, spoken = self.text.piece_characters, []
-        for part in pieces(text, budget):
-            try:
-                # numbers grow when they are written out, so what fitted may have to be cut again
-                spoken += pieces(normalize(part), budget)
-            except TextError:
-                # a sentence in another script is left out; a wrong phone is the caller's to mend
-                if "{" in part:
-                    raise
-        return spoken or [normalize(text)]
+        return self.parts.reader.pieces(text, normalize)
 
-    def say(self, text: str, voice: Voice | str | Path | None = None, seed: int = 0) -> Speech:
+    def say(
+        self,
+        text: str,
+        voice: Voice | str | Path | None = None,
+        seed: int = 0,
+        *,
+        mode: str | None = None,
+        instruct: str | None = None,
+        normalize: bool = True,
+    ) -> Speech:
         """Speak a text of any length.
 
         Args:
-            text: English; numbers and abbreviations are spoken as words.
+            text: English, or what else the model reads; numbers and abbreviations become words.
             voice: a voice of the model, the path of a saved one, or a ``Voice``.
             seed: the same seed gives the same samples; another gives another take.
+            mode: ``zero-shot``, ``cross-lingual`` or ``instruct``; see ``mamtra.synthesis.modes``.
+            instruct: how to speak, in words, for models that follow instructions.
+            normalize: off, the text is spoken as it stands.
 
         Raises:
             TextError: the text is empty, or nothing in it can be spoken.
-            VoiceError: the voice is unknown.
+            VoiceError: the voice is unknown, another model's, or lacks what the mode needs.
+            ModelError: the model was not made for this mode.
             GenerationError: the model said nothing.
         """
         watch = Stopwatch(torch.device("cpu"))
-        spoken = self.pieces(text)
+        chosen = self.voice(voice)
+        manner = self.manner(chosen, mode, instruct, normalize)
+        spoken = self.pieces(text, normalize)
         seconds = watch.lap()
-        speech = join(list(self.speak(spoken, voice, seed)))
+        speech = join(list(self.speak(spoken, chosen, seed, manner)))
         return replace(speech, timings=speech.timings + Timings(text=seconds))
 
     def speak(
-        self, spoken: Sequence[str], voice: Voice | str | Path | None = None, seed: int = 0
+        self,
+        spoken: Sequence[str],
+        voice: Voice | str | Path | None = None,
+        seed: int = 0,
+        manner: Manner | None = None,
     ) -> Iterator[Speech]:
         """Speak pieces one by one, each handed out when it is finished; ``join`` makes them one.
 
@@ -150,21 +176,25 @@ class Synthesizer:
             spoken: what ``pieces`` gave.
             voice: as for ``say``.
             seed: of the first piece; the others' are derived from it.
+            manner: from ``manner``; without it, the best that model and voice allow.
         """
         chosen = self.voice(voice)
+        manner = manner or self.manner(chosen)
         for place, piece in enumerate(spoken):
-            yield self.speak_piece(piece, chosen, seed + place * PIECE_STRIDE)
+            yield self.speak_piece(piece, chosen, seed + place * PIECE_STRIDE, manner)
 
     @torch.inference_mode()
-    def speak_piece(self, piece: str, voice: Voice, seed: int) -> Speech:
+    def speak_piece(
+        self, piece: str, voice: Voice, seed: int, manner: Manner | None = None
+    ) -> Speech:
         """Speak one piece of normalised text.
 
         Raises:
             GenerationError: the model said nothing.
         """
         watch = Stopwatch(self.parts.device)
-        ids = self.parts.tokenizer.encode(closed(piece))
-        request = Request(tuple(cross_lingual(ids)), len(ids), seed)
+        manner = manner or self.manner(voice)
+        request = manner.request(self.parts.reader.encode(piece), seed)
         text = watch.lap()
         generation = generate(self.parts.speech_lm, request, self.sampling, self.guard)
         if not generation.ids:
@@ -202,10 +232,19 @@ class Synthesizer:
         return decoder(tokens, speaker, prompt, fixed_noise(decoder.config.bins).to(tokens.device))
 
 
-def load(name_or_path: str | Path = DEFAULT, device: str | torch.device = "cpu") -> Synthesizer:
+def load(
+    name_or_path: str | Path = DEFAULT,
+    device: str | torch.device = "cpu",
+    dtypes: Dtypes = None,
+) -> Synthesizer:
     """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
+
+    Args:
+        name_or_path: the model.
+        device: where to compute.
+        dtypes: types of the weights in memory, see ``speaking_parts``; float32 without it.
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
     """
-    return Synthesizer(ModelFolder(locate(name_or_path)), device)
+    return Synthesizer(ModelFolder(locate(name_or_path)), device, dtypes)

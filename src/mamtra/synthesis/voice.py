@@ -4,7 +4,7 @@ It is made once from a recording and then given to any sentence: the speaker vec
 recording itself as speech tokens and mel features (the prompt, which the decoder continues).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,13 +14,16 @@ from torch import Tensor
 
 from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
 from mamtra.audio import Audio
-from mamtra.checkpoints.format import ModelFolder, write_tensors
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import VoiceError
-from mamtra.synthesis.parts import ListeningParts
+from mamtra.synthesis.listening import Listener
+from mamtra.synthesis.parts import SpeakingParts
 
 SUFFIX = ".safetensors"
 TENSORS = ("speaker", "tokens", "mel")
-NOTES = ("name", "text", "source", "licence")
+NOTES = ("name", "text", "source", "licence", "consent")
+NUMBERS = ("codes", "rate_hz")
 SHORTEST_SECONDS = 0.5  # of a recording that a voice is made from
 LONGEST_SECONDS = 30.0  # cosyvoice2.yaml: prompts beyond this were never trained on
 SILENCE = 1e-3  # a recording whose loudest sample is below this holds no voice
@@ -36,6 +39,9 @@ class Voice:
         text: the words of the prompt.
         source: where the recording came from.
         licence: under which terms the voice may be used.
+        consent: that the speaker agreed to being copied: who, when, to what.
+        codes: how many speech tokens the model knows that it was made for; 0 if nobody noted it.
+        rate_hz: that of the sound its mel features describe; 0 if nobody noted it.
     """
 
     name: str
@@ -45,6 +51,9 @@ class Voice:
     text: str = ""
     source: str = ""
     licence: str = ""
+    consent: str = ""
+    codes: int = 0
+    rate_hz: int = 0
 
     def __post_init__(self) -> None:
         if self.mel.shape[1] != FRAMES_PER_TOKEN * len(self.tokens):
@@ -55,12 +64,12 @@ class Voice:
 
     def to(self, device: str | torch.device) -> "Voice":
         """The same voice with its tensors on a device."""
-        tensors = {name: getattr(self, name).to(device) for name in TENSORS}
-        return Voice(**tensors, **{name: getattr(self, name) for name in NOTES})
+        return replace(self, **{name: getattr(self, name).to(device) for name in TENSORS})
 
     def save(self, path: Path | str) -> Path:
         """Write the voice, floats as float16; beside and renamed."""
         path = Path(path)
+        notes = {name: str(getattr(self, name)) for name in (*NOTES, *NUMBERS)}
         tensors = {
             "speaker": self.speaker.detach().cpu().half().contiguous(),
             "tokens": self.tokens.detach().cpu().to(torch.int32).contiguous(),
@@ -68,7 +77,7 @@ class Voice:
         }
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_tensors(tensors, path, {name: getattr(self, name) for name in NOTES})
+            write_tensors(tensors, path, notes)
         except OSError as problem:
             raise VoiceError(f"cannot write the voice {str(path)!r}: {problem}") from problem
         return path
@@ -92,6 +101,7 @@ class Voice:
             tokens=tensors["tokens"].long(),
             mel=tensors["mel"].float(),
             **{name: notes.get(name, "") for name in NOTES[1:]},
+            **{name: int(notes.get(name) or 0) for name in NUMBERS},
         )
 
 
@@ -123,17 +133,51 @@ def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
     raise VoiceError(f"unknown voice {chosen!r}; {possible}; or give the path of a saved voice")
 
 
-@torch.inference_mode()
+def check_voice(voice: Voice, parts: SpeakingParts, model: str) -> None:
+    """Refuse a voice that was made for another model.
+
+    Raises:
+        VoiceError: speaker's vector, mel features or speech tokens are not those of this model.
+    """
+    decoder = parts.decoder.config
+    codes = decoder.sizes_of_encoder.vocabulary
+    highest = int(voice.tokens.max()) + 1 if len(voice.tokens) else 0
+    pairs = {
+        "a speaker's vector of": (voice.speaker.shape[0], decoder.speaker_dim),
+        "mel bins": (voice.mel.shape[0], decoder.bins),
+        "speech tokens": (voice.codes or (highest if highest > codes else codes), codes),
+        "samples a second": (voice.rate_hz or parts.mel.rate_hz, parts.mel.rate_hz),
+    }
+    wrong = [f"{what} {given}, not {own}" for what, (given, own) in pairs.items() if given != own]
+    if wrong:
+        raise VoiceError(
+            f"voice {voice.name!r} was made for another model than {model!r} ({'; '.join(wrong)}); "
+            "make it again from its recording with mamtra voice make --model"
+        )
+
+
 def make_voice(
-    parts: ListeningParts,
+    listener: Listener,
     audio: Audio,
     name: str,
     *,
     text: str = "",
     source: str = "",
     licence: str = "",
+    consent: str = "",
+    codes: int = 0,
 ) -> Voice:
     """Make a voice from a recording of it.
+
+    Args:
+        listener: the listening parts of the model that the voice is for.
+        audio: the recording.
+        name: of the voice.
+        text: the words of the recording, which zero-shot needs.
+        source: where the recording came from.
+        licence: under which terms the voice may be used.
+        consent: that the speaker agreed.
+        codes: how many speech tokens the model knows.
 
     Raises:
         VoiceError: the recording is too short, too long or silent.
@@ -145,17 +189,16 @@ def make_voice(
         )
     if abs(audio.samples).max() < SILENCE:
         raise VoiceError("the recording is silent; give one with speech")
-    samples = torch.from_numpy(audio.at(parts.mel.config.rate_hz).samples)
-    mel = parts.mel(samples[None])
-    tokens = parts.speech_tokenizer.encode(mel)
-    mel = mel[..., : FRAMES_PER_TOKEN * tokens.shape[1]]
-    speaker = parts.speaker(mel)
+    heard = listener.hear(audio)
     return Voice(
         name=name,
-        speaker=speaker[0],
-        tokens=tokens[0],
-        mel=mel[0],
+        speaker=heard.speaker,
+        tokens=heard.tokens,
+        mel=heard.mel,
         text=text,
         source=source,
         licence=licence,
+        consent=consent,
+        codes=codes,
+        rate_hz=listener.mel.config.rate_hz,
     )

@@ -1,0 +1,216 @@
+"""How a model reads text: one small object for each form of text.
+
+A reader cuts text into the pieces that are spoken one after the other, and turns a piece into ids.
+Whatever differs between the forms is known here and nowhere else: letters or byte pairs, how long a
+piece may be, who writes numbers as words, and whether a mark ends an instruction.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Literal, Protocol, get_args, runtime_checkable
+
+from mamtra.errors import ConfigError, TextError
+from mamtra.text.bpe import QwenTokenizer
+from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
+from mamtra.text.normalize import normalize
+from mamtra.text.split import pieces
+from mamtra.text.tokenizer import NanoTokenizer
+
+Form = Literal["letters", "qwen"]
+END_OF_PROMPT = "<|endofprompt|>"
+ENDS = (".", "?", "!")
+OPEN_MARKS = " ,;:-"
+# of the longest piece, from CosyVoice 2's 80, 60 and 20 tokens
+SHORTEST_SHARE, REST_SHARE = 3 / 4, 1 / 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextConfig:
+    """How a model reads text.
+
+    Attributes:
+        tokenizer: ``letters`` is one id for each letter, mark or phone; ``qwen`` is byte pairs with
+            CosyVoice 2's added tokens, whose files lie in the model's folder.
+        piece_characters: longest text in letters that is spoken at once; what the model was trained
+            on.
+        piece_tokens: the same for text in byte pairs, in tokens.
+        reads_prompts: whether the language model was trained to go on from a prompt's words and
+            speech.
+    """
+
+    tokenizer: Form = "letters"
+    piece_characters: int = 100
+    piece_tokens: int = 80
+    reads_prompts: bool = False
+
+    def __post_init__(self) -> None:
+        if self.tokenizer not in get_args(Form):
+            raise ConfigError(
+                f"unknown text tokenizer {self.tokenizer!r}; known: {', '.join(get_args(Form))}"
+            )
+        for name in ("piece_characters", "piece_tokens"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+
+
+@runtime_checkable
+class Tokenizer(Protocol):
+    """Text to ids, nothing else."""
+
+    @property
+    def size(self) -> int:
+        """Number of ids."""
+        ...
+
+    def encode(self, text: str) -> list[int]:
+        """The ids of text as it is."""
+        ...
+
+
+@runtime_checkable
+class Reader(Protocol):
+    """What a model does with text before it speaks."""
+
+    @property
+    def tokenizer(self) -> Tokenizer:
+        """Text to ids, nothing else."""
+        ...
+
+    @property
+    def end_of_prompt(self) -> int | None:
+        """The id that ends an instruction; None where there is no such mark."""
+        ...
+
+    def encode(self, piece: str) -> list[int]:
+        """The ids of one piece, read as a finished sentence."""
+        ...
+
+    def whole(self, text: str, spoken: bool = True) -> str:
+        """Text as it is spoken, in one piece whatever its length."""
+        ...
+
+    def pieces(self, text: str, spoken: bool = True) -> list[str]:
+        """Text as it is spoken, in pieces of a sentence or so.
+
+        Args:
+            text: what to say.
+            spoken: write numbers and abbreviations as words; otherwise the text stays as it is.
+        """
+        ...
+
+
+def closed(piece: str) -> str:
+    """The piece with a mark that ends a sentence; models of letters have read nothing else.
+
+    A piece cut at a comma would otherwise be an unfinished sentence, and a model that waits for the
+    rest may not find the end.
+    """
+    return piece if piece.endswith(ENDS) else piece.rstrip(OPEN_MARKS) + "."
+
+
+class LettersReader:
+    """English in letters, numbers written as words by our own rules."""
+
+    end_of_prompt: int | None = None
+
+    def __init__(self, config: TextConfig) -> None:
+        self.config = config
+        self.tokenizer = NanoTokenizer()
+
+    def encode(self, piece: str) -> list[int]:
+        """The ids of one piece, read as a finished sentence."""
+        return self.tokenizer.encode(closed(piece))
+
+    def whole(self, text: str, spoken: bool = True) -> str:
+        """Text as it is spoken, in one piece whatever its length.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+        """
+        if not spoken and not any(map(str.isalnum, text)):
+            raise TextError("the text holds nothing to speak; give at least one word")
+        return normalize(text) if spoken else " ".join(text.split())
+
+    def pieces(self, text: str, spoken: bool = True) -> list[str]:
+        """Text as it is spoken, in pieces of a sentence or so.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+        """
+        budget, found = self.config.piece_characters, []
+        for part in pieces(text, budget):
+            try:
+                # numbers grow when they are written out, so what fitted may have to be cut again
+                found += pieces(self.whole(part, spoken), budget)
+            except TextError:
+                # a sentence in another script is left out; a wrong phone is the caller's to mend
+                if "{" in part:
+                    raise
+        return found or [self.whole(text, spoken)]
+
+
+class QwenReader:
+    """Any language in Qwen's byte pairs, with CosyVoice 2's frontend.
+
+    Args:
+        config: how long a piece may be.
+        folder: where the vocabulary lies.
+
+    Raises:
+        ModelError: the vocabulary is missing or broken.
+        MissingExtraError: the package ``tokenizers`` is not installed.
+    """
+
+    def __init__(self, config: TextConfig, folder: Path) -> None:
+        self.tokenizer = QwenTokenizer(folder)
+        longest = config.piece_tokens
+        self.budget = PieceBudget(
+            longest=longest,
+            shortest=int(SHORTEST_SHARE * longest),
+            rest=int(REST_SHARE * longest),
+        )
+
+    @cached_property
+    def end_of_prompt(self) -> int | None:
+        """The id that ends an instruction."""
+        return self.tokenizer.added[END_OF_PROMPT]
+
+    def encode(self, piece: str) -> list[int]:
+        """The ids of one piece; the frontend has closed it."""
+        return self.tokenizer.encode(piece)
+
+    def whole(self, text: str, spoken: bool = True) -> str:
+        """Text as it is spoken, in one piece whatever its length.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+            MissingExtraError: the normaliser is not installed.
+        """
+        return frontend_text(text, "wetext" if spoken else "none")
+
+    def pieces(self, text: str, spoken: bool = True) -> list[str]:
+        """Text as it is spoken, in pieces of a sentence or so.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+            MissingExtraError: the normaliser is not installed.
+        """
+        normaliser = "wetext" if spoken else "none"
+        return frontend_pieces(
+            text, lambda part: len(self.encode(part)), normaliser, budget=self.budget
+        )
+
+
+def reader_for(config: TextConfig, folder: Path) -> Reader:
+    """The reader that a model's config asks for.
+
+    Raises:
+        ModelError: a file that it needs is missing or broken.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    match config.tokenizer:
+        case "letters":
+            return LettersReader(config)
+        case "qwen":
+            return QwenReader(config, folder)
