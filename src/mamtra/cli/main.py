@@ -25,6 +25,7 @@ COMMANDS = {
     "import": ("mamtra.cli.import_:import_", "Turn a published checkpoint into a model folder."),
     "convert": ("mamtra.cli.convert:convert", "Turn a Transformer speech model into a hybrid."),
     "export": ("mamtra.cli.export:export", "Write a language model for other engines."),
+    "plan": ("mamtra.cli.plan:plan", "Tell how many bytes a model will need."),
     "bench": ("mamtra.cli.bench:app", "Measure what speaking costs."),
 }
 

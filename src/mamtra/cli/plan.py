@@ -1,0 +1,129 @@
+"""``mamtra plan``: how many bytes a model needs before anything is run."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mamtra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mamtra.benchmark.plan import Fit, Plan
+
+
+def part_rows(planned: "Plan") -> list[tuple[str, str, int]]:
+    """What, how, and bytes."""
+    exact = {"speech_lm": planned.dtype}
+    weights = [
+        (f"{name.replace('speech_lm', 'speech LM')} weights", exact.get(name, "float32"), n)
+        for name, n in planned.weights.items()
+    ]
+    grows = f"{planned.layout.count('A')} layers, {planned.capacity:,} tokens a stream"
+    stays = f"{planned.layout.count('M')} layers, float32"
+    return [
+        *weights,
+        ("keys and values", grows, planned.key_values),
+        ("scan states", stays, planned.scans),
+        ("activations", "estimate", planned.activations),
+        ("total", "", planned.total),
+    ]
+
+
+def plan_table(planned: "Plan") -> "Table":
+    """Bytes by part."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    from mamtra.benchmark.cards import readable
+
+    drawn = Table(
+        title=f"{planned.model} {planned.layout}: {planned.streams} x {planned.seconds:g} s, "
+        f"{planned.tokens:,} tokens each",
+        box=SIMPLE_HEAD,
+    )
+    for name in ("part", "", "bytes"):
+        drawn.add_column(name, justify="right" if name == "bytes" else "left", no_wrap=True)
+    for name, how, count in part_rows(planned):
+        drawn.add_row(name, how, readable(count))
+    return drawn
+
+
+def fit_line(card: str, planned: "Plan", found: "Fit") -> str:
+    """One sentence about a card."""
+    from mamtra.benchmark.cards import readable
+
+    length = "any length" if found.seconds is None else f"{found.seconds:,} s each"
+    return (
+        f"{card} ({readable(found.usable_bytes)} usable): "
+        f"{'fits' if found.fits else 'does not fit'}; "
+        f"{found.streams:,} streams of {planned.seconds:g} s, "
+        f"or {planned.streams} streams of {length}"
+    )
+
+
+def break_even_line(planned: "Plan") -> str:
+    """From which length a Mamba layer saves memory."""
+    return (
+        f"a Mamba layer saves memory beyond {planned.break_even} tokens "
+        f"({planned.paper_break_even} if its state were as narrow as the keys, as in the paper)"
+    )
+
+
+def show(console: Any, planned: "Plan", fits: dict[str, "Fit"]) -> None:
+    """Table and sentences for people."""
+    console.print(plan_table(planned))
+    console.print(break_even_line(planned), soft_wrap=True, highlight=False)
+    for name, found in fits.items():
+        console.print(fit_line(name, planned, found), soft_wrap=True, highlight=False)
+
+
+def plan(
+    model: Annotated[
+        str, typer.Option("--model", help="nano, a folder, or sizes alone: cosyvoice2, toy.")
+    ] = "cosyvoice2",
+    ratio: Annotated[
+        str | None,
+        typer.Option("--ratio", help="1:5, 1:5-grouped, removed-12; else the model's own layout."),
+    ] = None,
+    seconds: Annotated[float, typer.Option("--seconds", help="Of speech in one piece.")] = 60.0,
+    streams: Annotated[int, typer.Option("--streams", help="Spoken at once.")] = 1,
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Of the speech LM: float32, bfloat16, float16, int8.")
+    ] = "bfloat16",
+    card: Annotated[
+        list[str] | None, typer.Option("--card", help="'24 GiB', h100, ...; may be repeated.")
+    ] = None,
+    figure: Annotated[
+        Path | None, typer.Option("--figure", help="Draw state over length for every ratio here.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+) -> None:
+    """Tell how many bytes a model will need, part by part, and what fits into a card.
+
+    mamtra plan --model cosyvoice2 --ratio 1:5 --seconds 600 --streams 32 --card h100
+    """
+    # torch loads here and not for --help
+    from rich.console import Console
+
+    from mamtra.benchmark.cards import memory_of
+    from mamtra.benchmark.growth import draw_growth, growth_rows
+    from mamtra.benchmark.plan import fit
+    from mamtra.benchmark.plan import plan as planned_for
+    from mamtra.benchmark.sizes import model_sizes, shaped
+
+    sizes = shaped(model_sizes(model), ratio)
+    planned = planned_for(sizes, seconds, streams, dtype)
+    fits = {name: fit(sizes, planned, memory_of(name)) for name in card or ()}
+    if figure is not None:
+        if not figure.parent.is_dir():
+            raise ConfigError(f"there is no folder {str(figure.parent)!r}; make it first")
+        draw_growth(growth_rows(sizes, dtype), figure)
+    if as_json:
+        row = planned.row() | {"cards": {name: asdict(found) for name, found in fits.items()}}
+        print(json.dumps(row))
+    else:
+        show(Console(), planned, fits)
