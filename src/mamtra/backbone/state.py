@@ -48,6 +48,12 @@ class KeyValueState:
         """Keep only these rows of the batch, in this order."""
         self.keys, self.values = self.keys[rows], self.values[rows]
 
+    def place(self, row: int, other: "KeyValueState", other_row: int, tokens: int) -> None:
+        """Let a row remember what a row of another memory does; grows if it must."""
+        self.reserve(tokens)
+        self.keys[row, :, :tokens] = other.keys[other_row, :, :tokens]
+        self.values[row, :, :tokens] = other.values[other_row, :, :tokens]
+
 
 @dataclass(slots=True)
 class ScanState:
@@ -64,6 +70,12 @@ class ScanState:
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows of the batch, in this order."""
         self.scan, self.window = self.scan[rows], self.window[rows]
+
+    def place(self, row: int, other: "ScanState", other_row: int, tokens: int) -> None:
+        """Let a row remember what a row of another memory does, however many tokens it read."""
+        del tokens
+        self.scan[row] = other.scan[other_row]
+        self.window[row] = other.window[other_row]
 
 
 LayerState = KeyValueState | ScanState
@@ -86,3 +98,14 @@ class StackState:
         for layer in self.layers:
             layer.keep_rows(rows)
         self.positions = [self.positions[row] for row in rows]
+
+    @torch.inference_mode()
+    def place(self, row: int, other: "StackState", other_row: int = 0) -> None:
+        """Overwrite a row with a row of another memory of the same stack.
+
+        What the row held before is forgotten; the other rows go on as they were.
+        """
+        tokens = other.positions[other_row]
+        for mine, theirs in zip(self.layers, other.layers, strict=True):
+            mine.place(row, theirs, other_row, tokens)  # pyright: ignore[reportArgumentType]
+        self.positions[row] = tokens

@@ -5,75 +5,38 @@ stops it by not asking for more. ``generate`` and ``generate_batch`` wait for wh
 failed one again with another seed, which a stream cannot: what it yielded may have been heard.
 
 Rows are independent: each has its own memory, random generator and watchdog, and a row of a batch
-says what it would say alone. A finished row leaves the batch, and the others go on without it.
+says what it would say alone. ``batching.py`` keeps them side by side.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-import torch
+from mamtra.synthesis.batching import (
+    RESERVED_TOKENS,
+    Job,
+    Request,
+    SpeechModel,
+    Stopped,
+    Token,
+    speak,
+)
+from mamtra.synthesis.guard import FAILURES, GuardConfig, StopReason
+from mamtra.synthesis.sampling import SamplingConfig
 
-from mamtra.errors import TextError
-from mamtra.speech_lm import Segment, SpeechLM, SpeechVocabulary, zero_shot
-from mamtra.synthesis.guard import FAILURES, GuardConfig, StopReason, Watchdog
-from mamtra.synthesis.sampling import SamplingConfig, choose, seeded
+__all__ = [
+    "RESERVED_TOKENS",
+    "Generation",
+    "Request",
+    "SpeechModel",
+    "Stopped",
+    "Token",
+    "generate",
+    "generate_batch",
+    "stream",
+]
 
-RESERVED_TOKENS = 512  # room made in advance for the answer; longer ones grow in steps
 RETRY_STRIDE = 1_000_003  # between the seeds of two attempts, so that neighbouring seeds never meet
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One text to speak.
-
-    Attributes:
-        segments: what the model reads before it speaks.
-        text_tokens: text ids that are to be spoken, without those of a prompt.
-    """
-
-    segments: tuple[Segment, ...]
-    text_tokens: int
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if self.text_tokens < 1:
-            raise TextError("there is no text to speak; give at least one text id")
-
-    @classmethod
-    def of(
-        cls,
-        text: Sequence[int],
-        prompt_text: Sequence[int] = (),
-        prompt_speech: Sequence[int] = (),
-        seed: int = 0,
-    ) -> "Request":
-        """Speak text ids, as the continuation of a prompt if there is one.
-
-        Raises:
-            TextError: there is no text.
-        """
-        return cls(tuple(zero_shot(text, prompt_text, prompt_speech)), len(text), seed)
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A speech id that was just drawn."""
-
-    row: int
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class Stopped:
-    """The end of a row.
-
-    Attributes:
-        surplus: how many of its last ids belong to a loop or to silence.
-    """
-
-    row: int
-    reason: StopReason
-    surplus: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,107 +47,32 @@ class Generation:
         ids: without the end mark, and without the surplus of a loop or of silence.
         seed: that of the attempt the ids come from.
         attempts: how many were made.
+        state_bytes: what the model's memory of the text took at the end, room included; a batch
+            makes room for its longest.
     """
 
     ids: tuple[int, ...]
     reason: StopReason
     seed: int
     attempts: int
-
-
-@dataclass(slots=True)
-class Row:
-    """A text while it is spoken: what was drawn, and what stops it."""
-
-    index: int
-    generator: torch.Generator
-    watchdog: Watchdog
-    least: int
-    most: int
-    history: list[int] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, index: int, request: Request, guard: GuardConfig, device: torch.device) -> "Row":
-        """A row that has said nothing yet."""
-        least, most = guard.least(request.text_tokens), guard.most(request.text_tokens)
-        return cls(index, seeded(request.seed, device), Watchdog(guard), least, most)
-
-    def forbidden(self, vocabulary: SpeechVocabulary) -> tuple[int, ...]:
-        """Ids that may not come next: never the unused and the fill mark, nor an early end."""
-        never = (vocabulary.unused, vocabulary.fill)
-        return never if len(self.history) >= self.least else (vocabulary.end, *never)
-
-    def take(self, token: int) -> StopReason | None:
-        """Note an id; a reason to stop after it, if there is one."""
-        self.history.append(token)
-        reason = self.watchdog.see(token)
-        return reason or ("budget" if len(self.history) >= self.most else None)
-
-    def stopped(self, reason: StopReason) -> Stopped:
-        """The record that ends this row."""
-        looped = reason in ("repetition", "silence")
-        return Stopped(self.index, reason, self.watchdog.surplus if looped else 0)
+    state_bytes: int = field(default=0, compare=False)
 
 
 def stream(
-    model: SpeechLM,
+    model: SpeechModel,
     requests: Sequence[Request],
     sampling: SamplingConfig | None = None,
     guard: GuardConfig | None = None,
 ) -> Iterator[Token | Stopped]:
     """Speak texts side by side; yields ids row by row as they are drawn, and each row's end."""
-    sampling, guard = sampling or SamplingConfig(), guard or GuardConfig()
-    device, vocabulary = model.device, model.vocabulary
-    rows = [Row.of(index, request, guard, device) for index, request in enumerate(requests)]
-    prompts = [request.segments for request in requests]
-    longest = max(sum(len(segment.ids) for segment in prompt) for prompt in prompts)
-    reserved = min(max(row.most for row in rows), RESERVED_TOKENS)
-    state = model.new_state(len(rows), longest + reserved)
-    logits = model.read(prompts, state)
-    while True:
-        forbidden = [row.forbidden(vocabulary) for row in rows]
-        histories, generators = [row.history for row in rows], [row.generator for row in rows]
-        chosen = choose(logits, forbidden, histories, generators, sampling)
-        going: list[int] = []
-        for place, (row, token) in enumerate(zip(rows, chosen, strict=True)):
-            if token == vocabulary.end:
-                yield row.stopped("end")
-                continue
-            reason = row.take(token)
-            yield Token(row.index, token)
-            if reason is None:
-                going.append(place)
-            else:
-                yield row.stopped(reason)
-        if not going:
-            return
-        if len(going) < len(rows):
-            state.keep_rows(going)
-            rows, chosen = [rows[place] for place in going], [chosen[place] for place in going]
-        logits = model.step(torch.tensor(chosen, device=device), state)
-
-
-def attempt(
-    model: SpeechLM,
-    requests: Sequence[Request],
-    sampling: SamplingConfig | None,
-    guard: GuardConfig,
-    cancelled: Callable[[], bool],
-) -> Iterator[tuple[int, tuple[int, ...], StopReason]]:
-    """One try at each text: yields its place, its ids and why it stopped, as each one ends."""
-    ids: list[list[int]] = [[] for _ in requests]
-    open_rows = set(range(len(requests)))
-    for record in stream(model, requests, sampling, guard):
-        if isinstance(record, Token):
-            ids[record.row].append(record.id)
-            if cancelled():
-                break
-        else:
-            open_rows.remove(record.row)
-            spoken = ids[record.row]
-            yield record.row, tuple(spoken[: len(spoken) - record.surplus]), record.reason
-    for row in sorted(open_rows):
-        yield row, tuple(ids[row]), "cancelled"
+    jobs = iter(enumerate(requests))
+    yield from speak(
+        model,
+        lambda: next(jobs, None),
+        len(requests),
+        sampling or SamplingConfig(),
+        guard or GuardConfig(),
+    )
 
 
 def better(first: Generation | None, second: Generation) -> Generation:
@@ -197,44 +85,94 @@ def better(first: Generation | None, second: Generation) -> Generation:
     return replace(chosen, attempts=second.attempts)
 
 
+@dataclass(slots=True)
+class Waiting:
+    """Texts that wait for a place: those to be tried again before those never tried.
+
+    Attributes:
+        requests: those never tried.
+        tries: number, request and attempts so far of each text that is being spoken.
+        again: numbers of the texts to be tried again.
+    """
+
+    requests: Iterator[tuple[int, Request]]
+    tries: dict[int, tuple[Request, int]] = field(default_factory=dict)
+    again: deque[int] = field(default_factory=deque)
+
+    def next(self) -> Job | None:
+        """The next text with the seed of its attempt; None if there are no more."""
+        if self.again:
+            number = self.again.popleft()
+            request, made = self.tries[number]
+        else:
+            following = next(self.requests, None)
+            if following is None:
+                return None
+            (number, request), made = following, 0
+        self.tries[number] = request, made + 1
+        return number, replace(request, seed=request.seed + made * RETRY_STRIDE)
+
+    def result(self, number: int, ids: tuple[int, ...], end: Stopped) -> Generation:
+        """What the attempt that has just ended gave."""
+        request, made = self.tries[number]
+        seed = request.seed + (made - 1) * RETRY_STRIDE
+        return Generation(ids, end.reason, seed, made, end.state_bytes)
+
+
 def generate_batch(
-    model: SpeechLM,
-    requests: Sequence[Request],
+    model: SpeechModel,
+    requests: Iterable[Request],
     sampling: SamplingConfig | None = None,
     guard: GuardConfig | None = None,
     cancelled: Callable[[], bool] = lambda: False,
+    rows: int | None = None,
 ) -> Iterator[tuple[int, Generation]]:
-    """Speak texts side by side, failed ones again; yields place and result as each is settled.
+    """Speak texts side by side, failed ones again; yields number and result as each is settled.
 
     Args:
-        model: the speech LM.
-        requests: what to speak, each with its own seed.
+        model: what speaks.
+        requests: what to speak, each with its own seed; with ``rows`` they are taken one by one, as
+            places become free.
         sampling: how ids are drawn.
         guard: when a text has failed, and how often to try.
         cancelled: asked after every id; once true, what is unfinished ends as it is.
+        rows: how many are spoken at once; without it, all.
     """
-    guard = guard or GuardConfig()
-    waiting = dict(enumerate(requests))
+    sampling, guard = sampling or SamplingConfig(), guard or GuardConfig()
+    if rows is None:
+        requests = list(requests)
+        rows = len(requests)
+    waiting = Waiting(iter(enumerate(requests)))
     best: dict[int, Generation] = {}
-    for number in range(guard.attempts):
-        places = list(waiting)
-        tries = [
-            replace(waiting[place], seed=waiting[place].seed + number * RETRY_STRIDE)
-            for place in places
-        ]
-        for row, ids, reason in attempt(model, tries, sampling, guard, cancelled):
-            place, result = places[row], Generation(ids, reason, tries[row].seed, number + 1)
-            if reason in FAILURES:
-                result = best[place] = better(best.get(place), result)
-            if reason not in FAILURES or number + 1 == guard.attempts:
-                del waiting[place]
-                yield place, result
-        if not waiting:
-            return
+    spoken: dict[int, list[int]] = {}
+    for record in speak(model, waiting.next, rows, sampling, guard):
+        said = spoken.setdefault(record.row, [])
+        if isinstance(record, Token):
+            said.append(record.id)
+            if cancelled():
+                break
+            continue
+        ids = tuple(said[: len(said) - record.surplus])
+        result = waiting.result(record.row, ids, record)
+        del spoken[record.row]
+        if result.reason in FAILURES:
+            result = best[record.row] = better(best.get(record.row), result)
+            if waiting.tries[record.row][1] < guard.attempts:
+                waiting.again.append(record.row)
+                continue
+        best.pop(record.row, None)
+        del waiting.tries[record.row]
+        yield record.row, result
+    # only a cancelled batch leaves rows behind
+    for number in sorted(waiting.tries):
+        yield (
+            number,
+            waiting.result(number, tuple(spoken.get(number, ())), Stopped(number, "cancelled")),
+        )
 
 
 def generate(
-    model: SpeechLM,
+    model: SpeechModel,
     request: Request,
     sampling: SamplingConfig | None = None,
     guard: GuardConfig | None = None,
