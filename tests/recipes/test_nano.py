@@ -8,92 +8,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from toy_nano import TOY_LM, TOY_STUDENT, WORDS, utterance
 
-from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
-from mamtra.backbone import BackboneConfig
 from mamtra.cli.main import main
-from mamtra.corpus.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.manifest import Corpus
 from mamtra.corpus.tokens import TokenTable
 from mamtra.recipes.nano import Workshop, guard_for, run_stage
-from mamtra.recipes.nano_speech_lm import SpeechLMRun, SpeechLMTask, spelled, train_teacher
-from mamtra.recipes.nano_student import StudentRun, StudentTask, train_student
+from mamtra.recipes.nano_speech_lm import SpeechLMTask, spelled
+from mamtra.recipes.nano_student import StudentTask, train_student
 from mamtra.recipes.nano_tokenizer import (
-    TokenizerRun,
     edit_distance,
     greedy_phones,
-    train_tokenizer,
 )
-from mamtra.recipes.nano_tokens import tokens_of, trained_tokenizer
-from mamtra.speech_lm.model import SpeechLMConfig
-from mamtra.training.loop import LoopSettings
-
-WORDS = [["Hello", "hh ax l ow"], ["old", "ow l d"], ["world", "w er l d"]]
-SETTINGS = LoopSettings(steps=2, warmup_steps=1, log_every=1, evaluate_every=2)
-SIZES = SpeechTokenizerConfig(dim=16, blocks=1)
-TOY_LM = SpeechLMRun(
-    config=SpeechLMConfig(
-        backbone=BackboneConfig(
-            dim=16,
-            layout="AAAA",
-            query_heads=2,
-            kv_heads=1,
-            head_dim=8,
-            mlp_dim=16,
-            rope_theta=10_000.0,
-        ),
-        text_vocabulary=76,
-        speech_vocabulary=729,
-    ),
-    settings=SETTINGS,
-    batch_places=400,
-    compiled=False,
-)
-TOY_STUDENT = StudentRun(teacher=TOY_LM, layout="AMAM", settings=SETTINGS)
-
-
-def utterance(number: int, samples: int = 0, offset: int = 0, split: str = "train") -> Utterance:
-    return Utterance(
-        id=f"slt-{split}-{number}",
-        text="Hello, old world.",
-        voice="slt",
-        split=split,
-        shard=split,
-        offset=offset,
-        samples=samples,
-        words=WORDS,
-        phones="hh ax l ow pau ow l d w er l d",
-    )
-
-
-@pytest.fixture(scope="module")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A toy corpus with a tokenizer, its tokens and a teacher, each trained for two steps."""
-    made = Workshop(folder=tmp_path_factory.mktemp("nano"), workers=1)
-    made.corpus.mkdir()
-    random = np.random.default_rng(0)
-    for split, count in (("train", 12), ("validation", 3)):
-        clips = [
-            (1000 * random.standard_normal(16_000 + 700 * n)).astype(np.int16) for n in range(count)
-        ]
-        starts = np.cumsum([0, *map(len, clips)])
-        write_shard(
-            made.corpus,
-            split,
-            clips,
-            [utterance(n, len(clip), int(starts[n]), split) for n, clip in enumerate(clips)],
-        )
-    corpus = Corpus.open(made.corpus)
-    train_tokenizer(
-        corpus,
-        made.folder / "tokenizer",
-        TokenizerRun(config=SIZES, settings=SETTINGS, batch_frames=400),
-    )
-    tokenizer = trained_tokenizer(made.weights("tokenizer"), SIZES)
-    from mamtra.corpus.tokens import write_tokens
-
-    write_tokens(made.tokens, tokens_of(corpus, corpus.utterances, tokenizer))
-    train_teacher(made.corpus, made.tokens, made.folder / "teacher", TOY_LM)
-    return made
 
 
 def test_words_are_spelled_in_phones_by_share() -> None:
@@ -130,7 +56,6 @@ def test_teacher_and_student_read_the_same_batch_and_the_teacher_rests(workshop:
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
     task = StudentTask(TOY_STUDENT, corpus, tokens, workshop.weights("teacher"))
     before = {name: value.clone() for name, value in task.teacher.state_dict().items()}
-    task.student.to(torch.bfloat16)
     values = task.loss(0)
     values["loss"].backward()
     assert values["embedding"] == 0, "the embeddings were copied and read the same ids"

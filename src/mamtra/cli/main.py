@@ -24,7 +24,9 @@ COMMANDS = {
     "evaluate": ("mamtra.cli.evaluate:app", "Measure how well a model speaks."),
     "import": ("mamtra.cli.import_:import_", "Turn a published checkpoint into a model folder."),
     "convert": ("mamtra.cli.convert:convert", "Turn a Transformer speech model into a hybrid."),
+    "place": ("mamtra.cli.place:place", "Rank a teacher's attention layers."),
     "export": ("mamtra.cli.export:export", "Write a language model for other engines."),
+    "lab": ("mamtra.cli.lab:lab", "Run experiments on the transfer, at nano size."),
     "plan": ("mamtra.cli.plan:plan", "Tell how many bytes a model will need."),
     "bench": ("mamtra.cli.bench:app", "Measure what speaking costs."),
 }

@@ -7,7 +7,6 @@ Mamba layers start from the teacher's projections, and teacher and student read 
 
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 from safetensors.torch import load_file
@@ -24,7 +23,8 @@ from mamtra.transfer.align import alignment
 from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.freeze import apply
 from mamtra.transfer.losses import DistillLosses, distillation
-from mamtra.transfer.student import make_student
+from mamtra.transfer.removal import keep_layers, kept_config
+from mamtra.transfer.student import make_student, student_config
 
 CALIBRATION_NUMBER = 1_000_000  # batches from this number on are never reached by training
 
@@ -35,9 +35,10 @@ class StudentRun:
 
     Attributes:
         teacher: the run that made the teacher; its batches are the student's as well.
-        start: "attention" is the transfer, "xavier" draws only the Mamba projections at random,
-            "random" copies nothing.
+        start: where the Mamba layers begin, see ``make_student``.
         data_seed: another seed than the teacher's gives batches in another order.
+        kept_layers: the rival of the hybrid: instead of another layout the student has only these
+            of the teacher's layers.
         freeze: which weights learn, one of ``transfer.freeze.POLICIES``.
         calibration_batches: from so many batches the output projections of the Mamba layers are
             solved before training; 0 leaves them as the start made them.
@@ -52,7 +53,7 @@ class StudentRun:
         )
     )
     mamba: MambaConfig = field(default_factory=MambaConfig)
-    start: Literal["attention", "xavier", "random"] = "attention"
+    start: str = "attention"
     losses: DistillLosses = field(default_factory=DistillLosses)
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
@@ -65,10 +66,19 @@ class StudentRun:
         )
     )
     data_seed: int = 1
+    kept_layers: tuple[int, ...] = ()
     freeze: str = "all"
     calibration_batches: int = 0
     align_steps: int = 0
     align_target: str = "mixer"
+
+
+def untrained(run: StudentRun) -> SpeechLM:
+    """A student of the right shape; its weights mean nothing yet."""
+    config = run.teacher.config
+    if run.kept_layers:
+        return SpeechLM(kept_config(config, sorted(run.kept_layers)))
+    return SpeechLM(student_config(config, run.layout, run.mamba))
 
 
 class StudentTask:
@@ -82,14 +92,20 @@ class StudentTask:
         self.data = SpeechLMTask(replace(run.teacher, settings=settings), corpus, tokens)
         self.teacher = self.data.model
         self.teacher.load_state_dict(load_file(teacher_weights))
-        student, self.report = make_student(
-            self.teacher, run.layout, start=run.start, mamba=run.mamba, seed=run.settings.seed
+        student, self.report = (
+            keep_layers(self.teacher, run.kept_layers)
+            if run.kept_layers
+            else make_student(
+                self.teacher, run.layout, start=run.start, mamba=run.mamba, seed=run.settings.seed
+            )
         )
         assert isinstance(student, SpeechLM)
         self.student = self.data.model = student
         self.calibrate()
         apply(student, run.freeze)
-        self.teacher.to(torch.bfloat16).eval().requires_grad_(False)
+        if run.settings.precision == "bfloat16":
+            self.teacher.to(torch.bfloat16)
+        self.teacher.eval().requires_grad_(False)
         if run.teacher.compiled:
             compile_layers(self.teacher)
             compile_layers(student)

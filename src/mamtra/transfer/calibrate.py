@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone import Stack
@@ -70,7 +70,7 @@ def inner_output(
 def calibrate(
     teacher: Stack,
     student: Stack,
-    sequences: Iterable[tuple[Float[Tensor, "batch time dim"], Bool[Tensor, "batch time"]]],
+    sequences: Iterable[tuple[Tensor, Tensor]],
     ridge: float = RIDGE,
 ) -> dict[int, float]:
     """Set the output projection of every replaced layer to the least squares solution.
@@ -78,8 +78,8 @@ def calibrate(
     Args:
         teacher: all attention where the student has Mamba.
         student: changed in place.
-        sequences: embeddings that the teacher reads, and which places hold a token. There should be
-            several times as many places as a mixer is wide.
+        sequences: embeddings that the teacher reads (batch, time, dim), and which places hold a
+            token (batch, time). There should be several times as many places as a mixer is wide.
         ridge: how strongly large weights are avoided.
 
     Returns:

@@ -68,6 +68,7 @@ def importance_by_measure(
     measure: Measure,
     replacements: Sequence[nn.Module] | None = None,
     known: dict[int, float] | None = None,
+    whole: float | None = None,
 ) -> Float[Tensor, " layers"]:
     """How much worse a measure gets when one layer's mixer is replaced, one layer at a time.
 
@@ -76,6 +77,7 @@ def importance_by_measure(
         measure: smaller is better: cross entropy, word error rate.
         replacements: a mixer for each layer; where None, the mixer is bypassed.
         known: results of earlier layers, as a killed run left them; new ones are added to it.
+        whole: the measure of the stack as it is; measured where it is None.
     """
     known = {} if known is None else known
     for layer in range(len(stack.layers)):
@@ -83,7 +85,7 @@ def importance_by_measure(
             mixer = Silence() if replacements is None else replacements[layer]
             with mixers_replaced(stack, {layer: mixer}):
                 known[layer] = measure()
-    whole = measure()
+    whole = measure() if whole is None else whole
     return torch.tensor([known[layer] - whole for layer in range(len(stack.layers))])
 
 

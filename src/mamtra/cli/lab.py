@@ -1,0 +1,114 @@
+"""``mamtra lab``: experiments on the transfer from attention to Mamba, at nano size.
+
+Needs the folder in which nano was made (``mamtra nano``): its corpus, its speech tokens and its
+teacher. Every trial is resumable; a laboratory that was stopped goes on with the next one.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.errors import ConfigError, CorpusError
+
+if TYPE_CHECKING:
+    from mamtra.recipes.trial import Bench
+
+
+def ranking_of(folder: Path) -> dict[str, list[int]]:
+    """Rankings that ``mamtra place`` left in the laboratory's folder, best layer first."""
+    found = {}
+    for path in sorted(folder.glob("ranking-*.json")):
+        found[path.stem.removeprefix("ranking-")] = json.loads(path.read_text())["order"]
+    return found
+
+
+def draw(lab: str, rows: list[dict[str, Any]], bench: "Bench", picture: Path) -> None:
+    """Table on standard error, picture with its rows."""
+    from rich.console import Console
+
+    from mamtra.benchmark.provenance import provenance
+    from mamtra.evaluation.trials import draw_bars, draw_scatter, over_seeds, table
+    from mamtra.recipes.trial import measured_teacher
+
+    by = ("ratio", "placement") if lab == "ratios" else ("what",)
+    means = over_seeds(rows, by)
+    teacher = measured_teacher(bench)
+    notes = {"laboratory": lab, "rows": rows, "provenance": provenance(None).row()}
+    Console(stderr=True).print(table(means, by, f"laboratory {lab}"))
+    if lab == "ratios":
+        draw_scatter(means, picture, colour="ratio", mark="placement", teacher=teacher, notes=notes)
+    else:
+        draw_bars(means, picture, label="what", teacher=teacher, notes=notes)
+
+
+def lab(
+    name: Annotated[str, typer.Argument(help="ratios, starts, losses, recipes or rivals.")],
+    folder: Annotated[
+        Path, typer.Option("--folder", "-f", help="Where nano was made; holds corpus/.")
+    ] = Path("runs/nano"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the trials.")] = Path(
+        "runs/lab"
+    ),
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of a trial.")] = 60,
+    seeds: Annotated[int, typer.Option(min=1, help="Trials of each kind.")] = 1,
+    sentences: Annotated[
+        int, typer.Option(min=0, help="Held-out sentences each student speaks; 0: none.")
+    ] = 40,
+    only: Annotated[
+        str | None, typer.Option("--only", help="Only trials whose name begins so.")
+    ] = None,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", help="PNG, SVG or PDF; else in the folder.")
+    ] = None,
+) -> None:
+    """Run the trials of one laboratory, then draw them; rows go beside the picture as JSON.
+
+    mamtra lab ratios -f runs/nano -o runs/lab
+
+    mamtra lab recipes --seeds 3
+    """
+    import torch
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mamtra.corpus.sentences import held_out_sentences
+    from mamtra.evaluation.spectrogram import check_picture
+    from mamtra.recipes.lab import LABS, Brief, trials_of
+    from mamtra.recipes.nano import Workshop
+    from mamtra.recipes.trial import Bench, carry_out
+
+    if name not in LABS:
+        raise ConfigError(f"laboratory {name!r} is unknown; possible are {', '.join(LABS)}")
+    workshop = Workshop(folder=folder, workers=1)
+    if not workshop.weights("teacher").exists():
+        raise CorpusError(
+            f"no teacher at {str(workshop.weights('teacher'))!r}; "
+            f"make one with: mamtra nano teacher -f {folder}"
+        )
+    target = picture or output / f"{name}.png"
+    output.mkdir(parents=True, exist_ok=True)
+    check_picture(target)
+    bench = Bench(
+        workshop=workshop,
+        folder=output,
+        model=locate(DEFAULT),
+        sentences=held_out_sentences()[:sentences],
+    )
+    torch.set_num_threads(1)
+    chosen = [
+        trial
+        for trial in trials_of(name, Brief(steps=steps), range(seeds), ranking_of(output))
+        if only is None or trial.name.startswith(only)
+    ]
+    rows = []
+    with Progress(console=Console(stderr=True)) as progress:
+        task = progress.add_task(name, total=len(chosen))
+        for trial in chosen:
+            progress.update(task, description=trial.name)
+            rows.append(carry_out(trial, bench))
+            progress.advance(task)
+    draw(name, rows, bench, target)
+    print(target)

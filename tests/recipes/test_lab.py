@@ -1,0 +1,90 @@
+"""The laboratory: which trials there are, one carried out at toy size, and its pictures."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from toy_nano import TOY_STUDENT
+
+from mamtra.backbone import MambaConfig
+from mamtra.checkpoints.locate import built_in
+from mamtra.errors import ConfigError
+from mamtra.evaluation.trials import CE, WER, draw_bars, draw_scatter, over_seeds
+from mamtra.recipes.lab import LABS, Brief, trials_of
+from mamtra.recipes.nano import Workshop
+from mamtra.recipes.trial import Bench, Trial, carry_out
+
+BRIEF = Brief(steps=8, places=400)
+STUDENTS = {
+    "paper": replace(TOY_STUDENT, freeze="mamba"),
+    "ours": replace(
+        TOY_STUDENT,
+        mamba=MambaConfig(gate="open", rotary=True, input_bias=True),
+        calibration_batches=2,
+        align_steps=1,
+    ),
+    "removed": replace(TOY_STUDENT, layout="AAAA", kept_layers=(0, 3)),
+}
+
+
+@pytest.mark.parametrize("lab", LABS)
+def test_trials_have_names_of_their_own_and_seeds_that_differ(lab: str) -> None:
+    trials = trials_of(lab, BRIEF, range(2))
+    assert max(Counter(trial.name for trial in trials).values()) == 1
+    seeds = {(trial.run.settings.seed, trial.run.data_seed) for trial in trials}
+    assert len(seeds) == 2
+    assert {trial.run.settings.steps for trial in trials} == {8}
+
+
+def test_every_ratio_is_tried_at_every_placement_that_differs() -> None:
+    trials = trials_of("ratios", BRIEF, [0], {"wer": [7, 6, 0, 1, 2, 3, 4, 5, 8, 9, 10, 11]})
+    layouts = [trial.run.layout for trial in trials]
+    assert len(set(layouts)) == len(layouts)
+    assert Counter(layout.count("A") for layout in layouts) == {6: 7, 3: 7, 2: 7, 1: 4}
+    assert "MMMMMMAAMMMM" in layouts
+
+
+def test_trials_differ_in_what_they_are_about_only() -> None:
+    paper, *_, ours = trials_of("recipes", BRIEF, [0])[:5]
+    assert paper.run.freeze == "mamba"
+    assert paper.run.mamba == MambaConfig()
+    assert paper.run.settings == ours.run.settings
+    assert paper.run.data_seed == ours.run.data_seed
+
+
+def test_an_unknown_laboratory_is_refused() -> None:
+    with pytest.raises(ConfigError, match="ratios, starts, losses, recipes, rivals"):
+        trials_of("colours", BRIEF, [0])
+
+
+@pytest.mark.parametrize("what", STUDENTS)
+def test_a_trial_is_trained_and_measured_once(
+    what: str, workshop: Workshop, tmp_path: Path
+) -> None:
+    bench = Bench(workshop=workshop, folder=tmp_path, model=built_in()["nano"], sentences=())
+    trial = Trial(name=what, run=STUDENTS[what], facts={"what": what})
+    row = carry_out(trial, bench)
+    assert row["what"] == what
+    assert row[CE] > 0
+    assert row["attention_layers"] == 2
+    folder = tmp_path / "trials" / what
+    (folder / "model.safetensors").unlink()
+    assert carry_out(trial, bench) == row, "a finished trial is read, not trained again"
+
+
+def made_up(what: str, seed: int, ce: float, wer: float) -> dict:
+    return {"what": what, "seed": seed, "layout": "AM", CE: ce, WER: wer}
+
+
+def test_seeds_become_a_mean_with_its_range(tmp_path: Path) -> None:
+    rows = [made_up("a", 0, 2.0, 30.0), made_up("b", 0, 3.0, 50.0), made_up("a", 1, 2.2, 40.0)]
+    means = over_seeds(rows, ("what",))
+    assert [mean["what"] for mean in means] == ["a", "b"]
+    assert means[0][CE] == pytest.approx(2.1)
+    assert means[0][f"{WER}_range"] == [30.0, 40.0]
+    draw_scatter(means, tmp_path / "s.png", colour="what", mark="layout", teacher=rows[0])
+    draw_bars(means, tmp_path / "b.png", label="what", teacher=rows[0])
+    assert json.loads((tmp_path / "s.json").read_text())["points"] == means
+    assert (tmp_path / "b.png").stat().st_size > 1000

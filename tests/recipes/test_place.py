@@ -1,0 +1,74 @@
+"""Ranking the layers of a teacher, and the command that does it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mamtra.cli.main import main
+from mamtra.errors import ConfigError
+from mamtra.recipes.place import Ranking, rank_layers
+from mamtra.synthesis.synthesizer import Synthesizer, load
+
+SENTENCES = ["It was late.", "We walked along the river.", "Tea, please.", "Where is my coat?"]
+
+
+@pytest.fixture(scope="module")
+def teacher() -> Synthesizer:
+    return load("nano-teacher")
+
+
+def ranking(by: str = "ce", instead: str = "mamba") -> Ranking:
+    return Ranking(teacher="nano-teacher", by=by, instead=instead, settings={"seed": 0})
+
+
+def test_a_stopped_ranking_goes_on(teacher: Synthesizer, tmp_path: Path) -> None:
+    whole = rank_layers(teacher, ranking(), SENTENCES)
+    assert whole.whole is not None
+    assert min(whole.layers.values()) > whole.whole, "no mixer does the attention's work yet"
+    assert sorted(whole.order) == list(range(12))
+    first = ranking()
+    first.whole = whole.whole
+    first.layers = {layer: whole.layers[layer] for layer in range(9)}
+    first.save(tmp_path / "r.json")
+    second, counted = ranking(), []
+    second.resume(tmp_path / "r.json")
+    rank_layers(teacher, second, SENTENCES, report=lambda: counted.append(1))
+    assert len(counted) == 3
+    assert second.row() == whole.row()
+
+
+def test_a_file_of_another_ranking_is_refused(tmp_path: Path) -> None:
+    ranking().save(tmp_path / "r.json")
+    with pytest.raises(ConfigError, match="another by"):
+        ranking("wer").resume(tmp_path / "r.json")
+    (tmp_path / "r.json").write_text("{")
+    with pytest.raises(ConfigError, match="no ranking"):
+        ranking().resume(tmp_path / "r.json")
+
+
+def test_what_cannot_be_ranked_is_refused(teacher: Synthesizer) -> None:
+    with pytest.raises(ConfigError, match="cosine, ce, wer"):
+        rank_layers(teacher, ranking("loudness"), SENTENCES)
+    with pytest.raises(ConfigError, match="mamba, nothing"):
+        rank_layers(teacher, ranking(instead="noise"), SENTENCES)
+    with pytest.raises(ConfigError, match="at least one"):
+        rank_layers(teacher, ranking(), [])
+    with pytest.raises(ConfigError, match="all attention"):
+        rank_layers(load("nano"), ranking(), SENTENCES)
+
+
+def test_the_command_prints_a_layout_and_draws(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.txt").write_text("\n".join(SENTENCES))
+    target, picture = tmp_path / "r.json", tmp_path / "r.png"
+    given = ["place", "nano-teacher", "--ratio", "1:5", "--by", "cosine", "--json"]
+    files = ["--sentences", str(tmp_path / "s.txt"), "-o", str(target), "--picture", str(picture)]
+    with pytest.raises(SystemExit) as caught:
+        main([*given, *files])
+    assert not caught.value.code
+    told = json.loads(capsys.readouterr().out)
+    assert told["layout"].count("A") == 2
+    assert told["order"] == json.loads(target.read_text())["order"]
+    assert picture.stat().st_size > 1000

@@ -1,0 +1,81 @@
+"""A toy workshop of nano: a corpus of noise, all models trained for two steps."""
+
+from pathlib import Path
+
+import numpy as np
+
+from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
+from mamtra.backbone import BackboneConfig
+from mamtra.corpus.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.tokens import write_tokens
+from mamtra.recipes.nano import Workshop
+from mamtra.recipes.nano_speech_lm import SpeechLMRun, train_teacher
+from mamtra.recipes.nano_student import StudentRun
+from mamtra.recipes.nano_tokenizer import TokenizerRun, train_tokenizer
+from mamtra.recipes.nano_tokens import tokens_of, trained_tokenizer
+from mamtra.speech_lm.model import SpeechLMConfig
+from mamtra.training.loop import LoopSettings
+
+WORDS = [["Hello", "hh ax l ow"], ["old", "ow l d"], ["world", "w er l d"]]
+SETTINGS = LoopSettings(steps=2, warmup_steps=1, log_every=1, evaluate_every=2)
+SIZES = SpeechTokenizerConfig(dim=16, blocks=1)
+TOY_LM = SpeechLMRun(
+    config=SpeechLMConfig(
+        backbone=BackboneConfig(
+            dim=16,
+            layout="AAAA",
+            query_heads=2,
+            kv_heads=1,
+            head_dim=8,
+            mlp_dim=16,
+            rope_theta=10_000.0,
+        ),
+        text_vocabulary=76,
+        speech_vocabulary=729,
+    ),
+    settings=SETTINGS,
+    batch_places=400,
+    compiled=False,
+)
+TOY_STUDENT = StudentRun(teacher=TOY_LM, layout="AMAM", settings=SETTINGS)
+
+
+def utterance(number: int, samples: int = 0, offset: int = 0, split: str = "train") -> Utterance:
+    return Utterance(
+        id=f"slt-{split}-{number}",
+        text="Hello, old world.",
+        voice="slt",
+        split=split,
+        shard=split,
+        offset=offset,
+        samples=samples,
+        words=WORDS,
+        phones="hh ax l ow pau ow l d w er l d",
+    )
+
+
+def make_workshop(folder: Path) -> Workshop:
+    made = Workshop(folder=folder, workers=1)
+    made.corpus.mkdir()
+    random = np.random.default_rng(0)
+    for split, count in (("train", 12), ("validation", 3)):
+        clips = [
+            (1000 * random.standard_normal(16_000 + 700 * n)).astype(np.int16) for n in range(count)
+        ]
+        starts = np.cumsum([0, *map(len, clips)])
+        write_shard(
+            made.corpus,
+            split,
+            clips,
+            [utterance(n, len(clip), int(starts[n]), split) for n, clip in enumerate(clips)],
+        )
+    corpus = Corpus.open(made.corpus)
+    train_tokenizer(
+        corpus,
+        made.folder / "tokenizer",
+        TokenizerRun(config=SIZES, settings=SETTINGS, batch_frames=400),
+    )
+    tokenizer = trained_tokenizer(made.weights("tokenizer"), SIZES)
+    write_tokens(made.tokens, tokens_of(corpus, corpus.utterances, tokenizer))
+    train_teacher(made.corpus, made.tokens, made.folder / "teacher", TOY_LM)
+    return made
