@@ -92,6 +92,17 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(dim, kv_heads * head_dim, bias=bias)
         self.v_proj = nn.Linear(dim, kv_heads * head_dim, bias=bias)
         self.o_proj = nn.Linear(query_heads * head_dim, dim, bias=False)
+        self.register_module("qkv_proj", None)
+
+    @property
+    def projections(self) -> list[nn.Linear]:
+        """The layers of queries, keys and values, in this order; none once they are joined."""
+        return [] if self.qkv_proj is not None else [self.q_proj, self.k_proj, self.v_proj]
+
+    def join(self, joined: nn.Module) -> None:
+        """Let one layer stand for the three projections, which then are gone."""
+        del self.q_proj, self.k_proj, self.v_proj
+        self.qkv_proj = joined
 
     def new_state(
         self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
@@ -109,7 +120,9 @@ class Attention(nn.Module):
         In training one product of the joined weights is faster (one pass over the input, one over
         its gradient); a few tokens are faster without copying the weights together.
         """
-        parts = (self.q_proj, self.k_proj, self.v_proj)
+        if self.qkv_proj is not None:
+            return self.qkv_proj(hidden)
+        parts = self.projections
         if not torch.is_grad_enabled():
             return torch.cat([part(hidden) for part in parts], dim=-1)
         weight = torch.cat([part.weight for part in parts])

@@ -21,9 +21,23 @@ class GatedMLP(nn.Module):
         self.gate_proj = nn.Linear(dim, width, bias=False)
         self.up_proj = nn.Linear(dim, width, bias=False)
         self.down_proj = nn.Linear(width, dim, bias=False)
+        self.register_module("gate_up_proj", None)
+
+    @property
+    def projections(self) -> list[nn.Linear]:
+        """The layers of gate and up, in this order; none once they are joined."""
+        return [] if self.gate_up_proj is not None else [self.gate_proj, self.up_proj]
+
+    def join(self, joined: nn.Module) -> None:
+        """Let one layer stand for both projections, which then are gone."""
+        del self.gate_proj, self.up_proj
+        self.gate_up_proj = joined
 
     def forward(self, hidden: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
         """Apply to each token by itself."""
+        if self.gate_up_proj is not None:
+            gate, up = self.gate_up_proj(hidden).chunk(2, dim=-1)
+            return self.down_proj(F.silu(gate) * up)
         return self.down_proj(F.silu(self.gate_proj(hidden)) * self.up_proj(hidden))
 
 

@@ -79,7 +79,7 @@ class SpeechLM(nn.Module):
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.head.weight.device
+        return self.special_embedding.weight.device
 
     def embed(self, batch: Batch) -> Float[Tensor, "batch time dim"]:
         """Look every id up once and put the rows in order; padding becomes zeros."""
