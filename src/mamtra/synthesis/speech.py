@@ -1,6 +1,6 @@
 """What comes out of speaking: samples, and how they came about."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.audio import Audio, write
-from mamtra.synthesis.joining import join_samples
+from mamtra.synthesis.joining import join_samples, pause_after
 
 ENDED = "end"  # the stop reason of speech that ended by itself
 
@@ -45,6 +45,9 @@ class Speech:
         stop_reason: ``end`` if it ended by itself; else why the guard ended it. Of several pieces,
             the first reason that is not ``end``.
         timings: seconds that each stage took.
+        ends_paragraph: whether a longer pause follows it.
+        state_bytes: what the speech language model's memory took when it ended; of several pieces,
+            the most.
     """
 
     samples: Float[np.ndarray, " samples"]
@@ -53,11 +56,18 @@ class Speech:
     speech_tokens: list[int]
     stop_reason: str
     timings: Timings
+    ends_paragraph: bool = False
+    state_bytes: int = 0
 
     @property
     def seconds(self) -> float:
         """How long it lasts."""
         return len(self.samples) / self.rate
+
+    @property
+    def pause_seconds(self) -> float:
+        """How long to be silent before the next piece."""
+        return pause_after(self.text, self.ends_paragraph)
 
     @property
     def audio(self) -> Audio:
@@ -73,17 +83,25 @@ class Speech:
         return write(path, self.audio)
 
 
+def first_failure(reasons: Iterable[str]) -> str:
+    """The first reason that is not ``end``."""
+    return next((reason for reason in reasons if reason != ENDED), ENDED)
+
+
 def join(pieces: Sequence[Speech]) -> Speech:
     """Pieces that were spoken one after another as one, with pauses and without clicks."""
     assert pieces, "nothing to join"
-    reasons = [piece.stop_reason for piece in pieces]
     return Speech(
         samples=join_samples(
-            [piece.samples for piece in pieces], [piece.text for piece in pieces], pieces[0].rate
+            [piece.samples for piece in pieces],
+            [piece.pause_seconds for piece in pieces],
+            pieces[0].rate,
         ),
         rate=pieces[0].rate,
         text=" ".join(piece.text for piece in pieces),
         speech_tokens=[token for piece in pieces for token in piece.speech_tokens],
-        stop_reason=next((reason for reason in reasons if reason != ENDED), ENDED),
+        stop_reason=first_failure(piece.stop_reason for piece in pieces),
         timings=sum((piece.timings for piece in pieces), Timings()),
+        ends_paragraph=pieces[-1].ends_paragraph,
+        state_bytes=max(piece.state_bytes for piece in pieces),
     )

@@ -21,8 +21,9 @@ from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import GenerationError
-from mamtra.synthesis.generate import generate
+from mamtra.synthesis.generate import Generation, generate
 from mamtra.synthesis.guard import GuardConfig
+from mamtra.synthesis.long_text import Carried, check_state, paragraphs
 from mamtra.synthesis.modes import Manner, manner_of
 from mamtra.synthesis.parts import Dtypes, TextConfig, speaking_parts
 from mamtra.synthesis.sampling import SamplingConfig
@@ -129,6 +130,15 @@ class Synthesizer:
         """
         return self.parts.reader.pieces(text, normalize)
 
+    def paragraphs(self, text: str, normalize: bool = True) -> list[list[str]]:
+        """The pieces of each paragraph; paragraphs end at empty lines.
+
+        Raises:
+            TextError: the text is empty, or nothing in it can be spoken.
+            MissingExtraError: the model's normaliser is not installed.
+        """
+        return paragraphs(text, lambda paragraph: self.pieces(paragraph, normalize))
+
     def say(
         self,
         text: str,
@@ -138,6 +148,7 @@ class Synthesizer:
         mode: str | None = None,
         instruct: str | None = None,
         normalize: bool = True,
+        state: str = "fresh",
     ) -> Speech:
         """Speak a text of any length.
 
@@ -148,6 +159,8 @@ class Synthesizer:
             mode: ``zero-shot``, ``cross-lingual`` or ``instruct``; see ``mamtra.synthesis.modes``.
             instruct: how to speak, in words, for models that follow instructions.
             normalize: off, the text is spoken as it stands.
+            state: ``carry`` lets the language model know the paragraph's last pieces; see
+                ``mamtra.synthesis.long_text``.
 
         Raises:
             TextError: the text is empty, or nothing in it can be spoken.
@@ -158,9 +171,9 @@ class Synthesizer:
         watch = Stopwatch(torch.device("cpu"))
         chosen = self.voice(voice)
         manner = self.manner(chosen, mode, instruct, normalize)
-        spoken = self.pieces(text, normalize)
+        spoken = self.paragraphs(text, normalize)
         seconds = watch.lap()
-        speech = join(list(self.speak(spoken, chosen, seed, manner)))
+        speech = join(list(self.speak_paragraphs(spoken, chosen, seed, manner, state)))
         return replace(speech, timings=speech.timings + Timings(text=seconds))
 
     def speak(
@@ -178,31 +191,80 @@ class Synthesizer:
             seed: of the first piece; the others' are derived from it.
             manner: from ``manner``; without it, the best that model and voice allow.
         """
+        yield from self.speak_paragraphs([spoken], voice, seed, manner)
+
+    def speak_paragraphs(
+        self,
+        spoken: Sequence[Sequence[str]],
+        voice: Voice | str | Path | None = None,
+        seed: int = 0,
+        manner: Manner | None = None,
+        state: str = "fresh",
+    ) -> Iterator[Speech]:
+        """Speak the pieces of paragraphs one by one, as ``speak`` does.
+
+        Args:
+            spoken: what ``paragraphs`` gave.
+            voice: as for ``say``.
+            seed: of the first piece; the others' are derived from it.
+            manner: from ``manner``; without it, the best that model and voice allow.
+            state: as for ``say``.
+
+        Raises:
+            ConfigError: the state is unknown.
+            GenerationError: the model said nothing.
+        """
+        check_state(state)
         chosen = self.voice(voice)
         manner = manner or self.manner(chosen)
-        for place, piece in enumerate(spoken):
-            yield self.speak_piece(piece, chosen, seed + place * PIECE_STRIDE, manner)
+        place = 0
+        for paragraph in spoken:
+            carried = Carried() if state == "carry" else None
+            for number, piece in enumerate(paragraph, start=1):
+                own_seed = seed + place * PIECE_STRIDE
+                speech = self.speak_piece(piece, chosen, own_seed, manner, carried)
+                yield replace(speech, ends_paragraph=number == len(paragraph))
+                place += 1
 
     @torch.inference_mode()
     def speak_piece(
-        self, piece: str, voice: Voice, seed: int, manner: Manner | None = None
+        self,
+        piece: str,
+        voice: Voice,
+        seed: int,
+        manner: Manner | None = None,
+        carried: Carried | None = None,
     ) -> Speech:
-        """Speak one piece of normalised text.
+        """Speak one piece of normalised text; ``carried`` takes note of it.
 
         Raises:
             GenerationError: the model said nothing.
         """
         watch = Stopwatch(self.parts.device)
         manner = manner or self.manner(voice)
-        request = manner.request(self.parts.reader.encode(piece), seed)
+        ids = self.parts.reader.encode(piece)
+        carried = carried or Carried()
+        request = carried.request(ids, seed, manner.request)
         text = watch.lap()
         generation = generate(self.parts.speech_lm, request, self.sampling, self.guard)
+        carried.add(ids, generation.ids, generation.reason)
+        speech_lm = watch.lap()
+        speech = self.sound(piece, generation, voice, seed)
+        return replace(speech, timings=speech.timings + Timings(text=text, speech_lm=speech_lm))
+
+    @torch.inference_mode()
+    def sound(self, piece: str, generation: Generation, voice: Voice, seed: int) -> Speech:
+        """Let a voice say the speech ids of a piece.
+
+        Raises:
+            GenerationError: there are none.
+        """
         if not generation.ids:
             raise GenerationError(
                 f"the model said nothing for {piece!r} in {generation.attempts} attempts; "
                 "try another seed"
             )
-        speech_lm = watch.lap()
+        watch = Stopwatch(self.parts.device)
         tokens = torch.tensor([generation.ids], device=self.parts.device)
         mel = self.draw_mel(tokens, voice)
         decoder = watch.lap()
@@ -214,7 +276,8 @@ class Synthesizer:
             text=piece,
             speech_tokens=list(generation.ids),
             stop_reason=generation.reason,
-            timings=Timings(text=text, speech_lm=speech_lm, decoder=decoder, vocoder=watch.lap()),
+            timings=Timings(decoder=decoder, vocoder=watch.lap()),
+            state_bytes=generation.state_bytes,
         )
 
     def draw_mel(self, tokens: Tensor, voice: Voice) -> Float[Tensor, "1 bins frames"]:

@@ -1,0 +1,163 @@
+"""Long texts: paragraphs and pieces, what the language model keeps between them, and the result.
+
+A chapter is cut into paragraphs (at empty lines) and these into pieces of a sentence or so. The
+voice is the same in all, because it is given to the decoder for each. What the language model knows
+of the earlier pieces is a choice:
+
+- ``fresh``: nothing. Each piece says the same whatever stands before it. The default.
+- ``carry``: the text and the speech of the paragraph's last pieces, as far as they fit into
+  ``CARRIED_SECONDS``. The piece is spoken as the continuation of them, like that of a voice's
+  prompt: first all words, then the speech so far.
+
+Models that were trained on single sentences get lost when something is carried; docs/long_texts.md
+has the figures.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, get_args
+
+from mamtra.errors import ConfigError, TextError
+from mamtra.speech_lm import Segment
+from mamtra.synthesis.batching import Request
+from mamtra.synthesis.joining import Joiner
+from mamtra.synthesis.sound_file import GrowingSound
+from mamtra.synthesis.speech import ENDED, Speech, Timings, first_failure
+
+State = Literal["fresh", "carry"]
+STATES: tuple[str, ...] = get_args(State)
+TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
+CARRIED_SECONDS = 10.0  # a third of the longest prompt; about one or two pieces
+PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
+
+
+def check_state(state: str) -> str:
+    """A way to treat the language model's memory, if it is one.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    if state not in STATES:
+        raise ConfigError(f"state {state!r} is unknown; possible are {', '.join(STATES)}")
+    return state
+
+
+def paragraphs(text: str, cut: Callable[[str], list[str]]) -> list[list[str]]:
+    """The pieces of each paragraph.
+
+    Args:
+        text: paragraphs end at empty lines.
+        cut: makes pieces of a paragraph.
+
+    Raises:
+        TextError: nothing in the whole text can be spoken. A single paragraph that cannot, as a
+            line of asterisks, is left out.
+    """
+    found = []
+    for paragraph in PARAGRAPH.split(text.strip()):
+        try:
+            found.append(cut(paragraph))
+        except TextError:
+            # a wrong phone is the caller's to mend
+            if "{" in paragraph:
+                raise
+    return found or [cut(text)]
+
+
+@dataclass(slots=True)
+class Carried:
+    """What the language model may know of a paragraph's last pieces: their ids, newest last."""
+
+    pieces: list[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
+
+    def request(
+        self, ids: Sequence[int], seed: int, ask: Callable[[Sequence[int], int], Request]
+    ) -> Request:
+        """The request to go on with these text ids.
+
+        Args:
+            ids: of the piece.
+            seed: of the piece.
+            ask: makes the request for text ids that nothing was said before.
+        """
+        before = [token for text, _ in self.pieces for token in text]
+        said = tuple(token for _, speech in self.pieces for token in speech)
+        whole = ask([*before, *ids], seed)
+        segments = (*whole.segments, Segment("speech", said)) if said else whole.segments
+        return Request(segments, len(ids), seed)
+
+    def add(self, text: Sequence[int], speech: Sequence[int], stop_reason: str) -> None:
+        """Note a spoken piece, and forget those that are too long ago.
+
+        Nothing is carried from a piece that did not end by itself: its speech is no model to
+        follow.
+        """
+        if stop_reason != ENDED:
+            self.pieces.clear()
+            return
+        self.pieces.append((tuple(text), tuple(speech)))
+        while sum(len(said) for _, said in self.pieces) > CARRIED_SECONDS * TOKENS_PER_SECOND:
+            del self.pieces[0]
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of a text that is written as it is spoken; numbers only grow with the pieces.
+
+    Attributes:
+        seconds: of sound in the file, pauses included.
+        stop_reasons: why each piece ended.
+        state_bytes: what the language model's memory took at the end of each piece.
+        problem: what kept the other pieces from being spoken.
+    """
+
+    seconds: float = 0.0
+    speech_tokens: int = 0
+    texts: list[str] = field(default_factory=list)
+    stop_reasons: list[str] = field(default_factory=list)
+    state_bytes: list[int] = field(default_factory=list)
+    timings: Timings = field(default_factory=Timings)
+    problem: BaseException | None = None
+
+    @property
+    def pieces(self) -> int:
+        """How many were spoken."""
+        return len(self.texts)
+
+    @property
+    def stop_reason(self) -> str:
+        """The first that is not ``end``."""
+        return first_failure(self.stop_reasons)
+
+    def note(self, speech: Speech) -> None:
+        """Count a piece."""
+        self.speech_tokens += len(speech.speech_tokens)
+        self.texts.append(speech.text)
+        self.stop_reasons.append(speech.stop_reason)
+        self.state_bytes.append(speech.state_bytes)
+        self.timings = self.timings + speech.timings
+
+
+def write_pieces(
+    spoken: Iterable[Speech], file: GrowingSound, expected: tuple[type[BaseException], ...] = ()
+) -> Written:
+    """Write pieces into a file as they are spoken; one is in memory at a time.
+
+    Args:
+        spoken: the pieces, best made while they are asked for.
+        file: where to; closed by the caller.
+        expected: what may end the text early; it is noted instead of raised. What was finished is
+            written in any case.
+    """
+    joiner, written = Joiner(file.rate_hz), Written()
+    try:
+        for speech in spoken:
+            file.write(joiner.push(speech.samples, speech.pause_seconds))
+            written.note(speech)
+    except expected as problem:
+        written.problem = problem
+    finally:
+        file.write(joiner.finish())
+        written.seconds = file.seconds
+    return written
