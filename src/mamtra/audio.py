@@ -50,17 +50,26 @@ class Audio:
         return Audio(samples=samples, rate_hz=rate_hz)
 
 
+def read_channels(path: Path | str) -> tuple[Float[np.ndarray, "samples channels"], int]:
+    """Read a sound file channel by channel, and its rate.
+
+    Raises:
+        AudioError: there is no such file, or it is not sound.
+    """
+    try:
+        return soundfile.read(str(path), dtype="float32", always_2d=True)
+    except (OSError, soundfile.LibsndfileError) as problem:
+        reason = "no such file" if not Path(path).exists() else str(problem)
+        raise AudioError(f"cannot read {str(path)!r} as sound: {reason}") from problem
+
+
 def read(path: Path | str) -> Audio:
     """Read a sound file; several channels become their mean.
 
     Raises:
         AudioError: there is no such file, or it is not sound.
     """
-    try:
-        samples, rate_hz = soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as problem:
-        reason = "no such file" if not Path(path).exists() else str(problem)
-        raise AudioError(f"cannot read {str(path)!r} as sound: {reason}") from problem
+    samples, rate_hz = read_channels(path)
     return Audio(samples=samples.mean(axis=1), rate_hz=rate_hz)
 
 

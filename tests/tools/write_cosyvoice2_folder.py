@@ -2,7 +2,9 @@
 
 For tests at toy size, and at full size to measure memory and speed where the weights cannot be
 fetched: ``python tests/tools/write_cosyvoice2_folder.py FOLDER [--toy]`` (full: 2.6 GB; the shapes
-are those of the 295, 1,121 and 328 published entries).
+are those of the 295, 1,121 and 328 published entries). With the package onnx, the two ONNX files
+are written too: tiny graphs with the published inputs and outputs. The vocabulary is that of the
+256 bytes, so text has about four times as many ids as Qwen's would give it.
 """
 
 import argparse
@@ -11,12 +13,14 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
 Shapes = dict[str, tuple[int, ...]]
 VOCABULARY = "CosyVoice-BlankEN"
-BINS, SPEAKER = 80, 192
+BINS, SPEAKER, LISTENING_BINS = 80, 192, 128
+OPSET, IR_VERSION = 17, 8  # old enough for every onnxruntime of the last years
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +223,69 @@ def byte_letters() -> list[str]:
     return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(hidden)]
 
 
+def write_speech_tokenizer(path: Path, codes: int) -> None:
+    """A graph with the signature of speech_tokenizer_v2.onnx: every fourth frame names a token."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    mix = np.random.default_rng(0).standard_normal((LISTENING_BINS, 1)).astype(np.float32)
+    constants = {
+        "mix": mix,
+        "spread": np.array(1000.0, np.float32),
+        "codes": np.array(codes, np.int64),
+        "row": np.array([1, -1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Transpose", ["feats"], ["frames"], perm=[0, 2, 1]),
+        helper.make_node("MatMul", ["frames", "mix"], ["mixed"]),
+        helper.make_node("Transpose", ["mixed"], ["channel"], perm=[0, 2, 1]),
+        helper.make_node("MaxPool", ["channel"], ["pooled"], kernel_shape=[4], strides=[4]),
+        helper.make_node("Mul", ["pooled", "spread"], ["large"]),
+        helper.make_node("Cast", ["large"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Mod", ["whole", "codes"], ["inside"]),
+        helper.make_node("Reshape", ["inside", "row"], ["flat"]),
+        helper.make_node("Cast", ["flat"], ["indices"], to=TensorProto.INT32),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "speech_tokenizer",
+        [
+            helper.make_tensor_value_info("feats", TensorProto.FLOAT, [1, LISTENING_BINS, "t"]),
+            helper.make_tensor_value_info("feats_length", TensorProto.INT32, [1]),
+        ],
+        [helper.make_tensor_value_info("indices", TensorProto.INT32, [1, "tokens"])],
+        [numpy_helper.from_array(array, name) for name, array in constants.items()],
+    )
+    opset = helper.make_opsetid("", OPSET)
+    save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
+
+
+def write_speaker_model(path: Path) -> None:
+    """A graph with the signature of campplus.onnx: what each bin does on average, mixed."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    mix = np.random.default_rng(1).standard_normal((BINS, SPEAKER)).astype(np.float32)
+    nodes = [
+        helper.make_node("Abs", ["input"], ["size"]),
+        helper.make_node("ReduceMean", ["size"], ["mean"], axes=[1], keepdims=0),
+        helper.make_node("MatMul", ["mean", "mix"], ["output"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "campplus",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, "t", BINS])],
+        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, SPEAKER])],
+        [numpy_helper.from_array(mix, "mix")],
+    )
+    opset = helper.make_opsetid("", OPSET)
+    save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
+
+
+def write_graphs(folder: Path, size: Sizes) -> None:
+    """Write both ONNX files: tiny, with the published inputs and outputs."""
+    write_speech_tokenizer(folder / "speech_tokenizer_v2.onnx", size.codes)
+    write_speaker_model(folder / "campplus.onnx")
+
+
 def write_folder(folder: Path, size: Sizes, onnx: bool = False) -> Path:
     """Write the folder; ONNX files are empty stand-ins, the vocabulary is that of bytes."""
     (folder / VOCABULARY).mkdir(parents=True)
@@ -237,4 +304,6 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path)
     parser.add_argument("--toy", action="store_true", help="a few thousand weights instead")
     wanted = parser.parse_args()
-    write_folder(wanted.folder, TOY if wanted.toy else FULL)
+    chosen = TOY if wanted.toy else FULL
+    write_folder(wanted.folder, chosen)
+    write_graphs(wanted.folder, chosen)

@@ -199,7 +199,7 @@ def import_cosyvoice2(source: Path, target: Path, dtype: torch.dtype = torch.flo
         copied, missing = copy_files(source, folder)
         config = ModelConfig(
             name=target.resolve().name,
-            text={"tokenizer": "qwen", "piece_characters": PIECE_CHARACTERS},
+            text={"tokenizer": "qwen", "reads_prompts": True},
             mel=asdict(MelConfig()),
             **{part: asdict(config) for part, config in configs.items()},
             **{part: {"onnx": name} for part, name in LISTENING.items()},

@@ -13,7 +13,11 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
 
 # extra: the modules it brings
-EXTRAS = {"eval": ("pocketsphinx", "jiwer", "matplotlib"), "gpu": ("fla",)}
+EXTRAS = {
+    "eval": ("pocketsphinx", "jiwer", "matplotlib"),
+    "cosyvoice": ("tokenizers", "wetext", "onnxruntime"),
+    "gpu": ("fla",),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -106,6 +106,15 @@ def say(
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another take.")] = 0,
     model: Annotated[str, typer.Option("--model", help="A built-in model or a folder.")] = DEFAULT,
+    mode: Annotated[
+        str | None, typer.Option("--mode", help="zero-shot, cross-lingual or instruct.")
+    ] = None,
+    instruct: Annotated[
+        str | None, typer.Option("--instruct", help="How to speak, in words, where a model can.")
+    ] = None,
+    normalize: Annotated[
+        bool, typer.Option("--normalize/--no-normalize", help="Write numbers as words first.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
@@ -128,10 +137,11 @@ def say(
 
     synthesizer = load(model)
     chosen = synthesizer.voice(voice)
+    manner = synthesizer.manner(chosen, mode, instruct, normalize)
     started = time.perf_counter()
-    pieces = synthesizer.pieces(words)
+    pieces = synthesizer.pieces(words, normalize)
     reading = Timings(text=time.perf_counter() - started)
-    spoken = synthesizer.speak(pieces, chosen, seed)
+    spoken = synthesizer.speak(pieces, chosen, seed, manner)
     finished, problem = collect(with_progress(spoken, len(pieces), quiet))
     if finished:
         speech = join(finished)

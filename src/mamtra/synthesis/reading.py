@@ -8,7 +8,7 @@ piece may be, who writes numbers as words, and whether a mark ends an instructio
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, Protocol, get_args, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from mamtra.errors import ConfigError, TextError
 from mamtra.text.bpe import QwenTokenizer
@@ -17,7 +17,7 @@ from mamtra.text.normalize import normalize
 from mamtra.text.split import pieces
 from mamtra.text.tokenizer import NanoTokenizer
 
-Form = Literal["letters", "qwen"]
+LETTERS, QWEN = "letters", "qwen"
 END_OF_PROMPT = "<|endofprompt|>"
 ENDS = (".", "?", "!")
 OPEN_MARKS = " ,;:-"
@@ -39,15 +39,15 @@ class TextConfig:
             speech.
     """
 
-    tokenizer: Form = "letters"
+    tokenizer: str = LETTERS
     piece_characters: int = 100
     piece_tokens: int = 80
     reads_prompts: bool = False
 
     def __post_init__(self) -> None:
-        if self.tokenizer not in get_args(Form):
+        if self.tokenizer not in (LETTERS, QWEN):
             raise ConfigError(
-                f"unknown text tokenizer {self.tokenizer!r}; known: {', '.join(get_args(Form))}"
+                f"unknown text tokenizer {self.tokenizer!r}; known: {LETTERS}, {QWEN}"
             )
         for name in ("piece_characters", "piece_tokens"):
             if getattr(self, name) < 1:
@@ -209,8 +209,4 @@ def reader_for(config: TextConfig, folder: Path) -> Reader:
         ModelError: a file that it needs is missing or broken.
         MissingExtraError: a package that it needs is not installed.
     """
-    match config.tokenizer:
-        case "letters":
-            return LettersReader(config)
-        case "qwen":
-            return QwenReader(config, folder)
+    return QwenReader(config, folder) if config.tokenizer == QWEN else LettersReader(config)

@@ -94,7 +94,7 @@ class Synthesizer:
         """
         if not isinstance(voice, Voice):
             voice = Voice.load(find_voice(self.folder, voice))
-        check_voice(voice, self.parts, self.name)
+        check_voice(voice, self.parts.decoder.config, self.rate, self.name)
         return voice.to(self.parts.device)
 
     def manner(

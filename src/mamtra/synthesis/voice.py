@@ -12,13 +12,13 @@ from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
 from mamtra.audio import Audio
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import VoiceError
 from mamtra.synthesis.listening import Listener
-from mamtra.synthesis.parts import SpeakingParts
 
 SUFFIX = ".safetensors"
 TENSORS = ("speaker", "tokens", "mel")
@@ -94,14 +94,17 @@ class Voice:
                 notes = file.metadata() or {}
                 tensors = {name: file.get_tensor(name) for name in TENSORS}
         except (OSError, SafetensorError) as problem:
-            raise VoiceError(f"{str(path)!r} is not a saved voice: {problem}") from problem
+            raise VoiceError(
+                f"{str(path)!r} is not a saved voice: {problem}; "
+                "mamtra voice make makes one from a recording"
+            ) from problem
         return cls(
             name=notes.get("name", Path(path).stem),
             speaker=tensors["speaker"].float(),
             tokens=tensors["tokens"].long(),
             mel=tensors["mel"].float(),
             **{name: notes.get(name, "") for name in NOTES[1:]},
-            **{name: int(notes.get(name) or 0) for name in NUMBERS},
+            **{name: int(notes.get(name) or 0) for name in NUMBERS},  # older files lack them
         )
 
 
@@ -133,20 +136,25 @@ def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
     raise VoiceError(f"unknown voice {chosen!r}; {possible}; or give the path of a saved voice")
 
 
-def check_voice(voice: Voice, parts: SpeakingParts, model: str) -> None:
+def check_voice(voice: Voice, decoder: DecoderConfig, rate_hz: int, model: str) -> None:
     """Refuse a voice that was made for another model.
+
+    Args:
+        voice: the voice.
+        decoder: the sizes of the model's decoder.
+        rate_hz: samples a second of what the model says.
+        model: its name, for the message.
 
     Raises:
         VoiceError: speaker's vector, mel features or speech tokens are not those of this model.
     """
-    decoder = parts.decoder.config
     codes = decoder.sizes_of_encoder.vocabulary
     highest = int(voice.tokens.max()) + 1 if len(voice.tokens) else 0
     pairs = {
         "a speaker's vector of": (voice.speaker.shape[0], decoder.speaker_dim),
         "mel bins": (voice.mel.shape[0], decoder.bins),
         "speech tokens": (voice.codes or (highest if highest > codes else codes), codes),
-        "samples a second": (voice.rate_hz or parts.mel.rate_hz, parts.mel.rate_hz),
+        "samples a second": (voice.rate_hz or rate_hz, rate_hz),
     }
     wrong = [f"{what} {given}, not {own}" for what, (given, own) in pairs.items() if given != own]
     if wrong:

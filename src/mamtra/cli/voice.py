@@ -1,0 +1,144 @@
+"""``mamtra voice``: make a voice from a recording, and show what a voice file holds."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.errors import VoiceError
+
+if TYPE_CHECKING:
+    from mamtra.synthesis.voice import Voice
+
+app = typer.Typer(help="Make a voice from a recording, or show one.", no_args_is_help=True)
+
+SUFFIX = ".safetensors"
+TOKENS_PER_SECOND = 25  # of every model
+
+
+@app.callback()
+def describe() -> None:
+    """Make a voice from a recording, or show one."""
+
+
+def check_output(output: Path) -> None:
+    """Make sure that the voice can be written, before any work is spent on it.
+
+    Raises:
+        VoiceError: another suffix, or a folder.
+    """
+    if output.suffix != SUFFIX:
+        raise VoiceError(f"cannot write {str(output)!r}: the name of a voice ends with {SUFFIX}")
+    if output.is_dir():
+        raise VoiceError(f"cannot write {str(output)!r}: it is a folder")
+
+
+def facts(voice: "Voice") -> dict:
+    """What is told about a voice."""
+    return {
+        "name": voice.name,
+        "text": voice.text,
+        "prompt_seconds": round(len(voice.tokens) / TOKENS_PER_SECOND, 2),
+        "speech_tokens": len(voice.tokens),
+        "codes": voice.codes,
+        "rate_hz": voice.rate_hz,
+        "mel_bins": voice.mel.shape[0],
+        "speaker_width": voice.speaker.shape[0],
+        "source": voice.source,
+        "licence": voice.licence,
+        "consent": voice.consent,
+    }
+
+
+@app.command("make")
+def voice_make(
+    recording: Annotated[Path, typer.Argument(help="A sound file of 3 to 10 seconds; at most 30.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="The voice: NAME.safetensors.")],
+    text: Annotated[
+        str, typer.Option("--text", help="The words spoken in it; zero-shot needs them.")
+    ] = "",
+    model: Annotated[str, typer.Option("--model", help="The model that it is for.")] = DEFAULT,
+    name: Annotated[str | None, typer.Option("--name", help="Of the voice; else the file's.")] = (
+        None
+    ),
+    source: Annotated[str, typer.Option("--source", help="Where the recording is from.")] = "",
+    licence: Annotated[str, typer.Option("--licence", help="Terms of using the voice.")] = "",
+    consent: Annotated[
+        str, typer.Option("--consent", help="That the speaker agreed: who, when, to what.")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+) -> None:
+    """Make a voice from a recording of it.
+
+    mamtra voice make prompt.wav --text "The words in it." -o anna.safetensors --model cosyvoice2
+
+    Ask the speaker first, and write down that you did: --consent "Anna A., by letter, 1 May".
+    """
+    check_output(output)
+    folder = locate(model)
+
+    # torch loads here and not for --help
+    from mamtra.acoustic.decoder import DecoderConfig
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.synthesis.listening import listening_parts
+    from mamtra.synthesis.recording import read_recording
+    from mamtra.synthesis.voice import make_voice
+
+    opened = ModelFolder(folder)
+    prompt = read_recording(recording, text.strip())
+    for note in prompt.notes:
+        print(f"note: {recording}: {note}", file=sys.stderr)
+    decoder = opened.section("decoder", DecoderConfig)
+    voice = make_voice(
+        listening_parts(opened),
+        prompt.audio,
+        name or output.stem,
+        text=text.strip(),
+        source=source,
+        licence=licence,
+        consent=consent,
+        codes=decoder.sizes_of_encoder.vocabulary,
+    )
+    voice.save(output)
+    told = facts(voice)
+    if as_json:
+        print(json.dumps({"path": str(output), **told}))
+        return
+    words = "with its words" if voice.text else "without words: cross-lingual and instruct only"
+    print(f"{output}: a prompt of {told['prompt_seconds']:.1f} s, {words}", file=sys.stderr)
+
+
+@app.command("show")
+def voice_show(
+    voice: Annotated[str, typer.Argument(help="A saved voice, or one of the model's.")],
+    model: Annotated[
+        str | None, typer.Option("--model", help="Whose voice it is, or shall speak with it.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+) -> None:
+    """Show what a voice file holds; with --model, also whether that model can speak with it.
+
+    mamtra voice show anna.safetensors
+    """
+    folder = locate(model or DEFAULT)
+
+    # as above
+    from mamtra.acoustic.decoder import DecoderConfig
+    from mamtra.acoustic.mel import MelConfig
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.synthesis.voice import Voice, check_voice, find_voice
+
+    opened = ModelFolder(folder)
+    found = Voice.load(find_voice(opened, voice))
+    told = facts(found)
+    if as_json:
+        print(json.dumps(told))
+    else:
+        for what, value in told.items():
+            print(f"{what.replace('_', ' '):15} {value if value != '' else '-'}")
+    if model is not None:
+        decoder, mel = opened.section("decoder", DecoderConfig), opened.section("mel", MelConfig)
+        check_voice(found, decoder, mel.rate_hz, opened.config.name)

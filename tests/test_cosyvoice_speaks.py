@@ -1,0 +1,145 @@
+"""A CosyVoice 2 folder from its import to speech: random weights at toy size, the real chain."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from cosyvoice_folder import GUARD, PROMPT_WORDS, set_guard, write_prompt, write_toy_model
+
+import mamtra
+from mamtra.backbone import Layout
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.cli.main import main
+from mamtra.errors import ModelError, VoiceError
+from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.transfer.convert import convert
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytest.importorskip("wetext")
+SAMPLES_PER_TOKEN = 2 * 480
+TEXT = "It costs $3.50."
+MODES = ({"mode": "zero-shot"}, {"mode": "cross-lingual"}, {"instruct": "Speak low."})
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit code of a run."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The imported folder ``toy``, its half-Mamba student, and a voice made for both."""
+    folder = tmp_path_factory.mktemp("cosyvoice")
+    toy = write_toy_model(folder)
+    convert(ModelFolder(toy), folder / "student", Layout.repeat(1, 1, 4))
+    made = ["voice", "make", str(write_prompt(folder / "prompt.wav")), "--model", str(toy)]
+    told = ["--text", PROMPT_WORDS, "--licence", "CC0-1.0", "--consent", "a buzz agrees"]
+    assert ended([*made, *told, "-o", str(folder / "buzz.safetensors")]) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def student(models: Path) -> Synthesizer:
+    return mamtra.load(models / "student")
+
+
+def test_the_student_speaks_in_all_three_modes(student: Synthesizer, models: Path) -> None:
+    voice = models / "buzz.safetensors"
+    spoken = [student.say(TEXT, voice, seed=1, **how) for how in MODES]
+    for speech in spoken:
+        assert speech.rate == 24_000
+        assert len(speech.samples) == len(speech.speech_tokens) * SAMPLES_PER_TOKEN > 0
+        assert np.isfinite(speech.samples).all()
+        assert np.abs(speech.samples).max() > 1e-4
+        assert speech.text == "It costs three dollars and fifty cents."
+    assert len({tuple(speech.speech_tokens) for speech in spoken}) == 3
+
+
+def test_the_same_seed_gives_the_same_samples_and_zero_shot_is_the_default(
+    student: Synthesizer, models: Path
+) -> None:
+    voice = models / "buzz.safetensors"
+    first = student.say(TEXT, voice, seed=1)
+    again = student.say(TEXT, voice, seed=1, mode="zero-shot")
+    np.testing.assert_array_equal(first.samples, again.samples)
+    assert student.say(TEXT, voice, seed=2).speech_tokens != first.speech_tokens
+
+
+def test_the_decoder_continues_the_prompt(student: Synthesizer, models: Path) -> None:
+    voice, tokens = student.voice(models / "buzz.safetensors"), torch.tensor([[1, 2, 3, 4]])
+    other = replace(voice, mel=voice.mel.flip(1))
+    with torch.inference_mode():
+        drawn = [student.draw_mel(tokens, prompt) for prompt in (voice, other)]
+    assert drawn[0].shape == (1, 80, 8)
+    assert not torch.allclose(*drawn)
+
+
+def test_long_text_is_spoken_in_pieces(student: Synthesizer, models: Path) -> None:
+    pieces = student.pieces("We walked along the river with Dr. Smith and paid $3.50. " * 4)
+    assert len(pieces) > 1
+    joined = student.say(
+        "We walked with Dr. Smith and paid $3.50. " * 4, models / "buzz.safetensors"
+    )
+    assert joined.seconds > 1
+
+
+def test_each_part_may_have_a_type_of_its_own(models: Path) -> None:
+    half = mamtra.load(models / "student", dtypes={"speech_lm": torch.bfloat16})
+    parts = half.parts
+    assert [p.weight.dtype for p in (parts.speech_lm.head, parts.decoder.mean_head)] == [
+        torch.bfloat16,
+        torch.float32,
+    ]
+    assert np.isfinite(half.say("Hi.", models / "buzz.safetensors").samples).all()
+
+
+def test_the_command_speaks_with_the_voice_and_an_instruction(
+    models: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["say", TEXT, "-o", str(tmp_path / "a.wav"), "--model", str(models / "student")]
+    voice = ["--voice", str(models / "buzz.safetensors"), "--json"]
+    assert ended([*arguments, *voice, "--instruct", "Speak low."]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["text"] == "It costs three dollars and fifty cents."
+    samples, rate = soundfile.read(tmp_path / "a.wav")
+    assert (rate, len(samples)) == (24_000, told["speech_tokens"] * SAMPLES_PER_TOKEN)
+    assert ended([*arguments, *voice, "--no-normalize"]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == TEXT
+
+
+def test_without_a_voice_the_command_says_what_to_do(
+    models: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["say", "Hi.", "--model", str(models / "toy")]) == 5
+    assert "no voice was given and model 'toy' has: no voices" in capsys.readouterr().err
+
+
+def test_voices_and_models_of_different_kinds_refuse_each_other(
+    student: Synthesizer, models: Path, tiny_model_folder: Path
+) -> None:
+    with pytest.raises(VoiceError, match=r"another model than 'student' \(a speaker's vector of 8"):
+        student.voice(tiny_model_folder / "voices" / "low.safetensors")
+    with pytest.raises(VoiceError, match="192, not 8; samples a second 24000, not 16000"):
+        mamtra.load(tiny_model_folder).voice(models / "buzz.safetensors")
+
+
+def test_nano_follows_no_instructions(tiny_model_folder: Path) -> None:
+    tiny = mamtra.load(tiny_model_folder)
+    with pytest.raises(ModelError, match="'tiny' cannot follow instructions"):
+        tiny.say("Hi.", instruct="Speak low.")
+    with pytest.raises(ModelError, match="'tiny' was not trained to go on from a prompt"):
+        tiny.say("Hi.", mode="zero-shot")
+
+
+def test_the_guard_is_the_configs(models: Path) -> None:
+    set_guard(models / "toy", GUARD | {"max_per_text_token": 0.3})
+    speech = mamtra.load(models / "toy").say("Hello you.", models / "buzz.safetensors")
+    assert len(speech.speech_tokens) == 3
+    assert speech.stop_reason == "budget"
