@@ -11,13 +11,12 @@ from torch import nn
 from mamtra.checkpoints.format import (
     ModelConfig,
     ModelFolder,
-    load_part,
-    read_tensors,
     rebuild,
     save_part,
     write_config,
 )
 from mamtra.checkpoints.locate import BUILT_IN, locate
+from mamtra.checkpoints.shards import load_part, read_tensors
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 
 

@@ -1,8 +1,10 @@
 """mamtra import: a CosyVoice 2 folder of random weights becomes a model folder."""
 
+import errno
 import importlib.util
 import json
 import math
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -15,9 +17,13 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.mel import MelConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.backbone import Layout
+from mamtra.checkpoints.card import read_front
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.hub import COSYVOICE2
 from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
-from mamtra.cli.import_ import import_ as command
+from mamtra.checkpoints.weights import INDEX
+from mamtra.cli.import_ import import_cosyvoice, import_official
+from mamtra.cli.main import main
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.transfer.convert import convert
@@ -83,7 +89,7 @@ def test_every_part_opens_and_holds_the_checkpoints_numbers(
 
 
 def test_half_precision_is_for_the_large_parts(published: Path, tmp_path: Path) -> None:
-    command("cosyvoice2", published, tmp_path / "ours", "bfloat16")
+    import_cosyvoice(str(published), tmp_path / "ours", "bfloat16")
     kinds = {
         part: {tensor.dtype for tensor in load_file(tmp_path / "ours" / file).values()}
         for part in ("speech_lm", "decoder", "vocoder")
@@ -100,7 +106,7 @@ def test_vocabulary_and_onnx_files_come_along_and_the_command_tells(
     published: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (published / "campplus.onnx").unlink()
-    command("cosyvoice2", published, tmp_path / "ours")
+    import_cosyvoice(str(published), tmp_path / "ours")
     captured = capsys.readouterr()
     assert "without llm.model.lm_head.weight" in captured.out
     assert "warning: no campplus.onnx" in captured.err
@@ -144,6 +150,84 @@ def test_a_failed_import_leaves_nothing(published: Path, tmp_path: Path) -> None
     assert [path.name for path in tmp_path.iterdir()] == ["published"]
 
 
+def test_a_full_disk_leaves_nothing_and_says_so(
+    published: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace, seen = os.replace, []
+
+    def full(source: Path, target: Path) -> None:
+        seen.append(target)
+        if len(seen) > 1:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        replace(source, target)
+
+    monkeypatch.setattr("mamtra.checkpoints.weights.os.replace", full)
+    with pytest.raises(ModelError, match=r"cannot write the folder .*ours.*No space left"):
+        import_cosyvoice2(published, tmp_path / "ours")
+    assert len(seen) == 2
+    assert [path.name for path in tmp_path.iterdir()] == ["published"]
+
+
+def test_what_a_killed_run_left_is_in_nobodys_way(published: Path, tmp_path: Path) -> None:
+    (tmp_path / ".ours.partial").mkdir()
+    (tmp_path / ".ours.partial" / "speech_lm.safetensors").write_bytes(b"half")
+    import_cosyvoice2(published, tmp_path / "ours")
+    assert {path.name for path in tmp_path.iterdir()} == {"published", "ours"}
+
+
+def test_large_parts_lie_in_shards_and_open_all_the_same(published: Path, tmp_path: Path) -> None:
+    import_cosyvoice(str(published), tmp_path / "ours", shard_gb=0.001)
+    names = {path.name for path in (tmp_path / "ours").iterdir()}
+    assert f"speech_lm.safetensors{INDEX}" in names
+    assert "speech_lm.safetensors" not in names
+    folder = ModelFolder(tmp_path / "ours")
+    assert len(folder.part_files("speech_lm")) > 1
+    theirs = torch.load(published / "llm.pt", weights_only=True)
+    model = folder.fill(SpeechLM(folder.section("speech_lm", SpeechLMConfig)), "speech_lm")
+    assert torch.equal(model.text_embedding.weight, theirs["llm.model.model.embed_tokens.weight"])
+    convert(folder, tmp_path / "student", Layout.repeat(1, 1, 4))
+    assert ModelFolder(tmp_path / "student").holds("decoder")
+
+
+def test_cards_tell_the_hub_what_they_are(published: Path, tmp_path: Path) -> None:
+    import_cosyvoice2(published, tmp_path / "ours")
+    convert(ModelFolder(tmp_path / "ours"), tmp_path / "student", Layout.repeat(1, 1, 4))
+    for name, tag in (("ours", "cosyvoice2"), ("student", "hybrid")):
+        front = read_front(tmp_path / name)
+        assert front["license"] == "apache-2.0"
+        assert front["library_name"] == "mamtra"
+        assert front["base_model"] == COSYVOICE2
+        assert tag in front["tags"]
+    assert "llm.pt" in (tmp_path / "ours" / "README.md").read_text()
+
+
+def test_counters_of_training_checkpoints_are_left_out(published: Path, tmp_path: Path) -> None:
+    for name in ("llm.pt", "flow.pt", "hift.pt"):
+        entries = torch.load(published / name, weights_only=True)
+        torch.save({**entries, "epoch": 3, "step": 40}, published / name)
+    report = import_cosyvoice2(published, tmp_path / "ours")
+    assert all({"epoch", "step"} <= set(part.unused) for part in report.parts)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "is a Git LFS pointer"),
+        (b"", "is empty"),
+        (b"<!DOCTYPE html><html>", "is a web page"),
+        (b"what is this", "is not one of PyTorch's files"),
+    ],
+)
+def test_a_file_that_is_no_checkpoint_is_explained(
+    content: bytes, told: str, published: Path, tmp_path: Path
+) -> None:
+    (published / "llm.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match=rf"llm\.pt': it {told}") as caught:
+        import_cosyvoice2(published, tmp_path / "ours")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "ours").exists()
+
+
 def test_parts_of_different_models_are_refused(published: Path, tmp_path: Path) -> None:
     entries = torch.load(published / "flow.pt", weights_only=True)
     entries["input_embedding.weight"] = torch.zeros(26, 32)
@@ -153,12 +237,17 @@ def test_parts_of_different_models_are_refused(published: Path, tmp_path: Path) 
 
 
 def test_wrong_kinds_and_places_are_explained(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="possible are cosyvoice2, mamtra"):
-        command("cosyvoice3", tmp_path, tmp_path / "ours")
+    with pytest.raises(SystemExit) as ended:
+        main(["import", "cosyvoice3", str(tmp_path), "-o", str(tmp_path / "ours")])
+    assert ended.value.code == 2
+    with pytest.raises(ConfigError, match="dtype 'int8' is unknown; possible are float32"):
+        import_cosyvoice(str(tmp_path), tmp_path / "ours", "int8")
+    with pytest.raises(ConfigError, match=r"at least 0\.001"):
+        import_cosyvoice(str(tmp_path), tmp_path / "ours", shard_gb=0.0)
     with pytest.raises(ModelError, match="there is no folder"):
         import_cosyvoice2(tmp_path / "nowhere", tmp_path / "ours")
     with pytest.raises(ModelError, match="give it as --parts"):
-        command("mamtra", tmp_path / "a.pt", tmp_path / "ours")
+        import_official(tmp_path / "a.pt", tmp_path / "ours")
 
 
 def test_the_official_hybrid_takes_the_other_parts(
@@ -179,8 +268,17 @@ def test_the_official_hybrid_takes_the_other_parts(
         rest = rest.replace("mixer", "mamba" if ".1." in name or ".3." in name else "self_attn")
         official[f"{names.get(first, first)}.{rest}"] = tensor
     torch.save(official, tmp_path / "mamtra.pt")
-    command("mamtra", tmp_path / "mamtra.pt", tmp_path / "hybrid", parts=str(tmp_path / "ours"))
-    assert capsys.readouterr().out.startswith(f"used {len(weights)}, again 0, unused 0")
+    import_official(tmp_path / "mamtra.pt", tmp_path / "hybrid", str(tmp_path / "ours"))
+    row = capsys.readouterr().out.splitlines()[1].split()
+    assert row[:5] == ["mamtra.pt", "speech_lm", str(len(weights)), "0", "0"]
     again = load_file(tmp_path / "hybrid" / "speech_lm.safetensors")
     assert all(torch.equal(tensor, weights[name]) for name, tensor in again.items())
     assert (tmp_path / "hybrid" / "decoder.safetensors").exists()
+    front = read_front(tmp_path / "hybrid")
+    assert (front["license"], front["base_model"]) == ("unknown", COSYVOICE2)
+    # a decoder that reads other tokens is refused
+    config = json.loads((tmp_path / "ours" / "config.json").read_text())
+    config["decoder"]["encoder"]["vocabulary"] = 5
+    (tmp_path / "ours" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="writes 27 speech tokens and the decoder of 'ours' reads"):
+        import_official(tmp_path / "mamtra.pt", tmp_path / "again", str(tmp_path / "ours"))

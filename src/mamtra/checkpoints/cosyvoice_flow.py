@@ -9,7 +9,6 @@ filled.
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
@@ -17,6 +16,8 @@ from torch import Tensor
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
+from mamtra.checkpoints.pickles import COUNTERS, read_entries
+from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
 
 BOTH = ("weight", "bias")
@@ -102,7 +103,7 @@ PATTERNS = [
     for theirs, ours in FROM_FLOW.items()
 ]
 
-UNUSED = ("epoch", "step")  # counters that training checkpoints carry
+UNUSED = COUNTERS
 HEAD_DIM = 64  # cosyvoice2.yaml: attention_head_dim; the one size that tensor shapes do not show
 CARRIERS = {  # the entries whose shapes tell the sizes
     "embedding": "input_embedding.weight",
@@ -133,7 +134,7 @@ def from_flow(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {name: our_name(name) for name in tensors if name not in UNUSED}
     if unknown := sorted(name for name, ours in found.items() if ours is None):
         raise CheckpointError(
-            f"{len(unknown)} entries are not part of CosyVoice 2's flow: {', '.join(unknown)}; "
+            f"{len(unknown)} entries are not part of CosyVoice 2's flow: {listed(unknown)}; "
             f"give the flow.pt of version 2"
         )
     return {ours: tensors[name] for name, ours in found.items() if ours is not None}
@@ -210,7 +211,7 @@ def decoder_from_cosyvoice(
         if name in wanted and tensor.shape != wanted[name]
     ]
     if problems:
-        raise CheckpointError(f"the checkpoint does not fit: {'; '.join(problems)}")
+        raise CheckpointError(f"the checkpoint does not fit: {listed(problems)}")
     decoder.load_state_dict(ours, assign=True)
     return decoder.eval().requires_grad_(False), tuple(set(UNUSED) & set(tensors))
 
@@ -221,8 +222,4 @@ def load_cosyvoice_flow(path: Path, head_dim: int = HEAD_DIM) -> tuple[Decoder, 
     Raises:
         CheckpointError: the file cannot be read, or is not CosyVoice 2's flow.
     """
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, UnpicklingError) as problem:
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
-    return decoder_from_cosyvoice(tensors, head_dim)
+    return decoder_from_cosyvoice(read_entries(path), head_dim)

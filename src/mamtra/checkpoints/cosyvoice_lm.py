@@ -8,14 +8,15 @@ and is dropped. ``N`` stands for the number of a layer.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
+from mamtra.checkpoints.pickles import COUNTERS, read_entries
 from mamtra.checkpoints.qwen2 import FROM_QWEN2, renamed
+from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
@@ -29,11 +30,8 @@ FROM_COSYVOICE_LM = {
 } | {f"llm.model.{theirs}": f"backbone.{ours}" for theirs, ours in FROM_QWEN2.items()}
 TO_COSYVOICE_LM = {ours: theirs for theirs, ours in FROM_COSYVOICE_LM.items()}
 
-UNUSED = (
-    "llm.model.lm_head.weight",  # the text head, tied to embed_tokens
-    "epoch",  # counters that training checkpoints carry
-    "step",
-)
+TEXT_HEAD = "llm.model.lm_head.weight"  # never run; the same memory as embed_tokens
+UNUSED = (TEXT_HEAD, *COUNTERS)
 LAYER_MARK = "llm.model.model.layers.N.input_layernorm.weight"
 HEAD_DIM = 64  # Qwen2.5-0.5B; the one size that tensor shapes do not show
 
@@ -56,7 +54,7 @@ def from_cosyvoice_lm(tensors: Mapping[str, Any]) -> Renamed:
     if unknown := sorted(name for name, ours in found.items() if ours is None):
         raise CheckpointError(
             f"{len(unknown)} entries are not part of CosyVoice 2's speech LM: "
-            f"{', '.join(unknown)}; give the llm.pt of version 2"
+            f"{listed(unknown)}; give the llm.pt of version 2"
         )
     return Renamed(
         {ours: tensors[name] for name, ours in found.items() if ours is not None},
@@ -73,7 +71,7 @@ def to_cosyvoice_lm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {name: renamed(name, TO_COSYVOICE_LM) for name in tensors}
     if unknown := sorted(name for name, theirs in found.items() if theirs is None):
         raise CheckpointError(
-            f"{len(unknown)} weights have no place in CosyVoice 2: {', '.join(unknown)}; "
+            f"{len(unknown)} weights have no place in CosyVoice 2: {listed(unknown)}; "
             f"only models whose layers are all attention can be written in its names"
         )
     return {theirs: tensors[name] for name, theirs in found.items() if theirs is not None}
@@ -145,7 +143,7 @@ def speech_lm_from_cosyvoice(
         if name in wanted and tensor.shape != wanted[name]
     ]
     if problems:
-        raise CheckpointError(f"the checkpoint does not fit: {'; '.join(problems)}")
+        raise CheckpointError(f"the checkpoint does not fit: {listed(problems)}")
     model.load_state_dict(result.tensors, assign=True)
     return model.eval().requires_grad_(False), result.unused
 
@@ -156,8 +154,4 @@ def load_cosyvoice_lm(path: Path, head_dim: int = HEAD_DIM) -> tuple[SpeechLM, t
     Raises:
         CheckpointError: the file cannot be read, or is not CosyVoice 2's speech LM.
     """
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, UnpicklingError) as problem:
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
-    return speech_lm_from_cosyvoice(tensors, head_dim)
+    return speech_lm_from_cosyvoice(read_entries(path), head_dim)

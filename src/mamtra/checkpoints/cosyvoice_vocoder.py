@@ -9,12 +9,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from pickle import UnpicklingError
 
 import torch
 from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
+from mamtra.checkpoints.pickles import COUNTERS, read_entries
+from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
 
 FROM_HIFT = {
@@ -106,7 +107,7 @@ def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> di
             if tensor.shape != wanted[name].shape
         ),
     }
-    told = [f"{what}: {', '.join(names)}" for what, names in problems.items() if names]
+    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
     if told:
         raise CheckpointError(f"these weights do not fit the vocoder; {'; '.join(told)}")
     return ours
@@ -144,8 +145,5 @@ def load_cosyvoice_vocoder(path: Path) -> Vocoder:
     Raises:
         CheckpointError: the file cannot be read, or is not CosyVoice 2's vocoder.
     """
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, UnpicklingError) as problem:
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
-    return vocoder_from_cosyvoice(tensors)
+    entries = read_entries(path)
+    return vocoder_from_cosyvoice({n: entry for n, entry in entries.items() if n not in COUNTERS})

@@ -28,9 +28,10 @@ from torch import Tensor
 
 from mamtra.backbone import BackboneConfig, MambaConfig, as_config
 from mamtra.backbone.mamba import OPEN_GATE
-from mamtra.checkpoints.format import CONFIG, ModelFolder, write_tensors
+from mamtra.checkpoints.format import CONFIG, ModelFolder
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
+from mamtra.checkpoints.weights import write_weights
 from mamtra.errors import ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, START, TASK
@@ -259,7 +260,7 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     model = student.fill(SpeechLM(config), "speech_lm")
     dtype = dtype or stored_dtype(student.part_file("speech_lm"))
     bias, ids = model.head.bias.float().tolist(), config.vocabulary
-    tensors = granite_tensors(model.to(dtype))
+    tensors = granite_tensors(model)
     rows = len(tensors["lm_head.weight"])
     values = {
         CONFIG: granite_config(config, dtype),
@@ -275,5 +276,4 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     with new_folder(target) as folder:
         for name, value in values.items():
             (folder / name).write_text(json.dumps(value) + "\n")
-        whole = {name: tensor.clone().contiguous() for name, tensor in tensors.items()}
-        write_tensors(whole, folder / "model.safetensors", {"format": "pt"})
+        write_weights(tensors, folder / "model.safetensors", dtype, notes={"format": "pt"})

@@ -23,9 +23,8 @@ from torch import nn
 
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.checkpoints.shards import load_part, weight_files
-from mamtra.checkpoints.shards import read_tensors as read_tensors  # belongs to the format as well
 from mamtra.checkpoints.weights import SHARD_BYTES, listed, write_weights
-from mamtra.checkpoints.weights import write_tensors as write_tensors
+from mamtra.checkpoints.weights import write_tensors as write_tensors  # noqa: PLC0414
 from mamtra.errors import ConfigError, ModelError
 
 FORMAT = 1

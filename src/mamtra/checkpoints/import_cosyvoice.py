@@ -2,7 +2,8 @@
 
 The three checkpoints go through the strict tables beside this file; text vocabulary and ONNX files
 are copied under their own names. The text head of the language model, which is never run, is left
-out: a quarter of its file.
+out. Tensors stay mapped to the published file and are written piece by piece, so an import needs
+little more memory than the largest file has bytes, and those can be given back at any time.
 
 Dtype rule: the language model and the decoder are stored as asked for. The vocoder stays float32:
 it is small, and nothing after it could mend its rounding.
@@ -12,26 +13,34 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import nn
 
 from mamtra.acoustic.mel import MelConfig
+from mamtra.checkpoints.card import CARD, front_matter
 from mamtra.checkpoints.cosyvoice_flow import decoder_from_cosyvoice
 from mamtra.checkpoints.cosyvoice_lm import speech_lm_from_cosyvoice
 from mamtra.checkpoints.cosyvoice_vocoder import vocoder_from_cosyvoice
 from mamtra.checkpoints.format import ModelConfig, save_part, write_config
+from mamtra.checkpoints.hub import COSYVOICE2
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
-from mamtra.errors import CheckpointError, ModelError
+from mamtra.checkpoints.pickles import COUNTERS, read_entries
+from mamtra.checkpoints.weights import SHARD_BYTES
+from mamtra.errors import ModelError
 from mamtra.text.bpe import SUBFOLDER, WHERE, find_vocabulary
 
 FILES = {"speech_lm": "llm.pt", "decoder": "flow.pt", "vocoder": "hift.pt"}
 LISTENING = {"speech_tokenizer": "speech_tokenizer_v2.onnx", "speaker": "campplus.onnx"}
-PIECE_CHARACTERS = 300  # about 80 text ids, CosyVoice 2's token_max_n
 
-CARD = f"""# CosyVoice 2, 0.5 B
+FRONT = {
+    "license": "apache-2.0",
+    "language": ["zh", "en", "ja", "ko"],
+    "base_model": COSYVOICE2,
+    "tags": ["text-to-speech", "mamtra", "cosyvoice2"],
+}
+ABOUT = f"""# CosyVoice 2, 0.5 B
 
 The weights of CosyVoice2-0.5B ({WHERE}, Apache-2.0) in the format of mamtra, without the text head
 of its language model, made by `mamtra import cosyvoice2`. Its makers publish no voices with it:
@@ -62,7 +71,8 @@ class PartImport:
         """One line of the report."""
         counts = f"{self.used:6}{len(self.unused):8}{len(self.fresh):7}{self.parameters:14,}"
         left_out = f"  without {', '.join(self.unused)}" if self.unused else ""
-        return f"{self.file:9}{self.part:11}{counts}  {self.dtype}{left_out}"
+        left_out += f"  fresh {', '.join(self.fresh)}" if self.fresh else ""
+        return f"{self.file:18}{self.part:11}{counts}  {self.dtype}{left_out}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +90,7 @@ class Import:
 
     def table(self) -> str:
         """Text table, one line per checkpoint."""
-        head = f"{'file':9}{'part':11}{'used':>6}{'unused':>8}{'fresh':>7}{'parameters':>14}"
+        head = f"{'file':18}{'part':11}{'used':>6}{'unused':>8}{'fresh':>7}{'parameters':>14}"
         return "\n".join([head, *(part.row for part in self.parts)])
 
     def warnings(self) -> list[str]:
@@ -92,21 +102,6 @@ class Import:
         ]
 
 
-def read_entries(path: Path) -> dict[str, Any]:
-    """The entries of a checkpoint; only tensors are unpickled, and they stay mapped to the file.
-
-    Raises:
-        CheckpointError: the file cannot be read, or is no dict of tensors.
-    """
-    try:
-        entries = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, UnpicklingError) as problem:
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
-    if not isinstance(entries, dict):
-        raise CheckpointError(f"{str(path)!r} holds a {type(entries).__name__}, not named tensors")
-    return entries
-
-
 def build(part: str, entries: Mapping[str, Any]) -> tuple[nn.Module, tuple[str, ...]]:
     """The module that a checkpoint fills, and the names of the entries left out."""
     match part:
@@ -115,7 +110,9 @@ def build(part: str, entries: Mapping[str, Any]) -> tuple[nn.Module, tuple[str, 
         case "decoder":
             return decoder_from_cosyvoice(entries)
         case _:
-            return vocoder_from_cosyvoice(entries), ()
+            unused = tuple(name for name in COUNTERS if name in entries)
+            tensors = {name: entry for name, entry in entries.items() if name not in unused}
+            return vocoder_from_cosyvoice(tensors), unused
 
 
 def check_source(source: Path) -> None:
@@ -129,20 +126,20 @@ def check_source(source: Path) -> None:
     missing = [name for name in FILES.values() if not (source / name).is_file()]
     if missing:
         raise ModelError(
-            f"no {' and no '.join(missing)} in {str(source)!r}; "
-            f"fetch {' and '.join(missing)} from {WHERE} into it"
+            f"no {' and no '.join(missing)} in {str(source)!r}; fetch {' and '.join(missing)} "
+            f"from {WHERE} into it, or run: mamtra fetch {COSYVOICE2} -o {source}"
         )
     find_vocabulary(source)
 
 
 def import_part(
-    part: str, source: Path, folder: Path, dtype: torch.dtype
+    part: str, source: Path, folder: Path, dtype: torch.dtype, shard_bytes: int = SHARD_BYTES
 ) -> tuple[PartImport, Any]:
     """Read one checkpoint and write it as our part; its config is given back as well."""
     entries = read_entries(source / FILES[part])
     module, unused = build(part, entries)
     kept = torch.float32 if part == "vocoder" else dtype
-    save_part(module, folder / f"{part}.safetensors", kept)
+    save_part(module, folder / f"{part}.safetensors", kept, shard_bytes)
     told = PartImport(
         part=part,
         file=FILES[part],
@@ -170,13 +167,24 @@ def copy_files(source: Path, folder: Path) -> tuple[list[str], list[str]]:
     return copied, missing
 
 
-def import_cosyvoice2(source: Path, target: Path, dtype: torch.dtype = torch.float32) -> Import:
+def card(report: Import) -> str:
+    """The model card, with what became of each checkpoint."""
+    return f"{front_matter(FRONT)}{ABOUT}\n```\n{report.table()}\n```\n"
+
+
+def import_cosyvoice2(
+    source: Path,
+    target: Path,
+    dtype: torch.dtype = torch.float32,
+    shard_bytes: int = SHARD_BYTES,
+) -> Import:
     """Write our folder; it appears under its name when it is complete.
 
     Args:
         source: the folder that CosyVoice 2 publishes; it is not changed.
         target: the new folder.
         dtype: of the language model's and the decoder's weights.
+        shard_bytes: largest size of a file of weights.
 
     Raises:
         ModelError: the target is taken, a file is missing, or parts do not fit together.
@@ -187,7 +195,7 @@ def import_cosyvoice2(source: Path, target: Path, dtype: torch.dtype = torch.flo
     with new_folder(target) as folder:
         told, configs = [], {}
         for part in FILES:
-            report, configs[part] = import_part(part, source, folder, dtype)
+            report, configs[part] = import_part(part, source, folder, dtype, shard_bytes)
             told.append(report)
         spoken = configs["speech_lm"].speech_vocabulary
         heard = configs["decoder"].sizes_of_encoder.vocabulary
@@ -204,6 +212,7 @@ def import_cosyvoice2(source: Path, target: Path, dtype: torch.dtype = torch.flo
             **{part: asdict(config) for part, config in configs.items()},
             **{part: {"onnx": name} for part, name in LISTENING.items()},
         )
-        (folder / "README.md").write_text(CARD)
+        done = Import(parts=tuple(told), copied=tuple(copied), missing=tuple(missing))
+        (folder / CARD).write_text(card(done))
         write_config(folder, config)
-    return Import(parts=tuple(told), copied=tuple(copied), missing=tuple(missing))
+    return done

@@ -11,15 +11,16 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig, MambaConfig
-from mamtra.checkpoints.format import listed, read_tensors
+from mamtra.checkpoints.pickles import COUNTERS, read_entries
 from mamtra.checkpoints.qwen2 import FROM_QWEN2, renamed
+from mamtra.checkpoints.shards import read_tensors
+from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
@@ -51,7 +52,7 @@ FROM_OFFICIAL = (
         "llm_decoder.bias": "head.bias",
     }
 )
-UNUSED = ("lm_head.weight", "epoch", "step")  # the text head, and counters of training
+UNUSED = ("lm_head.weight", *COUNTERS)  # the text head is never run
 HEAD_DIM = 64  # Qwen2.5-0.5B; the one size that tensor shapes do not show
 ENDS = re.compile(
     r"(?:^|\.)(layers\.\d+\..+|model\.norm\.weight|(?:embed_tokens|speech_embedding|llm_embedding"
@@ -183,7 +184,7 @@ def speech_lm_from_official(
         if name in wanted and tensor.shape != wanted[name]
     ]
     if problems:
-        raise CheckpointError(f"the checkpoint does not fit: {'; '.join(problems)}")
+        raise CheckpointError(f"the checkpoint does not fit: {listed(problems)}")
     model.load_state_dict(found.tensors, assign=True)
     return model.eval().requires_grad_(False), found
 
@@ -196,8 +197,4 @@ def load_official(path: Path, head_dim: int = HEAD_DIM) -> tuple[SpeechLM, Offic
     """
     if path.suffix == ".safetensors":
         return speech_lm_from_official(read_tensors(path), head_dim)
-    try:
-        tensors = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (OSError, RuntimeError, UnpicklingError) as problem:
-        raise CheckpointError(f"cannot read weights from {str(path)!r}: {problem}") from problem
-    return speech_lm_from_official(tensors, head_dim)
+    return speech_lm_from_official(read_entries(path), head_dim)

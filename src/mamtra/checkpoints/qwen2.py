@@ -11,7 +11,8 @@ from typing import Any
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
-from mamtra.errors import CheckpointError
+from mamtra.checkpoints.weights import listed
+from mamtra.errors import CheckpointError, ConfigError
 
 FROM_QWEN2 = {
     "model.layers.N.input_layernorm.weight": "layers.N.input_layernorm.weight",
@@ -31,6 +32,14 @@ FROM_QWEN2 = {
 TO_QWEN2 = {ours: theirs for theirs, ours in FROM_QWEN2.items()}
 OUTSIDE = ("model.embed_tokens.weight", "lm_head.weight")  # not part of the backbone
 
+SIZES = (  # keys that a config.json must hold
+    "hidden_size",
+    "intermediate_size",
+    "num_attention_heads",
+    "num_hidden_layers",
+    "num_key_value_heads",
+    "rms_norm_eps",
+)
 LAYER = re.compile(r"\blayers\.(\d+)\.")
 
 
@@ -54,7 +63,7 @@ def from_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {name: renamed(name, FROM_QWEN2) for name in tensors if name not in OUTSIDE}
     if unknown := sorted(name for name, ours in found.items() if ours is None):
         raise CheckpointError(
-            f"{len(unknown)} tensors are not part of a Qwen2 backbone: {', '.join(unknown)}; "
+            f"{len(unknown)} tensors are not part of a Qwen2 backbone: {listed(unknown)}; "
             f"give the state dict of a Qwen2 model, its names beginning with 'model.'"
         )
     return {ours: tensors[name] for name, ours in found.items() if ours is not None}
@@ -69,14 +78,22 @@ def to_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     found = {name: renamed(name, TO_QWEN2) for name in tensors}
     if unknown := sorted(name for name, theirs in found.items() if theirs is None):
         raise CheckpointError(
-            f"{len(unknown)} tensors have no place in Qwen2: {', '.join(unknown)}; "
+            f"{len(unknown)} tensors have no place in Qwen2: {listed(unknown)}; "
             f"only stacks whose layers are all attention can be written as Qwen2"
         )
     return {theirs: tensors[name] for name, theirs in found.items() if theirs is not None}
 
 
 def config_from_qwen2(config: Mapping[str, Any]) -> BackboneConfig:
-    """Read the sizes from a Qwen2 config.json."""
+    """Read the sizes from a Qwen2 config.json.
+
+    Raises:
+        ConfigError: it lacks a size, or asks for another activation than SiLU.
+    """
+    if missing := [name for name in SIZES if name not in config]:
+        raise ConfigError(f"this config.json of Qwen2 lacks {', '.join(missing)}")
+    if (act := config.get("hidden_act", "silu")) != "silu":
+        raise ConfigError(f"hidden_act={act!r} is not what Qwen2 has; only silu is read")
     heads = config["num_attention_heads"]
     theta = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta")
     return BackboneConfig(

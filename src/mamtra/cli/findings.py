@@ -16,6 +16,7 @@ from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
 EXTRAS = {
     "eval": ("pocketsphinx", "jiwer", "matplotlib"),
     "cosyvoice": ("tokenizers", "wetext", "onnxruntime"),
+    "hub": ("huggingface_hub",),
     "gpu": ("fla",),
 }
 

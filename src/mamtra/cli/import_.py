@@ -2,77 +2,126 @@
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mamtra.errors import ConfigError, ModelError
 
-KINDS = ("cosyvoice2", "mamtra")
+if TYPE_CHECKING:
+    from mamtra.checkpoints.import_cosyvoice import Import
+
+import_ = typer.Typer(no_args_is_help=True)
+
+Output = Annotated[Path, typer.Option("--output", "-o", help="The new model folder.")]
+Dtype = Annotated[str | None, typer.Option("--dtype", help="float32, bfloat16 or float16 on disk.")]
+Shard = Annotated[
+    float, typer.Option("--shard-gb", help="Larger weights are cut into files of so many GB.")
+]
+GB = 1024**3
 
 
-def import_(
-    kind: Annotated[str, typer.Argument(help="cosyvoice2, or mamtra (the official 1:1).")],
-    source: Annotated[Path, typer.Argument(help="CosyVoice 2's folder, or MamTra's checkpoint.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The new model folder.")],
-    dtype: Annotated[
-        str, typer.Option("--dtype", help="float32, bfloat16 or float16 on disk.")
-    ] = "float32",
-    parts: Annotated[
-        str | None, typer.Option("--parts", help="For mamtra: the imported CosyVoice 2.")
-    ] = None,
+def shard_size(gigabytes: float) -> int:
+    """Bytes of a file of weights.
+
+    Raises:
+        ConfigError: it is too small to be meant.
+    """
+    if not gigabytes >= 0.001:
+        raise ConfigError(f"--shard-gb {gigabytes:g} is too small; give at least 0.001")
+    return int(gigabytes * GB)
+
+
+def tell(report: "Import", output: Path) -> None:
+    """Print what was used, unused and fresh, and what is missing."""
+    print(report.table())
+    print(f"{output}: copied {', '.join(report.copied) or 'no other files'}", file=sys.stderr)
+    for warning in report.warnings():
+        print(f"warning: {warning}", file=sys.stderr)
+
+
+@import_.command("cosyvoice2")
+def import_cosyvoice(
+    source: Annotated[str, typer.Argument(help="CosyVoice 2's folder, or its name if fetched.")],
+    output: Output,
+    dtype: Dtype = None,
+    shard_gb: Shard = 2.0,
 ) -> None:
-    """Turn another project's checkpoint into a model folder, once.
+    """Turn the folder that CosyVoice 2 publishes into a model folder, once.
 
     mamtra import cosyvoice2 CosyVoice2-0.5B -o cosyvoice2 --dtype bfloat16
-
-    mamtra import mamtra model.pt -o mamtra-1-1 --parts cosyvoice2
     """
-    if kind not in KINDS:
-        raise ConfigError(f"kind {kind!r} is unknown; possible are {', '.join(KINDS)}")
-    if kind == "mamtra":
-        import_official(source, output, dtype, parts)
-        return
+    from mamtra.checkpoints.locate import source_folder
+
+    folder, size = source_folder(source), shard_size(shard_gb)
 
     # torch loads here and not for --help
     from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
     from mamtra.checkpoints.precision import dtype_named
 
-    report = import_cosyvoice2(source, output, dtype_named(dtype))
-    print(report.table())
-    print(f"{output}: copied {', '.join(report.copied)}", file=sys.stderr)
-    for warning in report.warnings():
-        print(f"warning: {warning}", file=sys.stderr)
+    tell(import_cosyvoice2(folder, output, dtype_named(dtype or "float32"), size), output)
 
 
-def import_official(source: Path, output: Path, dtype: str, parts: str | None) -> None:
-    """Write the official MamTra speech LM, with the other parts of an imported CosyVoice 2.
+@import_.command("qwen2")
+def import_plain(
+    source: Annotated[str, typer.Argument(help="A folder of type qwen2, or its name if fetched.")],
+    output: Output,
+    speech_ids: Annotated[
+        str, typer.Option("--speech-ids", help="FIRST:COUNT, where speech lies in the vocabulary.")
+    ],
+    end: Annotated[
+        int | None, typer.Option("--end", help="Id that ends speech; config.json's if left out.")
+    ] = None,
+    start: Annotated[
+        int | None, typer.Option("--start", help="Id that begins a sequence, if there is one.")
+    ] = None,
+    task: Annotated[
+        int | None, typer.Option("--task", help="Id between text and speech, if there is one.")
+    ] = None,
+    dtype: Dtype = None,
+    shard_gb: Shard = 2.0,
+) -> None:
+    """Take over a Qwen2 whose vocabulary holds speech, to convert and export it; it cannot speak.
 
-    Raises:
-        ModelError: no parts were given, or they are for another speech vocabulary.
+    mamtra import qwen2 FOLDER -o speech-lm --speech-ids 151665:6561 --end 158226
+    """
+    from mamtra.checkpoints.locate import source_folder
+
+    folder, size = source_folder(source), shard_size(shard_gb)
+
+    from mamtra.checkpoints.import_qwen2 import SpeechIds, import_qwen2, read_range
+    from mamtra.checkpoints.precision import dtype_named
+
+    first, count = read_range(speech_ids)
+    ids = SpeechIds(first=first, count=count, end=end, start=start, task=task)
+    kept = None if dtype is None else dtype_named(dtype)
+    tell(import_qwen2(folder, output, ids, kept, size), output)
+
+
+@import_.command("mamtra")
+def import_official(
+    source: Annotated[Path, typer.Argument(help="The published checkpoint.")],
+    output: Output,
+    parts: Annotated[
+        str | None, typer.Option("--parts", help="The imported CosyVoice 2, for all else.")
+    ] = None,
+    dtype: Dtype = None,
+    shard_gb: Shard = 2.0,
+) -> None:
+    """Take over the official 1:1 hybrid, with the other parts of an imported CosyVoice 2.
+
+    mamtra import mamtra model.pt -o mamtra-1-1 --parts cosyvoice2
     """
     if parts is None:
         raise ModelError(
             "MamTra's checkpoint holds no decoder; import cosyvoice2 first and give it as --parts"
         )
-    from dataclasses import asdict
+    size = shard_size(shard_gb)
 
-    from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+    from mamtra.checkpoints.format import ModelFolder
     from mamtra.checkpoints.locate import locate
-    from mamtra.checkpoints.new_folder import check_vacant, new_folder
-    from mamtra.checkpoints.official import load_official
     from mamtra.checkpoints.precision import dtype_named
-    from mamtra.transfer.student_folder import bring_along
+    from mamtra.transfer.import_official import import_official
 
-    kept, donor = dtype_named(dtype), ModelFolder(locate(parts))
-    check_vacant(output)
-    model, told = load_official(source)
-    name = output.resolve().name
-    with new_folder(output) as folder:
-        config = bring_along(donor, folder, name, asdict(model.config), share=False)
-        save_part(model, folder / "speech_lm.safetensors", kept)
-        write_config(folder, config)
-    print(
-        f"used {len(told.tensors)}, again {len(told.aliases)}, unused {len(told.unused)}, fresh 0"
-    )
-    print(f"{output}: unused {', '.join(told.unused) or 'nothing'}", file=sys.stderr)
+    kept = dtype_named(dtype or "float32")
+    tell(import_official(source, output, ModelFolder(locate(parts)), kept, size), output)

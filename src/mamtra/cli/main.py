@@ -23,6 +23,7 @@ COMMANDS = {
     "corpus": ("mamtra.cli.corpus:app", "Make a corpus of synthetic speech."),
     "nano": ("mamtra.cli.nano:nano", "Make nano again, stage by stage."),
     "evaluate": ("mamtra.cli.evaluate:app", "Measure how well a model speaks."),
+    "fetch": ("mamtra.cli.fetch:fetch", "Fetch a model from huggingface.co."),
     "import": ("mamtra.cli.import_:import_", "Turn a published checkpoint into a model folder."),
     "convert": ("mamtra.cli.convert:convert", "Turn a Transformer speech model into a hybrid."),
     "place": ("mamtra.cli.place:place", "Rank a teacher's attention layers."),

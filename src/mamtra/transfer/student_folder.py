@@ -10,13 +10,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.format import PARTS, VOICES, ModelConfig, ModelFolder
 from mamtra.checkpoints.shards import all_files
 from mamtra.text.bpe import SUBFOLDER
 
 OWN = "speech_lm"  # the one part that a student has for itself
 SECTIONS = ("text", "mel", "speech_tokenizer", "speaker", "decoder", "vocoder", "sampling", "guard")
-CARD = "README.md"
 TEACHER_CARD = "TEACHER.md"
 
 
@@ -39,9 +39,7 @@ def bring_along(
             continue
         sections[section] = getattr(holder.config, section)
         if section in PARTS:
-            for file in all_files(holder.part_file(section)):
-                if file.exists():  # parts that are ONNX files have no weights of ours
-                    shutil.copy2(file, folder)
+            copy_part(holder.part_file(section), folder)
     for holder in (teacher.donor, teacher):
         if holder is not None and holder is not donor:
             copy_beside(holder.folder, folder)
@@ -56,6 +54,13 @@ def bring_along(
     # both ends resolved: the student's folder is filled beside its place
     place = os.path.relpath(donor.folder.resolve(), folder.resolve())
     return replace(config, parts_from=Path(place).as_posix())
+
+
+def copy_part(path: Path, folder: Path) -> None:
+    """Copy the weights of a part, in one file or in shards; an ONNX part has none of ours."""
+    for file in all_files(path):
+        if file.exists():
+            shutil.copy2(file, folder)
 
 
 def copy_beside(source: Path, folder: Path) -> None:
@@ -73,7 +78,8 @@ def student_card(teacher: ModelFolder, layout: str, start: str, table: str) -> s
     attention, mamba = layout.count("A"), layout.count("M")
     has_card = (teacher.folder / CARD).is_file()
     own = f", whose card is [{TEACHER_CARD}]({TEACHER_CARD})" if has_card else ""
-    return f"""# A hybrid made from {name}
+    tags = ["text-to-speech", "mamtra", "mamba", "hybrid"]
+    return f"""{front_matter(origin(teacher.folder) | {"tags": tags})}# A hybrid made from {name}
 
 A speech language model with {attention} attention and {mamba} Mamba layers (`{layout}`; A is
 attention, M is Mamba), made by `mamtra convert` from {name}{own}.

@@ -1,0 +1,88 @@
+"""Reading the checkpoints that others publish: PyTorch files, of which only tensors are unpickled.
+
+What is most often wrong with such a file is told in one sentence: it is not there, it is a Git LFS
+pointer, a web page, a download cut short, a file of another kind, or it holds more than tensors.
+"""
+
+import zipfile
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mamtra.checkpoints.shards import LFS
+from mamtra.checkpoints.weights import listed
+from mamtra.errors import CheckpointError
+
+COUNTERS = ("epoch", "step")  # numbers that training checkpoints carry beside their tensors
+ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how PyTorch's files begin, since 1.6 and before
+
+
+def complaint(path: Path) -> str | None:
+    """What is wrong with a file at first sight; None if it begins as PyTorch's files do."""
+    if path.is_dir():
+        return "it is a folder; give the file"
+    if not path.is_file():
+        return "there is no such file"
+    with path.open("rb") as file:
+        head = file.read(256)
+    if not head:
+        return "it is empty; fetch it again"
+    if head.startswith(LFS):
+        return (
+            "it is a Git LFS pointer, not the weights; run git lfs pull in its folder, "
+            "or fetch the file itself"
+        )
+    if head.startswith(ZIP):
+        whole = zipfile.is_zipfile(path)
+        return None if whole else "it is cut short, the download did not finish; fetch it again"
+    if head.startswith(PICKLE):
+        return None
+    if head[8:9] == b"{":
+        return "it is a safetensors file, not one of PyTorch's; give the .pt file as published"
+    if head.lstrip()[:1] == b"<":
+        return "it is a web page, not the weights; fetch the file itself"
+    return "it is not one of PyTorch's files; fetch it again"
+
+
+def first_line(problem: Exception) -> str:
+    """The first sentence of a long complaint."""
+    return str(problem).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+
+
+def read_entries(path: Path) -> dict[str, Any]:
+    """The entries of a checkpoint; tensors stay mapped to the file until they are used.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is no dict of named tensors.
+    """
+    if told := complaint(path):
+        raise CheckpointError(f"cannot read weights from {str(path)!r}: {told}")
+    try:
+        mapped = zipfile.is_zipfile(path)  # older files cannot be mapped
+        entries = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+    except UnpicklingError as problem:
+        raise CheckpointError(
+            f"cannot read weights from {str(path)!r}: it is damaged, or holds more than tensors, "
+            f"which is refused because a pickle may run any code ({first_line(problem)})"
+        ) from problem
+    except Exception as problem:  # a damaged pickle may fail in any way
+        raise CheckpointError(
+            f"cannot read weights from {str(path)!r}: it is damaged ({first_line(problem)}); "
+            f"fetch it again"
+        ) from problem
+    if not isinstance(entries, dict):
+        raise CheckpointError(f"{str(path)!r} holds a {type(entries).__name__}, not named tensors")
+    others = [
+        str(name)
+        for name, value in entries.items()
+        if not isinstance(value, Tensor) and name not in COUNTERS
+    ]
+    if others:
+        raise CheckpointError(
+            f"{str(path)!r} holds entries that are no tensors: {listed(others)}; "
+            f"give the plain state dict, as published"
+        )
+    return entries
