@@ -25,13 +25,12 @@ from mamtra.recipes.nano_speech_lm import LAYERS, SpeechLMRun
 from mamtra.recipes.nano_student import StudentRun
 from mamtra.recipes.trial import Trial
 from mamtra.training.loop import LoopSettings
+from mamtra.transfer.forms import FORMS
 from mamtra.transfer.losses import DistillLosses
 
 RATIOS = ((1, 1), (1, 3), (1, 5), (1, 11))
 PAPER_RATIO = RATIOS[0]
-OPEN_MAMBA = MambaConfig(
-    conv_start="identity", activation="none", input_bias=True, rotary=True, gate="open"
-)
+OPEN_MAMBA = FORMS["open"]
 CALIBRATION_BATCHES = 8
 
 
@@ -128,6 +127,7 @@ def start_trials(brief: Brief) -> Iterator[Trial]:
         yield Trial(name=f"start-piece{number}", run=run, facts={"what": f"... + {piece}"})
     variants: dict[str, Any] = {
         "open, not solved": {"mamba": OPEN_MAMBA},
+        "portable": {**SOLVED, "mamba": FORMS["portable"]},
         "open, long memory": {**SOLVED, "mamba": replace(OPEN_MAMBA, decay_start="long")},
         "open, decay per group": {**SOLVED, "mamba": replace(OPEN_MAMBA, decay="group")},
         "open, unshared groups": {**SOLVED, "mamba": replace(OPEN_MAMBA, kv_heads=4)},
