@@ -17,6 +17,7 @@ import soundfile
 import mamtra
 from mamtra.cli.main import main
 from mamtra.errors import GenerationError
+from mamtra.synthesis.joining import PARAGRAPH_PAUSE_SECONDS, PAUSE_SECONDS
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 
@@ -66,6 +67,8 @@ def test_json_is_one_line_with_the_facts(
     assert told["path"] == "a.flac"
     assert told["seconds"] == pytest.approx(soundfile.info("a.flac").duration, abs=1e-3)
     assert set(told["timings"]) == {"text", "speech_lm", "decoder", "vocoder"}
+    assert len(told["state_bytes"]) == told["pieces"] == 1
+    assert told["state_bytes"][0] > 0
 
 
 def test_dashes_read_stdin_and_write_a_whole_wav_to_stdout(
@@ -126,16 +129,36 @@ def test_what_was_finished_is_kept_when_a_later_piece_fails(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    speak = Synthesizer.speak
+    speak = Synthesizer.speak_paragraphs
 
     def fail_late(self: Synthesizer, *arguments: object) -> Iterator[Speech]:
-        yield next(iter(speak(self, ["Hello."], *arguments[1:])))
+        yield next(iter(speak(self, [["Hello."]], *arguments[1:])))
         raise problem
 
-    monkeypatch.setattr(Synthesizer, "speak", fail_late)
+    monkeypatch.setattr(Synthesizer, "speak_paragraphs", fail_late)
     assert ended(["say", TWO_PIECES, "-o", "a.wav", *tiny]) == code
     assert len(soundfile.read("a.wav")[0])
     assert "1 of 2 pieces, not the whole text" in capsys.readouterr().err
+
+
+def test_paragraphs_pause_and_the_state_is_a_choice(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    two = TWO_PIECES.strip()
+    for name, text, more in (
+        ("one.wav", two, []),
+        ("two.wav", two.replace(". ", ".\n\n"), []),
+        ("carry.wav", two, ["--state", "carry"]),
+    ):
+        assert ended(["say", text, "-o", name, *more, *tiny]) == 0
+    talk = capsys.readouterr().err
+    one, apart, carried = (soundfile.read(f"{name}.wav")[0] for name in ("one", "two", "carry"))
+    longer = PARAGRAPH_PAUSE_SECONDS - PAUSE_SECONDS["."]
+    assert (len(apart) - len(one)) / 16_000 == pytest.approx(longer, abs=1e-3)
+    assert carried.shape != one.shape or not np.array_equal(carried, one)
+    assert talk.count("note: this model was trained on single sentences") == 1
+    assert ended(["say", two, "--state", "some", *tiny]) == 3
+    assert "possible are fresh, carry" in capsys.readouterr().err
 
 
 def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str]) -> None:

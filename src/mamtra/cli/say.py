@@ -1,23 +1,27 @@
 """``mamtra say``: speak text into a sound file.
 
-What was finished when somebody pressed Ctrl-C, or when a later piece failed, is written all the
-same: a book need not be spoken twice.
+Pieces are written as they are spoken, so a book needs no more memory than a sentence. What was
+finished when somebody pressed Ctrl-C, or when a later piece failed, can be played all the same.
 """
 
 import json
+import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mamtra.audio import check_target, encode
+from mamtra.audio import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import MamtraError, TextError
 
 if TYPE_CHECKING:
+    from mamtra.synthesis.long_text import Written
     from mamtra.synthesis.speech import Speech
 
 STANDARD = "-"  # in place of a text or a path: standard input, standard output
@@ -51,38 +55,40 @@ def with_progress(spoken: Iterator["Speech"], pieces: int, quiet: bool) -> Itera
     yield from track(spoken, "speaking", total=pieces, console=Console(stderr=True), transient=True)
 
 
-def collect(spoken: Iterator["Speech"]) -> tuple[list["Speech"], BaseException | None]:
-    """The pieces that were finished, and what kept the others from it."""
-    finished: list[Speech] = []
-    try:
-        for piece in spoken:
-            finished.append(piece)
-    except (KeyboardInterrupt, MamtraError) as problem:
-        return finished, problem
-    return finished, None
+def deliver(spoken: Iterator["Speech"], output: str, rate: int) -> "Written":
+    """Write pieces as they come into the file, or the whole WAV to standard output."""
+    from mamtra.synthesis.long_text import write_pieces
+    from mamtra.synthesis.sound_file import GrowingSound
+
+    early = (KeyboardInterrupt, MamtraError)
+    if output != STANDARD:
+        with GrowingSound(output, rate) as file:
+            return write_pieces(spoken, file, early)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "speech.wav"
+        with GrowingSound(path, rate) as file:
+            written = write_pieces(spoken, file, early)
+        if written.pieces:
+            # the header of a WAV tells its length, so the whole is written first
+            with path.open("rb") as whole:
+                shutil.copyfileobj(whole, sys.stdout.buffer)
+            sys.stdout.buffer.flush()
+    return written
 
 
-def deliver(speech: "Speech", output: str) -> None:
-    """Write the file, or the whole WAV to standard output."""
-    if output == STANDARD:
-        sys.stdout.buffer.write(encode(speech.audio))
-        sys.stdout.buffer.flush()
-    else:
-        speech.save(output)
-
-
-def report(speech: "Speech", finished: int, pieces: int, output: str, seconds: float) -> dict:
+def report(written: "Written", pieces: int, output: str, seconds: float) -> dict:
     """What is told about the result."""
     return {
         "path": output,
-        "seconds": round(speech.seconds, 3),
+        "seconds": round(written.seconds, 3),
         "spoken_in_seconds": round(seconds, 3),
-        "pieces": finished,
+        "pieces": written.pieces,
         "pieces_wanted": pieces,
-        "stop_reason": speech.stop_reason,
-        "speech_tokens": len(speech.speech_tokens),
-        "timings": {stage: round(took, 4) for stage, took in asdict(speech.timings).items()},
-        "text": speech.text,
+        "stop_reason": written.stop_reason,
+        "speech_tokens": written.speech_tokens,
+        "state_bytes": written.state_bytes,
+        "timings": {stage: round(took, 4) for stage, took in asdict(written.timings).items()},
+        "text": " ".join(written.texts),
     }
 
 
@@ -94,6 +100,15 @@ def talk(told: dict) -> None:
     if told["stop_reason"] != "end":
         line += f"; did not end by itself ({told['stop_reason']}): another --seed may be better"
     print(line, file=sys.stderr)
+
+
+def advise(state: str, reads_prompts: bool, quiet: bool) -> None:
+    """Warn of a choice that makes a model worse."""
+    if state == "carry" and not reads_prompts and not quiet:
+        print(
+            "note: this model was trained on single sentences; with --state carry it loses words",
+            file=sys.stderr,
+        )
 
 
 def say(
@@ -115,6 +130,9 @@ def say(
     normalize: Annotated[
         bool, typer.Option("--normalize/--no-normalize", help="Write numbers as words first.")
     ] = True,
+    state: Annotated[
+        str, typer.Option("--state", help="Of the language model: fresh or carry over pieces.")
+    ] = "fresh",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
@@ -132,28 +150,27 @@ def say(
     locate(model)
 
     # torch loads here: not for --help, and not when there is nothing to do
-    from mamtra.synthesis.speech import Timings, join
+    from mamtra.synthesis.speech import Timings
     from mamtra.synthesis.synthesizer import load
 
     synthesizer = load(model)
     chosen = synthesizer.voice(voice)
     manner = synthesizer.manner(chosen, mode, instruct, normalize)
+    advise(state, synthesizer.text.reads_prompts, quiet)
     started = time.perf_counter()
-    pieces = synthesizer.pieces(words, normalize)
+    paragraphs = synthesizer.paragraphs(words, normalize)
     reading = Timings(text=time.perf_counter() - started)
-    spoken = synthesizer.speak(pieces, chosen, seed, manner)
-    finished, problem = collect(with_progress(spoken, len(pieces), quiet))
-    if finished:
-        speech = join(finished)
-        speech = replace(speech, timings=speech.timings + reading)
-        deliver(speech, output)
-        seconds = time.perf_counter() - started
-        told = report(speech, len(finished), len(pieces), output, seconds)
+    pieces = sum(map(len, paragraphs))
+    spoken = synthesizer.speak_paragraphs(paragraphs, chosen, seed, manner, state)
+    written = deliver(with_progress(spoken, pieces, quiet), output, synthesizer.rate)
+    if written.pieces:
+        written.timings += reading
+        told = report(written, pieces, output, time.perf_counter() - started)
         if as_json:
             print(json.dumps(told))
         elif not quiet:
             talk(told)
-    if isinstance(problem, KeyboardInterrupt):
+    if isinstance(written.problem, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
-    if problem is not None:
-        raise problem
+    if written.problem is not None:
+        raise written.problem
