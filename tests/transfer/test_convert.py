@@ -2,17 +2,18 @@
 
 import json
 import shutil
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from mamtra.backbone import Layout
+from mamtra.backbone import Layout, MambaConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
 from mamtra.cli.convert import convert as command
-from mamtra.cli.convert import wanted_layout
-from mamtra.errors import LayoutError, ModelError
+from mamtra.cli.convert import wanted_layout, wanted_mamba
+from mamtra.errors import ConfigError, LayoutError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.synthesizer import load
 from mamtra.transfer import convert as module
@@ -211,3 +212,52 @@ def test_the_command_prints_the_table_or_one_line(
     assert "not trained yet" in captured.err
     command(str(teacher), tmp_path / "b", layers="0", as_json=True)
     assert json.loads(capsys.readouterr().out)["layout"] == "AMMM"
+
+
+def test_every_value_of_the_mamba_layers_can_be_chosen() -> None:
+    pairs = ["gate=open", "norm=false", "conv_width = 2", "norm_eps=1e-6", "rotary=yes"]
+    found = wanted_mamba(pairs, MambaConfig(decay="group"))
+    assert found == MambaConfig(
+        gate="open", norm=False, conv_width=2, norm_eps=1e-6, rotary=True, decay="group"
+    )
+    for field in fields(MambaConfig):
+        value = getattr(MambaConfig(), field.name)
+        pair = f"{field.name}={str(value).lower() if isinstance(value, bool) else value}"
+        assert wanted_mamba([pair], MambaConfig()) == MambaConfig()
+
+
+@pytest.mark.parametrize(
+    ("pair", "told"),
+    [
+        ("gate=shut", "gate=shut is unknown; possible are silu, open, none"),
+        ("convwidth=2", "one of the names heads, kv_heads, "),
+        ("conv_width", "is not NAME=VALUE"),
+        ("conv_width=two", "conv_width=two is not a whole number"),
+        ("norm_eps=small", "is not a number"),
+        ("norm=perhaps", "neither true nor false"),
+        ("heads=-1", "must not be negative"),
+    ],
+)
+def test_mamba_values_that_cannot_be_are_explained(pair: str, told: str) -> None:
+    with pytest.raises(ConfigError, match=told):
+        wanted_mamba([pair], MambaConfig())
+
+
+def test_the_command_takes_mamba_values_and_a_seed(teacher: Path, tmp_path: Path) -> None:
+    for name, seed in (("a", 1), ("b", 2)):
+        command(
+            str(teacher),
+            tmp_path / name,
+            "1:1",
+            form="portable",
+            mamba=["conv_width=2", "conv_start=random"],
+            seed=seed,
+        )
+    weights = [load_file(tmp_path / name / "speech_lm.safetensors") for name in ("a", "b")]
+    conv = "backbone.layers.1.mixer.conv1d.weight"
+    assert weights[0][conv].shape[-1] == 2
+    assert not torch.equal(weights[0][conv], weights[1][conv])
+    config = ModelFolder(tmp_path / "a").section("speech_lm", SpeechLMConfig)
+    assert (config.backbone.mamba.conv_width, config.backbone.mamba.gate) == (2, "open")
+    with pytest.raises(ConfigError, match="form 'shut' is unknown; possible are parity, open"):
+        command(str(teacher), tmp_path / "c", "1:1", form="shut")

@@ -3,17 +3,20 @@
 import json
 import re
 import sys
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
 
 import typer
 
 from mamtra.checkpoints.locate import locate
-from mamtra.errors import LayoutError
+from mamtra.errors import ConfigError, LayoutError
 
 if TYPE_CHECKING:
-    from mamtra.backbone import Layout
+    from mamtra.backbone import Layout, MambaConfig
+
+SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def read_ratio(ratio: str) -> tuple[int, int]:
@@ -71,6 +74,48 @@ def wanted_layout(
     return Layout.named(placement or "block-begin", *read_ratio(ratio), layers)
 
 
+def read_value(name: str, value: str, kind: Any) -> Any:
+    """A value of the Mamba layers' config from its text.
+
+    Raises:
+        ConfigError: it is not of its kind.
+    """
+    if kind is bool:
+        if value.lower() not in SWITCHES:
+            raise ConfigError(f"--mamba {name}={value} is neither true nor false")
+        return SWITCHES[value.lower()]
+    if kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError as problem:
+            what = "whole number" if kind is int else "number"
+            raise ConfigError(f"--mamba {name}={value} is not a {what}") from problem
+    if (possible := get_args(kind)) and value not in possible:
+        raise ConfigError(f"--mamba {name}={value} is unknown; possible are {', '.join(possible)}")
+    return value
+
+
+def wanted_mamba(pairs: Sequence[str], before: "MambaConfig") -> "MambaConfig":
+    """The Mamba layers' config with the values that the options ask for.
+
+    Args:
+        pairs: each written as ``name=value``.
+        before: what they change.
+
+    Raises:
+        ConfigError: a pair is not written so, a name is unknown, or a value cannot work.
+    """
+    kinds, values = get_type_hints(type(before)), {}
+    for pair in pairs:
+        name, equals, value = (part.strip() for part in pair.partition("="))
+        if not equals or name not in kinds:
+            raise ConfigError(
+                f"--mamba {pair!r} is not NAME=VALUE with one of the names {', '.join(kinds)}"
+            )
+        values[name] = read_value(name, value, kinds[name])
+    return replace(before, **values)
+
+
 def convert(
     teacher: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The student's new folder.")],
@@ -88,6 +133,17 @@ def convert(
     start: Annotated[
         str, typer.Option("--start", help="Mamba starts: attention, xavier, kaiming or random.")
     ] = "attention",
+    form: Annotated[
+        str | None,
+        typer.Option("--form", help="Of the Mamba layers: parity (the paper's), open, portable."),
+    ] = None,
+    mamba: Annotated[
+        list[str] | None,
+        typer.Option("--mamba", help="One value of that form, as conv_width=2; repeatable."),
+    ] = None,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Of everything that starts at random.")
+    ] = 0,
     share_parts: Annotated[
         bool, typer.Option("--share-parts", help="Refer to the other parts, do not copy them.")
     ] = False,
@@ -98,18 +154,32 @@ def convert(
     mamtra convert nano-teacher -o student --ratio 1:1
 
     mamtra convert nano-teacher -o student --layers 0,2,5
+
+    mamtra convert nano-teacher -o student --ratio 1:3 --form portable --mamba conv_width=2
     """
     folder = locate(teacher)
 
     # torch loads here and not for --help
     from mamtra.backbone import as_config
+    from mamtra.backbone.mamba import as_mamba
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.speech_lm import SpeechLMConfig
     from mamtra.transfer.convert import REPORT, convert
+    from mamtra.transfer.forms import form_named
 
     opened = ModelFolder(folder)
     config = opened.section("speech_lm", SpeechLMConfig)
-    layout = wanted_layout(as_config(config.backbone).layers, ratio, placement, layers)
-    report = convert(opened, output, layout, start=start, share_parts=share_parts)
+    backbone = as_config(config.backbone)
+    layout = wanted_layout(backbone.layers, ratio, placement, layers)
+    before = as_mamba(backbone.mamba) if form is None else form_named(form)
+    report = convert(
+        opened,
+        output,
+        layout,
+        start=start,
+        mamba=wanted_mamba(mamba or (), before),
+        seed=seed,
+        share_parts=share_parts,
+    )
     print(json.dumps(asdict(report)) if as_json else report.table())
     print(f"{output}: {report.layout}, not trained yet; tensors in {REPORT}", file=sys.stderr)
