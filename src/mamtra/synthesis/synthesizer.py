@@ -8,9 +8,10 @@ caller's, so it sounds the same whatever stands before it.
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -29,6 +30,9 @@ from mamtra.synthesis.parts import Dtypes, TextConfig, speaking_parts
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.speech import Speech, Timings, join
 from mamtra.synthesis.voice import Voice, check_voice, find_voice
+
+if TYPE_CHECKING:
+    from mamtra.synthesis.many_texts import Outcome, Speaking, Utterance
 
 __all__ = ["Speech", "Synthesizer", "Timings", "Voice", "load"]
 
@@ -175,6 +179,37 @@ class Synthesizer:
         seconds = watch.lap()
         speech = join(list(self.speak_paragraphs(spoken, chosen, seed, manner, state)))
         return replace(speech, timings=speech.timings + Timings(text=seconds))
+
+    def say_batch(
+        self,
+        texts: "Iterable[str | Utterance]",
+        voices: Voice | str | Path | Sequence[Voice | str | Path | None] | None = None,
+        seeds: int | Sequence[int] = 0,
+        rows: int = 8,
+        speaking: "Speaking | None" = None,
+    ) -> "Iterator[Outcome]":
+        """Speak many texts side by side; yields each one's number and speech as it is finished.
+
+        Each text says what ``say`` would, but for the last bit of the language model's arithmetic
+        (see ``mamtra.synthesis.batching``). One that cannot be spoken yields its error instead. The
+        language model's time is shared and not told. Memory depends on ``rows`` and on the longest
+        text, not on the number of texts.
+
+        Args:
+            texts: strings, or ``Utterance`` values with voice and seed of their own; may be a
+                generator.
+            voices: one for all texts, or one for each.
+            seeds: one for all texts, or one for each.
+            rows: how many pieces are spoken at once.
+            speaking: mode, instruction and normalisation, as for ``say``.
+
+        Raises:
+            ConfigError: there are no rows, or too few voices or seeds.
+        """
+        from mamtra.synthesis.many_texts import Speaking, speak_many, utterances
+
+        wanted = utterances(texts, voices, seeds)
+        return speak_many(self, wanted, rows, speaking or Speaking())
 
     def speak(
         self,
