@@ -60,6 +60,9 @@ def lab(
     only: Annotated[
         str | None, typer.Option("--only", help="Only trials whose name begins so.")
     ] = None,
+    draw_only: Annotated[
+        bool, typer.Option("--draw", help="Train nothing: draw the trials that are finished.")
+    ] = False,
     picture: Annotated[
         Path | None, typer.Option("--picture", help="PNG, SVG or PDF; else in the folder.")
     ] = None,
@@ -78,7 +81,7 @@ def lab(
     from mamtra.evaluation.spectrogram import check_picture
     from mamtra.recipes.lab import LABS, Brief, trials_of
     from mamtra.recipes.nano import Workshop
-    from mamtra.recipes.trial import Bench, carry_out
+    from mamtra.recipes.trial import Bench, carry_out, finished
 
     if name not in LABS:
         raise ConfigError(f"laboratory {name!r} is unknown; possible are {', '.join(LABS)}")
@@ -103,6 +106,12 @@ def lab(
         for trial in trials_of(name, Brief(steps=steps), range(seeds), ranking_of(output))
         if only is None or trial.name.startswith(only)
     ]
+    if draw_only:
+        chosen = [trial for trial in chosen if finished(output, trial.name) is not None]
+        if not chosen:
+            raise CorpusError(
+                f"no trial of {name!r} is finished in {str(output)!r}; leave --draw out"
+            )
     rows = []
     with Progress(console=Console(stderr=True)) as progress:
         task = progress.add_task(name, total=len(chosen))

@@ -29,6 +29,7 @@ from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.synthesizer import Synthesizer
 
 RESULT = "result.json"
+TEACHER = "teacher"  # its own row is kept beside the trials'
 FORM = "default"  # of the recogniser
 
 
@@ -134,28 +135,28 @@ def keep(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def kept(folder: Path) -> dict[str, Any] | None:
-    """The row of a finished trial."""
-    path = folder / RESULT
+def finished(folder: Path, name: str) -> dict[str, Any] | None:
+    """The row of a trial in a laboratory's folder; None if it is not finished."""
+    path = folder / "trials" / name / RESULT
     return json.loads(path.read_text()) if path.exists() else None
 
 
 def measured_teacher(bench: Bench) -> dict[str, Any]:
     """The row of the teacher itself, as it is."""
-    folder = bench.folder / "trials" / "teacher"
-    if found := kept(folder):
+    folder = bench.folder / "trials" / TEACHER
+    if found := finished(bench.folder, TEACHER):
         return found
     folder.mkdir(parents=True, exist_ok=True)
     run = StudentRun()
     model, weights = SpeechLM(run.teacher.config), bench.workshop.weights("teacher")
-    row = {"trial": "teacher", **measured(bench, folder, model, weights, run)}
+    row = {"trial": TEACHER, **measured(bench, folder, model, weights, run)}
     return keep(folder, row)
 
 
 def carry_out(trial: Trial, bench: Bench) -> dict[str, Any]:
     """Train and measure a trial unless that was done; returns its row."""
     folder = bench.folder / "trials" / trial.name
-    if found := kept(folder):
+    if found := finished(bench.folder, trial.name):
         return found
     workshop, run = bench.workshop, trial.run
     train_student(workshop.corpus, workshop.tokens, workshop.weights("teacher"), folder, run)
