@@ -4,12 +4,16 @@ Pieces equal the whole for any cut; the past ignores the future; rows of a batch
 also where their lengths differ; a memory says truly how many bytes it holds.
 """
 
+import copy
+
 import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
 from mamtra.backbone import BackboneConfig, KeyValueState, MambaConfig, ScanState, Stack, StackState
+from mamtra.backbone.joining import ready
+from mamtra.backbone.step import StackStep
 
 DIM, TIME = 24, 70
 VARIANTS = {
@@ -31,6 +35,7 @@ STACKS = {
 }
 # bfloat16 keeps 8 bits; orders of summation differ between pieces and whole
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 6e-2}
+EIGHT_BITS = 0.04  # of a vector's length, through four layers
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
@@ -78,6 +83,60 @@ def test_pieces_equal_the_whole(stack, hidden, cut):
     pieces, state = in_pieces(stack, hidden, cut)
     assert_alike(pieces, stack(hidden))
     assert state.positions == [hidden.shape[1]] * 2
+
+
+def single_steps(stack: Stack, hidden: Tensor, state: StackState, form: str) -> Tensor:
+    """The tokens one by one: through the modules, the quick step, or what a CUDA graph records."""
+    if form == "modules":
+        return torch.cat([stack(token, state) for token in hidden.split(1, dim=1)], dim=1)
+    plan, outputs = StackStep(stack, len(hidden)), []
+    for token in hidden.unbind(1):
+        plan.hidden.copy_(token)
+        if form == "quick":
+            outputs.append(plan.run(state).clone())
+            continue
+        if not outputs:
+            plan.place.positions.copy_(torch.tensor(state.positions))
+            for layer in state.layers:
+                if isinstance(layer, KeyValueState):
+                    layer.reserve(TIME)
+        outputs.append(plan.replay_form(state, TIME).clone())
+        state.positions = plan.place.positions.tolist()
+    return torch.stack(outputs, dim=1)
+
+
+def rows_beside_whole_passes(
+    stack: Stack, weights: str, hidden: Tensor, lengths: list[int], form: str
+) -> list[tuple[Tensor, Tensor]]:
+    """Outputs of nine single steps after a prompt, and the same from one pass, row by row."""
+    spoken = copy.deepcopy(stack)
+    ready(spoken, weights)
+    state = spoken.new_state(2)
+    spoken(hidden[:, :31], state, torch.tensor(lengths))
+    following = hidden[:, 31:40]
+    with torch.inference_mode():
+        got = single_steps(spoken, following, state, form)
+    assert state.positions == [length + 9 for length in lengths]
+    pairs = []
+    for row, length in enumerate(lengths):
+        whole = torch.cat([hidden[row : row + 1, :length], following[row : row + 1]], dim=1)
+        pairs.append((got[row], stack(whole)[0, length:]))
+    return pairs
+
+
+@pytest.mark.parametrize("lengths", [[31, 31], [31, 7]], ids=["level", "uneven"])
+@pytest.mark.parametrize("form", ["modules", "quick", "recorded"])
+def test_single_steps_equal_one_pass_in_every_form(stack, hidden, dtype, form, lengths):
+    weights = str(dtype).removeprefix("torch.")
+    for got, wanted in rows_beside_whole_passes(stack, weights, hidden, lengths, form):
+        assert_alike(got, wanted)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
+@pytest.mark.parametrize("form", ["modules", "quick"])
+def test_8_bit_weights_stay_close(stack, hidden, form):
+    for got, wanted in rows_beside_whole_passes(stack, "int8", hidden, [31, 7], form):
+        assert (got - wanted).norm() < EIGHT_BITS * wanted.norm()
 
 
 def test_prefill_then_steps_equals_one_pass(stack, hidden):

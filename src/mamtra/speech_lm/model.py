@@ -20,6 +20,7 @@ from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
 from mamtra.errors import ConfigError
 from mamtra.speech_lm.batch import Batch, pack_segments
 from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.stepping import Stepper
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
 
 
@@ -75,6 +76,7 @@ class SpeechLM(nn.Module):
         self.special_embedding = nn.Embedding(SPECIAL_ROWS, backbone.dim)
         self.backbone = Stack(backbone)
         self.head = nn.Linear(backbone.dim, self.vocabulary.size)
+        self.stepper: Stepper | None = None  # a quicker ``step``, once the model was made ready
 
     @property
     def device(self) -> torch.device:
@@ -144,5 +146,7 @@ class SpeechLM(nn.Module):
     @torch.inference_mode()
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
+        if self.stepper is not None:
+            return self.stepper.step(ids, state)
         hidden = self.backbone(self.speech_embedding(ids).unsqueeze(1), state)
         return self.head(hidden[:, 0])

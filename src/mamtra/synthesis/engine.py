@@ -24,6 +24,7 @@ from mamtra.backbone.joining import WEIGHT_TYPES, WeightType, activation_type, o
 from mamtra.backbone.quantize import missing_for_int8
 from mamtra.errors import ConfigError
 from mamtra.speech_lm import SpeechLM
+from mamtra.speech_lm.stepping import Stepper
 
 EngineKind = Literal["eager", "graph"]
 KINDS: tuple[str, ...] = get_args(EngineKind)
@@ -163,4 +164,6 @@ def prepare(model: SpeechLM, config: EngineConfig | None = None) -> SpeechLM:
     model.head = one_layer([model.head], engine.dtype)
     for table in (model.text_embedding, model.speech_embedding, model.special_embedding):
         table.to(activation_type(engine.dtype))
-    return model.to(engine.device)
+    model = model.to(engine.device)
+    model.stepper = Stepper(model)
+    return model

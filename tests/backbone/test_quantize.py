@@ -1,0 +1,59 @@
+"""8-bit layers against the layers they were made from."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from mamtra.backbone import quantize
+from mamtra.backbone.quantize import Int8Linear, chosen_kernel, round_rows
+from mamtra.errors import ConfigError
+
+KERNELS = ["fbgemm", "onednn"]
+
+
+@pytest.fixture(scope="module")
+def weight() -> torch.Tensor:
+    return torch.randn(48, 64, generator=torch.Generator().manual_seed(0))
+
+
+def error(got: torch.Tensor, wanted: torch.Tensor) -> float:
+    return float((got - wanted).norm() / wanted.norm())
+
+
+@pytest.mark.skipif(chosen_kernel() != "fbgemm", reason="fbgemm runs on x86 only")
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("shape", [(1, 64), (3, 64), (2, 5, 64)])
+def test_products_are_right_to_two_digits(weight, kernel, shape):
+    hidden, bias = torch.randn(shape), torch.randn(48)
+    layer = Int8Linear(weight, bias, kernel)
+    assert error(layer(hidden), F.linear(hidden, weight, bias)) < 0.015
+
+
+def test_each_row_has_its_own_scale(weight):
+    uneven = weight * torch.logspace(-3, 3, 48).unsqueeze(1)
+    whole, scales = round_rows(uneven)
+    assert whole.abs().amax(1).tolist() == [127] * 48
+    back = whole * scales.unsqueeze(1)
+    assert float(((back - uneven).norm(dim=1) / uneven.norm(dim=1)).max()) < 0.01
+
+
+def test_rounding_in_parts_equals_rounding_at_once(weight, monkeypatch):
+    at_once = round_rows(weight)
+    monkeypatch.setattr(quantize, "BLOCK", 500)
+    assert all(torch.equal(a, b) for a, b in zip(at_once, round_rows(weight), strict=True))
+
+
+def test_zeros_stay_zeros():
+    layer = Int8Linear(torch.zeros(16, 32))
+    assert torch.equal(layer(torch.randn(2, 32)), torch.zeros(2, 16))
+    assert torch.equal(Int8Linear(torch.ones(16, 32))(torch.zeros(1, 32)), torch.zeros(1, 16))
+
+
+def test_bytes_are_a_quarter_of_float32(weight):
+    assert Int8Linear(weight).nbytes < 0.3 * weight.nbytes
+
+
+def test_a_machine_without_a_kernel_says_so(weight, monkeypatch):
+    monkeypatch.setattr(quantize, "chosen_kernel", lambda: None)
+    with pytest.raises(ConfigError, match="neither fbgemm nor oneDNN"):
+        Int8Linear(weight)
