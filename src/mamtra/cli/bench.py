@@ -13,11 +13,14 @@ from rich.table import Table
 from mamtra.benchmark.provenance import provenance
 from mamtra.benchmark.say import SENTENCE, append, benchmark, row
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.bench_chain import bench_chain
 from mamtra.errors import CorpusError
 
 app = typer.Typer(help="Measure how fast this machine speaks.", no_args_is_help=True)
 
 MEBIBYTE = 2**20
+
+app.command("chain")(bench_chain)
 
 
 @app.callback()

@@ -8,7 +8,7 @@ Dtype rule: a part is float32 in memory, whatever it is on disk, unless its type
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any
 
 import torch
 from torch import nn
@@ -21,13 +21,24 @@ from mamtra.errors import ConfigError, ModelError
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.reading import Reader, TextConfig, Tokenizer, reader_for
 
-__all__ = ["Dtypes", "SpeakingParts", "TextConfig", "check_agreement", "speaking_parts"]
+__all__ = [
+    "Dtypes",
+    "SpeakingParts",
+    "TextConfig",
+    "check_agreement",
+    "model_reader",
+    "speaking_part",
+    "speaking_parts",
+]
 
-SPEAKING = ("speech_lm", "decoder", "vocoder")
+SPEAKING: dict[str, tuple[type[nn.Module], type[Any]]] = {
+    "speech_lm": (SpeechLM, SpeechLMConfig),
+    "decoder": (Decoder, DecoderConfig),
+    "vocoder": (Vocoder, VocoderConfig),
+}
 
 # one type for all parts, or one for each that shall not be float32
 Dtypes = torch.dtype | Mapping[str, torch.dtype] | None
-Module = TypeVar("Module", bound=nn.Module)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -97,6 +108,33 @@ def check_dtypes(dtypes: Dtypes) -> None:
         )
 
 
+def speaking_part(
+    folder: ModelFolder,
+    part: str,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> nn.Module:
+    """Load one of ``speech_lm``, ``decoder`` and ``vocoder``.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
+    kind, config = SPEAKING[part]
+    with torch.device("meta"):
+        module = kind(folder.section(part, config))
+    return folder.fill(module.to(dtype).to_empty(device=device), part)
+
+
+def model_reader(folder: ModelFolder) -> Reader:
+    """How a model reads text.
+
+    Raises:
+        ModelError: a file that it needs is missing or broken.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    return reader_for(folder.section("text", TextConfig), folder.holder("text").folder)
+
+
 def speaking_parts(
     folder: ModelFolder, device: str | torch.device = "cpu", dtypes: Dtypes = None
 ) -> SpeakingParts:
@@ -110,24 +148,13 @@ def speaking_parts(
     Raises:
         ModelError: a part is missing or damaged, or parts do not fit together.
         ConfigError: a type was given for a part that there is not.
+        MissingExtraError: the model's text needs a package that is not installed.
     """
     check_dtypes(dtypes)
-    with torch.device("meta"):
-        speech_lm = SpeechLM(folder.section("speech_lm", SpeechLMConfig))
-        decoder = Decoder(folder.section("decoder", DecoderConfig))
-        vocoder = Vocoder(folder.section("vocoder", VocoderConfig))
-
-    def filled(module: Module, part: str) -> Module:
-        module.to(dtype_of(part, dtypes)).to_empty(device=device)
-        return folder.fill(module, part)
-
-    text = folder.section("text", TextConfig)
-    parts = SpeakingParts(
-        reader=reader_for(text, folder.holder("text").folder),
-        mel=folder.section("mel", MelConfig),
-        speech_lm=filled(speech_lm, "speech_lm"),
-        decoder=filled(decoder, "decoder"),
-        vocoder=filled(vocoder, "vocoder"),
-    )
+    loaded: dict[str, Any] = {
+        part: speaking_part(folder, part, device, dtype_of(part, dtypes)) for part in SPEAKING
+    }
+    mel = folder.section("mel", MelConfig)
+    parts = SpeakingParts(reader=model_reader(folder), mel=mel, **loaded)
     check_agreement(folder, parts)
     return parts

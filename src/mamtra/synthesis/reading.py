@@ -6,7 +6,6 @@ piece may be, who writes numbers as words, and whether a mark ends an instructio
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -171,7 +170,7 @@ class QwenReader:
             rest=int(REST_SHARE * longest),
         )
 
-    @cached_property
+    @property
     def end_of_prompt(self) -> int | None:
         """The id that ends an instruction."""
         return self.tokenizer.added[END_OF_PROMPT]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.acoustic.decoder import Prompt
+from mamtra.acoustic.decoder import Decoder, Prompt
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
@@ -52,6 +52,21 @@ class Stopwatch:
             torch.cuda.synchronize(self.device)
         before, self.last = self.last, time.perf_counter()
         return self.last - before
+
+
+def draw_mel(
+    decoder: Decoder, tokens: Int[Tensor, "1 tokens"], voice: Voice
+) -> Float[Tensor, "1 bins frames"]:
+    """Mel features of speech tokens in a voice.
+
+    A decoder with flow matching continues the voice's prompt; one without knows the voice from its
+    vector alone.
+    """
+    speaker = voice.speaker[None]
+    if not decoder.config.steps:
+        return decoder(tokens, speaker)
+    prompt = Prompt(tokens=voice.tokens[None], mel=voice.mel[None]) if len(voice.tokens) else None
+    return decoder(tokens, speaker, prompt, fixed_noise(decoder.config.bins).to(tokens.device))
 
 
 class Synthesizer:
@@ -316,18 +331,8 @@ class Synthesizer:
         )
 
     def draw_mel(self, tokens: Tensor, voice: Voice) -> Float[Tensor, "1 bins frames"]:
-        """Mel features of speech tokens in a voice.
-
-        A decoder with flow matching continues the voice's prompt; one without knows the voice from
-        its vector alone.
-        """
-        decoder, speaker = self.parts.decoder, voice.speaker[None]
-        if not decoder.config.steps:
-            return decoder(tokens, speaker)
-        prompt = (
-            Prompt(tokens=voice.tokens[None], mel=voice.mel[None]) if len(voice.tokens) else None
-        )
-        return decoder(tokens, speaker, prompt, fixed_noise(decoder.config.bins).to(tokens.device))
+        """Mel features of speech tokens in a voice."""
+        return draw_mel(self.parts.decoder, tokens, voice)
 
 
 def load(

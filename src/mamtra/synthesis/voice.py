@@ -104,7 +104,8 @@ class Voice:
             tokens=tensors["tokens"].long(),
             mel=tensors["mel"].float(),
             **{name: notes.get(name, "") for name in NOTES[1:]},
-            **{name: int(notes.get(name) or 0) for name in NUMBERS},  # older files lack them
+            codes=int(notes.get("codes") or 0),  # older files lack both
+            rate_hz=int(notes.get("rate_hz") or 0),
         )
 
 

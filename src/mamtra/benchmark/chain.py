@@ -1,0 +1,136 @@
+"""What the way from a published CosyVoice 2 folder to speech costs, each stage in its own process.
+
+    import, convert, voice        from the published folder to a hybrid and a voice for it
+    packages                      importing what speaking needs, and nothing else
+    speech_lm, decoder, vocoder   one part alone: loading it, and its work on what came before
+    whole                         all parts in one process, from the text to a sound file
+
+A process of its own for each stage, because memory that one has taken would count for the next. The
+peak is what the system saw the process hold at most, pages of mapped files included.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mamtra.benchmark.say import SENTENCE, Finished, run_python
+from mamtra.errors import ConfigError
+
+PREPARING = ("import", "convert", "voice")
+SPEAKING = ("packages", "speech_lm", "decoder", "vocoder", "whole")
+PARTS = ("speech_lm", "decoder", "vocoder")
+WORKER = "mamtra.benchmark.chain_stages"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chain:
+    """What is measured; places are paths.
+
+    Attributes:
+        folder: where every stage leaves what the next one needs.
+        published: CosyVoice 2's folder to begin with; without it, ``model`` and ``voice`` exist.
+        model: the model folder that speaks.
+        voice: the saved voice that it speaks with.
+        prompt: a recording to make the voice from.
+        words: those of the recording.
+        ratio: attention and Mamba of the hybrid, as 1:1; without it, what was imported speaks.
+        stored: type of the imported weights on disk.
+        computed: type of the speech LM's weights in memory.
+        tokens: exactly so many speech tokens are spoken, for weights that never end by themselves;
+            without it, the model decides.
+    """
+
+    folder: str
+    published: str | None = None
+    model: str = ""
+    voice: str = ""
+    prompt: str | None = None
+    words: str = ""
+    ratio: str | None = None
+    stored: str = "bfloat16"
+    computed: str = "float32"
+    text: str = SENTENCE
+    mode: str | None = None
+    tokens: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.published is None and not (self.model and self.voice):
+            raise ConfigError(
+                "nothing to measure; give --published and --prompt, or --model and --voice"
+            )
+        if self.published is not None and self.prompt is None:
+            raise ConfigError("a voice is needed; give a recording with --prompt")
+        if self.tokens is not None and self.tokens < 1:
+            raise ConfigError(f"tokens={self.tokens} must be at least 1")
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """The stages that there are, in order."""
+        preparing = PREPARING if self.published is not None else ()
+        return tuple(s for s in (*preparing, *SPEAKING) if s != "convert" or self.ratio)
+
+    @property
+    def imported(self) -> Path:
+        """Where the published folder is imported to."""
+        return Path(self.folder) / "imported"
+
+    @property
+    def speaking_model(self) -> Path:
+        """The folder that speaks."""
+        if self.published is None:
+            return Path(self.model)
+        return Path(self.folder) / "student" if self.ratio else self.imported
+
+    @property
+    def speaking_voice(self) -> Path:
+        """The voice that it speaks with."""
+        made = Path(self.folder) / "voice.safetensors"
+        return made if self.published is not None else Path(self.voice)
+
+    def told(self) -> dict[str, Any]:
+        """What is written beside the figures: names, not places."""
+        names = ("published", "model", "voice", "prompt")
+        values = {name: value for name, value in asdict(self).items() if name != "folder"}
+        return values | {name: Path(values[name]).name for name in names if values[name]}
+
+
+def read_chain(text: str) -> Chain:
+    """What ``json.dumps(asdict(chain))`` wrote."""
+    return Chain(**json.loads(text))
+
+
+def measure(
+    chain: Chain, run: Callable[[Sequence[str]], Finished] = run_python
+) -> Iterator[tuple[str, Finished]]:
+    """Run every stage in turn; yields its name and what its process took.
+
+    Raises:
+        GenerationError: a stage failed; the message is its own.
+    """
+    for stage in chain.stages:
+        yield stage, run(["-m", WORKER, stage, json.dumps(asdict(chain))])
+
+
+def row(chain: Chain, measured: Mapping[str, Finished]) -> dict[str, Any]:
+    """The line that is kept: what was measured, what each stage took, and what can be compared."""
+    stages = {
+        stage: {
+            "process_seconds": round(finished.seconds, 3),
+            "cpu_seconds": round(finished.cpu_seconds, 3),
+            "peak_bytes": finished.peak_bytes,
+            **finished.told,
+        }
+        for stage, finished in measured.items()
+    }
+    audio = stages["whole"]["audio_seconds"]
+    factors = {part: round(stages[part]["seconds"] / audio, 4) for part in PARTS}
+    return {
+        "benchmark": "chain",
+        **chain.told(),
+        "audio_seconds": audio,
+        "stages": stages,
+        "real_time_factor": {**factors, "sum": round(sum(factors.values()), 4)},
+    }

@@ -1,0 +1,226 @@
+"""One stage in a fresh process: ``python -m mamtra.benchmark.chain_stages STAGE CHAIN``.
+
+The chain comes as JSON. What was measured goes to standard output as one JSON line; what the next
+stage needs is left in the chain's folder.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from mamtra.acoustic.decoder import DecoderConfig
+from mamtra.acoustic.mel import MelConfig
+from mamtra.backbone import Layout, as_config
+from mamtra.benchmark.chain import Chain, read_chain
+from mamtra.checkpoints.format import ModelFolder, write_tensors
+from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
+from mamtra.checkpoints.precision import dtype_named
+from mamtra.errors import MamtraError
+from mamtra.speech_lm import SpeechLMConfig
+from mamtra.synthesis.generate import generate
+from mamtra.synthesis.guard import GuardConfig
+from mamtra.synthesis.listening import listening_parts
+from mamtra.synthesis.modes import manner_of
+from mamtra.synthesis.parts import TextConfig, model_reader, speaking_part
+from mamtra.synthesis.recording import read_recording
+from mamtra.synthesis.sampling import SamplingConfig
+from mamtra.synthesis.synthesizer import Synthesizer, draw_mel
+from mamtra.synthesis.voice import Voice, make_voice
+from mamtra.transfer.convert import convert
+
+Told = dict[str, Any]
+NEVER = 10**9  # more ids than any speech has
+
+
+class Watch:
+    """Seconds between one look and the next."""
+
+    def __init__(self) -> None:
+        self.last = time.perf_counter()
+
+    def lap(self) -> float:
+        """Seconds since the last look."""
+        before, self.last = self.last, time.perf_counter()
+        return round(self.last - before, 4)
+
+
+def weights(module: nn.Module) -> int:
+    """Bytes of a module's weights in memory."""
+    return sum(weight.nbytes for weight in module.parameters())
+
+
+def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
+    """The model's own guard, or one that lets exactly so many tokens through."""
+    own = folder.optional("guard", GuardConfig)
+    if chain.tokens is None:
+        return own
+    share = (chain.tokens + 0.5) / text_tokens  # the half is lost when it is rounded down
+    return replace(
+        own,
+        min_per_text_token=share,
+        max_per_text_token=share,
+        spare_tokens=0,
+        repeat_tokens=NEVER,
+        silence_tokens=NEVER,
+        attempts=1,
+    )
+
+
+def import_stage(chain: Chain) -> Told:
+    """The published folder into ours."""
+    watch = Watch()
+    report = import_cosyvoice2(
+        Path(str(chain.published)), chain.imported, dtype_named(chain.stored)
+    )
+    parameters = {part.part: part.parameters for part in report.parts}
+    return {"seconds": watch.lap(), "parameters": parameters}
+
+
+def convert_stage(chain: Chain) -> Told:
+    """The imported folder into a hybrid."""
+    watch = Watch()
+    teacher = ModelFolder(chain.imported)
+    layers = as_config(teacher.section("speech_lm", SpeechLMConfig).backbone).layers
+    attention, mamba = (int(number) for number in str(chain.ratio).split(":"))
+    report = convert(teacher, chain.speaking_model, Layout.repeat(attention, mamba, layers))
+    return {"seconds": watch.lap(), "layout": report.layout}
+
+
+def voice_stage(chain: Chain) -> Told:
+    """The recording into a voice."""
+    watch = Watch()
+    folder = ModelFolder(chain.speaking_model)
+    listener = listening_parts(folder)
+    loading = watch.lap()
+    prompt = read_recording(str(chain.prompt), chain.words).audio
+    codes = folder.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary
+    voice = make_voice(listener, prompt, "prompt", text=chain.words, codes=codes)
+    voice.save(chain.speaking_voice)
+    return {
+        "load_seconds": loading,
+        "seconds": watch.lap(),
+        "prompt_seconds": round(prompt.seconds, 3),
+        "prompt_tokens": len(voice.tokens),
+    }
+
+
+def packages_stage(chain: Chain) -> Told:
+    """Nothing but the imports above."""
+    return {"text": chain.text}
+
+
+def speech_lm_stage(chain: Chain) -> Told:
+    """Text to speech tokens; only the first piece of the text."""
+    watch, folder = Watch(), ModelFolder(chain.speaking_model)
+    model: Any = speaking_part(folder, "speech_lm", dtype=dtype_named(chain.computed))
+    loading = watch.lap()
+    reader, voice = model_reader(folder), Voice.load(chain.speaking_voice)
+    reads = folder.section("text", TextConfig).reads_prompts
+    manner = manner_of(reader, voice, chain.mode, model=folder.config.name, reads_prompts=reads)
+    request = manner.request(reader.encode(reader.pieces(chain.text)[0]), chain.seed)
+    reading = watch.lap()
+    guard = limits(chain, folder, request.text_tokens)
+    found = generate(model, request, folder.optional("sampling", SamplingConfig), guard)
+    seconds = watch.lap()
+    write_tensors({"tokens": torch.tensor([found.ids])}, Path(chain.folder) / "tokens.safetensors")
+    return {
+        "load_seconds": loading,
+        "text_seconds": reading,
+        "seconds": seconds,
+        "weight_bytes": weights(model),
+        "layout": as_config(model.config.backbone).layout,
+        "mode": manner.mode,
+        "read": sum(len(segment.ids) for segment in request.segments),
+        "tokens": len(found.ids),
+        "tokens_per_second": round(len(found.ids) / seconds, 3),
+    }
+
+
+def decoder_stage(chain: Chain) -> Told:
+    """Speech tokens to mel features."""
+    watch, folder = Watch(), ModelFolder(chain.speaking_model)
+    model: Any = speaking_part(folder, "decoder")
+    loading = watch.lap()
+    tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"]
+    with torch.inference_mode():
+        mel = draw_mel(model, tokens, Voice.load(chain.speaking_voice))
+    seconds = watch.lap()
+    write_tensors({"mel": mel.clone().contiguous()}, Path(chain.folder) / "mel.safetensors")
+    return {
+        "load_seconds": loading,
+        "seconds": seconds,
+        "weight_bytes": weights(model),
+        "frames": mel.shape[-1],
+    }
+
+
+def vocoder_stage(chain: Chain) -> Told:
+    """Mel features to samples."""
+    watch, folder = Watch(), ModelFolder(chain.speaking_model)
+    model: Any = speaking_part(folder, "vocoder")
+    loading = watch.lap()
+    mel = load_file(Path(chain.folder) / "mel.safetensors")["mel"]
+    with torch.inference_mode():
+        samples = model(mel, generator=torch.Generator().manual_seed(chain.seed))
+    rate_hz = folder.section("mel", MelConfig).rate_hz
+    return {
+        "load_seconds": loading,
+        "seconds": watch.lap(),
+        "weight_bytes": weights(model),
+        "audio_seconds": samples.shape[-1] / rate_hz,
+    }
+
+
+def whole_stage(chain: Chain) -> Told:
+    """The first piece of the text, from its letters to a sound file."""
+    watch = Watch()
+    computed = {"speech_lm": dtype_named(chain.computed)}
+    synthesizer = Synthesizer(ModelFolder(chain.speaking_model), dtypes=computed)
+    loading = watch.lap()
+    voice = synthesizer.voice(chain.speaking_voice)
+    piece = synthesizer.pieces(chain.text)[0]
+    ids = len(synthesizer.parts.reader.encode(piece))
+    synthesizer.guard = limits(chain, synthesizer.folder, ids)
+    speech = synthesizer.speak_piece(
+        piece, voice, chain.seed, synthesizer.manner(voice, chain.mode)
+    )
+    speech.save(Path(chain.folder) / "speech.wav")
+    return {
+        "load_seconds": loading,
+        "seconds": watch.lap(),
+        "audio_seconds": speech.seconds,
+        "tokens": len(speech.speech_tokens),
+        "stop_reason": speech.stop_reason,
+    }
+
+
+STAGES: dict[str, Callable[[Chain], Told]] = {
+    "import": import_stage,
+    "convert": convert_stage,
+    "voice": voice_stage,
+    "packages": packages_stage,
+    "speech_lm": speech_lm_stage,
+    "decoder": decoder_stage,
+    "vocoder": vocoder_stage,
+    "whole": whole_stage,
+}
+
+
+def main(stage: str, chain: str) -> None:
+    """Run one stage and print what it tells."""
+    try:
+        print(json.dumps(STAGES[stage](read_chain(chain))))
+    except MamtraError as problem:
+        sys.exit(f"error: {problem}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

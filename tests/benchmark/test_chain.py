@@ -1,0 +1,84 @@
+"""The chain benchmark: its stages at toy size, and the row that they make."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+import soundfile
+from cosyvoice_folder import PROMPT_WORDS, loaded_tool, write_prompt
+
+from mamtra.benchmark.chain import Chain, measure, read_chain, row
+from mamtra.benchmark.chain_stages import STAGES, main
+from mamtra.benchmark.say import Finished
+from mamtra.errors import ConfigError
+
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytest.importorskip("wetext")
+
+
+@pytest.fixture
+def chain(tmp_path: Path) -> Chain:
+    tool = loaded_tool()
+    published = tool.write_folder(tmp_path / "published", tool.TOY)
+    tool.write_graphs(published, tool.TOY)
+    (tmp_path / "work").mkdir()
+    return Chain(
+        folder=str(tmp_path / "work"),
+        published=str(published),
+        prompt=str(write_prompt(tmp_path / "prompt.wav")),
+        words=PROMPT_WORDS,
+        ratio="1:1",
+        text="We walked on. It was late, and we sang.",
+        tokens=12,
+    )
+
+
+def test_every_stage_runs_and_leaves_what_the_next_one_needs(chain: Chain) -> None:
+    told = {stage: STAGES[stage](chain) for stage in chain.stages}
+    assert told["convert"]["layout"] == "AMAM"
+    assert told["voice"]["prompt_tokens"] == 40
+    assert told["speech_lm"]["mode"] == "zero-shot"
+    assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 12
+    assert told["decoder"]["frames"] == 24
+    assert told["vocoder"]["audio_seconds"] == pytest.approx(12 / 25)
+    assert soundfile.info(Path(chain.folder) / "speech.wav").frames == 24 * 480
+    line = row(
+        chain,
+        {
+            stage: Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=7, told=told[stage])
+            for stage in chain.stages
+        },
+    )
+    assert line["stages"]["decoder"]["peak_bytes"] == 7
+    assert line["real_time_factor"]["sum"] > 0
+    assert line["published"] == "published"
+    assert str(Path(chain.folder).parent) not in json.dumps(line)
+
+
+def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
+    ran: list[list[str]] = []
+
+    def run(arguments: list[str]) -> Finished:
+        ran.append(arguments)
+        return Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=1)
+
+    assert [stage for stage, _ in measure(chain, run)] == list(STAGES)
+    assert all(read_chain(arguments[-1]) == chain for arguments in ran)
+
+
+def test_a_stage_that_fails_says_why(chain: Chain, tmp_path: Path) -> None:
+    other = Chain(folder=chain.folder, model=str(tmp_path / "no"), voice="no", text="Hi.")
+    assert other.stages == ("packages", "speech_lm", "decoder", "vocoder", "whole")
+    with pytest.raises(SystemExit, match=r"error: .*no' has no readable config\.json"):
+        main("whole", json.dumps(asdict(other)))
+
+
+def test_what_is_missing_is_asked_for() -> None:
+    with pytest.raises(ConfigError, match="give --published and --prompt, or --model"):
+        Chain(folder="f")
+    with pytest.raises(ConfigError, match="with --prompt"):
+        Chain(folder="f", published="p")
+    with pytest.raises(ConfigError, match="tokens=0"):
+        Chain(folder="f", model="m", voice="v", tokens=0)
