@@ -1,15 +1,18 @@
 """The engine: what it chooses, what it refuses, and that it says the same in every form."""
 
 import copy
+from dataclasses import asdict
 
 import pytest
 import torch
 from torch.testing import assert_close
 
-from mamtra.errors import ConfigError
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.shards import load_part
+from mamtra.errors import CheckpointError, ConfigError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, zero_shot
 from mamtra.synthesis import engine
-from mamtra.synthesis.engine import EngineConfig, prepare, resolve
+from mamtra.synthesis.engine import EngineConfig, open_speech_lm, prepare, resolve
 
 SIZES = {
     "dim": 64,
@@ -49,6 +52,31 @@ def test_every_type_answers_as_the_model_in_float32(model, dtype, rows, monkeypa
     got = logits(prepare(copy.deepcopy(model), EngineConfig(dtype=dtype)), rows)
     scale = wanted.abs().max()
     assert_close(got / scale, wanted / scale, atol=TOLERANCE[dtype], rtol=0)
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+def test_a_model_opened_from_disk_answers_as_one_made_ready(
+    tmp_path, model, dtype, stored, monkeypatch
+):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    config = ModelConfig(name="a", speech_lm=asdict(model.config))
+    write_config(tmp_path, config)
+    save_part(model, tmp_path / "speech_lm.safetensors", stored)
+    loaded = SpeechLM(model.config)
+    load_part(loaded, tmp_path / "speech_lm.safetensors")
+    asked = EngineConfig(dtype=dtype)
+    opened = open_speech_lm(ModelFolder(tmp_path), asked)
+    assert_close(logits(opened), logits(prepare(loaded, asked)), atol=TOLERANCE[dtype], rtol=1e-3)
+    assert opened.text_embedding.weight.dtype is stored
+
+
+def test_weights_that_do_not_fit_are_refused(tmp_path, model):
+    config = asdict(model.config) | {"speech_vocabulary": 41}
+    write_config(tmp_path, ModelConfig(name="a", speech_lm=config))
+    save_part(model, tmp_path / "speech_lm.safetensors")
+    with pytest.raises(CheckpointError, match="of another shape"):
+        open_speech_lm(ModelFolder(tmp_path))
 
 
 def test_a_small_model_is_exact_on_one_thread_and_a_large_one_small(monkeypatch):

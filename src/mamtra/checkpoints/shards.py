@@ -5,7 +5,7 @@ no file of both forms may lie about, for then nobody knows which one counts.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -158,6 +158,27 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return {name: weights.tensor(name) for name in weights}
 
 
+def check_fit(given: Weights, wanted: Mapping[str, Tensor], path: Path) -> None:
+    """Every tensor of a part is used, every weight is filled, shapes agree.
+
+    Raises:
+        CheckpointError: they do not; the message lists where.
+    """
+    shapes = [
+        f"{name} {given.shape(name)} instead of {tuple(wanted[name].shape)}"
+        for name in sorted(set(given) & set(wanted))
+        if given.shape(name) != tuple(wanted[name].shape)
+    ]
+    problems = {
+        "not used": sorted(set(given) - set(wanted)),
+        "missing": sorted(set(wanted) - set(given)),
+        "of another shape": shapes,
+    }
+    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
+    if told:
+        raise CheckpointError(f"{str(path)!r} does not fit the model; {'; '.join(told)}")
+
+
 @torch.no_grad()
 def load_part(module: nn.Module, path: Path) -> None:
     """Fill one part by name: every tensor is used, every weight is filled, one after the other.
@@ -167,18 +188,6 @@ def load_part(module: nn.Module, path: Path) -> None:
     """
     with opened(path) as given:
         wanted = module.state_dict()
-        shapes = [
-            f"{name} {given.shape(name)} instead of {tuple(wanted[name].shape)}"
-            for name in sorted(set(given) & set(wanted))
-            if given.shape(name) != tuple(wanted[name].shape)
-        ]
-        problems = {
-            "not used": sorted(set(given) - set(wanted)),
-            "missing": sorted(set(wanted) - set(given)),
-            "of another shape": shapes,
-        }
-        told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
-        if told:
-            raise CheckpointError(f"{str(path)!r} does not fit the model; {'; '.join(told)}")
+        check_fit(given, wanted, path)
         for name, weight in wanted.items():
             weight.copy_(given.tensor(name))

@@ -89,8 +89,8 @@ class SpeechLM(nn.Module):
         rows = [
             torch.zeros_like(special[:1]),
             special,
-            self.text_embedding(batch.text_ids),
-            self.speech_embedding(batch.speech_ids),
+            self.text_embedding(batch.text_ids).to(special.dtype),
+            self.speech_embedding(batch.speech_ids).to(special.dtype),
         ]
         return F.embedding(batch.order, torch.cat(rows))
 

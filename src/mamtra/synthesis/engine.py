@@ -16,14 +16,24 @@ Nothing falls back in silence: what cannot be had is an error that says why.
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal, get_args
 
 import torch
+from torch import nn
 
-from mamtra.backbone.joining import WEIGHT_TYPES, WeightType, activation_type, one_layer, ready
+from mamtra.backbone.joining import (
+    WEIGHT_TYPES,
+    WeightType,
+    activation_type,
+    one_layer,
+    ready_block,
+)
 from mamtra.backbone.quantize import missing_for_int8
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.shards import check_fit, opened
 from mamtra.errors import ConfigError
-from mamtra.speech_lm import SpeechLM
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.stepping import Stepper
 
 EngineKind = Literal["eager", "graph"]
@@ -149,6 +159,18 @@ def parameters_of(model: SpeechLM) -> int:
     return sum(weight.numel() for part in parts for weight in part.parameters())
 
 
+def finish(model: SpeechLM, engine: Engine) -> SpeechLM:
+    """The last steps of getting ready, for everything outside the blocks."""
+    exact = activation_type(engine.dtype)
+    model.backbone.norm.to(exact)
+    model.special_embedding.to(exact)
+    model.head = one_layer([model.head], engine.dtype)
+    model = model.eval().requires_grad_(False).to(engine.device)
+    model.stepper = Stepper(model)
+    torch.set_num_threads(engine.threads)
+    return model
+
+
 def prepare(model: SpeechLM, config: EngineConfig | None = None) -> SpeechLM:
     """Make a model ready to speak as ``config`` says.
 
@@ -158,12 +180,51 @@ def prepare(model: SpeechLM, config: EngineConfig | None = None) -> SpeechLM:
         ConfigError: what was asked for is not possible here.
     """
     engine = resolve(config or EngineConfig(), parameters_of(model))
-    torch.set_num_threads(engine.threads)
-    model.eval().requires_grad_(False)
-    ready(model.backbone, engine.dtype)
-    model.head = one_layer([model.head], engine.dtype)
-    for table in (model.text_embedding, model.speech_embedding, model.special_embedding):
-        table.to(activation_type(engine.dtype))
-    model = model.to(engine.device)
-    model.stepper = Stepper(model)
-    return model
+    for block in model.backbone.blocks:
+        ready_block(block, engine.dtype)
+    if engine.dtype != "float32":
+        for table in (model.text_embedding, model.speech_embedding):
+            table.to(torch.bfloat16)
+    return finish(model, engine)
+
+
+def take(module: nn.Module, path: Path, prefix: str, keep: bool = True) -> None:
+    """Fill a module that has no memory yet with its part of a file, in the type it has there.
+
+    Args:
+        module: on the device "meta".
+        path: of the file, or of what would be one without shards.
+        prefix: of the module's names in the file.
+        keep: read the weights; else they stay in the file, and memory only maps them.
+    """
+    with opened(path) as given:
+        found = {name: given.tensor(prefix + name) for name in module.state_dict()}
+        if keep:
+            found = {name: tensor.clone() for name, tensor in found.items()}
+    module.load_state_dict(found, assign=True)
+
+
+def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> SpeechLM:
+    """Load the speech language model of a folder, ready to speak.
+
+    It goes block by block, so that never more is in memory than what will speak and the floats of
+    one block. Embedding tables keep the type they have on disk; that of the text, the largest
+    tensor of all, stays in its file, of which only the rows that are looked up are read.
+
+    Raises:
+        ModelError: the weights are missing, damaged or do not fit.
+        ConfigError: what was asked for is not possible here.
+    """
+    with torch.device("meta"):
+        model = SpeechLM(folder.section("speech_lm", SpeechLMConfig)).requires_grad_(False)
+    engine = resolve(config or EngineConfig(), parameters_of(model))
+    path = folder.part_file("speech_lm")
+    with opened(path) as given:
+        check_fit(given, model.state_dict(), path)
+    for index, block in enumerate(model.backbone.blocks):
+        take(block, path, f"backbone.layers.{index}.")
+        ready_block(block, engine.dtype)
+    for name in ("backbone.norm", "head", "special_embedding", "speech_embedding"):
+        take(model.get_submodule(name), path, f"{name}.")
+    take(model.text_embedding, path, "text_embedding.", keep=False)
+    return finish(model, engine)
