@@ -8,10 +8,13 @@ import pytest
 import soundfile
 from cosyvoice_folder import PROMPT_WORDS, loaded_tool, write_prompt
 
+from mamtra.backbone import Layout
 from mamtra.benchmark.chain import Chain, measure, read_chain, row
 from mamtra.benchmark.chain_stages import STAGES, main
 from mamtra.benchmark.say import Finished
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError
+from mamtra.transfer.convert import convert
 
 pytest.importorskip("onnxruntime")
 pytest.importorskip("onnx")
@@ -36,8 +39,10 @@ def chain(tmp_path: Path) -> Chain:
 
 
 def test_every_stage_runs_and_leaves_what_the_next_one_needs(chain: Chain) -> None:
-    told = {stage: STAGES[stage](chain) for stage in chain.stages}
-    assert told["convert"]["layout"] == "AMAM"
+    STAGES["import"](chain)
+    convert(ModelFolder(chain.imported), chain.speaking_model, Layout.parse("AMAM"))
+    told = {stage: STAGES[stage](chain) for stage in chain.stages[2:]}
+    assert told["speech_lm"]["layout"] == "AMAM"
     assert told["voice"]["prompt_tokens"] == 40
     assert told["speech_lm"]["mode"] == "zero-shot"
     assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 12
@@ -48,7 +53,7 @@ def test_every_stage_runs_and_leaves_what_the_next_one_needs(chain: Chain) -> No
         chain,
         {
             stage: Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=7, told=told[stage])
-            for stage in chain.stages
+            for stage in told
         },
     )
     assert line["stages"]["decoder"]["peak_bytes"] == 7
@@ -62,10 +67,15 @@ def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
 
     def run(arguments: list[str]) -> Finished:
         ran.append(arguments)
-        return Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=1)
+        return Finished(
+            seconds=1.0, cpu_seconds=1.0, peak_bytes=1, told={"layout": "AM", "layers": []}
+        )
 
-    assert [stage for stage, _ in measure(chain, run)] == list(STAGES)
-    assert all(read_chain(arguments[-1]) == chain for arguments in ran)
+    measured = dict(measure(chain, run))
+    assert list(measured) == ["import", "convert", *list(STAGES)[1:]]
+    assert measured["convert"].told == {"layout": "AM"}
+    assert ran[1][:3] == ["-m", "mamtra", "convert"]
+    assert all(read_chain(arguments[-1]) == chain for arguments in [ran[0], *ran[2:]])
 
 
 def test_a_stage_that_fails_says_why(chain: Chain, tmp_path: Path) -> None:

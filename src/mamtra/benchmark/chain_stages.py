@@ -18,13 +18,12 @@ from torch import nn
 
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.mel import MelConfig
-from mamtra.backbone import Layout, as_config
+from mamtra.backbone import as_config
 from mamtra.benchmark.chain import Chain, read_chain
 from mamtra.checkpoints.format import ModelFolder, write_tensors
 from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
 from mamtra.checkpoints.precision import dtype_named
 from mamtra.errors import MamtraError
-from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.generate import generate
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.listening import listening_parts
@@ -34,7 +33,6 @@ from mamtra.synthesis.recording import read_recording
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.synthesizer import Synthesizer, draw_mel
 from mamtra.synthesis.voice import Voice, make_voice
-from mamtra.transfer.convert import convert
 
 Told = dict[str, Any]
 NEVER = 10**9  # more ids than any speech has
@@ -82,16 +80,6 @@ def import_stage(chain: Chain) -> Told:
     )
     parameters = {part.part: part.parameters for part in report.parts}
     return {"seconds": watch.lap(), "parameters": parameters}
-
-
-def convert_stage(chain: Chain) -> Told:
-    """The imported folder into a hybrid."""
-    watch = Watch()
-    teacher = ModelFolder(chain.imported)
-    layers = as_config(teacher.section("speech_lm", SpeechLMConfig).backbone).layers
-    attention, mamba = (int(number) for number in str(chain.ratio).split(":"))
-    report = convert(teacher, chain.speaking_model, Layout.repeat(attention, mamba, layers))
-    return {"seconds": watch.lap(), "layout": report.layout}
 
 
 def voice_stage(chain: Chain) -> Told:
@@ -204,7 +192,6 @@ def whole_stage(chain: Chain) -> Told:
 
 STAGES: dict[str, Callable[[Chain], Told]] = {
     "import": import_stage,
-    "convert": convert_stage,
     "voice": voice_stage,
     "packages": packages_stage,
     "speech_lm": speech_lm_stage,
