@@ -20,10 +20,16 @@ pytestmark = pytest.mark.filterwarnings("ignore")  # transformers' own
 
 SIZES = {"dim": 32, "query_heads": 4, "kv_heads": 2, "head_dim": 8, "mlp_dim": 48}
 TEXT, CODES = 20, 60
+# layout and Mamba layers; every variant that docs/convert.md promises is among them
 FORMS = {
-    "parity": MambaConfig(),
-    "biased": MambaConfig(input_bias=True, gate="open", conv_width=2, kv_heads=4),
-    "bare": MambaConfig(gate="none", conv_width=0, decay="group", decay_start="long"),
+    "parity": ("AMM", MambaConfig()),
+    "portable": ("MAM", MambaConfig(conv_start="identity", input_bias=True, gate="open")),
+    "biased": ("AMM", MambaConfig(input_bias=True, gate="open", conv_width=2, kv_heads=4)),
+    "bare": ("AMM", MambaConfig(gate="none", conv_width=0, decay="group", decay_start="long")),
+    "grouped": ("MMA", MambaConfig(decay="group", kv_heads=1, input_bias=True, conv_width=3)),
+    "one tap": ("MA", MambaConfig(gate="none", input_bias=True, conv_width=1, norm_eps=1e-6)),
+    "attention": ("AAA", MambaConfig()),
+    "mamba": ("MM", MambaConfig(decay_start="long")),
 }
 
 
@@ -70,9 +76,11 @@ def said_greedily(model: SpeechLM, text: list[int], ids: int) -> list[int]:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_logits_and_greedy_ids_are_ours(form: str, tmp_path: Path) -> None:
-    folder, ours = student(tmp_path / "student", FORMS[form])
+    layout, mamba = FORMS[form]
+    folder, ours = student(tmp_path / "student", mamba, layout)
     export_granite(folder, tmp_path / "granite")
     theirs = opened(tmp_path / "granite")
+    memory = "A" in layout  # transformers cannot count what one without attention has read
     text = [3, 7, 1, 19, 0, 5]
     ids = torch.tensor([[*prompt(tmp_path / "granite", text), *range(0, 60, 2)]])
     batch = pack_segments([cross_lingual(text)])
@@ -80,14 +88,14 @@ def test_logits_and_greedy_ids_are_ours(form: str, tmp_path: Path) -> None:
     bias = torch.tensor(json.loads((tmp_path / "granite" / "head_bias.json").read_text()))
     with torch.no_grad():
         wanted = ours.head(ours.backbone(torch.cat([ours.embed(batch), speech], dim=1)))
-        got = theirs(ids).logits
+        got = theirs(ids, use_cache=memory).logits
     assert (got[..., CODES + 3 :] == 0).all()
     got = got[..., : CODES + 3]
     assert (got - wanted).abs().max() > 1e-2  # without its bias the head says something else
     assert float((got + bias - wanted).abs().max() / wanted.abs().max()) < 1e-5
 
     given = ids[:, : len(text) + 2]
-    spoken = theirs.generate(given, max_new_tokens=24, do_sample=False)
+    spoken = theirs.generate(given, max_new_tokens=24, do_sample=False, use_cache=memory)
     assert spoken[0, given.shape[1] :].tolist() == said_greedily(ours, text, 24)
 
 

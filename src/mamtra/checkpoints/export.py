@@ -18,6 +18,7 @@ Axes: k key/value heads, h heads, g heads of a key/value head, w width.
 import json
 import math
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,11 @@ from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, START, TASK
 CONV_WIDTH = 4  # of the convolution that is written; CUDA kernels for it take 2 to 4 taps
 POSITIONS = 32_768  # length that the config promises; Qwen2.5's
 KINDS = {"A": "attention", "M": "mamba"}  # Granite's names of the layers
+# values of the Mamba layers that the functions below know; one that they do not must be refused
+KNOWN = {
+    "heads", "kv_heads", "head_dim", "state_dim", "conv_width", "conv_start", "activation",
+    "input_bias", "rotary", "gate", "norm", "norm_eps", "decay", "decay_start", "scan",
+}  # fmt: skip
 
 
 def obstacles(backbone: BackboneConfig) -> list[str]:
@@ -63,6 +69,12 @@ def obstacles(backbone: BackboneConfig) -> list[str]:
         found.append("rotary=True (Granite's Mamba layers have no positions)")
     if mamba.conv_width > CONV_WIDTH:
         found.append(f"conv_width={mamba.conv_width} (at most {CONV_WIDTH})")
+    default = MambaConfig()
+    found += [
+        f"{field.name}={getattr(mamba, field.name)!r} (not known to this export)"
+        for field in fields(MambaConfig)
+        if field.name not in KNOWN and getattr(mamba, field.name) != getattr(default, field.name)
+    ]
     return found
 
 
@@ -255,7 +267,7 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     if reasons := obstacles(as_config(config.backbone)):
         raise ModelError(
             f"{student.config.name!r} cannot be written as Granite: {'; '.join(reasons)}; "
-            f"convert its teacher again with the default Mamba layers"
+            f"convert its teacher again with --form portable or parity"
         )
     model = student.fill(SpeechLM(config), "speech_lm")
     dtype = dtype or stored_dtype(student.part_file("speech_lm"))
