@@ -18,6 +18,8 @@ import typer
 
 from mamtra.audio import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.batch_lines import Defaults
+from mamtra.cli.say_batch import say_lines
 from mamtra.errors import MamtraError, TextError
 
 if TYPE_CHECKING:
@@ -111,11 +113,22 @@ def advise(state: str, reads_prompts: bool, quiet: bool) -> None:
         )
 
 
+def end(problem: BaseException | None) -> None:
+    """End as somebody who pressed Ctrl-C, or an error, asked for."""
+    if isinstance(problem, KeyboardInterrupt):
+        raise typer.Exit(INTERRUPTED)
+    if problem is not None:
+        raise problem
+
+
 def say(
-    text: Annotated[str, typer.Argument(help="What to say; - reads standard input.")],
+    text: Annotated[str | None, typer.Argument(help="What to say; - reads standard input.")] = None,
     output: Annotated[
-        str, typer.Option("--output", "-o", help="WAV, FLAC, OGG or MP3; - is standard output.")
-    ] = "speech.wav",
+        str | None,
+        typer.Option(
+            "--output", "-o", help="WAV, FLAC, OGG or MP3; - is standard output. [speech.wav]"
+        ),
+    ] = None,
     voice: Annotated[
         str | None, typer.Option("--voice", help="A voice of the model, or a saved voice.")
     ] = None,
@@ -133,6 +146,12 @@ def say(
     state: Annotated[
         str, typer.Option("--state", help="Of the language model: fresh or carry over pieces.")
     ] = "fresh",
+    batch: Annotated[
+        str | None, typer.Option("--batch", help="Many texts, one JSON object a line; -o FOLDER.")
+    ] = None,
+    rows: Annotated[
+        int, typer.Option("--rows", min=1, help="Pieces of a batch spoken at once.")
+    ] = 8,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
@@ -141,7 +160,21 @@ def say(
     mamtra say "Hello there." -o hello.wav
 
     echo "Hello there." | mamtra say - -o - | aplay
+
+    mamtra say --batch lines.jsonl -o folder
     """
+    if batch is not None:
+        if text is not None or output in (None, STANDARD):
+            raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
+        defaults = Defaults(
+            voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize
+        )
+        locate(model)
+        say_lines(batch, Path(output), model, defaults, rows, as_json=as_json, quiet=quiet)
+        return
+    if text is None:
+        raise typer.BadParameter("give a text, - or --batch FILE")
+    output = output or "speech.wav"
     if as_json and output == STANDARD:
         raise typer.BadParameter("--json and -o - would both write to standard output")
     words = read_text(text)
@@ -170,7 +203,4 @@ def say(
             print(json.dumps(told))
         elif not quiet:
             talk(told)
-    if isinstance(written.problem, KeyboardInterrupt):
-        raise typer.Exit(INTERRUPTED)
-    if written.problem is not None:
-        raise written.problem
+    end(written.problem)

@@ -1,0 +1,197 @@
+"""``mamtra say --batch``: many texts from a file of JSON lines into a folder of sound files.
+
+Each line has ``text`` and may have ``voice``, ``seed``, and ``id`` (the file is ``<id>.wav``) or
+``out`` (the file's whole name). What became of a line stands in the folder's ``manifest.jsonl``,
+written after the sound itself: a batch that was killed goes on where it stopped, and a line that
+cannot be spoken is an error there and not the end of the others.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from mamtra.cli.batch_lines import Defaults, Line, Manifest, id_of, read_line, read_lines
+from mamtra.errors import GenerationError, MamtraError, TextError
+
+if TYPE_CHECKING:
+    from mamtra.synthesis.synthesizer import Synthesizer
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+
+
+@dataclass(slots=True)
+class Account:
+    """How a batch went."""
+
+    lines: int
+    spoken: int = 0
+    skipped: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+
+
+class Batch:
+    """Lines on their way into a folder.
+
+    Args:
+        lines: raw, with their numbers.
+        manifest: of the folder.
+        model: the model's name.
+        defaults: what holds for every line.
+    """
+
+    def __init__(
+        self, lines: list[tuple[int, str]], manifest: Manifest, model: str, defaults: Defaults
+    ) -> None:
+        self.manifest, self.model, self.defaults = manifest, model, defaults
+        self.account = Account(len(lines))
+        self.todo: list[Line] = []
+        self.taken: dict[str, int] = {}
+        for number, raw in lines:
+            self.sort(number, raw)
+
+    def sort(self, number: int, raw: str) -> None:
+        """Decide what is to be done about a line."""
+        name = id_of(number)
+        try:
+            line = read_line(number, raw, self.defaults)
+            name = line.id
+            for taken in (line.id, line.path):
+                if taken in self.taken:
+                    name = id_of(number)
+                    raise TextError(f"line {self.taken[taken]} has the same name {taken!r}")
+            self.taken |= {line.id: number, line.path: number}
+        except TextError as problem:
+            self.failed(number, name, problem)
+            return
+        if self.manifest.holds(line, line.fingerprint(self.model, self.defaults)):
+            self.account.skipped += 1
+        else:
+            self.todo.append(line)
+
+    def failed(self, number: int, name: str, problem: MamtraError) -> None:
+        """Note that a line could not be spoken."""
+        self.account.failed += 1
+        kind = type(problem).__name__
+        self.manifest.add({"line": number, "id": name, "error": str(problem), "kind": kind})
+
+    def speak(self, synthesizer: "Synthesizer", rows: int) -> Iterator[None]:
+        """Speak what is to be done; yields after each line."""
+        from mamtra.synthesis.many_texts import Speaking, Utterance
+
+        how = self.defaults
+        speaking = Speaking(mode=how.mode, instruct=how.instruct, normalize=how.normalize)
+        wanted = (Utterance(text=line.text, voice=line.voice, seed=line.seed) for line in self.todo)
+        for place, result in synthesizer.say_batch(wanted, rows=rows, speaking=speaking):
+            line = self.todo[place]
+            try:
+                if isinstance(result, MamtraError):
+                    raise result
+                result.save(self.manifest.folder / line.path)
+            except MamtraError as problem:
+                self.failed(line.number, line.id, problem)
+            else:
+                self.account.spoken += 1
+                self.account.seconds += result.seconds
+                told = asdict(line) | {"line": line.number, "seconds": round(result.seconds, 3)}
+                del told["number"]
+                self.manifest.add(
+                    told
+                    | {
+                        "speech_tokens": len(result.speech_tokens),
+                        "stop_reason": result.stop_reason,
+                        "fingerprint": line.fingerprint(self.model, how),
+                        "error": None,
+                    }
+                )
+            yield
+
+
+def watched(steps: Iterable[None], total: int, quiet: bool) -> Iterable[None]:
+    """The same with a bar on standard error, if somebody watches."""
+    if quiet or not sys.stderr.isatty():
+        return steps
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(steps, "speaking", total=total, console=Console(stderr=True), transient=True)
+
+
+def talk(account: Account, path: Path, seconds: float) -> None:
+    """Say in one line what was done, on standard error."""
+    line = (
+        f"{path}: {account.spoken} lines spoken ({account.seconds:.1f} s of speech in "
+        f"{seconds:.1f} s), {account.skipped} finished before, {account.failed} failed"
+    )
+    if account.interrupted:
+        line += "; the same command goes on with the rest"
+    print(line, file=sys.stderr)
+
+
+def load_model(model: str) -> "Synthesizer":
+    """A model on the CPU."""
+    # torch loads here: not for --help, and not when there is nothing to do
+    from mamtra.synthesis.synthesizer import load
+
+    return load(model)
+
+
+def say_lines(
+    source: str,
+    folder: Path,
+    model: str,
+    defaults: Defaults,
+    rows: int,
+    *,
+    as_json: bool,
+    quiet: bool,
+    open_model: "Callable[[str], Synthesizer]" = load_model,
+) -> None:
+    """Speak every line that was not spoken yet; ends as ``docs/commands.md`` says.
+
+    Args:
+        source: the file of lines, or ``-``.
+        folder: of the sound files and the manifest.
+        model: its name or folder.
+        defaults: what holds for every line.
+        rows: how many pieces are spoken at once.
+        as_json: print the account as one line.
+        quiet: nothing but errors.
+        open_model: loads the model; not asked if nothing is to be done.
+
+    Raises:
+        CorpusError: the file cannot be read.
+        AudioError: nothing can be written into the folder.
+        VoiceError: the voice of lines without their own is unknown.
+        GenerationError: a line failed; all others were spoken.
+    """
+    started = time.perf_counter()
+    batch = Batch(read_lines(source), Manifest(folder), model, defaults)
+    account, path = batch.account, batch.manifest.path
+    try:
+        if batch.todo:
+            synthesizer = open_model(model)
+            synthesizer.voice(defaults.voice)
+            for _ in watched(batch.speak(synthesizer, rows), len(batch.todo), quiet):
+                pass
+    except KeyboardInterrupt:
+        account.interrupted = True
+    seconds = time.perf_counter() - started
+    if as_json:
+        told = {"manifest": str(path), "spoken_in_seconds": round(seconds, 3), **asdict(account)}
+        print(json.dumps(told))
+    elif not quiet:
+        talk(account, path, seconds)
+    if account.interrupted:
+        raise typer.Exit(INTERRUPTED)
+    if account.failed:
+        raise GenerationError(
+            f"{account.failed} of {account.lines} lines failed; {str(path)!r} tells why"
+        )

@@ -1,0 +1,232 @@
+"""mamtra say --batch: many lines into a folder, errors in the manifest, killed runs resumed."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+import mamtra
+from mamtra.cli import say_batch
+from mamtra.cli.main import main
+from mamtra.errors import VoiceError
+from mamtra.synthesis.speech import Speech
+from mamtra.synthesis.synthesizer import Synthesizer
+
+GOOD = [
+    {"text": "Hello there."},
+    {"text": "It was fine.", "voice": "high", "seed": 3, "id": "fine"},
+    {"text": "We walked along.\n\nThen we went home.", "out": "walk.flac"},
+]
+
+
+class Killed(BaseException):
+    """Stands for a process that is no more."""
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def tiny(tiny_model_folder: Path) -> list[str]:
+    return ["--model", str(tiny_model_folder)]
+
+
+def write(lines: list[Any]) -> list[str]:
+    """The batch, and the arguments that speak it."""
+    texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    Path("lines.jsonl").write_text("\n".join(texts) + "\n")
+    return ["say", "--batch", "lines.jsonl", "-o", "out", "--rows", "2"]
+
+
+def ended(arguments: list[str]) -> int:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+def manifest() -> dict[str, dict[str, Any]]:
+    rows = [json.loads(line) for line in Path("out/manifest.jsonl").read_text().splitlines()]
+    return {row["id"]: row for row in rows}
+
+
+def test_every_line_becomes_what_say_makes_of_it(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended([*write(GOOD), "--json", *tiny]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["lines"], told["spoken"], told["skipped"], told["failed"]) == (3, 3, 0, 0)
+    rows = manifest()
+    assert {name: row["path"] for name, row in rows.items()} == {
+        "00001": "00001.wav",
+        "fine": "fine.wav",
+        "00003": "walk.flac",
+    }
+    assert all(row["error"] is None for row in rows.values())
+    assert (
+        ended(["say", "It was fine.", "--voice", "high", "--seed", "3", "-o", "a.wav", *tiny]) == 0
+    )
+    assert Path("a.wav").read_bytes() == Path("out/fine.wav").read_bytes()
+    assert rows["00003"]["seconds"] == pytest.approx(
+        soundfile.info("out/walk.flac").duration, abs=1e-3
+    )
+
+
+BAD = [
+    ("no json", "line 1 is not JSON"),
+    ('["text"]', "must be an object"),
+    ({"txt": "Hi."}, "must be an object with a string 'text'"),
+    ({"text": "Hi.", "speed": 2}, "unknown keys speed; known are text, voice"),
+    ({"text": "Hi.", "seed": -1}, "seed -1"),
+    ({"text": "Hi.", "seed": True}, "seed True"),
+    ({"text": "Hi.", "voice": 3}, "voice 3"),
+    ({"text": "Hi.", "out": "../a.wav"}, "plain file name"),
+    ({"text": "Hi.", "id": ".hidden"}, "plain file name"),
+    ({"text": "Hi.", "out": "a.txt"}, "plain file name"),
+    ({"text": "Hi.", "voice": "nobody"}, "unknown voice 'nobody'"),
+    ({"text": "..."}, "can be spoken"),
+    ({"text": "Hi.", "id": "fine"}, "same name 'fine'"),
+]
+
+
+def test_bad_lines_are_errors_in_the_manifest_and_not_the_end(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines: list[Any] = [line for line, _ in BAD[:-1]]
+    assert ended([*write([*lines, GOOD[1], BAD[-1][0], ""]), *tiny]) == 10
+    errors = capsys.readouterr().err
+    assert "1 lines spoken" in errors
+    assert "13 of 14 lines failed" in errors
+    rows = manifest()
+    assert rows["fine"]["error"] is None
+    failed = {row["line"]: row["error"] for row in rows.values() if row["error"]}
+    wanted = dict(enumerate((reason for _, reason in BAD[:-1]), start=1)) | {14: BAD[-1][1]}
+    assert failed.keys() == wanted.keys()
+    for number, reason in wanted.items():
+        assert reason in failed[number]
+    assert sorted(path.name for path in Path("out").iterdir()) == ["fine.wav", "manifest.jsonl"]
+
+
+def test_a_killed_batch_goes_on_where_it_stopped(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [{"text": f"Line number {number}."} for number in range(5)] + [{"text": "..."}]
+    save = Speech.save
+
+    def killed_while_writing(speech: Speech, path: Path) -> Path:
+        if len(list(Path("out").glob("*.wav"))) == 2:
+            path.with_name(f".{path.name}.1.partial").write_bytes(b"half a file")
+            raise Killed
+        return save(speech, path)
+
+    arguments = [*write(lines), *tiny]
+    with monkeypatch.context() as patch:
+        patch.setattr(Speech, "save", killed_while_writing)
+        with pytest.raises(Killed):
+            main(arguments)
+    before = {path: path.stat().st_mtime_ns for path in Path("out").glob("*.wav")}
+    assert len(before) == 2
+    with Path("out/manifest.jsonl").open("a") as file:
+        file.write('{"line": 3, "id": "00003", "err')
+    capsys.readouterr()
+    assert ended(arguments) == 10
+    assert "3 lines spoken" in (talk := capsys.readouterr().err)
+    assert "2 finished before, 1 failed" in talk
+    assert len(list(Path("out").iterdir())) == 6
+    assert {path: path.stat().st_mtime_ns for path in before} == before
+    assert sorted(manifest()) == [f"{number:05d}" for number in range(1, 7)]
+    # a third time there is nothing left to do but what failed
+    assert ended([*write(lines[:5]), *tiny]) == 0
+    assert "0 lines spoken" in capsys.readouterr().err
+
+
+def test_what_has_changed_or_is_lost_is_spoken_again(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [dict(GOOD[0]), dict(GOOD[1]), dict(GOOD[2])]
+    assert ended([*write(lines), "-q", *tiny]) == 0
+    lines[0]["seed"] = 9
+    Path("out/fine.wav").unlink()
+    assert ended([*write(lines), "--json", *tiny]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["spoken"], told["skipped"]) == (2, 1)
+
+
+def test_ctrl_c_keeps_what_was_finished(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sound, calls = Synthesizer.sound, iter([None, KeyboardInterrupt()])
+
+    def interrupted(self: Synthesizer, *arguments: Any) -> Speech:
+        if (problem := next(calls)) is not None:
+            raise problem
+        return sound(self, *arguments)
+
+    monkeypatch.setattr(Synthesizer, "sound", interrupted)
+    assert ended([*write(GOOD[:2]), *tiny]) == 130
+    assert "1 lines spoken" in (talk := capsys.readouterr().err)
+    assert "the same command goes on" in talk
+    assert len(manifest()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "reason"),
+    [
+        (["say", "Hi.", "--batch", "lines.jsonl", "-o", "out"], 2, "takes no text"),
+        (["say", "--batch", "lines.jsonl"], 2, "it needs -o"),
+        (["say"], 2, "give a text"),
+        (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read the batch 'none.jsonl'"),
+        (["say", "--batch", "empty.jsonl", "-o", "out"], 8, "is empty"),
+        (["say", "--batch", "lines.jsonl", "-o", "lines.jsonl"], 7, "cannot write into"),
+    ],
+)
+def test_a_mistake_is_told_before_a_model_is_loaded(
+    arguments: list[str],
+    code: int,
+    reason: str,
+    tiny: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(say_batch, "load_model", None)
+    write(GOOD)
+    Path("empty.jsonl").write_text("\n\n")
+    assert ended([*arguments, *tiny]) == code
+    assert reason in capsys.readouterr().err
+
+
+def test_an_unknown_voice_of_all_lines_is_refused_at_once(tiny_model_folder: Path) -> None:
+    arguments = (str(tiny_model_folder), say_batch.Defaults(voice="nobody"), 2)
+    write(GOOD)
+    with pytest.raises(VoiceError, match="nobody"):
+        say_batch.say_lines("lines.jsonl", Path("out"), *arguments, as_json=False, quiet=True)
+
+
+@pytest.mark.slow
+def test_a_process_killed_for_good_leaves_whole_files_and_is_resumed(tiny: list[str]) -> None:
+    lines = [{"text": "This is one of many sentences that take a while. " * 2}] * 20
+    arguments = write([line | {"seed": seed} for seed, line in enumerate(lines)])
+    environment = {**os.environ, "PYTHONPATH": str(Path(mamtra.__file__).parents[1])}
+    command = [sys.executable, "-m", "mamtra", *arguments, *tiny]
+    with subprocess.Popen(command, env=environment) as process:
+        for _ in range(1200):
+            if len(list(Path("out").glob("*.wav"))) >= 2:
+                break
+            time.sleep(0.05)
+        process.kill()
+    finished = {path: path.read_bytes() for path in Path("out").glob("*.wav")}
+    assert 2 <= len(finished) < 20
+    assert ended([*arguments, "-q", *tiny]) == 0
+    for path, content in finished.items():
+        assert path.read_bytes() == content
+        assert np.isfinite(soundfile.read(path)[0]).all()
+    assert len(list(Path("out").iterdir())) == 21
+    assert len(manifest()) == 20
