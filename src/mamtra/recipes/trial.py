@@ -141,10 +141,15 @@ def finished(folder: Path, name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def complete(row: dict[str, Any], bench: Bench) -> bool:
+    """Whether a finished trial has everything that is asked for now."""
+    return not bench.sentences or row.get("sentences") == len(bench.sentences)
+
+
 def measured_teacher(bench: Bench) -> dict[str, Any]:
     """The row of the teacher itself, as it is."""
     folder = bench.folder / "trials" / TEACHER
-    if found := finished(bench.folder, TEACHER):
+    if (found := finished(bench.folder, TEACHER)) and complete(found, bench):
         return found
     folder.mkdir(parents=True, exist_ok=True)
     run = StudentRun()
@@ -156,7 +161,7 @@ def measured_teacher(bench: Bench) -> dict[str, Any]:
 def carry_out(trial: Trial, bench: Bench) -> dict[str, Any]:
     """Train and measure a trial unless that was done; returns its row."""
     folder = bench.folder / "trials" / trial.name
-    if found := finished(bench.folder, trial.name):
+    if (found := finished(bench.folder, trial.name)) and complete(found, bench):
         return found
     workshop, run = bench.workshop, trial.run
     train_student(workshop.corpus, workshop.tokens, workshop.weights("teacher"), folder, run)
