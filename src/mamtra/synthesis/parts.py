@@ -1,7 +1,7 @@
 """The modules of a model, built from its folder and filled with its weights.
 
-Modules are laid out without memory first and get it in their final type, so loading needs no
-second copy and no random start.
+Modules are built hollow, in their final type and place, so loading needs no second copy and no
+random start.
 
 Dtype rule: a part is float32 in memory, whatever it is on disk, unless its type is given.
 """
@@ -17,6 +17,7 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.mel import MelConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.hollow import hollow
 from mamtra.errors import ConfigError, ModelError
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.reading import Reader, TextConfig, Tokenizer, reader_for
@@ -120,9 +121,9 @@ def speaking_part(
         ModelError: it is missing or damaged.
     """
     kind, config = SPEAKING[part]
-    with torch.device("meta"):
+    with hollow(device, dtype):
         module = kind(folder.section(part, config))
-    return folder.fill(module.to(dtype).to_empty(device=device), part)
+    return folder.fill(module.to(device, dtype), part)
 
 
 def model_reader(folder: ModelFolder) -> Reader:
