@@ -9,6 +9,7 @@ from mamtra.errors import ConfigError, GenerationError
 from mamtra.synthesis.sampling import (
     SamplingConfig,
     choose,
+    draw,
     is_recent,
     keep_most_probable,
     seeded,
@@ -127,3 +128,10 @@ def test_logits_that_are_not_numbers_are_an_error():
 def test_a_config_that_cannot_work_says_so(wrong, told):
     with pytest.raises(ConfigError, match=told):
         SamplingConfig(**wrong)
+
+
+def test_drawing_equals_multinomial():
+    weights = torch.rand(25, generator=seeded(7))
+    for seed in range(50):
+        wanted = torch.multinomial(weights, 1, replacement=True, generator=seeded(seed))
+        assert draw(weights, seeded(seed)) == int(wanted)

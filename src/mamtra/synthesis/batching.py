@@ -133,10 +133,10 @@ class Row:
     history: list[int] = field(default_factory=list)
 
     @classmethod
-    def of(cls, index: int, request: Request, guard: GuardConfig, device: torch.device) -> "Row":
+    def of(cls, index: int, request: Request, guard: GuardConfig) -> "Row":
         """A row that has said nothing yet."""
         least, most = guard.least(request.text_tokens), guard.most(request.text_tokens)
-        return cls(index, seeded(request.seed, device), Watchdog(guard), least, most)
+        return cls(index, seeded(request.seed), Watchdog(guard), least, most)
 
     def forbidden(self, vocabulary: SpeechVocabulary) -> tuple[int, ...]:
         """Ids that may not come next: never the unused and the fill mark, nor an early end."""
@@ -197,7 +197,7 @@ class Places:
         lone = len(self.rows) == 1
         own = self.model.new_state(1, self.room_for(request) if lone else request.length)
         logits = self.model.read([request.segments], own)
-        self.rows[place] = Row.of(index, request, self.guard, self.model.device)
+        self.rows[place] = Row.of(index, request, self.guard)
         if lone:
             self.state, self.logits = own, logits
             return

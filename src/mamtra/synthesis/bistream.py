@@ -68,7 +68,7 @@ class BiStream:
         self, model: SpeechLM, seed: int, sampling: SamplingConfig, guard: GuardConfig
     ) -> None:
         self.model, self.sampling = model, sampling
-        self.generator = seeded(seed, model.device)
+        self.generator = seeded(seed)
         self.watchdog = Watchdog(guard)
         self.state = model.new_state(1, RESERVED_TOKENS)
         self.pending: list[Segment] = [START_SEGMENT]
