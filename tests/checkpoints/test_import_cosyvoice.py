@@ -1,6 +1,7 @@
 """mamtra import: a CosyVoice 2 folder of random weights becomes a model folder."""
 
 import errno
+import hashlib
 import importlib.util
 import json
 import math
@@ -65,6 +66,17 @@ def test_full_size_has_the_published_number_of_entries_and_weights() -> None:
         "flow": (1121, 112_549_360),
         "hift": (328, 20_821_295),
     }
+
+
+# of names and shapes in the published checkpoints, as the reference case "inventory" lists them
+INVENTORY = {"llm": "e63c31f4c512b01f", "flow": "78b372dcf9e164d2", "hift": "a1ce6660638f4bb6"}
+
+
+def test_full_size_has_the_published_names_and_shapes() -> None:
+    for name, digest in INVENTORY.items():
+        shapes = getattr(tool, f"{name}_shapes")(tool.FULL)
+        text = json.dumps(sorted((entry, list(shape)) for entry, shape in shapes.items()))
+        assert hashlib.sha256(text.encode()).hexdigest().startswith(digest), name
 
 
 def test_every_part_opens_and_holds_the_checkpoints_numbers(
