@@ -14,7 +14,7 @@ from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
 TOOL = Path(__file__).parent / "tools" / "write_cosyvoice2_folder.py"
 PROMPT_WORDS = "These are the words of it."
 # random weights never stop: short speech, one attempt
-GUARD = {"min_per_text_token": 0.3, "max_per_text_token": 0.6, "attempts": 1}
+GUARD = {"min_per_text_token": 0.1, "max_per_text_token": 0.3, "spare_tokens": 2, "attempts": 1}
 
 
 def loaded_tool() -> ModuleType:

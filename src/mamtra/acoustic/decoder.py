@@ -127,7 +127,7 @@ class Decoder(nn.Module):
         return Condition(
             content=inside(frames, mean.shape[-1]),
             mean=mean,
-            speaker=self.speaker(normalize(speaker, dim=-1)),
+            speaker=self.speaker(normalize(speaker, dim=-1).to(self.speaker.weight.dtype)),
             given=given,
         )
 

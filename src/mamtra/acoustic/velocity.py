@@ -256,6 +256,7 @@ class Velocity(nn.Module):
         frames = point.shape[-1]
         speaker = repeat(known.speaker, "b c -> b c t", t=frames)
         hidden = torch.cat([point, known.mean, speaker, known.given], dim=1)
+        hidden = hidden.to(self.head.weight.dtype)
         mask = known.content[:, None].to(hidden.dtype)
         visible = attention_mask(known.content, self.config.chunk_frames if chunked else None)
         visible = visible.expand(-1, -1, frames, -1)
@@ -266,4 +267,4 @@ class Velocity(nn.Module):
             hidden = stage(hidden, mask, moment, visible)
         hidden = self.last(torch.cat([hidden, first], dim=1), mask, moment, visible)
         hidden = self.final(self.last_conv(hidden * mask), mask)
-        return self.head(hidden * mask) * mask
+        return (self.head(hidden * mask) * mask).to(point.dtype)
