@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from mamtra.backbone import BackboneConfig, MambaConfig
-from mamtra.checkpoints.export import export_granite, obstacles
+from mamtra.checkpoints.card import read_front
+from mamtra.checkpoints.export import export_granite
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.granite import obstacles
 from mamtra.cli.export import export as command
 from mamtra.errors import ConfigError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, cross_lingual, pack_segments
@@ -107,6 +109,7 @@ def test_an_all_attention_model_can_be_exported(tmp_path: Path) -> None:
     assert (config["residual_multiplier"], config["rms_norm_eps"]) == (1.0, 1e-6)
     assert config["torch_dtype"] == "bfloat16"
     assert config["vocab_size"] == CODES + 3 + 2 + TEXT
+    assert read_front(tmp_path / "granite")["library_name"] == "transformers"
 
 
 def test_what_granite_cannot_express_is_listed(tmp_path: Path) -> None:

@@ -177,6 +177,22 @@ def test_a_source_that_was_not_fetched_is_explained(fake: FakeHub) -> None:
         source_folder(COSYVOICE2)
 
 
+def test_the_real_package_finds_its_own_cache_without_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package = pytest.importorskip("huggingface_hub")
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    place = tmp_path / "models--owner--model"
+    (place / "snapshots" / commit).mkdir(parents=True)
+    (place / "snapshots" / commit / "config.json").write_text("{}")
+    (place / "refs").mkdir()
+    (place / "refs" / "main").write_text(commit)
+    monkeypatch.setattr(package.constants, "HF_HUB_CACHE", str(tmp_path))
+    assert locate("owner/model") == place / "snapshots" / commit
+    with pytest.raises(ModelError, match="mamtra fetch owner/other"):
+        locate("owner/other")
+
+
 def test_the_package_has_what_we_call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = pytest.importorskip("huggingface_hub")
     with pytest.raises(OSError, match="snapshot"):

@@ -180,6 +180,16 @@ def test_a_full_disk_leaves_nothing_and_says_so(
     assert [path.name for path in tmp_path.iterdir()] == ["published"]
 
 
+def test_an_interrupted_import_leaves_nothing(published: Path, tmp_path: Path) -> None:
+    def interrupt(file: str) -> None:
+        if file == "flow.pt":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_cosyvoice2(published, tmp_path / "ours", notice=interrupt)
+    assert [path.name for path in tmp_path.iterdir()] == ["published"]
+
+
 def test_what_a_killed_run_left_is_in_nobodys_way(published: Path, tmp_path: Path) -> None:
     (tmp_path / ".ours.partial").mkdir()
     (tmp_path / ".ours.partial" / "speech_lm.safetensors").write_bytes(b"half")

@@ -10,7 +10,7 @@ it is small, and nothing after it could mend its rounding.
 """
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -177,6 +177,7 @@ def import_cosyvoice2(
     target: Path,
     dtype: torch.dtype = torch.float32,
     shard_bytes: int = SHARD_BYTES,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> Import:
     """Write our folder; it appears under its name when it is complete.
 
@@ -185,6 +186,7 @@ def import_cosyvoice2(
         target: the new folder.
         dtype: of the language model's and the decoder's weights.
         shard_bytes: largest size of a file of weights.
+        notice: is told the name of each file before it is read.
 
     Raises:
         ModelError: the target is taken, a file is missing, or parts do not fit together.
@@ -194,7 +196,8 @@ def import_cosyvoice2(
     check_source(source)
     with new_folder(target) as folder:
         told, configs = [], {}
-        for part in FILES:
+        for part, file in FILES.items():
+            notice(file)
             report, configs[part] = import_part(part, source, folder, dtype, shard_bytes)
             told.append(report)
         spoken = configs["speech_lm"].speech_vocabulary
@@ -205,12 +208,13 @@ def import_cosyvoice2(
                 f"take both from the same model"
             )
         copied, missing = copy_files(source, folder)
+        sections: dict[str, Any] = {part: asdict(config) for part, config in configs.items()}
+        sections |= {part: {"onnx": name} for part, name in LISTENING.items()}
         config = ModelConfig(
             name=target.resolve().name,
             text={"tokenizer": "qwen", "reads_prompts": True},
             mel=asdict(MelConfig()),
-            **{part: asdict(config) for part, config in configs.items()},
-            **{part: {"onnx": name} for part, name in LISTENING.items()},
+            **sections,
         )
         done = Import(parts=tuple(told), copied=tuple(copied), missing=tuple(missing))
         (folder / CARD).write_text(card(done))

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.checkpoints.card import CARD, front_matter, origin
@@ -148,7 +149,7 @@ def read_weights(source: Path, tied: bool) -> dict[str, Tensor]:
     return tensors
 
 
-def rows_of(table: Tensor, ids: list[int | None]) -> Tensor:
+def rows_of(table: Float[Tensor, "rows dim"], ids: list[int | None]) -> Float[Tensor, "chosen dim"]:
     """Rows of a table by id; zeros where there is no id."""
     empty = table.new_zeros(table.shape[1])
     return torch.stack([empty if index is None else table[index] for index in ids])

@@ -32,6 +32,12 @@ def shard_size(gigabytes: float) -> int:
     return int(gigabytes * GB)
 
 
+def notice(file: str) -> None:
+    """Say what is being read, if somebody watches."""
+    if sys.stderr.isatty():
+        print(f"reading {file}", file=sys.stderr)
+
+
 def tell(report: "Import", output: Path) -> None:
     """Print what was used, unused and fresh, and what is missing."""
     print(report.table())
@@ -59,7 +65,8 @@ def import_cosyvoice(
     from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
     from mamtra.checkpoints.precision import dtype_named
 
-    tell(import_cosyvoice2(folder, output, dtype_named(dtype or "float32"), size), output)
+    kept = dtype_named(dtype or "float32")
+    tell(import_cosyvoice2(folder, output, kept, size, notice), output)
 
 
 @import_.command("qwen2")

@@ -210,7 +210,7 @@ def convert(
         start=start,
         seed=seed,
         layers=changes(before, layout, report, mixer_distances(model, student, sample)),
-        parameters={fate: report.parameters(fate) for fate in FATES},
+        parameters={str(fate): report.parameters(fate) for fate in FATES},
         sample=sample,
     )
     with new_folder(target) as folder:
