@@ -59,7 +59,9 @@ def read_channels(path: Path | str) -> tuple[Float[np.ndarray, "samples channels
     try:
         return soundfile.read(str(path), dtype="float32", always_2d=True)
     except (OSError, soundfile.LibsndfileError) as problem:
-        reason = "no such file" if not Path(path).exists() else str(problem)
+        reason = f"{problem} (WAV, FLAC, OGG and MP3 are known)"
+        if not Path(path).exists():
+            reason = "no such file"
         raise AudioError(f"cannot read {str(path)!r} as sound: {reason}") from problem
 
 

@@ -104,6 +104,8 @@ def voice_make(
     )
     voice.save(output)
     told = facts(voice)
+    if not consent and not licence:
+        print("note: ask the speaker, and write it down with --consent", file=sys.stderr)
     if as_json:
         print(json.dumps({"path": str(output), **told}))
         return
