@@ -4,7 +4,7 @@ On a CPU two processes with one thread each train faster than one process with t
 """
 
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 from torch.multiprocessing.spawn import spawn
+
+BUCKET = 1 << 25  # numbers that are averaged at once: 128 MiB beside the gradients
 
 
 def rank() -> int:
@@ -24,17 +26,30 @@ def world() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
+def buckets(gradients: Sequence[Tensor]) -> Iterator[list[Tensor]]:
+    """Group gradients so that no group is much larger than ``BUCKET`` numbers."""
+    group: list[Tensor] = []
+    for gradient in gradients:
+        group.append(gradient)
+        if sum(held.numel() for held in group) >= BUCKET:
+            yield group
+            group = []
+    if group:
+        yield group
+
+
 def average(gradients: Sequence[Tensor]) -> None:
     """Replace gradients by their mean over all processes, in place."""
     if world() == 1:
         return
-    flat = torch.cat([gradient.flatten() for gradient in gradients])
-    dist.all_reduce(flat)
-    flat /= world()
-    place = 0
-    for gradient in gradients:
-        gradient.copy_(flat[place : place + gradient.numel()].view_as(gradient))
-        place += gradient.numel()
+    for group in buckets(gradients):
+        flat = torch.cat([gradient.flatten() for gradient in group])
+        dist.all_reduce(flat)
+        flat /= world()
+        place = 0
+        for gradient in group:
+            gradient.copy_(flat[place : place + gradient.numel()].view_as(gradient))
+            place += gradient.numel()
 
 
 def wait() -> None:

@@ -1,0 +1,52 @@
+"""Turn what ends a run from outside into one clear sentence: memory or disk that is full.
+
+Both reach Python in several forms. Nothing is mended here: the last checkpoint is whole, because
+files are written beside their place, and the same command goes on from it.
+"""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+
+from mamtra.errors import TrainingError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(problem: BaseException) -> bool:
+    """Whether an error means that memory of a GPU or of the machine was not enough."""
+    if isinstance(problem, MemoryError | torch.OutOfMemoryError):
+        return True
+    told = str(problem).lower()
+    return isinstance(problem, RuntimeError) and any(sign in told for sign in NO_MEMORY)
+
+
+@contextmanager
+def clear_stops(folder: Path) -> Iterator[None]:
+    """Raise a clear error where memory or disk is full.
+
+    Raises:
+        TrainingError: what was full, and what to do.
+    """
+    try:
+        yield
+    except TrainingError:
+        raise
+    except (MemoryError, RuntimeError) as problem:
+        if not is_out_of_memory(problem):
+            raise
+        raise TrainingError(
+            f"memory is full; the last checkpoint in {str(folder)!r} is intact: take smaller "
+            f"batches and accumulate more of them, or recompute activations (checkpointing)"
+        ) from problem
+    except OSError as problem:
+        if problem.errno not in FULL:
+            raise
+        raise TrainingError(
+            f"the disk is full ({problem.strerror}); the last checkpoint in {str(folder)!r} is "
+            f"intact, make room and start again"
+        ) from problem
