@@ -204,7 +204,7 @@ def test_a_mistake_is_told_before_a_model_is_loaded(
 
 
 def test_an_unknown_voice_of_all_lines_is_refused_at_once(tiny_model_folder: Path) -> None:
-    arguments = (str(tiny_model_folder), say_batch.Defaults(voice="nobody"), 2)
+    arguments = (str(tiny_model_folder), say_batch.Defaults(voice="nobody"), 2, {})
     write(GOOD)
     with pytest.raises(VoiceError, match="nobody"):
         say_batch.say_lines("lines.jsonl", Path("out"), *arguments, as_json=False, quiet=True)

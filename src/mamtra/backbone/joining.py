@@ -36,7 +36,8 @@ def one_layer(parts: Sequence[nn.Linear], dtype: WeightType) -> nn.Module:
         bias = torch.cat(biases) if biases else None
         if dtype == "int8":
             return Int8Linear(weight, bias)
-        joined = nn.Linear(*reversed(weight.shape), bias=bias is not None, device="meta")
+        joined = nn.Linear(1, 1, bias=bias is not None)
+        joined.out_features, joined.in_features = weight.shape
         weight = weight.to(FLOATS[dtype])
         if dtype == "float32" and weight.shape[0] > weight.shape[1]:
             # columns side by side: one vector times a tall matrix is twice as fast on a CPU

@@ -152,6 +152,16 @@ def say(
     rows: Annotated[
         int, typer.Option("--rows", min=1, help="Pieces of a batch spoken at once.")
     ] = 8,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Of the language model: float32, bfloat16 or int8.")
+    ] = "auto",
+    engine: Annotated[
+        str, typer.Option("--engine", help="eager, or graph where there is a GPU.")
+    ] = "auto",
+    threads: Annotated[
+        int, typer.Option("--threads", min=0, help="Of the CPU; 0 decides by the model's size.")
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
 ) -> None:
@@ -163,6 +173,7 @@ def say(
 
     mamtra say --batch lines.jsonl -o folder
     """
+    run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
     if batch is not None:
         if text is not None or output in (None, STANDARD):
             raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
@@ -170,7 +181,7 @@ def say(
             voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize
         )
         locate(model)
-        say_lines(batch, Path(output), model, defaults, rows, as_json=as_json, quiet=quiet)
+        say_lines(batch, Path(output), model, defaults, rows, run, as_json=as_json, quiet=quiet)
         return
     if text is None:
         raise typer.BadParameter("give a text, - or --batch FILE")
@@ -186,7 +197,7 @@ def say(
     from mamtra.synthesis.speech import Timings
     from mamtra.synthesis.synthesizer import load
 
-    synthesizer = load(model)
+    synthesizer = load(model, **run)
     chosen = synthesizer.voice(voice)
     manner = synthesizer.manner(chosen, mode, instruct, normalize)
     advise(state, synthesizer.text.reads_prompts, quiet)

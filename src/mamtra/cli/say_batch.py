@@ -135,12 +135,12 @@ def talk(account: Account, path: Path, seconds: float) -> None:
     print(line, file=sys.stderr)
 
 
-def load_model(model: str) -> "Synthesizer":
-    """A model on the CPU."""
+def load_model(model: str, run: dict) -> "Synthesizer":
+    """A model, on the device and by the engine that were asked for."""
     # torch loads here: not for --help, and not when there is nothing to do
     from mamtra.synthesis.synthesizer import load
 
-    return load(model)
+    return load(model, **run)
 
 
 def say_lines(
@@ -149,10 +149,11 @@ def say_lines(
     model: str,
     defaults: Defaults,
     rows: int,
+    run: dict,
     *,
     as_json: bool,
     quiet: bool,
-    open_model: "Callable[[str], Synthesizer]" = load_model,
+    open_model: "Callable[[str, dict], Synthesizer]" = load_model,
 ) -> None:
     """Speak every line that was not spoken yet; ends as ``docs/commands.md`` says.
 
@@ -162,6 +163,7 @@ def say_lines(
         model: its name or folder.
         defaults: what holds for every line.
         rows: how many pieces are spoken at once.
+        run: device, type, engine and threads, as ``load`` takes them.
         as_json: print the account as one line.
         quiet: nothing but errors.
         open_model: loads the model; not asked if nothing is to be done.
@@ -177,7 +179,7 @@ def say_lines(
     account, path = batch.account, batch.manifest.path
     try:
         if batch.todo:
-            synthesizer = open_model(model)
+            synthesizer = open_model(model, run)
             synthesizer.voice(defaults.voice)
             for _ in watched(batch.speak(synthesizer, rows), len(batch.todo), quiet):
                 pass

@@ -31,6 +31,7 @@ from mamtra.backbone.joining import (
 )
 from mamtra.backbone.quantize import missing_for_int8
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.hollow import hollow
 from mamtra.checkpoints.shards import check_fit, opened
 from mamtra.errors import ConfigError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
@@ -115,6 +116,19 @@ def chosen_dtype(config: EngineConfig, parameters: int) -> tuple[str, str]:
     return "int8", "a large model on a CPU is as fast as its bytes are few"
 
 
+def check_device(device: str | torch.device) -> None:
+    """Refuse a device that is not here.
+
+    Raises:
+        ConfigError: there is no GPU.
+    """
+    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(
+            f"device {str(device)!r} is not possible: torch finds no CUDA GPU here; use cpu, or "
+            f"install a CUDA build of torch"
+        )
+
+
 def resolve(config: EngineConfig, parameters: int) -> Engine:
     """Make every choice.
 
@@ -126,11 +140,7 @@ def resolve(config: EngineConfig, parameters: int) -> Engine:
         ConfigError: what was asked for is not possible here, or not together.
     """
     cuda = config.device != "cpu"
-    if cuda and not torch.cuda.is_available():
-        raise ConfigError(
-            "device 'cuda' is not possible: torch finds no CUDA GPU here; use cpu, or install "
-            "a CUDA build of torch"
-        )
+    check_device(config.device)
     dtype, why_dtype = chosen_dtype(config, parameters)
     if cuda and dtype == "int8":
         raise ConfigError("dtype 'int8' runs on a CPU only; on cuda use bfloat16 or float32")
@@ -192,7 +202,7 @@ def take(module: nn.Module, path: Path, prefix: str, keep: bool = True) -> None:
     """Fill a module that has no memory yet with its part of a file, in the type it has there.
 
     Args:
-        module: on the device "meta".
+        module: whose weights hold nothing yet.
         path: of the file, or of what would be one without shards.
         prefix: of the module's names in the file.
         keep: read the weights; else they stay in the file, and memory only maps them.
@@ -215,7 +225,7 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
         ModelError: the weights are missing, damaged or do not fit.
         ConfigError: what was asked for is not possible here.
     """
-    with torch.device("meta"):
+    with hollow():
         model = SpeechLM(folder.section("speech_lm", SpeechLMConfig)).requires_grad_(False)
     engine = resolve(config or EngineConfig(), parameters_of(model))
     path = folder.part_file("speech_lm")

@@ -20,6 +20,7 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.hollow import hollow
 from mamtra.errors import ConfigError, ModelError
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
+from mamtra.synthesis.engine import AUTO, EngineConfig, check_device, open_speech_lm
 from mamtra.synthesis.reading import Reader, TextConfig, Tokenizer, reader_for
 
 __all__ = [
@@ -60,7 +61,7 @@ class SpeakingParts:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.speech_lm.head.weight.device
+        return self.speech_lm.device
 
 
 def check_agreement(folder: ModelFolder, parts: SpeakingParts) -> None:
@@ -137,7 +138,10 @@ def model_reader(folder: ModelFolder) -> Reader:
 
 
 def speaking_parts(
-    folder: ModelFolder, device: str | torch.device = "cpu", dtypes: Dtypes = None
+    folder: ModelFolder,
+    device: str | torch.device = "cpu",
+    dtypes: Dtypes = None,
+    engine: EngineConfig | None = None,
 ) -> SpeakingParts:
     """Load what speaking needs.
 
@@ -145,16 +149,28 @@ def speaking_parts(
         folder: the model's folder.
         device: where to compute.
         dtypes: in memory: one type for all parts, or one for each named part; float32 otherwise.
+        engine: how the speech_lm is run; without one, or where ``dtypes`` gives the speech_lm a
+            type, it is loaded in the form that can be trained.
 
     Raises:
         ModelError: a part is missing or damaged, or parts do not fit together.
-        ConfigError: a type was given for a part that there is not.
+        ConfigError: a type was given for a part that there is not, or twice, or device and engine
+            are not possible here.
         MissingExtraError: the model's text needs a package that is not installed.
     """
     check_dtypes(dtypes)
+    check_device(device)
+    if isinstance(dtypes, torch.dtype) or "speech_lm" in (dtypes or {}):
+        if engine is not None and engine.dtype != AUTO:
+            raise ConfigError("the speech_lm's type was given as dtype and in dtypes; give it once")
+        engine = None
     loaded: dict[str, Any] = {
-        part: speaking_part(folder, part, device, dtype_of(part, dtypes)) for part in SPEAKING
+        part: speaking_part(folder, part, device, dtype_of(part, dtypes))
+        for part in SPEAKING
+        if engine is None or part != "speech_lm"
     }
+    if engine is not None:
+        loaded["speech_lm"] = open_speech_lm(folder, engine)
     mel = folder.section("mel", MelConfig)
     parts = SpeakingParts(reader=model_reader(folder), mel=mel, **loaded)
     check_agreement(folder, parts)

@@ -22,6 +22,7 @@ from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import GenerationError
+from mamtra.synthesis.engine import AUTO, EngineConfig
 from mamtra.synthesis.generate import Generation, generate
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.long_text import Carried, check_state, paragraphs
@@ -76,16 +77,23 @@ class Synthesizer:
         folder: the model's folder.
         device: where to compute.
         dtypes: types of the weights in memory, see ``speaking_parts``.
+        engine: how the language model is run; by itself as fits its size and the device.
 
     Raises:
         ModelError: a part is missing or damaged.
+        ConfigError: device and engine are not possible here.
     """
 
     def __init__(
-        self, folder: ModelFolder, device: str | torch.device = "cpu", dtypes: Dtypes = None
+        self,
+        folder: ModelFolder,
+        device: str | torch.device = "cpu",
+        dtypes: Dtypes = None,
+        engine: EngineConfig | None = None,
     ) -> None:
         self.folder = folder
-        self.parts = speaking_parts(folder, device, dtypes)
+        self.engine = engine or EngineConfig(device=str(device))
+        self.parts = speaking_parts(folder, device, dtypes, self.engine)
         self.text = folder.optional("text", TextConfig)
         self.sampling = folder.optional("sampling", SamplingConfig)
         self.guard = folder.optional("guard", GuardConfig)
@@ -339,15 +347,25 @@ def load(
     name_or_path: str | Path = DEFAULT,
     device: str | torch.device = "cpu",
     dtypes: Dtypes = None,
+    *,
+    dtype: str = AUTO,
+    engine: str = AUTO,
+    threads: int = 0,
 ) -> Synthesizer:
     """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
 
     Args:
         name_or_path: the model.
-        device: where to compute.
-        dtypes: types of the weights in memory, see ``speaking_parts``; float32 without it.
+        device: ``cpu`` or ``cuda``.
+        dtypes: types of decoder and vocoder in memory, see ``speaking_parts``; float32 without it.
+        dtype: of the language model's weights: ``float32``, ``bfloat16``, ``int8``, or ``auto``,
+            which is what speaks fastest on the device at this size.
+        engine: ``eager``, ``graph`` (CUDA only), or ``auto``.
+        threads: of a CPU; 0 decides by the size of the model.
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
+        ConfigError: what was asked for is not possible here.
     """
-    return Synthesizer(ModelFolder(locate(name_or_path)), device, dtypes)
+    asked = EngineConfig(device=str(device), dtype=dtype, kind=engine, threads=threads)
+    return Synthesizer(ModelFolder(locate(name_or_path)), device, dtypes, asked)
