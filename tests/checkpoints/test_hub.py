@@ -180,14 +180,14 @@ def test_a_source_that_was_not_fetched_is_explained(fake: FakeHub) -> None:
 def test_the_real_package_finds_its_own_cache_without_network(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    package = pytest.importorskip("huggingface_hub")
+    constants = pytest.importorskip("huggingface_hub.constants")
     commit = "0123456789abcdef0123456789abcdef01234567"
     place = tmp_path / "models--owner--model"
     (place / "snapshots" / commit).mkdir(parents=True)
     (place / "snapshots" / commit / "config.json").write_text("{}")
     (place / "refs").mkdir()
     (place / "refs" / "main").write_text(commit)
-    monkeypatch.setattr(package.constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
     assert locate("owner/model") == place / "snapshots" / commit
     with pytest.raises(ModelError, match="mamtra fetch owner/other"):
         locate("owner/other")

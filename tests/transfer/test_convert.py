@@ -171,6 +171,14 @@ def test_what_cannot_be_is_refused_in_a_sentence(teacher: Path, tmp_path: Path) 
     assert [change.new for change in deeper.layers] == [False, False, True, False]
 
 
+def test_mamba_layers_of_two_forms_are_refused(teacher: Path, tmp_path: Path) -> None:
+    run(teacher, tmp_path / "student", "AMAM")
+    with pytest.raises(ConfigError, match=r"has Mamba layers already.*activation=none, not silu"):
+        run(tmp_path / "student", tmp_path / "a", "AMMM", mamba=MambaConfig(activation="none"))
+    run(tmp_path / "student", tmp_path / "b", "AMMM", mamba=MambaConfig(decay_start="long"))
+    assert ModelFolder(tmp_path / "b").config.name == "b"
+
+
 @pytest.mark.parametrize(
     ("options", "layout"),
     [

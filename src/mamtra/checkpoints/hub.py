@@ -57,12 +57,12 @@ def arguments_for(name: str, only: tuple[str, ...] = ()) -> dict[str, Any]:
 
 
 def advice(name: str) -> str:
-    """How to get a model that is not on this machine, with and without its network."""
+    """How to get a model without this machine's network."""
     repository = name.partition("@")[0]
     files = ", ".join(NEEDED.get(repository, ())) or "its files"
     return (
-        f"run: mamtra fetch {name}; or, without network, fetch {files} from {SITE}/{repository} "
-        f"elsewhere, put them into one folder and give its path"
+        f"without network, fetch {files} from {SITE}/{repository} elsewhere, put them into one "
+        f"folder and give its path"
     )
 
 
@@ -95,7 +95,7 @@ def located(name: str) -> Path:
     if folder is None:
         raise ModelError(
             f"there is no folder {name!r}, and no model of that name was fetched from {SITE}; "
-            f"nothing is fetched unasked, {advice(name)}"
+            f"nothing is fetched unasked, run: mamtra fetch {name}; or, {advice(name)}"
         )
     return folder
 
@@ -123,12 +123,18 @@ def fetch(name: str, folder: Path | None = None, only: tuple[str, ...] = ()) -> 
                 f"{SITE} gives no model {name!r}: it is not there, or private, or its terms must "
                 f"be accepted there first; log in with: hf auth login"
             ) from problem
-        reason = str(problem).strip().partition("\n")[0] or type(problem).__name__
-        raise ModelError(f"{name!r} could not be fetched ({reason}); {advice(name)}") from problem
+        reason = str(problem).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+        reason = reason or type(problem).__name__
+        raise ModelError(
+            f"{name!r} could not be fetched ({reason}); try again; or, {advice(name)}"
+        ) from problem
     wanted = () if only else NEEDED.get(arguments["repo_id"], ())
     missing = [file for file in wanted if not (place / file).is_file()]
     fetched = any(file.is_file() for file in place.glob("[!.]*"))
     if missing or not fetched:
         told = ", ".join(missing) or "any file"
-        raise ModelError(f"{name!r} was not fetched whole, {place} lacks {told}; {advice(name)}")
+        raise ModelError(
+            f"{name!r} was not fetched whole, {place} lacks {told}; run it again; "
+            f"or, {advice(name)}"
+        )
     return place

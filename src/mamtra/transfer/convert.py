@@ -11,7 +11,7 @@ Dtype rule: everything is computed in float32; the student is stored in its teac
 
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import cast
 
@@ -30,6 +30,7 @@ from mamtra.transfer.student_folder import CARD, bring_along, student_card
 
 REPORT = "convert.json"
 IN_LAYER = re.compile(r"\blayers\.(\d+)\.(.+)$")
+STARTS = ("conv_start", "decay_start", "scan")  # values that trained layers do not depend on
 FATES: tuple[How, ...] = ("copied", "projected", "fresh", "unused")
 
 
@@ -164,6 +165,24 @@ def changes(
     )
 
 
+def check_same_form(theirs: MambaConfig, wanted: MambaConfig) -> None:
+    """Refuse another form where the teacher has Mamba layers already: theirs would change as well.
+
+    Raises:
+        ConfigError: a value differs that is more than a start.
+    """
+    differs = [
+        f"{field.name}={getattr(wanted, field.name)}, not {getattr(theirs, field.name)}"
+        for field in fields(MambaConfig)
+        if field.name not in STARTS and getattr(wanted, field.name) != getattr(theirs, field.name)
+    ]
+    if differs:
+        raise ConfigError(
+            f"the teacher has Mamba layers already, and the new ones would differ from them "
+            f"({'; '.join(differs)}); convert its own teacher, or leave the form as it is"
+        )
+
+
 def convert(
     teacher: ModelFolder,
     target: Path,
@@ -188,12 +207,16 @@ def convert(
     Raises:
         ModelError: the target is taken, or the teacher is damaged.
         LayoutError: the layout does not fit the teacher, or is the teacher's own.
-        ConfigError: the start is unknown, or the Mamba sizes do not fit.
+        ConfigError: the start is unknown, or the Mamba sizes do not fit, or differ from those of
+            Mamba layers that the teacher has already.
     """
     check_vacant(target)
     config = teacher.section("speech_lm", SpeechLMConfig)
     before = Layout.parse(as_config(config.backbone).layout)
-    student_config(config, layout, mamba or as_config(config.backbone).mamba_sizes)
+    own = as_config(config.backbone).mamba_sizes
+    student_config(config, layout, mamba or own)
+    if "M" in str(before) and mamba is not None:
+        check_same_form(own, replace(as_config(config.backbone), mamba=mamba).mamba_sizes)
     if str(layout) == str(before):
         raise LayoutError(
             f"layout {layout} is the teacher's own, so nothing would become Mamba; "
