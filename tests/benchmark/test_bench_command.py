@@ -1,4 +1,4 @@
-"""``mamtra bench`` as a person meets it."""
+"""``mamtra bench say`` as a person meets it."""
 
 import json
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mamtra.benchmark.say import Finished
-from mamtra.cli import bench
+from mamtra.cli import bench, bench_say
 from mamtra.errors import ModelError
 
 TOLD = {
@@ -28,7 +28,7 @@ def fake(model: str, text: str, voice: str | None, seed: int, runs: int) -> Iter
 def test_a_benchmark_prints_its_row_and_adds_it_to_a_file(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench, "benchmark", fake)
+    monkeypatch.setattr(bench_say, "benchmark", fake)
     path = tmp_path / "say.jsonl"
     arguments = ["say", "--model", str(tiny_model_folder), "--runs", "2", "-o", str(path)]
     done = CliRunner().invoke(bench.app, arguments, catch_exceptions=False)

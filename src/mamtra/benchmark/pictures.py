@@ -8,7 +8,7 @@ from typing import Any
 
 from mamtra.errors import ConfigError, require
 
-EXTRA = "eval"  # matplotlib comes with it
+EXTRA = "bench"  # matplotlib comes with it
 INCHES = (7.0, 4.2)
 PIXELS_PER_INCH = 140
 KINDS = (".png", ".svg", ".pdf")

@@ -33,7 +33,7 @@ class Plan:
         tokens: that each stream holds at its end, text and speech.
         capacity: tokens that its key/value memory then has room for.
         weights: by part; decoder and vocoder are float32.
-        activations: an estimate, for all streams reading their text at once.
+        activations: an estimate, for the reading of one text; texts are read one after another.
         break_even: tokens beyond which a Mamba layer holds less than an attention layer.
         paper_break_even: the same with every number of the state as wide as a key.
     """
@@ -92,7 +92,7 @@ def plan(sizes: ModelSizes, seconds: float, streams: int, dtype: str) -> Plan:
         weights={"speech_lm": lm} | acoustic_bytes(sizes),
         key_values=states.key_values,
         scans=states.scans,
-        activations=prefill_bytes(backbone, sizes.text_ids(seconds), streams, dtype),
+        activations=prefill_bytes(backbone, sizes.text_ids(seconds), 1, dtype),
         break_even=break_even_tokens(backbone, dtype),
         paper_break_even=paper_break_even_tokens(backbone),
     )
@@ -140,14 +140,14 @@ def fit(sizes: ModelSizes, wanted: Plan, card_bytes: int) -> Fit:
     def need(seconds: float, streams: int) -> int:
         """Bytes beside the weights."""
         states = state_bytes(backbone, sizes.tokens(seconds), streams, wanted.dtype).total
-        return states + prefill_bytes(backbone, sizes.text_ids(seconds), streams, wanted.dtype)
+        return states + prefill_bytes(backbone, sizes.text_ids(seconds), 1, wanted.dtype)
 
-    one = need(wanted.seconds, 1)
+    one = state_bytes(backbone, wanted.tokens, 1, wanted.dtype).total
     seconds = largest(lambda length: need(float(length), wanted.streams) <= left, LONGEST_SECONDS)
     return Fit(
         card_bytes=card_bytes,
         usable_bytes=room,
         fits=wanted.total <= room,
-        streams=max(0, left // one),
+        streams=max(0, (left - wanted.activations) // one),
         seconds=None if seconds >= LONGEST_SECONDS else seconds,
     )

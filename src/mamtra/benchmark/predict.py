@@ -5,7 +5,7 @@ states from their one fixed size. What is transient is estimated only: the large
 while a prompt is read (``prefill_bytes``). Tests hold the first three to what is really allocated.
 
 Dtype rule: scan states are float32 in every case; keys, values and the windows of convolutions have
-the type of the weights (``int8`` weights go with float32 activations).
+the type of the activations, which is that of the weights, and float32 beside ``int8`` weights.
 """
 
 from dataclasses import dataclass
@@ -16,6 +16,7 @@ from torch import nn
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.backbone import BackboneConfig
+from mamtra.backbone.quantize import Int8Linear
 from mamtra.backbone.scan import CHUNK_TOKENS
 from mamtra.backbone.state import GROWTH_TOKENS
 from mamtra.benchmark.sizes import ModelSizes
@@ -48,7 +49,7 @@ class Matrix:
     bias: bool = False
 
     def nbytes(self, dtype: str) -> int:
-        """Weights, and for 8 bits one scale and one sum of float32 for each output."""
+        """Weights and bias, and for 8 bits a scale and a zero for each output."""
         extra = 2 * EXACT * self.outputs if dtype == "int8" else 0
         biases = self.outputs * activation_bytes(dtype) if self.bias else 0
         return self.outputs * self.inputs * BYTES[dtype] + biases + extra
@@ -87,17 +88,29 @@ def layer_bytes(kind: str, config: BackboneConfig, dtype: str) -> int:
 
 
 def speech_lm_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:
-    """Weights of the language model: tables, layers, last norm, head."""
-    speech = config.vocabulary.size
-    rows = config.text_vocabulary + speech + SPECIAL_ROWS + 1  # the last norm is one row more
+    """Weights of the language model: tables, layers, last norm, head.
+
+    Tables are only looked up: with 8-bit weights they have 16 bit.
+    """
+    speech, exact = config.vocabulary.size, activation_bytes(dtype)
+    looked_up = (config.text_vocabulary + speech) * sizes.dim * min(exact, 2 * BYTES[dtype])
+    rest = (SPECIAL_ROWS + 1) * sizes.dim * exact  # the last norm is one row more
     layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
     head = Matrix(speech, sizes.dim, bias=True)
-    return rows * sizes.dim * activation_bytes(dtype) + layers + head.nbytes(dtype)
+    return looked_up + rest + layers + head.nbytes(dtype)
+
+
+def read_numbers(config: SpeechLMConfig, sizes: BackboneConfig) -> int:
+    """Weights that are read for each token: layers, last norm, head."""
+    layers = sum(layer_bytes(kind, sizes, "float32") for kind in sizes.layout)
+    head = Matrix(config.vocabulary.size, sizes.dim, bias=True).nbytes("float32")
+    return (layers + head) // EXACT + sizes.dim
 
 
 def held_bytes(module: nn.Module) -> int:
-    """Bytes of a module's weights and tables."""
-    return sum(tensor.nbytes for tensor in [*module.parameters(), *module.buffers()])
+    """Bytes of a module's weights and tables, 8-bit ones included."""
+    floats = sum(tensor.nbytes for tensor in [*module.parameters(), *module.buffers()])
+    return floats + sum(part.nbytes for part in module.modules() if isinstance(part, Int8Linear))
 
 
 def acoustic_bytes(sizes: ModelSizes) -> dict[str, int]:

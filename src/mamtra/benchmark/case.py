@@ -1,0 +1,80 @@
+"""What one fresh process measures, as a value that travels to it as JSON."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from mamtra.errors import ConfigError
+
+YARDSTICK = "yardstick"  # the subject that is not ours
+OWN = "own"  # the model's own layout
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A model in a shape on an engine, and what to measure of it.
+
+    Attributes:
+        subject: a shape of ``benchmark.sizes``, ``own``, or ``yardstick``.
+        model: whose sizes; the weights are random.
+        dtype, engine: as ``mamtra say`` takes them; the yardstick is always float32 on PyTorch.
+        threads: of the processor; 0 leaves the choice to the engine.
+        contexts: tokens held when steps are timed.
+        batches: rows when steps are timed.
+        steps: tokens in a timed block; 0 counts bytes and times nothing.
+        repeats: timed blocks.
+        prompts: lengths of prompts whose reading is timed.
+        seconds: of speech that the whole chain is timed with; 0 leaves decoder and vocoder out.
+        spoken: tokens spoken while memory is watched; 0 does not watch.
+    """
+
+    subject: str = OWN
+    model: str = "cosyvoice2"
+    device: str = "cpu"
+    dtype: str = "auto"
+    engine: str = "auto"
+    threads: int = 0
+    seed: int = 0
+    contexts: tuple[int, ...] = (250,)
+    batches: tuple[int, ...] = (1,)
+    steps: int = 4
+    repeats: int = 3
+    prompts: tuple[int, ...] = ()
+    seconds: float = 0.0
+    spoken: int = 0
+
+    def __post_init__(self) -> None:
+        least = {"steps": 0, "repeats": 1, "threads": 0, "seconds": 0, "spoken": 0}
+        for name, smallest in least.items():
+            if getattr(self, name) < smallest:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least {smallest}")
+        for name in ("contexts", "batches", "prompts"):
+            if any(value < 1 for value in getattr(self, name)):
+                raise ConfigError(
+                    f"{name} must be numbers of at least 1, not {getattr(self, name)}"
+                )
+
+    def of_each(self, subjects: Sequence[str]) -> dict[str, "Case"]:
+        """The same measurements of several subjects, by name."""
+        return {subject: replace(self, subject=subject) for subject in subjects}
+
+    def written(self) -> str:
+        """As one JSON line."""
+        return json.dumps(asdict(self))
+
+
+def read_case(line: str) -> Case:
+    """The reverse of ``Case.written``.
+
+    Raises:
+        ConfigError: a key is unknown, or a value cannot work.
+    """
+    values: dict[str, Any] = json.loads(line)
+    known = [entry.name for entry in fields(Case)]
+    if unknown := sorted(set(values) - set(known)):
+        raise ConfigError(f"unknown key {', '.join(unknown)} in a case; known: {', '.join(known)}")
+    for name, value in values.items():
+        if isinstance(value, list):
+            values[name] = tuple(value)
+    return Case(**values)

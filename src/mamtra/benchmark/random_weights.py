@@ -1,0 +1,53 @@
+"""Modules of any size with random weights, made quickly: speed and memory need no trained ones.
+
+PyTorch would draw the weights of a large model slowly and in float32. Here a module gets memory in
+its final type and is filled once, each matrix with numbers small enough that nothing overflows.
+Random numbers and not zeros, because a processor may multiply zeros faster and an operating system
+may not even store them.
+"""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mamtra.backbone.mamba import Mamba
+from mamtra.checkpoints.hollow import hollow
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+@torch.no_grad()
+def fill_randomly(tensor: Tensor) -> None:
+    """Numbers around 0 for a matrix, scaled by its width; ones for a vector."""
+    if tensor.dim() < 2:
+        tensor.fill_(1.0)
+        return
+    reach = tensor[0].numel() ** -0.5
+    tensor.uniform_(-reach, reach)
+
+
+def with_random_weights(
+    build: Callable[[], Module],
+    dtype: torch.dtype = torch.float32,
+    device: torch.device | str = "cpu",
+    seed: int = 0,
+) -> Module:
+    """Build a module and fill its weights.
+
+    Args:
+        build: makes the module.
+        dtype: of the weights.
+        device: where they are.
+        seed: of the weights; the global generator is used.
+    """
+    torch.manual_seed(seed)
+    with hollow(device, dtype):
+        module = build()
+    for parameter in module.parameters():
+        fill_randomly(parameter)
+    for part in module.modules():
+        if isinstance(part, Mamba):
+            part.start()  # decays of a state must be what they are in a real model
+    return module.eval().requires_grad_(False)

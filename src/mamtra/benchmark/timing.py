@@ -1,0 +1,149 @@
+"""How long the language model takes: to read a prompt, and for each token after any length.
+
+What is timed is what speaking does for each token: a step of the model and drawing the next id with
+the sampling that the model would use. Steps are timed in blocks, and the median block counts, so
+that another process's burst is not taken for the model's cost.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.benchmark.filling import filled_state
+from mamtra.benchmark.process_memory import held_now, wait_for
+from mamtra.benchmark.sizes import TOKENS_PER_SECOND
+from mamtra.speech_lm import Segment, cross_lingual
+from mamtra.synthesis.sampling import SamplingConfig, choose, seeded
+
+WARM_STEPS = 2  # not counted: first touches of memory, kernels chosen, graphs captured
+
+GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, spread evenly
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Seconds of one thing, measured several times."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """The middle one."""
+        return statistics.median(self.seconds)
+
+    def row(self) -> dict[str, float]:
+        """Median, least and most."""
+        return {"median": self.median, "least": min(self.seconds), "most": max(self.seconds)}
+
+
+def timed(work: Callable[[], Any], device: torch.device, repeats: int) -> Timing:
+    """Run something several times; a device's queue is empty before and after each."""
+    seconds = []
+    for _ in range(repeats):
+        wait_for(device)
+        started = time.perf_counter()
+        work()
+        wait_for(device)
+        seconds.append(time.perf_counter() - started)
+    return Timing(seconds=tuple(seconds))
+
+
+@dataclass(slots=True)
+class Speaker:
+    """Rows that speak on and on; ends are forbidden, so none stops.
+
+    Attributes:
+        model: what speaks.
+        state: its memory.
+    """
+
+    model: Any
+    state: Any
+    batch: int
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    histories: list[list[int]] = field(default_factory=list)
+    generators: list[torch.Generator] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.histories = [[0] for _ in range(self.batch)]
+        self.generators = [seeded(row) for row in range(self.batch)]
+
+    def take(self, logits: Float[Tensor, "batch ids"]) -> None:
+        """Draw the next id of each row."""
+        vocabulary = self.model.vocabulary
+        never = (vocabulary.end, vocabulary.unused, vocabulary.fill)
+        chosen = choose(
+            logits, [never] * self.batch, self.histories, self.generators, self.sampling
+        )
+        for history, token in zip(self.histories, chosen, strict=True):
+            history.append(token)
+
+    @torch.inference_mode()
+    def speak(self, steps: int) -> None:
+        """Go on by so many tokens."""
+        for _ in range(steps):
+            last = torch.tensor([row[-1] for row in self.histories], device=self.model.device)
+            self.take(self.model.step(last, self.state))
+
+
+def decode_row(model: Any, context: int, batch: int, steps: int, repeats: int) -> dict[str, Any]:
+    """Cost of a token when so many were read: bytes, seconds, tokens a second, times real time.
+
+    Args:
+        model: what speaks.
+        context: tokens that each row holds.
+        batch: rows.
+        steps: tokens in a timed block; 0 only counts bytes.
+        repeats: blocks.
+    """
+    room = (WARM_STEPS + steps * repeats) if steps else 0
+    before = held_now(model.device)
+    speaker = Speaker(model, filled_state(model, context, batch, room), batch)
+    after = held_now(model.device)
+    row = {"context": context, "batch": batch, "state_bytes": speaker.state.nbytes}
+    if before is not None and after is not None:
+        row["measured_bytes"] = after - before
+    if steps:
+        speaker.speak(WARM_STEPS)
+        timing = timed(lambda: speaker.speak(steps), model.device, repeats)
+        rate = batch * steps / timing.median
+        row |= {
+            "seconds_per_step": {name: value / steps for name, value in timing.row().items()},
+            "tokens_per_second": rate,
+            "times_real_time": rate / batch / TOKENS_PER_SECOND,
+        }
+    return row
+
+
+def prompt_of(model: Any, tokens: int) -> list[Segment]:
+    """A prompt of so many ids: two marks and text, of which small ids are most of it.
+
+    A vocabulary of byte pairs numbers its pieces by how often they were met, so the ids of a real
+    text are about evenly spread in their logarithm.
+    """
+    largest = model.config.text_vocabulary
+    places = (index * GOLDEN % 1 for index in range(max(1, tokens - 2)))
+    return cross_lingual([int(largest**place) - 1 for place in places])
+
+
+def prefill_row(model: Any, tokens: int, repeats: int) -> dict[str, Any]:
+    """Cost of reading a prompt of so many tokens, one row."""
+    prompt = prompt_of(model, tokens)
+
+    def read() -> None:
+        """From an empty memory, as every text begins."""
+        model.read([prompt], model.new_state(1, tokens))
+
+    read()
+    timing = timed(read, model.device, repeats)
+    return {
+        "tokens": tokens,
+        "seconds": timing.row(),
+        "tokens_per_second": tokens / timing.median,
+    }
