@@ -32,6 +32,9 @@ def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -
     for about in ("python", "torch", "threads", "cpu", "scan on cpu", "extra eval", "model tiny"):
         assert f"ok  {about} " in out
     assert "chunked" in out
+    assert "ok  small LM on cpu    float32, eager, 1 thread\n" in out
+    assert "ok  large LM on cpu    int8 (" in out
+    assert "kind: CUDA graphs need a GPU" in out
     assert "voices high, low" in out
 
 

@@ -1,7 +1,6 @@
 """What ``mamtra doctor`` finds: what is here, what is in use, and how to get the rest."""
 
 import importlib.util
-import os
 import platform
 from dataclasses import dataclass
 
@@ -9,8 +8,10 @@ import torch
 
 import mamtra
 from mamtra.backbone.fused_scan import chosen_scan
+from mamtra.backbone.quantize import chosen_kernel
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
+from mamtra.synthesis.engine import LARGE, Engine, EngineConfig, available_cores, resolve
 
 # extra: the modules it brings
 EXTRAS = {
@@ -33,13 +34,12 @@ class Finding:
 
 def machine() -> list[Finding]:
     """Python, torch and what they compute on."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
     return [
         Finding(about="mamtra", found=mamtra.__version__),
         Finding(about="python", found=f"{platform.python_version()} on {platform.platform()}"),
         Finding(about="torch", found=torch.__version__),
-        Finding(about="threads", found=f"{torch.get_num_threads()} for {cores} cores"),
+        Finding(about="threads", found=f"{torch.get_num_threads()} for {available_cores()} cores"),
         Finding(about="cpu", found=torch.backends.cpu.get_cpu_capability()),
         Finding(about="cuda", found=cuda),
     ]
@@ -53,6 +53,29 @@ def scans() -> list[Finding]:
         Finding(about=f"scan on {device}", found=name, advice=reason, good=name != "missing")
         for device, (name, reason) in choices.items()
     ]
+
+
+def told(engine: Engine) -> str:
+    """An engine in a few words."""
+    threads = f"{engine.threads} thread{'s' * (engine.threads != 1)}"
+    kernel = f" ({chosen_kernel()})" if engine.dtype == "int8" else ""
+    return f"{engine.dtype}{kernel}, {engine.kind}, {threads}"
+
+
+def engines() -> list[Finding]:
+    """What would run a model whose engine nobody chose, and why not something faster."""
+    findings = []
+    for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
+        for size, parameters in (("small", 0), ("large", LARGE)):
+            engine = resolve(EngineConfig(device=device), parameters)
+            findings.append(
+                Finding(
+                    about=f"{size} LM on {device}",
+                    found=told(engine),
+                    advice="; ".join(f"{name}: {why}" for name, why in engine.reasons.items()),
+                )
+            )
+    return findings
 
 
 def extras() -> list[Finding]:
@@ -84,4 +107,4 @@ def models() -> list[Finding]:
 
 def findings() -> list[Finding]:
     """The whole report."""
-    return [*machine(), *scans(), *extras(), *models()]
+    return [*machine(), *engines(), *scans(), *extras(), *models()]
