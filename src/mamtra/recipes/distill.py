@@ -1,0 +1,307 @@
+"""Distil a teacher's folder into a student's on prepared speech: the paper's training at any size.
+
+The defaults are the paper's: Adam at a constant 1e-5, gradients clipped at 5, about 800 s of speech
+in a batch, the Mamba mixers, speech embedding and head learn. A run's folder holds ``run.json``
+(what was asked for), the log and the checkpoint, ``samples/`` and at the end ``student/``, a model
+folder to speak with. The same call goes on with a run that was stopped.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mamtra.checkpoints.card import CARD, front_matter, origin
+from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+from mamtra.checkpoints.new_folder import new_folder
+from mamtra.checkpoints.precision import stored_dtype
+from mamtra.errors import ConfigError, ModelError
+from mamtra.recipes.utterances import DistillBatches, Utterances
+from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
+from mamtra.training.checkpoint import FINISHED
+from mamtra.training.loop import LoopSettings, train
+from mamtra.training.workers import rank, wait
+from mamtra.transfer.freeze import apply
+from mamtra.transfer.losses import DistillLosses, distillation
+from mamtra.transfer.student_folder import bring_along
+
+REQUEST = "run.json"
+STUDENT = "student"
+TAGS = ["text-to-speech", "mamtra", "mamba", "hybrid"]
+CHANGEABLE = ("steps", "log_every", "evaluate_every", "checkpoint_seconds", "tensorboard")
+
+
+def paper_settings(steps: int) -> LoopSettings:
+    """The paper's optimiser (docs: its training section), in bfloat16."""
+    return LoopSettings(
+        steps=steps,
+        learning_rate=1e-5,
+        warmup_steps=0,
+        schedule="constant",
+        weight_decay=0.0,
+        gradient_clip=5.0,
+        betas=(0.9, 0.999),
+        precision="bfloat16",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillRun:
+    """Everything that decides a distillation but its models and data.
+
+    Attributes:
+        places: text and speech ids in a batch, padding included; 800 s of speech and its text.
+        freeze: which weights learn, one of ``transfer.freeze.POLICIES``.
+        bi_stream: half of the utterances that suit it alternate text and speech.
+        recompute: keep less for the gradients and compute it again.
+        held_out: utterances that are kept from training, to measure on.
+    """
+
+    settings: LoopSettings = field(default_factory=lambda: paper_settings(37_500))
+    losses: DistillLosses = field(default_factory=DistillLosses)
+    places: int = 22_500
+    freeze: str = "mamba"
+    bi_stream: bool = True
+    recompute: bool = False
+    held_out: int = 64
+
+    def __post_init__(self) -> None:
+        if self.places < 1 or self.held_out < 0:
+            raise ConfigError(
+                f"places={self.places} must be at least 1 and held_out={self.held_out} at least 0"
+            )
+
+
+def check_pair(teacher: SpeechLMConfig, student: SpeechLMConfig) -> None:
+    """Refuse models that do not read and write the same ids.
+
+    Raises:
+        ModelError: they do not.
+    """
+    for name in ("text_vocabulary", "speech_vocabulary"):
+        theirs, ours = getattr(teacher, name), getattr(student, name)
+        if theirs != ours:
+            raise ModelError(
+                f"the teacher's {name} is {theirs} and the student's {ours}; take a student that "
+                f"was made from this teacher: mamtra convert TEACHER -o STUDENT --ratio 1:1"
+            )
+
+
+class DistillTask:
+    """A teacher that answers, a student that learns, and the batches both read.
+
+    Args:
+        teacher: is not changed but for its type and device.
+        student: what ``run.freeze`` names learns.
+        batches: what both read.
+        run: precision, losses, what learns.
+        device: where to compute.
+
+    Raises:
+        ModelError: teacher and student do not read and write the same ids.
+    """
+
+    def __init__(
+        self,
+        teacher: SpeechLM,
+        student: SpeechLM,
+        batches: DistillBatches,
+        run: DistillRun,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        check_pair(teacher.config, student.config)
+        self.run, self.batches, self.device = run, batches, torch.device(device)
+        dtype = torch.bfloat16 if run.settings.precision == "bfloat16" else torch.float32
+        self.teacher = teacher.to(self.device, dtype).eval().requires_grad_(False)
+        self.student = student.to(self.device)
+        self.student.backbone.recompute = run.recompute
+        self.learnt = apply(self.student, run.freeze)
+        width = teacher.special_embedding.embedding_dim
+        self.same_width = width == student.special_embedding.embedding_dim
+        self.teacher_ce: float | None = None
+
+    def loss(self, number: int) -> dict[str, Tensor]:
+        """The losses of one batch, read by teacher and student."""
+        batch = self.batches.at(number).to(self.device)
+        with torch.no_grad():
+            taught = self.teacher.loss(batch, keep_logits=True, keep_inputs=True)
+        learned = self.student.loss(batch, keep_logits=True, keep_inputs=True)
+        assert learned.logits is not None
+        assert taught.logits is not None
+        values = distillation(
+            self.run.losses,
+            learned.logits,
+            taught.logits,
+            batch.targets,
+            learned.inputs if self.same_width else None,
+            taught.inputs if self.same_width else None,
+        )
+        return {**values, "teacher_ce": taught.loss}
+
+    def held_out_ce(self, model: SpeechLM) -> float:
+        """Nats a predicted id on the utterances kept from training."""
+        nats, count = 0.0, 0
+        for batch in self.batches.validation():
+            losses = model.loss(batch.to(self.device))
+            nats += float(losses.loss) * losses.predicted
+            count += losses.predicted
+        return round(nats / count, 5)
+
+    def evaluate(self) -> dict[str, float]:
+        """Held-out cross entropy of student and teacher."""
+        if self.teacher_ce is None:
+            self.teacher_ce = self.held_out_ce(self.teacher)
+        return {
+            "validation_ce": self.held_out_ce(self.student),
+            "validation_teacher_ce": self.teacher_ce,
+        }
+
+
+def request_of(run: DistillRun, places: dict[str, str]) -> dict[str, Any]:
+    """What was asked for, as ``run.json`` holds it."""
+    return json.loads(json.dumps({**places, **asdict(run)}))
+
+
+def note_request(folder: Path, request: dict[str, Any]) -> None:
+    """Write what was asked for, or hold it against what an earlier start was asked for.
+
+    Raises:
+        ConfigError: a run with other values lies there.
+    """
+    path = folder / REQUEST
+    if path.exists():
+        before = json.loads(path.read_text())
+        for name in CHANGEABLE:
+            before.get("settings", {}).pop(name, None)
+        wanted = {**request, "settings": dict(request["settings"])}
+        for name in CHANGEABLE:
+            wanted["settings"].pop(name)
+        if changed := sorted(name for name in wanted if wanted[name] != before.get(name)):
+            raise ConfigError(
+                f"{str(folder)!r} holds a run with another {', '.join(changed)} ({REQUEST}); "
+                f"choose another folder, or give the values it was started with"
+            )
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f"{REQUEST}.part"
+    partial.write_text(json.dumps(request, indent=2) + "\n")
+    os.replace(partial, path)
+
+
+def trained_card(student: ModelFolder, request: dict[str, Any]) -> str:
+    """The model card of a distilled student."""
+    settings = request["settings"]
+    front = front_matter(origin(student.folder) | {"tags": TAGS})
+    return f"""{front}# {student.config.name}, distilled
+
+Distilled by `mamtra distill` in {settings["steps"]:,} steps of {request["places"]:,} places each
+and process, accumulated {settings["accumulate"]} times, learning rate
+{settings["learning_rate"]:g} ({settings["schedule"]}), weights that learnt: {request["freeze"]}.
+Teacher, data and every other value are in `run.json`. Nothing was measured of it yet: see
+`mamtra evaluate`.
+"""
+
+
+def write_trained(run_folder: Path, source: ModelFolder, learnt: list[str]) -> Path:
+    """Write the student's model folder from the run's trained weights.
+
+    Weights that did not learn are taken from the folder the run began with, not from the run, which
+    may have rounded them.
+
+    Returns:
+        The folder.
+    """
+    target = run_folder / STUDENT
+    request = json.loads((run_folder / REQUEST).read_text())
+    model = source.fill(SpeechLM(source.section("speech_lm", SpeechLMConfig)), "speech_lm")
+    trained = load_file(run_folder / FINISHED)
+    model.load_state_dict({name: trained[name] for name in learnt}, strict=False)
+    if target.exists():
+        shutil.rmtree(target)  # of an earlier, shorter run
+    with new_folder(target) as folder:
+        section = asdict(model.config)
+        name = f"{source.config.name}-distilled"
+        config = bring_along(source, folder, name, section, source.donor is not None)
+        dtype = stored_dtype(source.part_file("speech_lm"))
+        save_part(model, folder / "speech_lm.safetensors", dtype)
+        shutil.copy2(run_folder / REQUEST, folder)
+        (folder / CARD).write_text(trained_card(source, request))
+        write_config(folder, config)
+    return target
+
+
+def distill(
+    folder: Path,
+    teacher: ModelFolder,
+    student: ModelFolder,
+    utterances: Utterances,
+    run: DistillRun,
+    *,
+    data: str = "",
+    device: torch.device | str = "cpu",
+    sampler: Callable[[DistillTask], Callable[[Path], None] | None] | None = None,
+) -> Path:
+    """Train the student, or go on with it, and write its folder.
+
+    Args:
+        folder: where the run lives.
+        teacher: what it learns from.
+        student: what ``mamtra convert`` made of it.
+        utterances: what both read.
+        run: how.
+        data: what ``utterances`` were read from, for ``run.json``.
+        device: where to compute.
+        sampler: makes what writes samples during training.
+
+    Returns:
+        The finished student's folder.
+
+    Raises:
+        ConfigError: the folder holds another run.
+        ModelError: teacher and student do not fit together.
+        TrainingError: training had to stop; the last checkpoint is intact.
+    """
+    places = {
+        "teacher": str(teacher.folder.resolve()),
+        "student": str(student.folder.resolve()),
+        "data": data,
+    }
+    if rank() == 0:
+        note_request(folder, request_of(run, places))
+    wait()
+    models = [
+        opened.fill(SpeechLM(opened.section("speech_lm", SpeechLMConfig)), "speech_lm")
+        for opened in (teacher, student)
+    ]
+    batches = batches_for(run, utterances, models[1].config)
+    task = DistillTask(models[0], models[1], batches, run, device)
+    train(
+        folder,
+        task.student,
+        task.loss,
+        run.settings,
+        task.evaluate if run.held_out else None,
+        sampler(task) if sampler is not None and rank() == 0 else None,
+    )
+    if rank() == 0:
+        write_trained(folder, student, task.learnt)
+    wait()
+    return folder / STUDENT
+
+
+def batches_for(run: DistillRun, utterances: Utterances, config: SpeechLMConfig) -> DistillBatches:
+    """The batches of a run."""
+    return DistillBatches(
+        utterances,
+        config,
+        places=run.places,
+        held_out=run.held_out,
+        bi_stream=run.bi_stream,
+        seed=run.settings.seed,
+    )

@@ -1,0 +1,157 @@
+"""Utterances to distil from, and the batches that teacher and student both read.
+
+A batch is drawn from its number alone: which utterances, and for each whether it is laid out
+uni-stream or bi-stream. It is packed once, so teacher and student cannot see different layouts.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from mamtra.corpus.batches import LengthBatches
+from mamtra.errors import CorpusError
+from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.batch import Batch, pack
+from mamtra.speech_lm.prompt import TrainingSequence, training_sequence
+
+MARKS = 3  # start, task and end, beside text and speech
+
+
+@runtime_checkable
+class Utterances(Protocol):
+    """Prepared speech: text ids and speech ids by number."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Text and speech ids together, of every utterance."""
+        ...
+
+    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Text ids and speech ids of one utterance."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUtterances:
+    """Utterances in memory."""
+
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+    lengths: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", [len(text) + len(said) for text, said in self.pairs])
+
+    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Text ids and speech ids of one utterance."""
+        return self.pairs[number]
+
+
+def random_utterances(
+    config: SpeechLMConfig, count: int, speech: tuple[int, int] = (40, 320), seed: int = 0
+) -> HeldUtterances:
+    """Utterances of noise, to rehearse with.
+
+    Args:
+        config: of the model that shall read them.
+        count: how many.
+        speech: fewest and most speech ids; LibriTTS has 5.6 s on average, 140 ids.
+        seed: of everything.
+    """
+    draw, pairs = np.random.default_rng(seed), []
+    for _ in range(count):
+        length = int(draw.integers(*speech))
+        text = draw.integers(config.text_vocabulary, size=max(1, length // 7))
+        pairs.append((text.tolist(), draw.integers(config.speech_vocabulary, size=length).tolist()))
+    return HeldUtterances(pairs)
+
+
+class DistillBatches:
+    """Batches for teacher and student.
+
+    Args:
+        utterances: what is prepared.
+        config: of the models that read them.
+        places: text and speech ids in a batch, padding included.
+        held_out: utterances that are kept from training.
+        bi_stream: lay half of the utterances that suit it out in two alternating streams.
+        seed: of every draw.
+
+    Raises:
+        CorpusError: there are too few utterances.
+    """
+
+    def __init__(
+        self,
+        utterances: Utterances,
+        config: SpeechLMConfig,
+        *,
+        places: int,
+        held_out: int = 0,
+        bi_stream: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.utterances, self.config, self.places = utterances, config, places
+        self.bi_stream, self.seed = bi_stream, seed
+        count = len(utterances.lengths)
+        if count <= held_out:
+            raise CorpusError(
+                f"{count} utterances are too few to keep {held_out} of them from training; "
+                f"prepare more, or keep fewer"
+            )
+        order = np.random.default_rng((seed, 3)).permutation(count).tolist()
+        self.held_out, self.learnt = sorted(order[:held_out]), sorted(order[held_out:])
+        lengths = [utterances.lengths[number] + MARKS for number in self.learnt]
+        self.total = sum(lengths)
+        self.draws = LengthBatches(lengths, places, seed)
+
+    def sequence(self, number: int, draw: float) -> TrainingSequence:
+        """One utterance as it is read.
+
+        Raises:
+            CorpusError: its ids are not the model's.
+        """
+        text, speech = self.utterances.utterance(number)
+        for ids, rows, kind in (
+            (text, self.config.text_vocabulary, "text"),
+            (speech, self.config.speech_vocabulary, "speech"),
+        ):
+            if len(ids) and not 0 <= min(ids) <= max(ids) < rows:
+                raise CorpusError(
+                    f"utterance {number} has {kind} ids up to {max(ids)}, and the model has "
+                    f"{rows} of them; prepare the data with this model's teacher"
+                )
+        return training_sequence(text, speech, self.config.vocabulary, draw)
+
+    def packed(self, numbers: Sequence[int], draws: Sequence[float]) -> Batch:
+        """Utterances side by side."""
+        return pack([self.sequence(*pair) for pair in zip(numbers, draws, strict=True)])
+
+    def at(self, number: int) -> Batch:
+        """The training batch of a number."""
+        numbers = [self.learnt[item] for item in self.draws.at(number)]
+        draw = np.random.default_rng((self.seed, number, 2))
+        draws = draw.random(len(numbers)) if self.bi_stream else np.ones(len(numbers))
+        return self.packed(numbers, draws.tolist())
+
+    def validation(self) -> list[Batch]:
+        """The utterances kept from training, half of them bi-stream, in batches of the size."""
+        groups: list[list[int]] = [[]]
+        for number in sorted(self.held_out, key=lambda item: self.utterances.lengths[item]):
+            longest = self.utterances.lengths[number] + MARKS
+            if groups[-1] and longest * (len(groups[-1]) + 1) > self.places:
+                groups.append([])
+            groups[-1].append(number)
+        return [
+            self.packed(
+                group, [float(not self.bi_stream or place % 2) for place in range(len(group))]
+            )
+            for group in groups
+            if group
+        ]
+
+    def steps(self, epochs: float, batches_a_step: int) -> int:
+        """Steps in which about every utterance is read so many times."""
+        return max(1, math.ceil(epochs * self.total / (self.places * batches_a_step)))
