@@ -1,6 +1,9 @@
 """Long texts: cut into paragraphs, carried or fresh, written in memory that does not grow."""
 
 import gc
+import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +13,11 @@ import pytest
 import soundfile
 
 import mamtra
+from mamtra.checkpoints.locate import built_in
 from mamtra.errors import AudioError, ConfigError, GenerationError, TextError
 from mamtra.speech_lm.prompt import speech_segment, text_segment
 from mamtra.synthesis.generate import Request
+from mamtra.synthesis.kernel_cache import CAPACITY, VARIABLE
 from mamtra.synthesis.long_text import Carried, paragraphs, write_pieces
 from mamtra.synthesis.modes import Manner
 from mamtra.synthesis.parts import TextConfig
@@ -103,6 +108,50 @@ def test_memory_does_not_grow_with_the_number_of_pieces(tmp_path: Path) -> None:
     # thirty pieces of four seconds would be 7.7 MB
     assert many - few < 100_000
     assert soundfile.info(tmp_path / "40.wav").duration > 160
+
+
+CHAPTER = """
+import sys, mamtra
+from mamtra.corpus.sentences import held_out_sentences
+from mamtra.synthesis.kernel_cache import CAPACITY, VARIABLE
+from mamtra.synthesis.long_text import write_pieces
+from mamtra.synthesis.sound_file import GrowingSound
+synthesizer = mamtra.load("nano")
+def resident():
+    status = open("/proc/self/status").read()
+    return int(status.split("VmRSS:")[1].split()[0]) * 1024
+held = []
+def noted(spoken):
+    for speech in spoken:
+        held.append(resident())
+        yield speech
+with GrowingSound(sys.argv[1], synthesizer.rate) as file:
+    write_pieces(noted(synthesizer.speak(held_out_sentences()[:40])), file)
+print(held[39] - held[9])
+"""
+
+
+@pytest.mark.slow
+def test_the_process_does_not_grow_between_the_tenth_and_the_fortieth_piece(tmp_path: Path) -> None:
+    if not Path("/proc/self/status").exists() or "nano" not in built_in():
+        pytest.skip("needs /proc and nano")
+    command = [sys.executable, "-c", CHAPTER, str(tmp_path / "chapter.wav")]
+    environment = {**os.environ, "PYTHONPATH": str(Path(mamtra.__file__).parents[1])}
+    environment.pop(VARIABLE, None)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    # 26 MB before the kernels' cache was bounded, 2 MB since
+    assert int(done.stdout) < 8e6
+
+
+def test_loading_a_model_bounds_the_cache_of_kernels(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(VARIABLE, raising=False)
+    mamtra.load(tiny_model_folder)
+    assert os.environ[VARIABLE] == str(CAPACITY)
+    monkeypatch.setenv(VARIABLE, "7")
+    mamtra.load(tiny_model_folder)
+    assert os.environ[VARIABLE] == "7"
 
 
 @pytest.mark.parametrize("problem", [GenerationError("stuck"), KeyboardInterrupt()])

@@ -25,6 +25,7 @@ from mamtra.errors import GenerationError
 from mamtra.synthesis.engine import AUTO, EngineConfig
 from mamtra.synthesis.generate import Generation, generate
 from mamtra.synthesis.guard import GuardConfig
+from mamtra.synthesis.kernel_cache import bound_kernel_cache
 from mamtra.synthesis.long_text import Carried, check_state, paragraphs
 from mamtra.synthesis.modes import Manner, manner_of
 from mamtra.synthesis.parts import Dtypes, TextConfig, speaking_parts
@@ -91,6 +92,7 @@ class Synthesizer:
         dtypes: Dtypes = None,
         engine: EngineConfig | None = None,
     ) -> None:
+        bound_kernel_cache()
         self.folder = folder
         self.engine = engine or EngineConfig(device=str(device))
         self.parts = speaking_parts(folder, device, dtypes, self.engine)
