@@ -7,6 +7,7 @@ import typer
 
 from mamtra.cli.bench_chain import bench_chain
 from mamtra.cli.bench_compare import bench_compare
+from mamtra.cli.bench_long import bench_long
 from mamtra.cli.bench_memory import bench_memory
 from mamtra.cli.bench_say import bench_say
 from mamtra.cli.bench_speed import bench_speed
@@ -24,3 +25,4 @@ app.command("chain")(bench_chain)
 app.command("speed")(bench_speed)
 app.command("memory")(bench_memory)
 app.command("compare")(bench_compare)
+app.command("long")(bench_long)

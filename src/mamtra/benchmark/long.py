@@ -1,0 +1,139 @@
+"""What a chapter costs as it grows: memory and time of each piece, from the first to the last.
+
+Sentences that nano was not trained on are read as one text in paragraphs of five, over and over
+until there are enough, and written into a sound file as ``mamtra say`` does. If anything were kept
+from piece to piece, the process would grow and later pieces would be slower.
+"""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import cycle, islice
+from pathlib import Path
+from typing import Any
+
+from mamtra.benchmark.process_memory import peak_bytes, resident_bytes
+from mamtra.corpus.sentences import held_out_sentences
+from mamtra.synthesis.long_text import Written, write_pieces
+from mamtra.synthesis.sound_file import GrowingSound
+from mamtra.synthesis.speech import Speech
+from mamtra.synthesis.synthesizer import Synthesizer
+
+PARAGRAPH = 5  # sentences
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the chapter, at which memory is told
+
+Watch = Callable[[Iterable[Speech], int], Iterable[Speech]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What was seen when a piece was finished.
+
+    Attributes:
+        seconds: how long the piece lasts.
+        took_seconds: how long speaking it took.
+        resident_bytes: of the whole process, where the system tells.
+        state_bytes: of the speech language model's memory.
+    """
+
+    seconds: float
+    took_seconds: float
+    resident_bytes: int | None
+    state_bytes: int
+
+
+def chapter(sentences: int) -> str:
+    """A text of so many sentences in paragraphs."""
+    lines = list(islice(cycle(held_out_sentences()), sentences))
+    starts = range(0, sentences, PARAGRAPH)
+    return "\n\n".join(" ".join(lines[start : start + PARAGRAPH]) for start in starts)
+
+
+def sampled(spoken: Iterable[Speech], samples: list[Sample]) -> Iterator[Speech]:
+    """The same pieces; notes what each of them cost."""
+    before = time.perf_counter()
+    for speech in spoken:
+        sample = Sample(
+            seconds=speech.seconds,
+            took_seconds=time.perf_counter() - before,
+            resident_bytes=resident_bytes(),
+            state_bytes=speech.state_bytes,
+        )
+        samples.append(sample)
+        yield speech
+        before = time.perf_counter()
+
+
+def factor(samples: Sequence[Sample]) -> float:
+    """Seconds of work for each second of speech."""
+    speech = sum(sample.seconds for sample in samples)
+    return round(sum(sample.took_seconds for sample in samples) / speech, 4)
+
+
+def summarise(samples: Sequence[Sample], written: Written, loaded: int | None) -> dict[str, Any]:
+    """The figures of a chapter.
+
+    Args:
+        samples: of each piece.
+        written: the account of the file.
+        loaded: bytes that the process held before it spoke.
+    """
+    count = len(samples)
+    quarter = max(1, count // 4)
+    places = sorted({max(1, round(share * count)) for share in SHARES})
+    states = [sample.state_bytes for sample in samples]
+    reasons = sorted(set(written.stop_reasons))
+    return {
+        "pieces": count,
+        "audio_seconds": round(written.seconds, 2),
+        "real_time_factor": {
+            "whole": factor(samples),
+            "first_quarter": factor(samples[:quarter]),
+            "last_quarter": factor(samples[-quarter:]),
+        },
+        "resident_bytes": {"loaded": loaded}
+        | {f"piece_{place}": samples[place - 1].resident_bytes for place in places},
+        "peak_bytes": peak_bytes(),
+        "state_bytes": {"least": min(states), "most": max(states)},
+        "stop_reasons": {reason: written.stop_reasons.count(reason) for reason in reasons},
+    }
+
+
+def measure(
+    synthesizer: Synthesizer,
+    sentences: int,
+    voice: str | None = None,
+    seed: int = 0,
+    state: str = "fresh",
+    watch: Watch = lambda spoken, _: spoken,
+) -> dict[str, Any]:
+    """Speak a chapter into a file that is thrown away; the row of figures.
+
+    Args:
+        synthesizer: the model.
+        sentences: how long the chapter is.
+        voice: of the model.
+        seed: of what is said.
+        state: ``fresh`` or ``carry``.
+        watch: sees the pieces pass by and is told how many there will be.
+
+    Raises:
+        GenerationError: the model said nothing.
+    """
+    paragraphs = synthesizer.paragraphs(chapter(sentences))
+    pieces = sum(map(len, paragraphs))
+    samples: list[Sample] = []
+    loaded = resident_bytes()
+    spoken = synthesizer.speak_paragraphs(paragraphs, voice, seed, state=state)
+    with tempfile.TemporaryDirectory() as folder:
+        with GrowingSound(Path(folder) / "chapter.wav", synthesizer.rate) as file:
+            written = write_pieces(watch(sampled(spoken, samples), pieces), file)
+        size = (Path(folder) / "chapter.wav").stat().st_size
+    settings = {"model": synthesizer.name, "voice": voice, "state": state, "sentences": sentences}
+    return {
+        "benchmark": "long",
+        **settings,
+        **summarise(samples, written, loaded),
+        "file_bytes": size,
+    }

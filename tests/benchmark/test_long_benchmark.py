@@ -1,0 +1,62 @@
+"""The chapter that is measured, and what the row tells of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import mamtra
+from mamtra.benchmark.long import PARAGRAPH, Sample, chapter, factor, measure, summarise
+from mamtra.cli import bench
+from mamtra.synthesis.long_text import Written
+
+
+def sample(place: int) -> Sample:
+    return Sample(
+        seconds=2.0, took_seconds=1.0 + place, resident_bytes=1000 + place, state_bytes=10 * place
+    )
+
+
+def test_a_chapter_has_as_many_sentences_as_asked_for_in_paragraphs() -> None:
+    text = chapter(12)
+    assert [paragraph.count(". ") + 1 <= PARAGRAPH for paragraph in text.split("\n\n")] == [
+        True
+    ] * 3
+    assert chapter(600).startswith(text)
+
+
+def test_figures_are_told_from_the_first_to_the_last_quarter() -> None:
+    samples = [sample(place) for place in range(1, 21)]
+    written = Written(seconds=41.0, stop_reasons=["end"] * 19 + ["budget"])
+    figures = summarise(samples, written, 900)
+    assert figures["resident_bytes"] == {
+        "loaded": 900, "piece_2": 1002, "piece_5": 1005, "piece_10": 1010, "piece_15": 1015,
+        "piece_20": 1020,
+    }  # fmt: skip
+    assert figures["real_time_factor"]["first_quarter"] == factor(samples[:5]) == 2.0
+    assert figures["real_time_factor"]["last_quarter"] == 9.5
+    assert figures["state_bytes"] == {"least": 10, "most": 200}
+    assert figures["stop_reasons"] == {"budget": 1, "end": 19}
+
+
+def test_a_chapter_is_measured_and_its_row_added_to_a_file(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "long.jsonl"
+    arguments = ["long", "--model", str(tiny_model_folder), "--sentences", "4", "-o", str(path)]
+    done = CliRunner().invoke(bench.app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    row = json.loads(done.stdout)
+    assert json.loads(path.read_text()) == row
+    assert row["provenance"]["seed"] == 0
+    assert row["file_bytes"] == pytest.approx(row["audio_seconds"] * 32_000, rel=0.01)
+    assert "after" in done.stderr
+
+
+def test_what_is_carried_shows_in_the_memory_of_the_language_model(
+    tiny_model_folder: Path,
+) -> None:
+    synthesizer = mamtra.load(tiny_model_folder)
+    fresh, carry = (measure(synthesizer, 5, state=state) for state in ("fresh", "carry"))
+    assert carry["state_bytes"]["most"] > fresh["state_bytes"]["most"] > 0
