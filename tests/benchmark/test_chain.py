@@ -57,7 +57,7 @@ def test_every_stage_runs_and_leaves_what_the_next_one_needs(chain: Chain) -> No
         },
     )
     assert line["stages"]["decoder"]["peak_bytes"] == 7
-    assert line["real_time_factor"]["sum"] > 0
+    assert line["real_time_factor"]["cpu_seconds"]["sum"] > 0
     assert line["published"] == "published"
     assert str(Path(chain.folder).parent) not in json.dumps(line)
 
@@ -81,7 +81,7 @@ def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
 def test_a_stage_that_fails_says_why(chain: Chain, tmp_path: Path) -> None:
     other = Chain(folder=chain.folder, model=str(tmp_path / "no"), voice="no", text="Hi.")
     assert other.stages == ("packages", "speech_lm", "decoder", "vocoder", "whole")
-    with pytest.raises(SystemExit, match=r"error: .*no' has no readable config\.json"):
+    with pytest.raises(SystemExit, match=r"error: unknown model .*no'"):
         main("whole", json.dumps(asdict(other)))
 
 

@@ -37,7 +37,7 @@ class Chain:
         words: those of the recording.
         ratio: attention and Mamba of the hybrid, as 1:1; without it, what was imported speaks.
         stored: type of the imported weights on disk.
-        computed: type of the speech LM's weights in memory.
+        computed: type of the speech LM's weights in memory; ``auto`` is what speaking takes.
         tokens: exactly so many speech tokens are spoken, for weights that never end by themselves;
             without it, the model decides.
     """
@@ -50,7 +50,7 @@ class Chain:
     words: str = ""
     ratio: str | None = None
     stored: str = "bfloat16"
-    computed: str = "float32"
+    computed: str = "auto"
     text: str = SENTENCE
     mode: str | None = None
     tokens: int | None = None
@@ -139,18 +139,24 @@ def row(chain: Chain, measured: Mapping[str, Finished]) -> dict[str, Any]:
     stages = {
         stage: {
             "process_seconds": round(finished.seconds, 3),
-            "cpu_seconds": round(finished.cpu_seconds, 3),
+            "process_cpu_seconds": round(finished.cpu_seconds, 3),
             "peak_bytes": finished.peak_bytes,
             **finished.told,
         }
         for stage, finished in measured.items()
     }
     audio = stages["whole"]["audio_seconds"]
-    factors = {part: round(stages[part]["seconds"] / audio, 4) for part in PARTS}
+    factors = {
+        kind: {part: round(stages[part][kind] / audio, 4) for part in PARTS}
+        for kind in ("seconds", "cpu_seconds")
+    }
     return {
         "benchmark": "chain",
         **chain.told(),
         "audio_seconds": audio,
         "stages": stages,
-        "real_time_factor": {**factors, "sum": round(sum(factors.values()), 4)},
+        "real_time_factor": {
+            kind: {**values, "sum": round(sum(values.values()), 4)}
+            for kind, values in factors.items()
+        },
     }

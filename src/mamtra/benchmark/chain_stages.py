@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.mel import MelConfig
@@ -24,6 +23,7 @@ from mamtra.checkpoints.format import ModelFolder, write_tensors
 from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
 from mamtra.checkpoints.precision import dtype_named
 from mamtra.errors import MamtraError
+from mamtra.synthesis.engine import EngineConfig, open_speech_lm
 from mamtra.synthesis.generate import generate
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.listening import listening_parts
@@ -31,7 +31,7 @@ from mamtra.synthesis.modes import manner_of
 from mamtra.synthesis.parts import TextConfig, model_reader, speaking_part
 from mamtra.synthesis.recording import read_recording
 from mamtra.synthesis.sampling import SamplingConfig
-from mamtra.synthesis.synthesizer import Synthesizer, draw_mel
+from mamtra.synthesis.synthesizer import draw_mel, load
 from mamtra.synthesis.voice import Voice, make_voice
 
 Told = dict[str, Any]
@@ -39,20 +39,21 @@ NEVER = 10**9  # more ids than any speech has
 
 
 class Watch:
-    """Seconds between one look and the next."""
+    """Seconds between one look and the next, on the clock and of this process alone."""
 
     def __init__(self) -> None:
-        self.last = time.perf_counter()
+        self.last = self.now()
 
-    def lap(self) -> float:
-        """Seconds since the last look."""
-        before, self.last = self.last, time.perf_counter()
-        return round(self.last - before, 4)
+    @staticmethod
+    def now() -> tuple[float, float]:
+        """Clock and CPU time; on a busy machine only the second can be compared."""
+        return time.perf_counter(), time.process_time()
 
-
-def weights(module: nn.Module) -> int:
-    """Bytes of a module's weights in memory."""
-    return sum(weight.nbytes for weight in module.parameters())
+    def lap(self, before: str = "") -> Told:
+        """Both since the last look, under names that begin so."""
+        last, self.last = self.last, self.now()
+        clock, cpu = (round(now - then, 4) for now, then in zip(self.last, last, strict=True))
+        return {f"{before}seconds": clock, f"{before}cpu_seconds": cpu}
 
 
 def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
@@ -79,7 +80,7 @@ def import_stage(chain: Chain) -> Told:
         Path(str(chain.published)), chain.imported, dtype_named(chain.stored)
     )
     parameters = {part.part: part.parameters for part in report.parts}
-    return {"seconds": watch.lap(), "parameters": parameters}
+    return {**watch.lap(), "parameters": parameters}
 
 
 def voice_stage(chain: Chain) -> Told:
@@ -87,14 +88,14 @@ def voice_stage(chain: Chain) -> Told:
     watch = Watch()
     folder = ModelFolder(chain.speaking_model)
     listener = listening_parts(folder)
-    loading = watch.lap()
+    loading = watch.lap("load_")
     prompt = read_recording(str(chain.prompt), chain.words).audio
     codes = folder.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary
     voice = make_voice(listener, prompt, "prompt", text=chain.words, codes=codes)
     voice.save(chain.speaking_voice)
     return {
-        "load_seconds": loading,
-        "seconds": watch.lap(),
+        **loading,
+        **watch.lap(),
         "prompt_seconds": round(prompt.seconds, 3),
         "prompt_tokens": len(voice.tokens),
     }
@@ -108,27 +109,25 @@ def packages_stage(chain: Chain) -> Told:
 def speech_lm_stage(chain: Chain) -> Told:
     """Text to speech tokens; only the first piece of the text."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
-    model: Any = speaking_part(folder, "speech_lm", dtype=dtype_named(chain.computed))
-    loading = watch.lap()
+    model = open_speech_lm(folder, EngineConfig(dtype=chain.computed))
+    loading = watch.lap("load_")
     reader, voice = model_reader(folder), Voice.load(chain.speaking_voice)
     reads = folder.section("text", TextConfig).reads_prompts
     manner = manner_of(reader, voice, chain.mode, model=folder.config.name, reads_prompts=reads)
     request = manner.request(reader.encode(reader.pieces(chain.text)[0]), chain.seed)
-    reading = watch.lap()
+    reading = watch.lap("text_")
     guard = limits(chain, folder, request.text_tokens)
     found = generate(model, request, folder.optional("sampling", SamplingConfig), guard)
-    seconds = watch.lap()
+    took = watch.lap()
     write_tensors({"tokens": torch.tensor([found.ids])}, Path(chain.folder) / "tokens.safetensors")
     return {
-        "load_seconds": loading,
-        "text_seconds": reading,
-        "seconds": seconds,
-        "weight_bytes": weights(model),
+        **loading,
+        **reading,
+        **took,
         "layout": as_config(model.config.backbone).layout,
         "mode": manner.mode,
         "read": sum(len(segment.ids) for segment in request.segments),
         "tokens": len(found.ids),
-        "tokens_per_second": round(len(found.ids) / seconds, 3),
     }
 
 
@@ -136,16 +135,15 @@ def decoder_stage(chain: Chain) -> Told:
     """Speech tokens to mel features."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
     model: Any = speaking_part(folder, "decoder")
-    loading = watch.lap()
+    loading = watch.lap("load_")
     tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"]
     with torch.inference_mode():
         mel = draw_mel(model, tokens, Voice.load(chain.speaking_voice))
-    seconds = watch.lap()
+    took = watch.lap()
     write_tensors({"mel": mel.clone().contiguous()}, Path(chain.folder) / "mel.safetensors")
     return {
-        "load_seconds": loading,
-        "seconds": seconds,
-        "weight_bytes": weights(model),
+        **loading,
+        **took,
         "frames": mel.shape[-1],
     }
 
@@ -154,15 +152,14 @@ def vocoder_stage(chain: Chain) -> Told:
     """Mel features to samples."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
     model: Any = speaking_part(folder, "vocoder")
-    loading = watch.lap()
+    loading = watch.lap("load_")
     mel = load_file(Path(chain.folder) / "mel.safetensors")["mel"]
     with torch.inference_mode():
         samples = model(mel, generator=torch.Generator().manual_seed(chain.seed))
     rate_hz = folder.section("mel", MelConfig).rate_hz
     return {
-        "load_seconds": loading,
-        "seconds": watch.lap(),
-        "weight_bytes": weights(model),
+        **loading,
+        **watch.lap(),
         "audio_seconds": samples.shape[-1] / rate_hz,
     }
 
@@ -170,9 +167,8 @@ def vocoder_stage(chain: Chain) -> Told:
 def whole_stage(chain: Chain) -> Told:
     """The first piece of the text, from its letters to a sound file."""
     watch = Watch()
-    computed = {"speech_lm": dtype_named(chain.computed)}
-    synthesizer = Synthesizer(ModelFolder(chain.speaking_model), dtypes=computed)
-    loading = watch.lap()
+    synthesizer = load(chain.speaking_model, dtype=chain.computed)
+    loading = watch.lap("load_")
     voice = synthesizer.voice(chain.speaking_voice)
     piece = synthesizer.pieces(chain.text)[0]
     ids = len(synthesizer.parts.reader.encode(piece))
@@ -182,8 +178,8 @@ def whole_stage(chain: Chain) -> Told:
     )
     speech.save(Path(chain.folder) / "speech.wav")
     return {
-        "load_seconds": loading,
-        "seconds": watch.lap(),
+        **loading,
+        **watch.lap(),
         "audio_seconds": speech.seconds,
         "tokens": len(speech.speech_tokens),
         "stop_reason": speech.stop_reason,

@@ -24,11 +24,11 @@ PACKAGES = ("onnxruntime", "tokenizers", "wetext")
 def stage_table(line: dict[str, Any]) -> Table:
     """What each stage took."""
     drawn = Table(title=f"{line['audio_seconds']:.2f} s of speech", box=SIMPLE_HEAD)
-    for name in ("stage", "loading, s", "work, s", "process, s", "MiB at most"):
+    for name in ("stage", "loading, s", "work, s", "work, CPU s", "process, s", "MiB at most"):
         drawn.add_column(name, justify="left" if name == "stage" else "right")
     for name, told in line["stages"].items():
-        seconds = [told.get("load_seconds"), told.get("seconds"), told["process_seconds"]]
-        cells = ["" if value is None else f"{value:.2f}" for value in seconds]
+        names = ("load_seconds", "seconds", "cpu_seconds", "process_seconds")
+        cells = [f"{told[seconds]:.2f}" if seconds in told else "" for seconds in names]
         drawn.add_row(name, *cells, f"{told['peak_bytes'] / MEBIBYTE:.0f}")
     return drawn
 
@@ -52,7 +52,7 @@ def bench_chain(
     stored: Annotated[str, typer.Option("--stored", help="Type of weights on disk.")] = "bfloat16",
     computed: Annotated[
         str, typer.Option("--computed", help="Type of the speech LM in memory.")
-    ] = "float32",
+    ] = "auto",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what is said.")] = 0,
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Keep what the stages write here.")
