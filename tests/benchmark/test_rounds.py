@@ -41,6 +41,8 @@ def fake(case: Case) -> dict[str, Any]:
                     "tokens_per_second": slower,
                     "times_real_time": slower / 25,
                     "seconds_per_step": {"median": 1 / slower},
+                    "cpu_seconds_per_step": 2 / slower,
+                    "tokens_per_cpu_second": slower / 2,
                     "measured_bytes": 51,
                 }
             row["decode"].append(cell)
@@ -94,6 +96,8 @@ def test_a_line_tells_speed_growth_and_memory_beside_the_reference() -> None:
     line = summary(Case(contexts=(250, 1000), prompts=(100,), spoken=5))["1:1"]
     assert line["decode"][0]["times_reference"]["median"] == pytest.approx(10)
     assert line["growth_with_length"]["1"]["median"] == pytest.approx(2 / 1.25)
+    assert line["growth_in_cpu_seconds"] == line["growth_with_length"]
+    assert line["decode"][0]["times_reference_in_cpu_seconds"]["median"] == pytest.approx(10)
     assert line["memory"]["of_reference"]["median"] == pytest.approx(0.305)
     assert line["memory"]["device"]["peak_allocated"]["median"] == 7
     assert line["prefill"][0]["times_reference"]["median"] == pytest.approx(10)
@@ -110,7 +114,7 @@ def test_what_was_left_out_is_told() -> None:
     [
         (["speed", "--shapes", "1:0,1:5", "--contexts", "250,999"], "seconds to first audio"),
         (["memory", "--shapes", "yardstick,1:1"], "peak speaking"),
-        (["compare", "--contexts", "250,1000", "--rounds", "2"], "step grows x"),
+        (["compare", "--contexts", "250,1000", "--rounds", "2"], "1, growth 1.6 1.6"),
     ],
 )
 def test_a_command_prints_a_row_shows_a_table_and_draws(

@@ -9,6 +9,7 @@ from typing import Any
 from mamtra.benchmark.rounds import Row, Spread, ratio_at, spread, spread_at, value_at
 
 STEP = ("seconds_per_step", "median")
+CPU_STEP = ("cpu_seconds_per_step",)
 MEMORY = (
     "interpreter",
     "weights",
@@ -41,6 +42,11 @@ def decode_cells(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
                     "skipped": cell.get("skipped"),
                     "tokens_per_second": spread_at(rows, rate),
                     "times_reference": ratio_at(rows, others, rate),
+                    "best_tokens_per_second": spread_at(rows, (*path, "best_tokens_per_second")),
+                    "tokens_per_cpu_second": spread_at(rows, (*path, "tokens_per_cpu_second")),
+                    "times_reference_in_cpu_seconds": ratio_at(
+                        rows, others, (*path, "tokens_per_cpu_second")
+                    ),
                     "times_real_time": spread_at(rows, (*path, "times_real_time")),
                     "seconds_per_step": spread_at(rows, (*path, *STEP)),
                     "state_bytes": cell.get("state_bytes"),
@@ -52,7 +58,7 @@ def decode_cells(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     return cells
 
 
-def growth_with_length(rows: Sequence[Row]) -> dict[str, Spread]:
+def growth_with_length(rows: Sequence[Row], step: Sequence[str] = STEP) -> dict[str, Spread]:
     """For each batch: a step's seconds after the longest context over those after the shortest."""
     found: dict[str, Spread] = {}
     cells = rows[0]["decode"]
@@ -68,8 +74,8 @@ def growth_with_length(rows: Sequence[Row]) -> dict[str, Spread]:
         last = max(places, key=lambda place: cells[place]["context"])
         ratios = []
         for row in rows:
-            late = value_at(row, ("decode", last, *STEP))
-            early = value_at(row, ("decode", first, *STEP))
+            late = value_at(row, ("decode", last, *step))
+            early = value_at(row, ("decode", first, *step))
             if late and early:
                 ratios.append(late / early)
         if ratios:
@@ -139,6 +145,7 @@ def line(rows: Sequence[Row], reference: Sequence[Row] = ()) -> Row:
             "weight_bytes": first["weight_bytes"],
             "decode": decode_cells(rows, reference),
             "growth_with_length": growth_with_length(rows),
+            "growth_in_cpu_seconds": growth_with_length(rows, CPU_STEP),
             "prefill": prefill_cells(rows, reference),
             "memory": memory_parts(rows, reference),
             "chain": chain_figures(rows),

@@ -28,9 +28,15 @@ GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, spread e
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """Seconds of one thing, measured several times."""
+    """Seconds of one thing, measured several times.
+
+    Attributes:
+        seconds: on the clock.
+        cpu_seconds: of all threads of this process; other processes hardly change them.
+    """
 
     seconds: tuple[float, ...]
+    cpu_seconds: tuple[float, ...]
 
     @property
     def median(self) -> float:
@@ -44,14 +50,15 @@ class Timing:
 
 def timed(work: Callable[[], Any], device: torch.device, repeats: int) -> Timing:
     """Run something several times; a device's queue is empty before and after each."""
-    seconds = []
+    seconds, cpu_seconds = [], []
     for _ in range(repeats):
         wait_for(device)
-        started = time.perf_counter()
+        started, busy = time.perf_counter(), time.process_time()
         work()
         wait_for(device)
         seconds.append(time.perf_counter() - started)
-    return Timing(seconds=tuple(seconds))
+        cpu_seconds.append(time.process_time() - busy)
+    return Timing(seconds=tuple(seconds), cpu_seconds=tuple(cpu_seconds))
 
 
 @dataclass(slots=True)
@@ -115,7 +122,10 @@ def decode_row(model: Any, context: int, batch: int, steps: int, repeats: int) -
         rate = batch * steps / timing.median
         row |= {
             "seconds_per_step": {name: value / steps for name, value in timing.row().items()},
+            "cpu_seconds_per_step": statistics.median(timing.cpu_seconds) / steps,
             "tokens_per_second": rate,
+            "tokens_per_cpu_second": batch * steps / statistics.median(timing.cpu_seconds),
+            "best_tokens_per_second": batch * steps / min(timing.seconds),
             "times_real_time": rate / batch / TOKENS_PER_SECOND,
         }
     return row

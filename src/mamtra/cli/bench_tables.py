@@ -92,9 +92,13 @@ def memory_table(row: dict[str, Any]) -> Table:
 
 
 def compare_table(row: dict[str, Any]) -> Table:
-    """Subjects below each other; ratios are to the first of them or to the yardstick."""
+    """Subjects below each other; ratios are to the first of them or to the yardstick.
+
+    A line of growth tells a step's seconds at the longest context over those at the shortest.
+    """
     reference = row["reference"]
-    drawn = empty(row, ("subject", "held", "tokens/s", f"x {reference}", "peak", "of its peak"))
+    columns = ("subject", "held", "tokens/s", f"x {reference}", "x in CPU s", "peak", "of its")
+    drawn = empty(row, columns)
     for name, line in row["lines"].items():
         memory = line.get("memory", {})
         share, peak = memory.get("of_reference"), size(memory.get("peak_speaking"))
@@ -102,10 +106,12 @@ def compare_table(row: dict[str, Any]) -> Table:
         for cell in line.get("decode", ()):
             held = f"{cell['batch']} x {cell['context']:,}"
             if "skipped" in cell:
-                drawn.add_row(name, held, "left out", "", peak, part)
+                drawn.add_row(name, held, "left out", "", "", peak, part)
                 continue
-            rates = (number(cell["tokens_per_second"]), number(cell.get("times_reference")))
+            keys = ("tokens_per_second", "times_reference", "times_reference_in_cpu_seconds")
+            rates = [number(cell.get(key)) for key in keys]
             drawn.add_row(f"{name} {line['engine']['dtype']}", held, *rates, peak, part)
         for batch, growth in line.get("growth_with_length", {}).items():
-            drawn.add_row(name, f"{batch} row(s)", "step grows x", number(growth), "", "")
+            busy = number(line["growth_in_cpu_seconds"].get(batch))
+            drawn.add_row(name, f"{batch}, growth", "", number(growth), busy, "", "")
     return drawn
