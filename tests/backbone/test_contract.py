@@ -101,7 +101,7 @@ def single_steps(stack: Stack, hidden: Tensor, state: StackState, form: str) -> 
                 if isinstance(layer, KeyValueState):
                     layer.reserve(TIME)
         outputs.append(plan.replay_form(state, TIME).clone())
-        state.positions = plan.place.positions.tolist()
+        state.positions = plan.place.positions.add_(1).tolist()
     return torch.stack(outputs, dim=1)
 
 

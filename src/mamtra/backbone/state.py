@@ -81,7 +81,7 @@ class ScanState:
 LayerState = KeyValueState | ScanState
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class StackState:
     """The memories of all layers and the number of tokens each row has read."""
 

@@ -85,12 +85,11 @@ class StackStep:
         return output
 
     def replay_form(self, state: StackState, places: int) -> Float[Tensor, "rows dim"]:
-        """The same for positions in ``place.positions``, which are moved on; all below ``places``.
+        """The same for positions in ``place.positions``, all below ``places``.
 
-        ``state.positions`` is left to the caller, as Python does not run when a graph is replayed.
+        The caller moves positions on, in the tensor and in the state, and sees to it that the
+        memories have room.
         """
         if self.turns:
             self.place.set_each(places)
-        output = self.through(state)
-        self.place.positions.add_(1)
-        return output
+        return self.through(state)

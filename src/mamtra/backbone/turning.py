@@ -39,6 +39,7 @@ class Place:
         self.lower = self.exact_turn[:, half:, :half].diagonal(dim1=1, dim2=2)
         self.row = torch.arange(rows, device=device)
         self.positions = torch.zeros(rows, dtype=torch.long, device=device)
+        self.tables: dict[int, tuple[Tensor, Tensor]] = {}  # a recorded step reads them in place
         self.shared: int | None = None
         self.end = 0
         self.hidden_from: Float[Tensor, "groups 1 places"] | None = None
@@ -46,8 +47,12 @@ class Place:
     def table(self, tokens: int) -> tuple[Tensor, Tensor]:
         """Cosine and sine of at least so many positions."""
         rounded = -(-tokens // TABLE_TOKENS) * TABLE_TOKENS
-        device = self.exact_turn.device
-        return rotary_table(rounded, self.head_dim, self.theta, torch.float32, device)
+        if rounded not in self.tables:
+            device = self.exact_turn.device
+            self.tables[rounded] = rotary_table(
+                rounded, self.head_dim, self.theta, torch.float32, device
+            )
+        return self.tables[rounded]
 
     def set_turn(self, cosine: Tensor, sine: Tensor) -> None:
         """Write the matrices that turn a head."""

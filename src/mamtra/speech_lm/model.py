@@ -20,6 +20,7 @@ from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
 from mamtra.errors import ConfigError
 from mamtra.speech_lm.batch import Batch, pack_segments
 from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.replaying import GraphStepper
 from mamtra.speech_lm.stepping import Stepper
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
 
@@ -76,7 +77,9 @@ class SpeechLM(nn.Module):
         self.special_embedding = nn.Embedding(SPECIAL_ROWS, backbone.dim)
         self.backbone = Stack(backbone)
         self.head = nn.Linear(backbone.dim, self.vocabulary.size)
-        self.stepper: Stepper | None = None  # a quicker ``step``, once the model was made ready
+        self.stepper: Stepper | GraphStepper | None = (
+            None  # a quicker ``step``, once the model was made ready
+        )
 
     @property
     def device(self) -> torch.device:

@@ -35,6 +35,7 @@ from mamtra.checkpoints.hollow import hollow
 from mamtra.checkpoints.shards import check_fit, opened
 from mamtra.errors import ConfigError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm.replaying import GraphStepper
 from mamtra.speech_lm.stepping import Stepper
 
 EngineKind = Literal["eager", "graph"]
@@ -176,7 +177,7 @@ def finish(model: SpeechLM, engine: Engine) -> SpeechLM:
     model.special_embedding.to(exact)
     model.head = one_layer([model.head], engine.dtype)
     model = model.eval().requires_grad_(False).to(engine.device)
-    model.stepper = Stepper(model)
+    model.stepper = GraphStepper(model) if engine.kind == "graph" else Stepper(model)
     torch.set_num_threads(engine.threads)
     return model
 
