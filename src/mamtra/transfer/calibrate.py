@@ -1,23 +1,29 @@
 """A better start without a single training step: output projections by least squares.
 
 After the transfer a new mixer's inner output (normalised per head, decayed, without a softmax) is
-on another scale than what the copied output projection was made for. One pass of the teacher over
-some sequences tells, for every replaced layer, the inner output and what attention answered; the
-output projection that fits best is then the solution of a linear system (ridge regression).
+on another scale than what the copied output projection was made for. Some sequences tell, for every
+replaced layer, the inner output and what should come out; the output projection that fits best is
+then the solution of a linear system (ridge regression).
+
+Layers are solved one after the other. A layer reads what the student's earlier layers, already
+solved, made of the sequences, and aims at the *teacher's* hidden state after the mixer: so it also
+mends what the layers before it got wrong.
 
 Axes: n places, i inner width, d dim.
 """
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mamtra.backbone import Stack
+from mamtra.backbone.block import Block
 from mamtra.backbone.span import Span
-from mamtra.transfer.align import lessons, replaced_layers
+from mamtra.transfer.align import replaced_layers
 
 RIDGE = 1e-3  # relative to the mean square of the inner outputs
 
@@ -26,27 +32,30 @@ class Normal:
     """The normal equations of one layer, summed over sequences."""
 
     def __init__(self) -> None:
-        self.squares: Tensor | None = None
-        self.products: Tensor | None = None
-        self.places = 0
+        self.squares: Any = 0.0
+        self.products: Any = 0.0
+        self.size = 0.0
 
     def add(
         self, inner: Float[Tensor, "places inner"], wanted: Float[Tensor, "places dim"]
     ) -> None:
         """Take more places into account."""
         inner, wanted = inner.double(), wanted.double()
-        squares, products = inner.T @ inner, inner.T @ wanted
-        self.squares = squares if self.squares is None else self.squares + squares
-        self.products = products if self.products is None else self.products + products
-        self.places += len(inner)
+        self.squares = self.squares + inner.T @ inner
+        self.products = self.products + inner.T @ wanted
+        self.size += float(wanted.square().sum())
 
     def solve(self, ridge: float) -> Float[Tensor, "dim inner"]:
         """The projection with the least squared error."""
-        assert self.squares is not None
-        assert self.products is not None
         weight = ridge * self.squares.diagonal().mean()
-        lifted = self.squares + weight * torch.eye(len(self.squares), dtype=torch.float64)
-        return torch.linalg.solve(lifted, self.products).T
+        identity = torch.eye(len(self.squares), dtype=torch.float64, device=self.squares.device)
+        return torch.linalg.solve(self.squares + weight * identity, self.products).T
+
+    def error(self, weight: Float[Tensor, "dim inner"]) -> float:
+        """Squared error of a projection, relative to what was wanted."""
+        got = (weight @ self.squares @ weight.T).trace()
+        both = (weight @ self.products).trace()
+        return float(got - 2 * both) / self.size + 1.0
 
 
 def inner_output(
@@ -64,6 +73,31 @@ def inner_output(
     finally:
         handle.remove()
     return found[0]
+
+
+@dataclass(slots=True)
+class Passage:
+    """One batch of sequences on its way through both stacks.
+
+    Attributes:
+        real: which places hold a token.
+        theirs, ours: hidden states of teacher and student before the next layer.
+    """
+
+    span: Span
+    real: Bool[Tensor, "batch time"]
+    theirs: Float[Tensor, "batch time dim"]
+    ours: Float[Tensor, "batch time dim"]
+
+    def solve_for(self, block: Block, teacher: Block, equations: Normal) -> None:
+        """Add what the student's mixer has, and what would bring it to the teacher's state."""
+        wanted = self.theirs + teacher.mixer(teacher.input_layernorm(self.theirs), self.span)
+        inner = inner_output(block.mixer, block.input_layernorm(self.ours), self.span)
+        equations.add(inner[self.real], (wanted - self.ours)[self.real])
+
+    def go_on(self, block: Block, teacher: Block) -> None:
+        """Pass one layer of both stacks."""
+        self.theirs, self.ours = teacher(self.theirs, self.span), block(self.ours, self.span)
 
 
 @torch.no_grad()
@@ -84,25 +118,20 @@ def calibrate(
 
     Returns:
         Relative squared error of each replaced layer on these sequences, as fitted.
+
+    Raises:
+        LayoutError: the stacks have different numbers of layers.
     """
-    layers, blocks = replaced_layers(teacher, student), student.blocks
-    normal = {layer: Normal() for layer in layers}
-    sizes = dict.fromkeys(layers, 0.0)
-    for inputs, real in sequences:
-        span = student.span(inputs)
-        for lesson in lessons(teacher, inputs, layers):
-            inner = inner_output(blocks[lesson.layer].mixer, lesson.normal, span)
-            wanted = lesson.mixed[real]
-            normal[lesson.layer].add(inner[real], wanted)
-            sizes[lesson.layer] += float(wanted.double().square().sum())
-    errors = {}
-    for layer, equations in normal.items():
-        weight = equations.solve(ridge)
-        blocks[layer].mixer.out_proj.weight.copy_(weight)
-        assert equations.squares is not None
-        assert equations.products is not None
-        left = (weight @ equations.squares @ weight.T).trace() - 2 * (
-            weight @ equations.products
-        ).trace()
-        errors[layer] = float(left) / sizes[layer] + 1.0
+    layers, errors = replaced_layers(teacher, student), {}
+    passages = [Passage(student.span(inputs), real, inputs, inputs) for inputs, real in sequences]
+    for layer, (block, theirs) in enumerate(zip(student.blocks, teacher.blocks, strict=True)):
+        if layer in layers:
+            equations = Normal()
+            for passage in passages:
+                passage.solve_for(block, theirs, equations)
+            weight = equations.solve(ridge)
+            errors[layer] = equations.error(weight)
+            block.mixer.out_proj.weight.copy_(weight)
+        for passage in passages:
+            passage.go_on(block, theirs)
     return errors
