@@ -7,12 +7,14 @@ from itertools import pairwise
 import pytest
 import torch
 
+from mamtra.backbone import StackState
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.prompt import speech_segment
 from mamtra.synthesis import batching
-from mamtra.synthesis.batching import Places, Request, Stopped, speak
+from mamtra.synthesis.batching import Places, speak
 from mamtra.synthesis.generate import generate, generate_batch
 from mamtra.synthesis.guard import GuardConfig
+from mamtra.synthesis.rows import Request, Stopped
 from mamtra.synthesis.sampling import SamplingConfig
 
 RAS = SamplingConfig()
@@ -54,7 +56,7 @@ class Watched:
         self.widths: list[int] = []
         self.bytes: list[int] = []
 
-    def step(self, ids: torch.Tensor, state: batching.StackState) -> torch.Tensor:
+    def step(self, ids: torch.Tensor, state: StackState) -> torch.Tensor:
         self.widths.append(len(ids))
         self.bytes.append(state.nbytes)
         return self.model.step(ids, state)

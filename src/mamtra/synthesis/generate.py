@@ -12,16 +12,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
-from mamtra.synthesis.batching import (
-    RESERVED_TOKENS,
-    Job,
-    Request,
-    SpeechModel,
-    Stopped,
-    Token,
-    speak,
-)
+from mamtra.synthesis.batching import RESERVED_TOKENS, Job, speak
 from mamtra.synthesis.guard import FAILURES, GuardConfig, StopReason
+from mamtra.synthesis.rows import Request, SpeechModel, Stopped, Token
 from mamtra.synthesis.sampling import SamplingConfig
 
 __all__ = [

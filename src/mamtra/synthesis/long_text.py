@@ -20,8 +20,8 @@ from typing import Literal, get_args
 
 from mamtra.errors import ConfigError, TextError
 from mamtra.speech_lm import Segment
-from mamtra.synthesis.batching import Request
 from mamtra.synthesis.joining import Joiner
+from mamtra.synthesis.rows import Request
 from mamtra.synthesis.sound_file import GrowingSound
 from mamtra.synthesis.speech import ENDED, Speech, Timings, first_failure
 
