@@ -140,7 +140,7 @@ def voice_show(
         print(json.dumps(told))
     else:
         for what, value in told.items():
-            print(f"{what.replace('_', ' '):15} {value if value != '' else '-'}")
+            print(f"{what.replace('_', ' '):15} {value or '-'}")
     if model is not None:
         decoder, mel = opened.section("decoder", DecoderConfig), opened.section("mel", MelConfig)
         check_voice(found, decoder, mel.rate_hz, opened.config.name)
