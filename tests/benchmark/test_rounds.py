@@ -43,6 +43,7 @@ def fake(case: Case) -> dict[str, Any]:
                     "seconds_per_step": {"median": 1 / slower},
                     "cpu_seconds_per_step": 2 / slower,
                     "tokens_per_cpu_second": slower / 2,
+                    "share_of_bandwidth": 0.5,
                     "measured_bytes": 51,
                 }
             row["decode"].append(cell)
@@ -112,7 +113,7 @@ def test_what_was_left_out_is_told() -> None:
 @pytest.mark.parametrize(
     ("command", "words"),
     [
-        (["speed", "--shapes", "1:0,1:5", "--contexts", "250,999"], "seconds to first audio"),
+        (["speed", "--shapes", "1:0,1:5", "--contexts", "250,999"], "first audio, s"),
         (["memory", "--shapes", "yardstick,1:1"], "peak speaking"),
         (["compare", "--contexts", "250,1000", "--rounds", "2"], "1, growth 1.6 1.6"),
     ],

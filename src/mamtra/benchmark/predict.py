@@ -100,11 +100,16 @@ def speech_lm_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -
     return looked_up + rest + layers + head.nbytes(dtype)
 
 
-def read_numbers(config: SpeechLMConfig, sizes: BackboneConfig) -> int:
+def read_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:
     """Weights that are read for each token: layers, last norm, head."""
-    layers = sum(layer_bytes(kind, sizes, "float32") for kind in sizes.layout)
-    head = Matrix(config.vocabulary.size, sizes.dim, bias=True).nbytes("float32")
-    return (layers + head) // EXACT + sizes.dim
+    layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
+    head = Matrix(config.vocabulary.size, sizes.dim, bias=True).nbytes(dtype)
+    return layers + head + sizes.dim * activation_bytes(dtype)
+
+
+def read_numbers(config: SpeechLMConfig, sizes: BackboneConfig) -> int:
+    """The same, counted in weights."""
+    return read_bytes(config, sizes, "float32") // EXACT
 
 
 def held_bytes(module: nn.Module) -> int:

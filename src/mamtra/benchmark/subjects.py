@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from mamtra.benchmark.case import OWN, YARDSTICK, Case
-from mamtra.benchmark.predict import held_bytes, read_numbers, state_bytes
+from mamtra.benchmark.predict import held_bytes, read_bytes, read_numbers, state_bytes
 from mamtra.benchmark.random_folder import random_folder
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.benchmark.sizes import ModelSizes, model_sizes, shaped
@@ -100,3 +100,13 @@ def expected_state_bytes(subject: Subject, context: int, batch: int) -> int:
     backbone = subject.sizes.backbone
     kept = str(subject.engine["dtype"])
     return state_bytes(backbone, context, batch, kept).total
+
+
+def bytes_per_step(subject: Subject, context: int, batch: int) -> int:
+    """What a step reads at least: weights once, states once for each row.
+
+    The yardstick's text head, which it computes at every step, is not needed and not counted.
+    """
+    config, dtype = subject.sizes.speech_lm, str(subject.engine["dtype"])
+    weights = read_bytes(config, subject.sizes.backbone, dtype)
+    return weights + state_bytes(subject.sizes.backbone, context, batch, dtype).total

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from mamtra.benchmark.bandwidth import bytes_per_second
 from mamtra.benchmark.cards import readable
 from mamtra.benchmark.case import Case, read_case
 from mamtra.benchmark.chain_timing import Acoustics, chain_row, speak_once
@@ -22,7 +23,13 @@ from mamtra.benchmark.process_memory import (
     resident_bytes,
 )
 from mamtra.benchmark.sizes import TOKENS_PER_SECOND
-from mamtra.benchmark.subjects import Subject, build, expected_state_bytes, make_ready
+from mamtra.benchmark.subjects import (
+    Subject,
+    build,
+    bytes_per_step,
+    expected_state_bytes,
+    make_ready,
+)
 from mamtra.benchmark.timing import decode_row, prefill_row
 from mamtra.errors import MamtraError
 
@@ -65,8 +72,14 @@ def watched(
     return row
 
 
-def decode_rows(subject: Subject, case: Case) -> list[dict[str, Any]]:
-    """Every context with every batch; what would not fit into memory is told, not tried."""
+def decode_rows(subject: Subject, case: Case, bandwidth: float | None) -> list[dict[str, Any]]:
+    """Every context with every batch; what would not fit into memory is told, not tried.
+
+    Args:
+        subject: what speaks.
+        case: the contexts and batches.
+        bandwidth: bytes that memory gives in a second, if that was measured.
+    """
     rows = []
     for context in case.contexts:
         for batch in case.batches:
@@ -77,6 +90,9 @@ def decode_rows(subject: Subject, case: Case) -> list[dict[str, Any]]:
                 rows.append({"context": context, "batch": batch, "skipped": told})
                 continue
             row = decode_row(subject.model, context, batch, case.steps, case.repeats)
+            if bandwidth is not None:
+                floor = bytes_per_step(subject, context, batch) / bandwidth
+                row |= {"share_of_bandwidth": floor / row["seconds_per_step"]["median"]}
             rows.append(row | {"predicted_bytes": needed})
     return rows
 
@@ -96,7 +112,8 @@ def measure(case: Case) -> dict[str, Any]:
     if case.spoken:
         row["memory"] = watched(subject, acoustics, case, before)
     row["prefill"] = [prefill_row(subject.model, tokens, case.repeats) for tokens in case.prompts]
-    row["decode"] = decode_rows(subject, case)
+    bandwidth = bytes_per_second(subject.model.device) if case.steps else None
+    row |= {"bandwidth": bandwidth, "decode": decode_rows(subject, case, bandwidth)}
     if acoustics is not None:
         row["chain"] = chain_row(subject.model, acoustics, PROMPT, case.seconds, case.repeats)
     return row

@@ -44,8 +44,12 @@ def size(found: dict[str, float] | int | None) -> str:
 
 
 def speed_table(row: dict[str, Any]) -> Table:
-    """Every context and batch of every subject."""
-    drawn = empty(row, ("shape", "held", "batch", "tokens/s", "x real time", "ms a step"))
+    """Every context and batch of every subject.
+
+    The floor is the time in which memory could hand out every weight and state once.
+    """
+    columns = ("shape", "held", "batch", "tokens/s", "x real time", "ms a step", "of floor")
+    drawn = empty(row, columns)
     for name, line in row["lines"].items():
         for cell in line.get("decode", ()):
             told = [name, f"{cell['context']:,}", str(cell["batch"])]
@@ -54,7 +58,9 @@ def speed_table(row: dict[str, Any]) -> Table:
                 continue
             step = cell["seconds_per_step"]["median"] * 1000
             rate = number(cell["tokens_per_second"])
-            drawn.add_row(*told, rate, f"{cell['times_real_time']['median']:.2f}", f"{step:.1f}")
+            share = f"{100 * cell['share_of_bandwidth']['median']:.0f} %"
+            real = f"{cell['times_real_time']['median']:.2f}"
+            drawn.add_row(*told, rate, real, f"{step:.1f}", share)
         for cell in line.get("prefill", ()):
             told = [name, f"reads {cell['tokens']:,}", "1"]
             milliseconds = cell["seconds"]["median"] * 1000
@@ -62,9 +68,9 @@ def speed_table(row: dict[str, Any]) -> Table:
         if chain := line.get("chain"):
             factors = chain["real_time_factor"]
             for stage, factor in factors.items():
-                drawn.add_row(name, f"real-time factor, {stage}", "1", number(factor), "", "")
+                drawn.add_row(name, f"RTF {stage}", "1", number(factor))
             first = number(chain["first_audio_seconds"])
-            drawn.add_row(name, "seconds to first audio", "1", first, "", "")
+            drawn.add_row(name, "first audio, s", "1", first, "", "")
     return drawn
 
 
