@@ -18,7 +18,7 @@ def empty(row: dict[str, Any], columns: tuple[str, ...]) -> Table:
         box=SIMPLE_HEAD,
     )
     for number, name in enumerate(columns):
-        drawn.add_column(name, justify="right" if number else "left")
+        drawn.add_column(name, justify="right" if number else "left", no_wrap=number < 2)
     return drawn
 
 
