@@ -54,6 +54,15 @@ def test_trials_differ_in_what_they_are_about_only() -> None:
     assert paper.run.data_seed == ours.run.data_seed
 
 
+def test_laboratories_share_runs_that_are_the_same() -> None:
+    places: dict[str, set[str]] = {
+        lab: {trial.place for trial in trials_of(lab, BRIEF, [0])} for lab in LABS
+    }
+    assert places["recipes"] & places["ratios"]
+    assert places["recipes"] & places["starts"]
+    assert not places["rivals"] & places["ratios"]
+
+
 def test_an_unknown_laboratory_is_refused() -> None:
     with pytest.raises(ConfigError, match="ratios, starts, losses, recipes, rivals"):
         trials_of("colours", BRIEF, [0])
@@ -69,7 +78,7 @@ def test_a_trial_is_trained_and_measured_once(
     assert row["what"] == what
     assert row[CE] > 0
     assert row["attention_layers"] == 2
-    folder = tmp_path / "trials" / what
+    folder = tmp_path / "trials" / trial.place
     (folder / "model.safetensors").unlink()
     assert carry_out(trial, bench) == row, "a finished trial is read, not trained again"
 

@@ -107,7 +107,7 @@ def lab(
         if only is None or trial.name.startswith(only)
     ]
     if draw_only:
-        chosen = [trial for trial in chosen if finished(output, trial.name) is not None]
+        chosen = [trial for trial in chosen if finished(output, trial.place) is not None]
         if not chosen:
             raise CorpusError(
                 f"no trial of {name!r} is finished in {str(output)!r}; leave --draw out"

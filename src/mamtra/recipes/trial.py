@@ -1,10 +1,13 @@
 """One trial of the laboratory: a student, trained briefly and measured, in a folder of its own.
 
 A trial is finished when its ``result.json`` is there; a killed one goes on where it was stopped.
+The folder's name is made from the run itself, so laboratories share what they both ask for, and a
+run that was changed is a new one.
 Trials of one laboratory share teacher, batches, steps and test sentences, so that only what they
 are about differs.
 """
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -38,13 +41,19 @@ class Trial:
     """What is tried.
 
     Attributes:
-        name: of its folder.
+        name: for people.
         facts: what tells it from the other trials, for tables and pictures.
     """
 
     name: str
     run: StudentRun
     facts: dict[str, str | int] = field(default_factory=dict)
+
+    @property
+    def place(self) -> str:
+        """Name of its folder."""
+        content = json.dumps(asdict(self.run), sort_keys=True, default=str)
+        return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def seeded(self, seed: int) -> "Trial":
         """The same with everything that starts at random drawn from another seed."""
@@ -135,9 +144,9 @@ def keep(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def finished(folder: Path, name: str) -> dict[str, Any] | None:
+def finished(folder: Path, place: str) -> dict[str, Any] | None:
     """The row of a trial in a laboratory's folder; None if it is not finished."""
-    path = folder / "trials" / name / RESULT
+    path = folder / "trials" / place / RESULT
     return json.loads(path.read_text()) if path.exists() else None
 
 
@@ -160,9 +169,9 @@ def measured_teacher(bench: Bench) -> dict[str, Any]:
 
 def carry_out(trial: Trial, bench: Bench) -> dict[str, Any]:
     """Train and measure a trial unless that was done; returns its row."""
-    folder = bench.folder / "trials" / trial.name
-    if (found := finished(bench.folder, trial.name)) and complete(found, bench):
-        return found
+    folder = bench.folder / "trials" / trial.place
+    if (found := finished(bench.folder, trial.place)) and complete(found, bench):
+        return {**found, "trial": trial.name, **trial.facts}
     workshop, run = bench.workshop, trial.run
     train_student(workshop.corpus, workshop.tokens, workshop.weights("teacher"), folder, run)
     model, weights = untrained(run), folder / "model.safetensors"
