@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.evaluate_carry import evaluate_carry
 from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from mamtra.evaluation.stages import Chain
 
 app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)
+app.command("carry")(evaluate_carry)
 
 TEXT = "The weather was fine, so we walked along the river until evening."
 JUDGE_PACKAGES = ("pocketsphinx", "jiwer")
