@@ -15,17 +15,26 @@ from torch import Tensor, nn
 from mamtra.backbone.mamba import Mamba
 from mamtra.checkpoints.hollow import hollow
 
+BLOCK = 1_000_003  # numbers drawn at once; a prime, so that no two rows of a matrix are alike
+
 Module = TypeVar("Module", bound=nn.Module)
 
 
 @torch.no_grad()
 def fill_randomly(tensor: Tensor) -> None:
-    """Numbers around 0 for a matrix, scaled by its width; ones for a vector."""
+    """Numbers around 0 for a matrix, scaled by its width; ones for a vector.
+
+    A large matrix repeats one block: drawing half a billion numbers would take longer than what is
+    to be measured.
+    """
     if tensor.dim() < 2:
         tensor.fill_(1.0)
         return
     reach = tensor[0].numel() ** -0.5
-    tensor.uniform_(-reach, reach)
+    flat = tensor.view(-1)
+    block = torch.empty_like(flat[:BLOCK]).uniform_(-reach, reach)
+    for part in flat.split(BLOCK):
+        part.copy_(block[: len(part)])
 
 
 def with_random_weights(

@@ -24,7 +24,7 @@ from mamtra.cli.bench_run import (
 from mamtra.cli.bench_tables import compare_table
 
 SUBJECTS = "yardstick,1:0,1:1,1:3,1:5,1:11,1:5-grouped,removed-12"
-SPOKEN = 50  # tokens spoken while memory is watched
+SPOKEN = 25  # tokens spoken while memory is watched
 
 
 def bench_compare(
