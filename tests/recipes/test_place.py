@@ -4,11 +4,16 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
+from mamtra.backbone import Layout
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.cli.main import main
 from mamtra.errors import ConfigError
 from mamtra.recipes.place import Ranking, rank_layers
+from mamtra.recipes.spoken import plain_model, spoken_sequences
 from mamtra.synthesis.synthesizer import Synthesizer, load
+from mamtra.transfer.convert import convert
 
 SENTENCES = ["It was late.", "We walked along the river.", "Tea, please.", "Where is my coat?"]
 
@@ -56,6 +61,24 @@ def test_what_cannot_be_ranked_is_refused(teacher: Synthesizer) -> None:
         rank_layers(teacher, ranking(), [])
     with pytest.raises(ConfigError, match="all attention"):
         rank_layers(load("nano"), ranking(), SENTENCES)
+
+
+def test_a_conversion_solves_output_projections_on_the_teachers_speech(
+    teacher: Synthesizer, tmp_path: Path
+) -> None:
+    layout, folder = Layout.of([0], 12), teacher.folder
+    convert(folder, tmp_path / "plain", layout)
+    batches = spoken_sequences(teacher, SENTENCES)
+    solved = convert(folder, tmp_path / "solved", layout, sequences=batches)
+    assert "solved" in solved.start
+    model, losses = plain_model(folder), {}
+    for name in ("plain", "solved"):
+        student = plain_model(ModelFolder(tmp_path / name))
+        with torch.inference_mode():
+            losses[name] = sum(float(student.loss(batch).loss) for batch in batches)
+    with torch.inference_mode():
+        best = sum(float(model.loss(batch).loss) for batch in batches)
+    assert losses["solved"] - best < 0.5 * (losses["plain"] - best)
 
 
 def test_the_command_prints_a_layout_and_draws(

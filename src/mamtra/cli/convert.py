@@ -15,6 +15,8 @@ from mamtra.errors import ConfigError, LayoutError
 
 if TYPE_CHECKING:
     from mamtra.backbone import Layout, MambaConfig
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.speech_lm import Batch
 
 SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
@@ -116,6 +118,20 @@ def wanted_mamba(pairs: Sequence[str], before: "MambaConfig") -> "MambaConfig":
     return replace(before, **values)
 
 
+def teachers_speech(
+    teacher: "ModelFolder", output: Path, sentences: int, seed: int
+) -> "list[Batch]":
+    """What the teacher says of some held-out sentences."""
+    from mamtra.checkpoints.new_folder import check_vacant
+    from mamtra.corpus.sentences import held_out_sentences
+    from mamtra.recipes.spoken import spoken_sequences
+    from mamtra.synthesis.synthesizer import Synthesizer
+
+    check_vacant(output)
+    print(f"the teacher speaks {sentences} sentences", file=sys.stderr)
+    return spoken_sequences(Synthesizer(teacher), held_out_sentences()[:sentences], seed)
+
+
 def convert(
     teacher: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The student's new folder.")],
@@ -144,6 +160,14 @@ def convert(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Of everything that starts at random.")
     ] = 0,
+    solve: Annotated[
+        int,
+        typer.Option(
+            "--solve",
+            min=0,
+            help="Solve the new output projections on so many sentences that the teacher speaks.",
+        ),
+    ] = 0,
     share_parts: Annotated[
         bool, typer.Option("--share-parts", help="Refer to the other parts, do not copy them.")
     ] = False,
@@ -156,6 +180,8 @@ def convert(
     mamtra convert nano-teacher -o student --layers 0,2,5
 
     mamtra convert nano-teacher -o student --ratio 1:3 --form portable --mamba conv_width=2
+
+    mamtra convert nano-teacher -o student --ratio 1:1 --form open --solve 40
     """
     folder = locate(teacher)
 
@@ -180,6 +206,7 @@ def convert(
         mamba=wanted_mamba(mamba or (), before),
         seed=seed,
         share_parts=share_parts,
+        sequences=teachers_speech(opened, output, solve, seed) if solve else (),
     )
     print(json.dumps(asdict(report)) if as_json else report.table())
     print(f"{output}: {report.layout}, not trained yet; tensors in {REPORT}", file=sys.stderr)

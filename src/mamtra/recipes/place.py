@@ -11,7 +11,7 @@ Every measurement is kept in a file as soon as it is made; a ranking that was st
 import json
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,8 @@ from mamtra.backbone import MambaConfig, Stack
 from mamtra.errors import ConfigError, CorpusError, GenerationError
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Recogniser, plain_words
-from mamtra.speech_lm import Batch, SpeechLM, pack, uni_stream
+from mamtra.recipes.spoken import plain_model, spoken_sequences
+from mamtra.speech_lm import Batch, SpeechLM
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.placement import importance_by_cosine, importance_by_measure
@@ -110,26 +111,6 @@ class Ranking:
         self.layers = {int(layer): value for layer, value in row["layers"].items()}
 
 
-def spoken_sequences(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -> list[Batch]:
-    """What the teacher says of each sentence, as sequences to be predicted.
-
-    Raises:
-        GenerationError: the teacher says nothing of any of them.
-    """
-    model, batches = synthesizer.parts.speech_lm, []
-    for place, sentence in enumerate(sentences):
-        for piece in synthesizer.pieces(sentence):
-            try:
-                speech = synthesizer.say(piece, seed=seed + place)
-            except GenerationError:
-                continue
-            ids = synthesizer.parts.reader.encode(piece)
-            batches.append(pack([uni_stream(ids, speech.speech_tokens, model.vocabulary)]))
-    if not batches:
-        raise GenerationError("the teacher said nothing; choose other sentences or another seed")
-    return [batch.to(model.device) for batch in batches]
-
-
 @torch.inference_mode()
 def cross_entropy(model: SpeechLM, batches: Sequence[Batch]) -> float:
     """Mean over all predicted ids, in nats."""
@@ -193,7 +174,7 @@ def rank_layers(
     """Measure every layer that the ranking does not know yet.
 
     Args:
-        synthesizer: the teacher; left as it was.
+        synthesizer: the teacher; its language model is loaded anew, as it is on disk.
         ranking: filled; what it holds already is not measured again.
         sentences: what the teacher speaks.
         seed: of the speech.
@@ -203,7 +184,9 @@ def rank_layers(
     Raises:
         ConfigError: see ``check``.
     """
-    model = synthesizer.parts.speech_lm
+    # prepared to speak, a model is no longer one whose mixers can be exchanged
+    model = plain_model(synthesizer.folder)
+    synthesizer.parts = replace(synthesizer.parts, speech_lm=model)
     stack = model.backbone
     check(stack, ranking.by, ranking.instead, sentences)
     batches = spoken_sequences(synthesizer, sentences, seed)

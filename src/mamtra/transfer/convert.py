@@ -11,6 +11,7 @@ Dtype rule: everything is computed in float32; the student is stored in its teac
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import cast
@@ -23,7 +24,8 @@ from mamtra.checkpoints.format import ModelFolder, save_part, write_config
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.errors import ConfigError, LayoutError
-from mamtra.speech_lm import SpeechLM, SpeechLMConfig, pack_segments, zero_shot
+from mamtra.speech_lm import Batch, SpeechLM, SpeechLMConfig, pack_segments, zero_shot
+from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.projections import How, TransferReport
 from mamtra.transfer.student import make_student, student_config
 from mamtra.transfer.student_folder import CARD, bring_along, student_card
@@ -192,6 +194,7 @@ def convert(
     mamba: MambaConfig | None = None,
     seed: int = 0,
     share_parts: bool = False,
+    sequences: Sequence[Batch] = (),
 ) -> Conversion:
     """Write the student's folder; it appears under its name when it is complete.
 
@@ -203,6 +206,7 @@ def convert(
         mamba: the Mamba layers' variant; the teacher's config where it is None.
         seed: of everything that starts at random.
         share_parts: refer to the teacher's other parts instead of copying them.
+        sequences: if there are some, the new mixers' output projections are solved on them.
 
     Raises:
         ModelError: the target is taken, or the teacher is damaged.
@@ -225,12 +229,15 @@ def convert(
     model = teacher.fill(SpeechLM(config), "speech_lm")
     made, report = make_student(model, layout, start, mamba, seed)
     student, sample = cast(SpeechLM, made.eval().requires_grad_(False)), Sample()
+    if sequences:
+        given = [(model.embed(batch), batch.real) for batch in sequences]
+        calibrate(model.backbone, student.backbone, given)
     conversion = Conversion(
         teacher=teacher.config.name,
         student=target.resolve().name,
         teacher_layout=str(before),
         layout=str(layout),
-        start=start,
+        start=f"{start}, output projections solved" if sequences else start,
         seed=seed,
         layers=changes(before, layout, report, mixer_distances(model, student, sample)),
         parameters={str(fate): report.parameters(fate) for fate in FATES},
