@@ -32,7 +32,7 @@ LARGEST = 127  # of an 8-bit weight; -128 is left out, so that rows are symmetri
 STEPS = 255  # of an 8-bit input
 STEPS_WITHOUT_VNNI = 127  # older processors add pairs of products in 16 bit
 SMALLEST_RANGE = 1e-12  # of a row or an input that is all zeros
-BLOCK = 8_000_000  # numbers that are rounded at once
+BLOCK = 1_000_000  # numbers that are rounded at once
 
 
 def chosen_kernel() -> Kernel | None:

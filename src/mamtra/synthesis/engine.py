@@ -37,6 +37,7 @@ from mamtra.errors import ConfigError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.replaying import GraphStepper
 from mamtra.speech_lm.stepping import Stepper
+from mamtra.synthesis.heap import given_back
 
 EngineKind = Literal["eager", "graph"]
 KINDS: tuple[str, ...] = get_args(EngineKind)
@@ -232,9 +233,10 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
     path = folder.part_file("speech_lm")
     with opened(path) as given:
         check_fit(given, model.state_dict(), path)
-    for index, block in enumerate(model.backbone.blocks):
-        take(block, path, f"backbone.layers.{index}.")
-        ready_block(block, engine.dtype)
+    with given_back():
+        for index, block in enumerate(model.backbone.blocks):
+            take(block, path, f"backbone.layers.{index}.")
+            ready_block(block, engine.dtype)
     for name in ("backbone.norm", "head", "special_embedding", "speech_embedding"):
         take(model.get_submodule(name), path, f"{name}.")
     take(model.text_embedding, path, "text_embedding.", keep=False)
