@@ -10,8 +10,10 @@ import torch
 from mamtra.backbone import StackState
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.prompt import speech_segment
+from mamtra.speech_lm.replaying import GraphStepper
 from mamtra.synthesis import batching
 from mamtra.synthesis.batching import Places, speak
+from mamtra.synthesis.engine import EngineConfig, prepare
 from mamtra.synthesis.generate import generate, generate_batch
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.rows import Request, Stopped
@@ -23,18 +25,22 @@ GUARD = GuardConfig(
 )
 
 
-@pytest.fixture(scope="module", params=["AM", "A", "M"])
-def model(request: pytest.FixtureRequest) -> SpeechLM:
+def small(layout: str) -> SpeechLM:
     torch.manual_seed(3)
     sizes = {"dim": 32, "query_heads": 4, "kv_heads": 2, "head_dim": 8, "mlp_dim": 48}
     config = SpeechLMConfig(
-        backbone={**sizes, "layout": request.param}, text_vocabulary=30, speech_vocabulary=40
+        backbone={**sizes, "layout": layout}, text_vocabulary=30, speech_vocabulary=40
     )
     model = SpeechLM(config).eval()
     with torch.no_grad():
         model.head.weight.mul_(3)
         model.head.bias[40] += 1.5  # ends come often and at any time
     return model
+
+
+@pytest.fixture(scope="module", params=["AM", "A", "M"])
+def model(request: pytest.FixtureRequest) -> SpeechLM:
+    return small(request.param)
 
 
 def texts(count: int, seed: int = 1) -> list[Request]:
@@ -156,3 +162,18 @@ def test_a_cancelled_batch_hands_out_what_was_begun(model: SpeechLM) -> None:
     cancelled = [result for _, result in results if result.reason == "cancelled"]
     assert cancelled
     assert sum(len(result.ids) for _, result in results) >= 6
+
+
+@pytest.mark.parametrize("layout", ["AM", "M"])
+def test_a_model_made_ready_speaks_the_same_in_a_batch_stepped_or_replayed(
+    layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = prepare(small(layout), EngineConfig(threads=torch.get_num_threads()))
+    requests = texts(9, seed=6)
+    wanted = {
+        number: generate(ready, request, RAS, GUARD) for number, request in enumerate(requests)
+    }
+    assert dict(generate_batch(ready, requests, RAS, GUARD, rows=4)) == wanted
+    monkeypatch.setattr(batching, "replays", lambda device: True)
+    ready.stepper = GraphStepper(ready, lambda body: body)
+    assert dict(generate_batch(ready, requests, RAS, GUARD, rows=4)) == wanted
