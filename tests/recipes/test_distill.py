@@ -9,10 +9,12 @@ import torch
 from safetensors.torch import load_file
 from tiny_model import SPEECH_LM
 
+from mamtra.audio import read
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
 from mamtra.recipes.distill import DistillRun, DistillTask, check_pair, distill, paper_settings
+from mamtra.recipes.samples import sampler_for
 from mamtra.recipes.utterances import DistillBatches, HeldUtterances, random_utterances
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.vocabulary import TASK
@@ -41,7 +43,8 @@ def student(tiny_model_folder, tmp_path_factory) -> ModelFolder:
 def finished(tiny_model_folder, student, tmp_path_factory) -> Path:
     """A finished run."""
     folder = tmp_path_factory.mktemp("runs") / "run"
-    distill(folder, ModelFolder(tiny_model_folder), student, DATA, RUN)
+    said = sampler_for(student, ["Hello there."])
+    distill(folder, ModelFolder(tiny_model_folder), student, DATA, RUN, sampler=said)
     return folder
 
 
@@ -56,6 +59,15 @@ def test_the_finished_student_speaks(finished) -> None:
     assert speech.seconds > 0
     assert folder.config.name == "student-distilled"
     assert "6 steps of 200 places" in (finished / "student" / "README.md").read_text()
+
+
+def test_the_student_is_heard_at_each_evaluation(finished) -> None:
+    folders = sorted((finished / "samples").iterdir())
+    assert [folder.name for folder in folders] == ["step-3", "step-6"]
+    for folder in folders:
+        (told,) = json.loads((folder / "samples.json").read_text())
+        assert told["text"] == "Hello there."
+        assert read(folder / told["file"]).seconds > 0
 
 
 def test_what_does_not_learn_stays_to_the_bit_and_the_rest_changes(finished, student) -> None:

@@ -5,18 +5,26 @@ uni-stream or bi-stream. It is packed once, so teacher and student cannot see di
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.corpus.batches import LengthBatches
+from mamtra.corpus.manifest import Corpus
+from mamtra.corpus.shards import Shards
+from mamtra.corpus.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.prompt import TrainingSequence, training_sequence
+from mamtra.synthesis.parts import model_reader
+from mamtra.text.tokenizer import NanoTokenizer
 
+CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in
 MARKS = 3  # start, task and end, beside text and speech
 
 
@@ -66,6 +74,57 @@ def random_utterances(
         text = draw.integers(config.text_vocabulary, size=max(1, length // 7))
         pairs.append((text.tolist(), draw.integers(config.speech_vocabulary, size=length).tolist()))
     return HeldUtterances(pairs)
+
+
+def nano_utterances(folder: Path) -> HeldUtterances:
+    """The training sentences of nano's own corpus, in letters.
+
+    Raises:
+        CorpusError: the folder lacks the corpus or its speech tokens.
+    """
+    corpus, tokens = Corpus.open(folder / CORPUS), TokenTable.open(folder / TOKENS)
+    tokenizer = NanoTokenizer()
+    known = [item for item in corpus.choose("train") if item.id in tokens]
+    return HeldUtterances([(tokenizer.encode(u.text), tokens.of(u.id).tolist()) for u in known])
+
+
+class ShardUtterances:
+    """Utterances of shards, their text in the ids of a model.
+
+    All text is turned into ids once, at the beginning: seconds for LibriTTS.
+
+    Args:
+        shards: what ``mamtra prepare`` wrote.
+        encode: gives the ids of a text.
+    """
+
+    def __init__(self, shards: Shards, encode: Callable[[str], Sequence[int]]) -> None:
+        self.shards = shards
+        ids = [np.asarray(encode(line["text"]), np.int32) for _, _, line in shards.rows]
+        self.ends = np.cumsum([0, *map(len, ids)])
+        self.ids = np.concatenate([np.zeros(0, np.int32), *ids])
+        self.lengths: Sequence[int] = (np.diff(self.ends) + shards.lengths).tolist()
+
+    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Text ids and speech ids of one utterance."""
+        text = self.ids[self.ends[number] : self.ends[number + 1]]
+        return text.tolist(), self.shards[number].tokens.tolist()
+
+
+def open_utterances(folder: Path, model: ModelFolder) -> Utterances:
+    """Prepared speech from disk: shards, or the folder in which ``mamtra nano`` works.
+
+    Args:
+        folder: where it lies.
+        model: how its text becomes ids.
+
+    Raises:
+        CorpusError: there is none, or it is damaged.
+        ModelError: the model cannot read text.
+    """
+    if (folder / TOKENS).is_file():
+        return nano_utterances(folder)
+    return ShardUtterances(Shards.open(folder, "train"), model_reader(model).encode)
 
 
 class DistillBatches:
