@@ -26,6 +26,7 @@ COMMANDS = {
     "fetch": ("mamtra.cli.fetch:fetch", "Fetch a model from huggingface.co."),
     "import": ("mamtra.cli.import_:import_", "Turn a published checkpoint into a model folder."),
     "convert": ("mamtra.cli.convert:convert", "Turn a Transformer speech model into a hybrid."),
+    "prepare": ("mamtra.cli.prepare:app", "Turn recordings into shards to train from."),
     "distill": ("mamtra.cli.distill:distill", "Train a student to speak like its teacher."),
     "place": ("mamtra.cli.place:place", "Rank a teacher's attention layers."),
     "export": ("mamtra.cli.export:export", "Write a language model for other engines."),

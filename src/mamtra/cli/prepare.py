@@ -1,0 +1,198 @@
+"""``mamtra prepare``: recordings and texts into shards that a student is trained from.
+
+Every layout has a command of its own; ``validate`` looks whether shards are whole.
+"""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from mamtra.errors import CorpusError
+
+if TYPE_CHECKING:
+    from mamtra.corpus.prepare import Extractor
+
+app = typer.Typer(help="Turn recordings into shards to train from.", no_args_is_help=True)
+
+Place = Annotated[Path, typer.Argument(help="Where the recordings are.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the shards.")]
+Teacher = Annotated[str, typer.Option(help="Model whose ears are used: a name or a folder.")]
+Workers = Annotated[int, typer.Option(min=1, help="Processes, or tasks at once on Ray.")]
+Engine = Annotated[str, typer.Option(help="processes or ray.")]
+Longest = Annotated[float, typer.Option(help="Seconds; what is longer is skipped.")]
+Part = Annotated[int, typer.Option(min=1, help="Recordings in a part.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")]
+
+SHOWN = 20  # problems that are printed; all of them with --json
+
+
+def listener_of(model: str) -> "Extractor":
+    """The ears of a model, as workers build them.
+
+    Raises:
+        ModelError: there is no such model, or its listening parts are damaged.
+    """
+    from torch import Tensor
+
+    from mamtra.audio import Audio
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.synthesis.listening import listening_parts
+
+    parts = listening_parts(ModelFolder(Path(model)))
+
+    def extract(audio: Audio) -> tuple[Tensor, Tensor]:
+        heard = parts.hear(audio)
+        return heard.tokens, heard.speaker
+
+    return extract
+
+
+def show_counts(counts: dict[str, Any], output: Path, as_json: bool) -> None:
+    """Say what was done."""
+    if as_json:
+        print(json.dumps({**counts, "folder": str(output)}))
+    console = Console(stderr=True)
+    console.print(
+        f"{counts['utterances']} utterances, {counts['hours']:.2f} hours, {counts['tokens']} "
+        f"speech tokens in {output}; {counts['skipped']} skipped"
+    )
+    if counts["skipped"]:
+        console.print(f"why: {output / 'skipped.jsonl'}")
+
+
+def run(
+    layout: str,
+    place: Path,
+    output: Path,
+    teacher: str,
+    workers: int,
+    engine: str,
+    longest: float,
+    part: int,
+    as_json: bool,
+) -> None:
+    """Prepare one layout.
+
+    Raises:
+        CorpusError: nothing could be used, among what else ``prepare`` raises.
+    """
+    from mamtra.checkpoints.locate import locate
+    from mamtra.corpus.prepare import PrepareConfig, Task, built, prepare
+    from mamtra.corpus.readers import READERS
+
+    recordings = READERS[layout](place.resolve())
+    model = str(locate(teacher).resolve())
+    built(listener_of, model)  # a missing model is told before any work is done
+    config = PrepareConfig(longest=longest, part=part)
+    task = Task(folder=output.resolve(), factory=listener_of, model=model, config=config)
+    counts = {"utterances": 0, "hours": 0.0, "tokens": 0, "skipped": 0}
+    columns = (TextColumn("hearing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        row = bar.add_task("hearing", total=len(recordings))
+        for receipt in prepare(task, recordings, workers, engine):
+            counts["utterances"] += receipt["utterances"]
+            counts["tokens"] += receipt["tokens"]
+            counts["hours"] += receipt["seconds"] / 3600
+            counts["skipped"] += len(receipt["skipped"])
+            bar.advance(row, receipt["utterances"] + len(receipt["skipped"]))
+    show_counts(counts, output, as_json)
+    if not counts["utterances"]:
+        raise CorpusError(
+            f"none of {len(recordings)} recordings could be used; the reasons are in "
+            f"{str(output / 'skipped.jsonl')!r}"
+        )
+
+
+@app.callback()
+def describe() -> None:
+    """Turn recordings into shards to train from; a killed run goes on where it was."""
+
+
+@app.command()
+def libritts(
+    folder: Place,
+    output: Output,
+    teacher: Teacher = "nano",
+    workers: Workers = 1,
+    engine: Engine = "processes",
+    longest: Longest = 30.0,
+    part: Part = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare LibriTTS: SUBSET/SPEAKER/CHAPTER/ID.wav with ID.normalized.txt."""
+    run("libritts", folder, output, teacher, workers, engine, longest, part, as_json)
+
+
+@app.command()
+def ljspeech(
+    folder: Place,
+    output: Output,
+    teacher: Teacher = "nano",
+    workers: Workers = 1,
+    engine: Engine = "processes",
+    longest: Longest = 30.0,
+    part: Part = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare a folder like LJSpeech: metadata.csv and wavs/."""
+    run("ljspeech", folder, output, teacher, workers, engine, longest, part, as_json)
+
+
+@app.command()
+def manifest(
+    file: Place,
+    output: Output,
+    teacher: Teacher = "nano",
+    workers: Workers = 1,
+    engine: Engine = "processes",
+    longest: Longest = 30.0,
+    part: Part = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare JSON lines with audio, text and, if you like, speaker and split."""
+    run("manifest", file, output, teacher, workers, engine, longest, part, as_json)
+
+
+@app.command()
+def corpus(
+    folder: Place,
+    output: Output,
+    teacher: Teacher = "nano",
+    workers: Workers = 1,
+    engine: Engine = "processes",
+    longest: Longest = 30.0,
+    part: Part = 500,
+    as_json: AsJson = False,
+) -> None:
+    """Prepare what mamtra corpus synthesize spoke."""
+    run("corpus", folder, output, teacher, workers, engine, longest, part, as_json)
+
+
+@app.command()
+def validate(
+    shards: Annotated[Path, typer.Argument(help="Folder of the shards.")],
+    vocabulary: Annotated[
+        int | None, typer.Option(min=1, help="Speech tokens of the teacher; ids must be below.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Look whether shards are whole and plausible; the exit code is 8 if not."""
+    from mamtra.corpus.validate import validate as look
+
+    found = look(shards, vocabulary)
+    if as_json:
+        print(json.dumps({"problems": found.problems, **found.statistics}))
+    else:
+        for name, value in found.statistics.items():
+            print(f"{name:<22}{value}")
+        for problem in found.problems[:SHOWN]:
+            Console(stderr=True).print(problem, markup=False, highlight=False)
+    if found.problems:
+        raise CorpusError(
+            f"{len(found.problems)} problems in {str(shards)!r}; delete the .json receipts of the "
+            "damaged parts and run the same mamtra prepare again"
+        )
