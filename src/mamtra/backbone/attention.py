@@ -8,6 +8,8 @@ Axes: b batch, t time, p stored positions, h query heads, k key/value heads, g q
 key/value head, d head width.
 """
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
@@ -82,6 +84,8 @@ def attend_one(
 
 class Attention(nn.Module):
     """Causal self-attention; the memory, if any, is an argument."""
+
+    qkv_proj: Any
 
     def __init__(
         self, dim: int, query_heads: int, kv_heads: int, head_dim: int, bias: bool = True

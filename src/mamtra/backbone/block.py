@@ -16,6 +16,8 @@ from mamtra.backbone.span import Span
 class GatedMLP(nn.Module):
     """SwiGLU: ``down(silu(gate(x)) * up(x))``, no biases."""
 
+    gate_up_proj: Any
+
     def __init__(self, dim: int, width: int) -> None:
         super().__init__()
         self.gate_proj = nn.Linear(dim, width, bias=False)

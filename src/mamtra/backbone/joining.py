@@ -7,7 +7,7 @@ model is never in memory twice.
 """
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from torch import nn
@@ -28,11 +28,11 @@ def activation_type(dtype: WeightType) -> torch.dtype:
     return FLOATS.get(dtype, torch.float32)
 
 
-def one_layer(parts: Sequence[nn.Linear], dtype: WeightType) -> nn.Module:
-    """Linear layers that read the same vector as one, rows below each other."""
+def one_layer(parts: Sequence[nn.Linear], dtype: WeightType) -> Any:
+    """Linear layers that read the same vector as one, rows below each other; or its 8-bit form."""
     with torch.no_grad():
-        weight = torch.cat([part.weight for part in parts])
-        biases = [part.bias for part in parts if part.bias is not None]
+        weight = torch.cat([part.weight.detach() for part in parts])
+        biases = [part.bias.detach() for part in parts if part.bias is not None]
         bias = torch.cat(biases) if biases else None
         if dtype == "int8":
             return Int8Linear(weight, bias)

@@ -75,9 +75,8 @@ class FbgemmProduct:
             with warnings.catch_warnings():
                 # these types are to leave PyTorch one day; chosen_kernel then finds oneDNN
                 warnings.simplefilter("ignore")
-                quantised = torch._make_per_channel_quantized_tensor(
-                    whole, scales.double(), zeros, 0
-                )
+                make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
+                quantised = make(whole, scales.double(), zeros, 0)
                 self.packed = torch.ops.quantized.linear_prepack(quantised, bias)
         finally:
             torch.backends.quantized.engine = engine

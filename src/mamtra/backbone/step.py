@@ -6,11 +6,14 @@ one by one; ``replay_form`` is the same with nothing in it that depends on a num
 that a CUDA graph can record it once and replay it for every later token.
 """
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.attention import Attention
+from mamtra.backbone.block import Block
 from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import KeyValueState, StackState
 from mamtra.backbone.step_layers import AttentionStep, Buffers, MambaStep, MLPStep, Norm
@@ -20,9 +23,10 @@ from mamtra.backbone.turning import Place, as_positions
 class LayerStep:
     """A block: norm, mixer, norm, MLP."""
 
-    def __init__(self, block: torch.nn.Module, buffers: Buffers) -> None:
-        kind = AttentionStep if isinstance(block.mixer, Attention) else MambaStep
-        self.mixer = kind(block.mixer, buffers)
+    def __init__(self, block: Block, buffers: Buffers) -> None:
+        mixer: Any = block.mixer
+        kind = AttentionStep if isinstance(mixer, Attention) else MambaStep
+        self.mixer = kind(mixer, buffers)
         self.mlp = MLPStep(block.mlp, buffers)
         self.before_mixer = Norm.of(block.input_layernorm)
         self.before_mlp = Norm.of(block.post_attention_layernorm)

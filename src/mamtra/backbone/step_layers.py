@@ -193,6 +193,7 @@ class MambaStep:
         self.window = buffers.get("window", width + 1, channels, dtype=torch.float32)
         self.window[:, 0] = 1.0
         self.recent, self.kept_inputs = self.window[:, 1:], self.window[:, 2:]
+        assert mixer.conv1d.bias is not None
         bias = mixer.conv1d.bias.float().unsqueeze(0)
         self.taps = torch.cat([bias, mixer.conv1d.weight.float().squeeze(1).t()])
         self.tapped = torch.empty_like(self.window)

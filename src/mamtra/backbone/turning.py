@@ -76,8 +76,8 @@ class Place:
         self.set_turn(cosine[self.positions], sine[self.positions])
         later = torch.arange(places, device=self.row.device) > self.positions.unsqueeze(1)
         shown = torch.zeros(later.shape, dtype=self.turn.dtype, device=later.device)
-        shown = shown.masked_fill(later, -torch.inf)
-        self.hidden_from = shown.repeat_interleave(self.kv_heads, dim=0).unsqueeze(1)
+        shown = shown.masked_fill_(later, -torch.inf).unsqueeze(1)
+        self.hidden_from = shown.expand(-1, self.kv_heads, -1).reshape(-1, 1, places)
 
     def store(
         self,
