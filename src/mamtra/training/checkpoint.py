@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
-from safetensors.torch import save
 from torch import nn
 
+from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import TrainingError
 from mamtra.training.masters import Masters
 
@@ -94,12 +94,10 @@ def save_finished(folder: Path, masters: Masters, model: nn.Module) -> None:
     """Write ``model.safetensors``: the weights to be used, in float32.
 
     Raises:
-        TrainingError: it cannot be written.
+        CheckpointError: a weight is not finite.
     """
-    weights = {name: value.float() for name, value in model.state_dict().items()}
-    weights |= masters.finished
-    content = {name: value.cpu().contiguous() for name, value in weights.items()}
-    write_beside(folder / FINISHED, lambda file: file.write(save(content)))
+    weights = {**model.state_dict(), **masters.finished}
+    write_tensors(weights, folder / FINISHED, dtype=torch.float32)
 
 
 def cut_log(path: Path, step: int) -> None:
