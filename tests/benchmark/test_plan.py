@@ -12,20 +12,25 @@ from torch.utils._pytree import tree_leaves
 from mamtra.backbone import Stack, StackState
 from mamtra.backbone.state import KeyValueState
 from mamtra.benchmark.cards import memory_of, readable
+from mamtra.benchmark.filling import filled_state
 from mamtra.benchmark.plan import CONTEXT_BYTES, fit, plan, usable_bytes
 from mamtra.benchmark.predict import (
     acoustic_bytes,
     break_even_tokens,
+    capacity_of,
     held_bytes,
     paper_break_even_tokens,
     prefill_bytes,
     speech_lm_bytes,
     state_bytes,
 )
+from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.benchmark.sizes import COSYVOICE2, SHAPES, TOY, model_sizes, shaped
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.speech_lm import SpeechLM
+from mamtra.speech_lm.replaying import GraphStepper
+from mamtra.synthesis.engine import EngineConfig, prepare
 from mamtra.synthesis.parts import speaking_parts
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -51,6 +56,16 @@ def test_weights_and_states_are_predicted_to_the_byte(shape: str) -> None:
             state = model.new_state(streams)
             predicted = state_bytes(sizes.backbone, tokens, streams, dtype)
             assert predicted.total == held(state, tokens), (dtype, tokens, streams)
+
+
+def test_a_memory_on_a_recorded_step_is_predicted_as_well() -> None:
+    sizes = shaped(TOY, "1:1")
+    model = prepare(with_random_weights(lambda: SpeechLM(sizes.speech_lm)), EngineConfig(threads=1))
+    model.stepper = GraphStepper(model, lambda body: body)  # repeats a step instead of recording it
+    state = filled_state(model, 260, batch=2, room=0)
+    model.step(torch.tensor([1, 2]), state)
+    assert state.nbytes == state_bytes(sizes.backbone, 260, 2, "float32", "graph").total
+    assert capacity_of(260, "graph") == 512
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -174,5 +189,7 @@ def test_a_shape_that_does_not_fit_is_refused() -> None:
         shaped(TOY, "removed-24")
     with pytest.raises(ConfigError, match="at least one stream"):
         plan(TOY, 1.0, 0, "float32")
+    with pytest.raises(ConfigError, match="possible are eager"):
+        plan(TOY, 1.0, 1, "float32", "steam")
     with pytest.raises(ConfigError, match="possible are float32"):
         plan(TOY, 1.0, 1, "int4")

@@ -22,6 +22,7 @@ from mamtra.errors import ConfigError
 
 CONTEXT_BYTES = 600 * 2**20  # of a CUDA process before its first tensor; an assumption
 GAP_SHARE = 0.05  # of a card lost between blocks of an allocator; an assumption
+ENGINES = ("eager", "graph")  # as in synthesis.engine, which loads more than a plan needs
 LONGEST_SECONDS = 1_000_000  # where the search for a length ends
 
 
@@ -41,6 +42,7 @@ class Plan:
     model: str
     layout: str
     dtype: str
+    engine: str
     streams: int
     seconds: float
     tokens: int
@@ -67,28 +69,40 @@ class Plan:
         return asdict(self) | {"total": self.total}
 
 
-def plan(sizes: ModelSizes, seconds: float, streams: int, dtype: str) -> Plan:
+def plan(
+    sizes: ModelSizes, seconds: float, streams: int, dtype: str, engine: str = "eager"
+) -> Plan:
     """Add up what ``streams`` pieces of ``seconds`` each need.
 
+    Args:
+        sizes: of the model.
+        seconds: of each piece.
+        streams: pieces at once.
+        dtype: of the language model's weights.
+        engine: ``eager`` or ``graph``, which keeps memories in powers of two.
+
     Raises:
-        ConfigError: a number is not positive, or the dtype is unknown.
+        ConfigError: a number is not positive, or the dtype or the engine is unknown.
     """
+    if engine not in ENGINES:
+        raise ConfigError(f"engine {engine!r} is unknown; possible are {', '.join(ENGINES)}")
     if seconds <= 0 or streams < 1:
         raise ConfigError(
             f"{streams} streams of {seconds:g} seconds cannot be planned; "
             f"give at least one stream and more than 0 seconds"
         )
     backbone, tokens = sizes.backbone, sizes.tokens(seconds)
-    states = state_bytes(backbone, tokens, streams, dtype)
+    states = state_bytes(backbone, tokens, streams, dtype, engine)
     lm = speech_lm_bytes(sizes.speech_lm, backbone, dtype)
     return Plan(
         model=sizes.name,
         layout=backbone.layout,
         dtype=dtype,
+        engine=engine,
         streams=streams,
         seconds=seconds,
         tokens=tokens,
-        capacity=capacity_of(tokens),
+        capacity=capacity_of(tokens, engine),
         weights={"speech_lm": lm} | acoustic_bytes(sizes),
         key_values=states.key_values,
         scans=states.scans,
@@ -139,10 +153,11 @@ def fit(sizes: ModelSizes, wanted: Plan, card_bytes: int) -> Fit:
 
     def need(seconds: float, streams: int) -> int:
         """Bytes beside the weights."""
-        states = state_bytes(backbone, sizes.tokens(seconds), streams, wanted.dtype).total
+        held = sizes.tokens(seconds)
+        states = state_bytes(backbone, held, streams, wanted.dtype, wanted.engine).total
         return states + prefill_bytes(backbone, sizes.text_ids(seconds), 1, wanted.dtype)
 
-    one = state_bytes(backbone, wanted.tokens, 1, wanted.dtype).total
+    one = wanted.states // wanted.streams
     seconds = largest(lambda length: need(float(length), wanted.streams) <= left, LONGEST_SECONDS)
     return Fit(
         card_bytes=card_bytes,

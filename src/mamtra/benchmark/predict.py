@@ -22,6 +22,7 @@ from mamtra.backbone.state import GROWTH_TOKENS
 from mamtra.benchmark.sizes import ModelSizes
 from mamtra.errors import ConfigError
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.replaying import places_for
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
@@ -132,8 +133,13 @@ def acoustic_bytes(sizes: ModelSizes) -> dict[str, int]:
     return found
 
 
-def capacity_of(tokens: int) -> int:
-    """Tokens that a key/value memory has room for once it holds ``tokens``: it grows in steps."""
+def capacity_of(tokens: int, engine: str = "eager") -> int:
+    """Tokens that a key/value memory has room for once it holds ``tokens``.
+
+    It grows in steps; steps recorded as CUDA graphs look at a power of two.
+    """
+    if engine == "graph":
+        return places_for(tokens)
     return -(-tokens // GROWTH_TOKENS) * GROWTH_TOKENS
 
 
@@ -163,11 +169,13 @@ class StateBytes:
         return self.key_values + self.scans
 
 
-def state_bytes(config: BackboneConfig, tokens: int, streams: int, dtype: str) -> StateBytes:
+def state_bytes(
+    config: BackboneConfig, tokens: int, streams: int, dtype: str, engine: str = "eager"
+) -> StateBytes:
     """States of ``streams`` rows that hold ``tokens`` each."""
     attention = config.layout.count("A")
     return StateBytes(
-        attention * capacity_of(tokens) * token_bytes(config, dtype) * streams,
+        attention * capacity_of(tokens, engine) * token_bytes(config, dtype) * streams,
         (config.layers - attention) * scan_bytes(config, dtype) * streams,
     )
 

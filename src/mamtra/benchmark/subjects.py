@@ -97,9 +97,8 @@ def build(case: Case) -> Subject:
 
 def expected_state_bytes(subject: Subject, context: int, batch: int) -> int:
     """What a memory will take."""
-    backbone = subject.sizes.backbone
-    kept = str(subject.engine["dtype"])
-    return state_bytes(backbone, context, batch, kept).total
+    kept, engine = str(subject.engine["dtype"]), str(subject.engine["engine"])
+    return state_bytes(subject.sizes.backbone, context, batch, kept, engine).total
 
 
 def bytes_per_step(subject: Subject, context: int, batch: int) -> int:

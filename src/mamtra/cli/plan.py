@@ -22,7 +22,7 @@ def part_rows(planned: "Plan") -> list[tuple[str, str, int]]:
         (f"{name.replace('speech_lm', 'speech LM')} weights", exact.get(name, "float32"), n)
         for name, n in planned.weights.items()
     ]
-    grows = f"{planned.layout.count('A')} layers, {planned.capacity:,} tokens a stream"
+    grows = f"{planned.layout.count('A')} layers, room for {planned.capacity:,} tokens"
     stays = f"{planned.layout.count('M')} layers, float32"
     return [
         *weights,
@@ -97,6 +97,9 @@ def plan(
     card: Annotated[
         list[str] | None, typer.Option("--card", help="'24 GiB', h100, ...; may be repeated.")
     ] = None,
+    engine: Annotated[
+        str | None, typer.Option("--engine", help="eager, or graph: the default with a card.")
+    ] = None,
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Draw state over length for every ratio here.")
     ] = None,
@@ -116,7 +119,7 @@ def plan(
     from mamtra.benchmark.sizes import model_sizes, shaped
 
     sizes = shaped(model_sizes(model), ratio)
-    planned = planned_for(sizes, seconds, streams, dtype)
+    planned = planned_for(sizes, seconds, streams, dtype, engine or ("graph" if card else "eager"))
     fits = {name: fit(sizes, planned, memory_of(name)) for name in card or ()}
     if figure is not None:
         if not figure.parent.is_dir():
