@@ -177,6 +177,8 @@ def say(
     if batch is not None:
         if text is not None or output in (None, STANDARD):
             raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
+        if state != "fresh":
+            raise typer.BadParameter("--batch speaks every piece fresh; leave --state out")
         defaults = Defaults(
             voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize
         )
