@@ -229,6 +229,13 @@ class DecoderStream:
         visible = before + len(self.tokens) - config.lookahead_tokens
         return max(0, visible // config.chunk_tokens * config.chunk_tokens - before)
 
+    def drop(self, decoder: Decoder, count: int) -> None:
+        """Forget the last tokens, as far as no frame that was handed out has seen them."""
+        config = decoder.config.sizes_of_encoder
+        heard = self.frames // config.frames_per_token
+        seen = heard + config.lookahead_tokens if heard else 0
+        del self.tokens[max(len(self.tokens) - count, min(seen, len(self.tokens))) :]
+
     def push(
         self, decoder: Decoder, tokens: list[int], final: bool = False
     ) -> Float[Tensor, "1 bins frames"]:
@@ -244,7 +251,7 @@ class DecoderStream:
         ready = self.ready(decoder, final)
         wanted = ready * config.frames_per_token - self.frames
         if wanted <= 0:
-            return torch.zeros(1, decoder.config.bins, 0)
+            return torch.zeros(1, decoder.config.bins, 0, device=self.speaker.device)
         used = self.tokens if final else self.tokens[: ready + config.lookahead_tokens]
         ids = torch.tensor([used], dtype=torch.long, device=self.speaker.device)
         mel = decoder(ids, self.speaker, self.prompt, self.noise, chunked=True, final=final)

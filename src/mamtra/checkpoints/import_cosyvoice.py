@@ -212,7 +212,7 @@ def import_cosyvoice2(
         sections |= {part: {"onnx": name} for part, name in LISTENING.items()}
         config = ModelConfig(
             name=target.resolve().name,
-            text={"tokenizer": "qwen", "reads_prompts": True},
+            text={"tokenizer": "qwen", "reads_prompts": True, "bistream": True},
             mel=asdict(MelConfig()),
             **sections,
         )

@@ -20,11 +20,13 @@ from mamtra.audio import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.batch_lines import Defaults
 from mamtra.cli.say_batch import say_lines
+from mamtra.cli.say_stream import deliver_stream, lines_of_input
 from mamtra.errors import MamtraError, TextError
 
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
     from mamtra.synthesis.speech import Speech
+    from mamtra.synthesis.streaming import AudioPiece
 
 STANDARD = "-"  # in place of a text or a path: standard input, standard output
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -113,12 +115,32 @@ def advise(state: str, reads_prompts: bool, quiet: bool) -> None:
         )
 
 
+def conclude(written: "Written", told: dict, as_json: bool, quiet: bool) -> None:
+    """Tell what was done, if anything was, and end."""
+    if written.seconds and as_json:
+        print(json.dumps(told))
+    elif written.seconds and not quiet:
+        talk(told)
+    end(written.problem)
+
+
 def end(problem: BaseException | None) -> None:
     """End as somebody who pressed Ctrl-C, or an error, asked for."""
     if isinstance(problem, KeyboardInterrupt):
         raise typer.Exit(INTERRUPTED)
     if problem is not None:
         raise problem
+
+
+def write_flowing(
+    pieces: Iterator["AudioPiece"], output: str, rate: int, *, as_json: bool, quiet: bool
+) -> None:
+    """Write what flows out of ``Synthesizer.stream``, and tell about it."""
+    started = time.perf_counter()
+    written, first_audio = deliver_stream(pieces, output, rate)
+    told = report(written, written.pieces, output, time.perf_counter() - started)
+    told["timings"]["first_audio"] = round(first_audio, 4)
+    conclude(written, told, as_json, quiet)
 
 
 def say(
@@ -146,6 +168,9 @@ def say(
     state: Annotated[
         str, typer.Option("--state", help="Of the language model: fresh or carry over pieces.")
     ] = "fresh",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Write sound as it is made; read lines as they come.")
+    ] = False,
     batch: Annotated[
         str | None, typer.Option("--batch", help="Many texts, one JSON object a line; -o FOLDER.")
     ] = None,
@@ -171,6 +196,8 @@ def say(
 
     echo "Hello there." | mamtra say - -o - | aplay
 
+    mamtra say - --stream -o - < book.txt | aplay
+
     mamtra say --batch lines.jsonl -o folder
     """
     run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
@@ -190,7 +217,9 @@ def say(
     output = output or "speech.wav"
     if as_json and output == STANDARD:
         raise typer.BadParameter("--json and -o - would both write to standard output")
-    words = read_text(text)
+    if stream and state != "fresh":
+        raise typer.BadParameter("--stream speaks each piece afresh; leave --state out")
+    words = lines_of_input() if stream and text == STANDARD else read_text(text)
     if output != STANDARD:
         check_target(output)
     locate(model)
@@ -200,6 +229,11 @@ def say(
     from mamtra.synthesis.synthesizer import load
 
     synthesizer = load(model, **run)
+    if stream:
+        how = {"mode": mode, "instruct": instruct, "normalize": normalize}
+        flowing = synthesizer.stream(words, voice, seed, **how)
+        write_flowing(flowing, output, synthesizer.rate, as_json=as_json, quiet=quiet)
+        return
     chosen = synthesizer.voice(voice)
     manner = synthesizer.manner(chosen, mode, instruct, normalize)
     advise(state, synthesizer.text.reads_prompts, quiet)
@@ -209,11 +243,6 @@ def say(
     pieces = sum(map(len, paragraphs))
     spoken = synthesizer.speak_paragraphs(paragraphs, chosen, seed, manner, state)
     written = deliver(with_progress(spoken, pieces, quiet), output, synthesizer.rate)
-    if written.pieces:
-        written.timings += reading
-        told = report(written, pieces, output, time.perf_counter() - started)
-        if as_json:
-            print(json.dumps(told))
-        elif not quiet:
-            talk(told)
-    end(written.problem)
+    written.timings += reading
+    told = report(written, pieces, output, time.perf_counter() - started)
+    conclude(written, told, as_json, quiet)

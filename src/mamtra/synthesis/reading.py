@@ -36,12 +36,15 @@ class TextConfig:
         piece_tokens: the same for text in byte pairs, in tokens.
         reads_prompts: whether the language model was trained to go on from a prompt's words and
             speech.
+        bistream: whether the language model was trained on text and speech in alternation, so that
+            it can speak while its text is arriving.
     """
 
     tokenizer: str = LETTERS
     piece_characters: int = 100
     piece_tokens: int = 80
     reads_prompts: bool = False
+    bistream: bool = False
 
     def __post_init__(self) -> None:
         if self.tokenizer not in (LETTERS, QWEN):

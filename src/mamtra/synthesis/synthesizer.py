@@ -35,6 +35,7 @@ from mamtra.synthesis.voice import Voice, check_voice, find_voice
 
 if TYPE_CHECKING:
     from mamtra.synthesis.many_texts import Outcome, Speaking, Utterance
+    from mamtra.synthesis.streaming import AudioPiece
 
 __all__ = ["Speech", "Synthesizer", "Timings", "Voice", "load"]
 
@@ -235,6 +236,42 @@ class Synthesizer:
 
         wanted = utterances(texts, voices, seeds)
         return speak_many(self, wanted, rows, speaking or Speaking())
+
+    def stream(
+        self,
+        text: str | Iterable[str],
+        voice: Voice | str | Path | None = None,
+        seed: int = 0,
+        *,
+        mode: str | None = None,
+        instruct: str | None = None,
+        normalize: bool = True,
+    ) -> "Iterator[AudioPiece]":
+        """Speak a text, or one that is still arriving; yields samples while they are being made.
+
+        Closing the iterator ends the generation at once. Models that were trained to speak while
+        their text arrives do so, word by word and as it is written; others speak each sentence as
+        soon as it has ended.
+
+        Args:
+            text: a text, or an iterator of parts of one.
+            voice: as for ``say``.
+            seed: as for ``say``.
+            mode: as for ``say``.
+            instruct: as for ``say``.
+            normalize: as for ``say``.
+
+        Raises:
+            VoiceError: the voice is unknown, another model's, or lacks what the mode needs.
+            ModelError: the model was not made for this mode.
+            TextError: while iterating: nothing in the text can be spoken.
+            GenerationError: while iterating: the model said nothing.
+        """
+        from mamtra.synthesis.streaming import open_stream
+
+        chosen = self.voice(voice)
+        manner = self.manner(chosen, mode, instruct, normalize)
+        return open_stream(self, text, chosen, seed, manner, normalize)
 
     def speak(
         self,

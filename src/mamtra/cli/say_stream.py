@@ -1,0 +1,81 @@
+"""``mamtra say --stream``: sound that leaves while it is being made, text that is read as it comes.
+
+A file grows beside its place and is put there at the end or when somebody presses Ctrl-C; standard
+output gets samples at once, as a WAV of unknown length.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from mamtra.errors import MamtraError, TextError
+
+if TYPE_CHECKING:
+    from mamtra.synthesis.long_text import Written
+    from mamtra.synthesis.piped_sound import PipedSound
+    from mamtra.synthesis.sound_file import GrowingSound
+    from mamtra.synthesis.streaming import AudioPiece, Spoken
+
+STANDARD = "-"
+
+
+def lines_of_input() -> Iterator[str]:
+    """Standard input line by line, each as soon as it is there.
+
+    Raises:
+        TextError: it is not UTF-8.
+    """
+    try:
+        yield from sys.stdin
+    except UnicodeDecodeError as problem:
+        raise TextError(f"standard input is not UTF-8 text: {problem}") from problem
+
+
+def note(written: "Written", spoken: "Spoken") -> None:
+    """Count a piece that was spoken."""
+    written.speech_tokens += len(spoken.speech_tokens)
+    written.texts.append(spoken.text)
+    written.stop_reasons.append(spoken.stop_reason)
+    written.state_bytes.append(spoken.state_bytes)
+    written.timings = written.timings + spoken.timings
+
+
+def write_stream(
+    pieces: Iterable["AudioPiece"], sound: "GrowingSound | PipedSound"
+) -> tuple["Written", float]:
+    """Write samples as they come; the account, and the seconds to the first of them.
+
+    What was made is written whatever happens; what ended it early is noted instead of raised. A
+    listener who goes away ends it too, and that is no problem.
+    """
+    from mamtra.synthesis.long_text import Written
+
+    written, first_audio = Written(), 0.0
+    try:
+        for piece in pieces:
+            sound.write(piece.samples)
+            if piece.spoken is not None:
+                note(written, piece.spoken)
+                first_audio = piece.spoken.first_audio_seconds
+    except BrokenPipeError:
+        # else the interpreter would try once more when it ends, and complain
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (KeyboardInterrupt, MamtraError) as problem:
+        written.problem = problem
+    finally:
+        written.seconds = sound.seconds
+    return written, first_audio
+
+
+def deliver_stream(
+    pieces: Iterable["AudioPiece"], output: str, rate: int
+) -> tuple["Written", float]:
+    """Write a stream into a file, or to standard output as it comes."""
+    from mamtra.synthesis.piped_sound import PipedSound
+    from mamtra.synthesis.sound_file import GrowingSound
+
+    if output == STANDARD:
+        return write_stream(pieces, PipedSound(sys.stdout.buffer, rate))
+    with GrowingSound(output, rate) as file:
+        return write_stream(pieces, file)

@@ -1,0 +1,165 @@
+"""Text that is still being written, cut into what can be spoken by now.
+
+Models that read whole sentences get them as soon as a sentence has ended: a mark, then a blank,
+and nothing that says otherwise ("Dr. "). Models trained on the bi-stream layout get words, a few
+ids at a time, in utterances of a good length. A whole text passes through the first way paragraph
+by paragraph.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from mamtra.errors import TextError
+from mamtra.synthesis.long_text import PARAGRAPH
+from mamtra.text.split import cut, split_sentences
+
+ENDED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
+PROBE = "The"  # a word that begins a sentence, to ask whether one has ended before it
+LONGEST = 400  # characters without an end after which text is cut all the same
+# a word is complete when a blank or a Chinese mark follows
+WORD = re.compile(r"\s*(?:[^\s。！？；，、]*[。！？；，、]|\S+(?=\s))")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrived:
+    """A piece of text that can be spoken.
+
+    Attributes:
+        text: normalised, of a sentence or so.
+        starts_paragraph: whether a longer pause comes before it.
+    """
+
+    text: str
+    starts_paragraph: bool = False
+
+
+Cut = Callable[[str], list[str]]
+
+
+def has_ended(sentence: str) -> bool:
+    """Whether what was read so far is a whole sentence."""
+    return bool(ENDED.search(sentence)) and len(split_sentences(f"{sentence} {PROBE}")) > 1
+
+
+def complete(waiting: str) -> tuple[list[str], str]:
+    """Sentences that have ended, and what is left."""
+    sentences = split_sentences(waiting)
+    if not sentences:
+        return [], waiting
+    blanks = waiting[len(waiting.rstrip()) :]
+    if blanks and has_ended(sentences[-1]):
+        return sentences, blanks
+    ready, rest = sentences[:-1], sentences[-1]
+    if len(rest) > LONGEST:
+        *parts, rest = cut(rest, LONGEST, len)
+        ready += parts
+    return ready, rest + blanks
+
+
+def paragraphs_of(text: str | Iterable[str]) -> Iterator[tuple[list[str], bool]]:
+    """Groups of text that can be cut by now, each with whether a paragraph begins with it."""
+    if isinstance(text, str):
+        for paragraph in PARAGRAPH.split(text.strip()):
+            yield [paragraph], True
+        return
+    waiting, begins = "", True
+    for fragment in text:
+        waiting += fragment
+        while end := PARAGRAPH.search(waiting):
+            if before := waiting[: end.start()].strip():
+                yield [before], begins
+            waiting, begins = waiting[end.end() :], True
+        ready, waiting = complete(waiting)
+        if ready:
+            yield ready, begins
+            begins = False
+    if rest := waiting.strip():
+        yield [rest], begins
+
+
+def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]:
+    """Pieces to be spoken, each as soon as its text is there.
+
+    Args:
+        text: a whole text, or parts of one that arrive; parts may end anywhere.
+        pieces: normalises a text and cuts it.
+
+    Raises:
+        TextError: the text ended without anything that can be spoken, or a word in phones is wrong.
+    """
+    spoken = begins = False
+    for group, first in paragraphs_of(text):
+        begins = begins or first
+        for part in group:
+            try:
+                found = pieces(part)
+            except TextError:
+                # what cannot be spoken is left out; a wrong phone is the caller's to mend
+                if "{" in part:
+                    raise
+                continue
+            for piece in found:
+                yield Arrived(text=piece, starts_paragraph=spoken and begins)
+                spoken, begins = True, False
+    if not spoken:
+        raise TextError("the text holds nothing to speak; give at least one word")
+
+
+class ArrivingWords:
+    """Words of arriving text as ids, in utterances that end with a sentence.
+
+    Args:
+        text: parts of the text; they may end anywhere.
+        encode: text to ids.
+        enough: ids after which an utterance ends with its sentence.
+
+    Attributes:
+        words: of the utterance that is being read.
+    """
+
+    def __init__(
+        self, text: str | Iterable[str], encode: Callable[[str], list[int]], enough: int
+    ) -> None:
+        self.parts = iter([text] if isinstance(text, str) else text)
+        self.encode, self.enough = encode, enough
+        self.waiting = ""
+        self.words: list[str] = []
+
+    def next_word(self) -> str | None:
+        """The next word with a blank before it if there was one; None when the text has ended."""
+        while not (found := WORD.match(self.waiting)):
+            part = next(self.parts, None)
+            if part is None:
+                word, self.waiting = self.waiting.rstrip(), ""
+                return word if word.strip() else None
+            self.waiting += part
+        self.waiting = self.waiting[found.end() :]
+        word = found.group()
+        return f" {word.lstrip()}" if word[:1].isspace() else word
+
+    def has_more(self) -> bool:
+        """Whether text follows; waits for it."""
+        while not self.waiting.strip():
+            part = next(self.parts, None)
+            if part is None:
+                return False
+            self.waiting += part
+        return True
+
+    def utterance(self) -> Iterator[list[int]]:
+        """The ids of one utterance, word by word."""
+        self.words, count = [], 0
+        while (word := self.next_word()) is not None:
+            word = word if self.words else word.lstrip()
+            self.words.append(word)
+            ids = self.encode(word)
+            count += len(ids)
+            yield ids
+            if count >= self.enough and ENDED.search(word):
+                return
+
+    @property
+    def text(self) -> str:
+        """The utterance as far as it was read."""
+        return "".join(self.words)
