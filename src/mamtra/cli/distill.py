@@ -131,6 +131,9 @@ def distill(
     bi_stream: Annotated[
         bool, typer.Option(help="Let half of the utterances alternate text and speech.")
     ] = True,
+    keep_answers: Annotated[
+        int, typer.Option(min=0, help="Keep the teacher's N most probable ids for later epochs.")
+    ] = 0,
     ema: Annotated[float, typer.Option(help="Keep a running mean, as 0.999; 0: none.")] = 0.0,
     seed: Annotated[int, typer.Option(min=0)] = 0,
     held_out: Annotated[
@@ -201,6 +204,7 @@ def distill(
         bi_stream=bi_stream,
         recompute=checkpointing,
         held_out=held_out,
+        answers=keep_answers,
     )
     if estimate:
         names = (str(sizes), ratio) if sizes else (str(teacher), str(student))
@@ -224,6 +228,7 @@ def distill(
     from mamtra.recipes.distill import batches_for, distill
     from mamtra.recipes.samples import sampler_for
     from mamtra.speech_lm import SpeechLMConfig
+    from mamtra.training.workers import rank
 
     assert data is not None
     assert output is not None
@@ -244,6 +249,6 @@ def distill(
             device=where,
             sampler=sampler_for(learner, read_sentences_to_say(say)) if samples else None,
         )
-    print(
-        f"the student is in {target}; speak with: mamtra say TEXT --model {target}", file=sys.stderr
-    )
+        if rank() == 0:
+            told = f"the student is in {target}; speak with: mamtra say TEXT --model {target}"
+            print(told, file=sys.stderr)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -23,17 +24,20 @@ from mamtra.checkpoints.format import ModelFolder, save_part, write_config
 from mamtra.checkpoints.new_folder import new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.errors import ConfigError, ModelError
+from mamtra.recipes.answers import Answers
 from mamtra.recipes.utterances import DistillBatches, Utterances
+from mamtra.speech_lm.batch import Batch
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.training.checkpoint import FINISHED
 from mamtra.training.loop import LoopSettings, train
 from mamtra.training.workers import rank, wait
 from mamtra.transfer.freeze import apply
-from mamtra.transfer.losses import DistillLosses, distillation
+from mamtra.transfer.losses import DistillLosses, cross_entropy, distillation
 from mamtra.transfer.student_folder import bring_along
 
 REQUEST = "run.json"
 STUDENT = "student"
+ANSWERS = "answers"
 TAGS = ["text-to-speech", "mamtra", "mamba", "hybrid"]
 CHANGEABLE = ("steps", "log_every", "evaluate_every", "checkpoint_seconds", "tensorboard")
 
@@ -62,6 +66,8 @@ class DistillRun:
         bi_stream: half of the utterances that suit it alternate text and speech.
         recompute: keep less for the gradients and compute it again.
         held_out: utterances that are kept from training, to measure on.
+        answers: the teacher's most probable ids that are kept on disk for later epochs; 0 lets the
+            teacher answer anew each time, with all ids.
     """
 
     settings: LoopSettings = field(default_factory=lambda: paper_settings(37_500))
@@ -71,6 +77,7 @@ class DistillRun:
     bi_stream: bool = True
     recompute: bool = False
     held_out: int = 64
+    answers: int = 0
 
     def __post_init__(self) -> None:
         if self.places < 1 or self.held_out < 0:
@@ -103,6 +110,7 @@ class DistillTask:
         batches: what both read.
         run: precision, losses, what learns.
         device: where to compute.
+        answers: where the teacher's answers are kept, if they are.
 
     Raises:
         ModelError: teacher and student do not read and write the same ids.
@@ -115,7 +123,9 @@ class DistillTask:
         batches: DistillBatches,
         run: DistillRun,
         device: torch.device | str = "cpu",
+        answers: Answers | None = None,
     ) -> None:
+        self.answers = answers
         check_pair(teacher.config, student.config)
         self.run, self.batches, self.device = run, batches, torch.device(device)
         dtype = torch.bfloat16 if run.settings.precision == "bfloat16" else torch.float32
@@ -127,23 +137,35 @@ class DistillTask:
         self.same_width = width == student.special_embedding.embedding_dim
         self.teacher_ce: float | None = None
 
+    @torch.no_grad()
+    def taught(
+        self, batch: Batch, inputs: Float[Tensor, "batch time dim"], number: int
+    ) -> Float[Tensor, "predicted ids"]:
+        """The teacher's answers to a batch, made now or kept."""
+        if self.answers is None:
+            return self.teacher.logits_at(inputs, batch.positions)
+        rows = [self.answers.number(*layout) for layout in self.batches.layouts(number)]
+        if self.answers.missing(rows):
+            self.answers.keep(rows, self.teacher.logits_at(inputs, batch.positions))
+        return self.answers.of(rows).to(self.device)
+
     def loss(self, number: int) -> dict[str, Tensor]:
         """The losses of one batch, read by teacher and student."""
         batch = self.batches.at(number).to(self.device)
         with torch.no_grad():
-            taught = self.teacher.loss(batch, keep_logits=True, keep_inputs=True)
+            inputs = self.teacher.embed(batch)
+        answers = self.taught(batch, inputs, number)
         learned = self.student.loss(batch, keep_logits=True, keep_inputs=True)
         assert learned.logits is not None
-        assert taught.logits is not None
         values = distillation(
             self.run.losses,
             learned.logits,
-            taught.logits,
+            answers,
             batch.targets,
             learned.inputs if self.same_width else None,
-            taught.inputs if self.same_width else None,
+            inputs[batch.real] if self.same_width else None,
         )
-        return {**values, "teacher_ce": taught.loss}
+        return {**values, "teacher_ce": cross_entropy(answers, batch.targets)}
 
     def held_out_ce(self, model: SpeechLM) -> float:
         """Nats a predicted id on the utterances kept from training."""
@@ -280,7 +302,12 @@ def distill(
         for opened in (teacher, student)
     ]
     batches = batches_for(run, utterances, models[1].config)
-    task = DistillTask(models[0], models[1], batches, run, device)
+    kept = None
+    if run.answers:
+        size = models[0].vocabulary.size
+        about = {"teacher": places["teacher"], "data": data, "precision": run.settings.precision}
+        kept = Answers(folder / ANSWERS, batches.predicted(), size, run.answers, about)
+    task = DistillTask(models[0], models[1], batches, run, device, kept)
     train(
         folder,
         task.student,

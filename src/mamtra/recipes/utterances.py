@@ -20,11 +20,12 @@ from mamtra.corpus.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
-from mamtra.speech_lm.prompt import TrainingSequence, training_sequence
+from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
 from mamtra.synthesis.parts import model_reader
 from mamtra.text.tokenizer import NanoTokenizer
 
 CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in
+BI_STREAM_SHARE = 0.5  # of the draws, see speech_lm.prompt.training_sequence
 MARKS = 3  # start, task and end, beside text and speech
 
 
@@ -188,12 +189,32 @@ class DistillBatches:
         """Utterances side by side."""
         return pack([self.sequence(*pair) for pair in zip(numbers, draws, strict=True)])
 
-    def at(self, number: int) -> Batch:
-        """The training batch of a number."""
+    def drawn(self, number: int) -> tuple[list[int], list[float]]:
+        """The utterances of a batch, and the draw that lays each out."""
         numbers = [self.learnt[item] for item in self.draws.at(number)]
         draw = np.random.default_rng((self.seed, number, 2))
         draws = draw.random(len(numbers)) if self.bi_stream else np.ones(len(numbers))
-        return self.packed(numbers, draws.tolist())
+        return numbers, draws.tolist()
+
+    def at(self, number: int) -> Batch:
+        """The training batch of a number."""
+        return self.packed(*self.drawn(number))
+
+    def layouts(self, number: int) -> list[tuple[int, bool]]:
+        """The utterances of a batch, and whether each is laid out in two streams."""
+        return [
+            (item, draw < BI_STREAM_SHARE and MIX.suits(*self.utterances.utterance(item)))
+            for item, draw in zip(*self.drawn(number), strict=True)
+        ]
+
+    def predicted(self) -> list[tuple[int, int]]:
+        """Predicted places of every utterance, uni-stream and bi-stream (0 if it does not suit)."""
+        found = []
+        for number in range(len(self.utterances.lengths)):
+            text, speech = self.utterances.utterance(number)
+            marks = len(text) // MIX.text + 1
+            found.append((len(speech) + 1, len(speech) + marks if MIX.suits(text, speech) else 0))
+        return found
 
     def validation(self) -> list[Batch]:
         """The utterances kept from training, half of them bi-stream, in batches of the size."""
