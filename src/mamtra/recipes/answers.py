@@ -79,7 +79,7 @@ class Answers:
             )
         self.vocabulary, self.top = vocabulary, top
         counts = np.asarray(places, np.int64).T.reshape(-1)
-        self.ends = np.cumsum([0, *counts])
+        self.ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), counts]))
         self.utterances = len(places)
         folder.mkdir(parents=True, exist_ok=True)
         self.check(folder / ABOUT, {**about, "top": top, "places": int(self.ends[-1])})
