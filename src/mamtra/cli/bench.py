@@ -11,6 +11,7 @@ from mamtra.cli.bench_long import bench_long
 from mamtra.cli.bench_memory import bench_memory
 from mamtra.cli.bench_say import bench_say
 from mamtra.cli.bench_speed import bench_speed
+from mamtra.cli.bench_stream import bench_stream
 
 app = typer.Typer(help="Measure what speaking costs.", no_args_is_help=True)
 
@@ -26,3 +27,4 @@ app.command("speed")(bench_speed)
 app.command("memory")(bench_memory)
 app.command("compare")(bench_compare)
 app.command("long")(bench_long)
+app.command("stream")(bench_stream)

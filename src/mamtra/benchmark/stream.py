@@ -1,0 +1,157 @@
+"""How soon speech is heard, and what streaming costs: time to first audio beside a whole ``say``.
+
+Model and memory are warm. Each round speaks the same text as a stream and as a whole, one after the
+other, so that a busy spell of the machine meets both; the ratios are those to compare. Also told:
+how far the streamed mel features are from those of the whole piece, of the same tokens.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from mamtra.benchmark.say import spread
+from mamtra.synthesis.sounding import flow_noise, prompt_of
+from mamtra.synthesis.streaming import AudioPiece
+from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.voice import Voice
+
+# about nine seconds, three pieces
+TEXT = (
+    "The weather was fine, so we walked along the river until evening. "
+    "The train to the coast leaves at half past nine. "
+    "Our neighbor keeps three hens in her garden, and they lay an egg every day."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Round:
+    """What one round took.
+
+    Attributes:
+        first_audio_seconds: from the call to the first samples.
+        stream_seconds: from the call to the last samples.
+        say_seconds: the whole text at once.
+        audio_seconds: how long the stream lasts.
+        longest_wait_seconds: the longest silence that a listener would have heard who began to
+            play at once; 0 if samples always came in time.
+        pieces: of samples.
+    """
+
+    first_audio_seconds: float
+    stream_seconds: float
+    say_seconds: float
+    audio_seconds: float
+    longest_wait_seconds: float
+    pieces: int
+
+
+def listen(
+    flow: Iterable[AudioPiece], clock: Callable[[], float] = time.perf_counter
+) -> tuple[float, float, float, float, int]:
+    """Take a stream as a player would.
+
+    Returns:
+        Seconds to the first samples and to the end, of sound, of the longest wait of the player,
+        and how many pieces held samples.
+    """
+    started = clock()
+    first = played_until = heard = wait = 0.0
+    count = 0
+    for piece in flow:
+        now = clock() - started
+        if not len(piece.samples):
+            continue
+        if not count:
+            first = played_until = now
+        wait = max(wait, now - played_until)
+        played_until = max(played_until, now) + piece.seconds
+        heard += piece.seconds
+        count += 1
+    return first, clock() - started, heard, wait, count
+
+
+def rounds(
+    synthesizer: Synthesizer, text: str, voice: str | None, seed: int, runs: int
+) -> Iterator[Round]:
+    """Time a stream and a whole in turn; the first round warms and is not handed out."""
+    for number in range(runs + 1):
+        first, whole, heard, wait, count = listen(synthesizer.stream(text, voice, seed))
+        started = time.perf_counter()
+        synthesizer.say(text, voice, seed)
+        said = time.perf_counter() - started
+        if number:
+            yield Round(
+                first_audio_seconds=first,
+                stream_seconds=whole,
+                say_seconds=said,
+                audio_seconds=heard,
+                longest_wait_seconds=wait,
+                pieces=count,
+            )
+
+
+@torch.inference_mode()
+def mel_distance(synthesizer: Synthesizer, tokens: list[int], voice: Voice) -> dict[str, float]:
+    """Absolute difference a bin of streamed mel features from those of the whole piece.
+
+    ``spread`` is the features' own standard deviation, to compare with.
+    """
+    parts = synthesizer.parts
+    ids = torch.tensor([tokens], device=parts.device)
+    prompt, noise = prompt_of(parts, voice), flow_noise(parts)
+    whole, chunked = (
+        parts.decoder(ids, voice.speaker[None], prompt, noise, chunked=chunked)
+        for chunked in (False, True)
+    )
+    return {
+        "absolute": round(float((whole - chunked).abs().mean()), 4),
+        "spread": round(float(whole.std()), 4),
+    }
+
+
+def summarise(measured: list[Round]) -> dict[str, Any]:
+    """The figures of all rounds; every ratio is taken within a round."""
+    return {
+        "audio_seconds": spread([one.audio_seconds for one in measured]),
+        "pieces": measured[0].pieces,
+        "first_audio_seconds": spread([one.first_audio_seconds for one in measured]),
+        "say_seconds": spread([one.say_seconds for one in measured]),
+        "stream_seconds": spread([one.stream_seconds for one in measured]),
+        "longest_wait_seconds": spread([one.longest_wait_seconds for one in measured]),
+        "first_audio_of_say": spread([o.first_audio_seconds / o.say_seconds for o in measured]),
+        "stream_of_say": spread([o.stream_seconds / o.say_seconds for o in measured]),
+        "real_time_factor": spread([o.stream_seconds / o.audio_seconds for o in measured]),
+    }
+
+
+def measure(
+    synthesizer: Synthesizer,
+    text: str = TEXT,
+    voice: str | None = None,
+    seed: int = 0,
+    runs: int = 5,
+    watch: Callable[[Iterable[Round]], Iterable[Round]] = iter,
+) -> dict[str, Any]:
+    """The row of figures.
+
+    Args:
+        synthesizer: the model.
+        text: what to say.
+        voice: of the model.
+        seed: of what is said.
+        runs: rounds, after one to warm up.
+        watch: sees the rounds pass by.
+
+    Raises:
+        GenerationError: the model said nothing.
+    """
+    measured = list(watch(rounds(synthesizer, text, voice, seed, runs)))
+    chosen = synthesizer.voice(voice)
+    first = synthesizer.pieces(text)[0]
+    tokens = next(synthesizer.speak([first], chosen, seed)).speech_tokens
+    settings = {"model": synthesizer.name, "voice": voice, "text": text, "runs": runs}
+    figures = {"mel_distance": mel_distance(synthesizer, tokens, chosen), **summarise(measured)}
+    return {"benchmark": "stream", **settings, **figures}
