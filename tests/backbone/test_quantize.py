@@ -29,6 +29,16 @@ def test_products_are_right_to_two_digits(weight, kernel, shape):
     assert error(layer(hidden), F.linear(hidden, weight, bias)) < 0.015
 
 
+@pytest.mark.skipif(chosen_kernel() != "fbgemm", reason="fbgemm runs on x86 only")
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_a_vector_gets_beside_others_what_it_gets_alone(weight, kernel):
+    hidden = torch.randn(9, 64) * torch.logspace(-3, 3, 9).unsqueeze(1)
+    layer = Int8Linear(weight, torch.randn(48), kernel)
+    together = layer(hidden)
+    for row, vector in enumerate(hidden):
+        assert torch.equal(layer(vector[None])[0], together[row])
+
+
 def test_each_row_has_its_own_scale(weight):
     uneven = weight * torch.logspace(-3, 3, 48).unsqueeze(1)
     whole, scales = round_rows(uneven)

@@ -1,10 +1,10 @@
 """Eight-bit weights for a CPU.
 
 Speaking one token reads every weight once, so on a CPU the bytes of the weights are the time. Here
-a weight is a whole number from -127 to 127 and one scale per output row; the vectors that meet it
-are rounded to 8 bit on the way in, with a range that each call finds, and products are summed in
-whole numbers. There is no second copy of the weights in another type: the same bytes serve one
-token and a thousand.
+a weight is a whole number from -127 to 127 and one scale per output row; each vector that meets it
+is rounded to 8 bit on the way in, on a scale of its own, and products are summed in whole numbers.
+So a row of a batch gets, bit for bit, what it would get alone. There is no second copy of the
+weights in another type: the same bytes serve one token and a thousand.
 
 Two kernels of PyTorch do this, chosen once by ``chosen_kernel``:
 
@@ -29,9 +29,10 @@ from mamtra.errors import ConfigError
 
 Kernel = Literal["fbgemm", "onednn"]
 LARGEST = 127  # of an 8-bit weight; -128 is left out, so that rows are symmetric
-STEPS = 255  # of an 8-bit input
-STEPS_WITHOUT_VNNI = 127  # older processors add pairs of products in 16 bit
+STEPS = 127  # of an input to each side of zero
+STEPS_WITHOUT_VNNI = 63  # older processors add pairs of products in 16 bit
 SMALLEST_RANGE = 1e-12  # of a row or an input that is all zeros
+ENDS = (-1.0, 1.0, 0.0, 0.0)  # four, because processors multiply 8-bit numbers in fours
 BLOCK = 1_000_000  # numbers that are rounded at once
 
 
@@ -64,10 +65,22 @@ def round_rows(
     return whole, scales
 
 
-class FbgemmProduct:
-    """Weights in fbgemm's order."""
+def reach(hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch 1"]:
+    """The largest number of each vector, without its sign."""
+    # five times as fast as PyTorch's norm of this kind
+    return hidden.abs().amax(dim=-1, keepdim=True).clamp_(SMALLEST_RANGE)
 
-    def __init__(self, whole: Tensor, scales: Tensor, bias: Tensor | None) -> None:
+
+class FbgemmProduct:
+    """Weights in fbgemm's order.
+
+    fbgemm rounds all vectors of a call on the scale of them all. Each is therefore brought to the
+    range from -1 to 1, and a few more inputs, -1 and 1 among them, with weights of zero make sure
+    that this is the range that fbgemm finds.
+    """
+
+    def __init__(self, whole: Tensor, scales: Tensor) -> None:
+        whole = torch.nn.functional.pad(whole, (0, len(ENDS)))
         zeros = torch.zeros(len(scales), dtype=torch.long)
         engine = torch.backends.quantized.engine
         torch.backends.quantized.engine = "fbgemm"
@@ -77,40 +90,40 @@ class FbgemmProduct:
                 warnings.simplefilter("ignore")
                 make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
                 quantised = make(whole, scales.double(), zeros, 0)
-                self.packed = torch.ops.quantized.linear_prepack(quantised, bias)
+                self.packed = torch.ops.quantized.linear_prepack(quantised, None)
         finally:
             torch.backends.quantized.engine = engine
+        self.ends = torch.tensor(ENDS)
         self.narrow_inputs = not torch.cpu._is_vnni_supported()
 
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Multiply."""
-        return torch.ops.quantized.linear_dynamic(hidden, self.packed, self.narrow_inputs)
+    def __call__(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The product, and the number that each vector's product has still to be multiplied by."""
+        largest = reach(hidden)
+        ends = self.ends.expand(*hidden.shape[:-1], len(ENDS))
+        given = torch.cat([hidden / largest, ends], dim=-1)
+        return torch.ops.quantized.linear_dynamic(given, self.packed, self.narrow_inputs), largest
 
 
 class OnednnProduct:
     """Weights in oneDNN's order."""
 
-    def __init__(self, whole: Tensor, scales: Tensor, bias: Tensor | None) -> None:
+    def __init__(self, whole: Tensor, scales: Tensor) -> None:
         self.packed = torch.ops.onednn.qlinear_prepack(whole, None)
         self.scales, self.zeros = scales, torch.zeros(len(scales), dtype=torch.int32)
-        self.bias = bias
         self.steps = STEPS if torch.cpu._is_vnni_supported() else STEPS_WITHOUT_VNNI
 
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """Round the input, multiply."""
-        low, high = hidden.aminmax()
-        least, most = min(float(low), 0.0), max(float(high), 0.0)
-        scale = max((most - least) / self.steps, SMALLEST_RANGE)
-        zero = round(-least / scale)
-        whole = (hidden * (1.0 / scale)).add_(zero).round_().clamp_(0, self.steps)
-        return torch.ops.onednn.qlinear_pointwise(
-            whole.to(torch.uint8),
-            scale,
-            zero,
+    def __call__(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
+        """The product, and the number that each vector's product has still to be multiplied by."""
+        scale = reach(hidden).div_(self.steps)
+        whole = (hidden / scale).round_().add_(self.steps).to(torch.uint8)
+        product = torch.ops.onednn.qlinear_pointwise(
+            whole,
+            1.0,
+            self.steps,
             self.packed,
             self.scales,
             self.zeros,
-            self.bias,
+            None,
             1.0,
             0,
             torch.float32,
@@ -118,6 +131,7 @@ class OnednnProduct:
             [],
             "",
         )
+        return product, scale
 
 
 class Int8Linear(nn.Module):
@@ -140,7 +154,8 @@ class Int8Linear(nn.Module):
         made = FbgemmProduct if (kernel or chosen_kernel()) == "fbgemm" else OnednnProduct
         with torch.inference_mode():
             whole, scales = round_rows(weight)
-            self.product = made(whole, scales, None if bias is None else bias.float())
+            self.product = made(whole, scales)
+            self.bias = None if bias is None else bias.float()
 
     @property
     def nbytes(self) -> int:
@@ -149,4 +164,16 @@ class Int8Linear(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch rows"]:
         """Multiply, in whole numbers inside."""
-        return self.product(hidden)
+        product, largest = self.product(hidden)
+        product.mul_(largest)
+        return product if self.bias is None else product.add_(self.bias)
+
+    def into(self, vectors: Float[Tensor, "rows width"], out: Tensor) -> None:
+        """Overwrite ``out`` with the product; an operation less than ``forward`` and a copy."""
+        torch.mul(*self.product(vectors), out=out)
+        if self.bias is not None:
+            out.add_(self.bias)
+
+    def onto(self, vectors: Float[Tensor, "rows width"], total: Tensor) -> None:
+        """Add the product, without the bias, to ``total``."""
+        total.addcmul_(*self.product(vectors))

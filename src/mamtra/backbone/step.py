@@ -24,8 +24,8 @@ class LayerStep:
     """A block: norm, mixer, norm, MLP."""
 
     def __init__(self, block: Block, buffers: Buffers) -> None:
-        mixer: Any = block.mixer
-        kind = AttentionStep if isinstance(mixer, Attention) else MambaStep
+        mixer = block.mixer
+        kind: Any = AttentionStep if isinstance(mixer, Attention) else MambaStep
         self.mixer = kind(mixer, buffers)
         self.mlp = MLPStep(block.mlp, buffers)
         self.before_mixer = Norm.of(block.input_layernorm)

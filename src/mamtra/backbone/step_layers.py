@@ -23,6 +23,7 @@ from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import GatedMLP
 from mamtra.backbone.mamba import Mamba
 from mamtra.backbone.norm import RMSNorm
+from mamtra.backbone.quantize import Int8Linear
 from mamtra.backbone.state import KeyValueState, ScanState
 from mamtra.backbone.turning import Place
 
@@ -48,26 +49,24 @@ class Buffers:
 class Product:
     """A linear layer that writes into a given tensor, or adds onto one."""
 
-    def __init__(self, layer: nn.Module) -> None:
-        self.layer = layer
-        self.weight = layer.weight.t() if isinstance(layer, nn.Linear) else None
-        self.bias = layer.bias if isinstance(layer, nn.Linear) else None
+    def __init__(self, layer: nn.Linear) -> None:
+        self.weight, self.bias = layer.weight.t(), layer.bias
 
     def into(self, vectors: Tensor, out: Tensor) -> None:
         """Overwrite ``out`` with the product."""
-        if self.weight is None:
-            out.copy_(self.layer(vectors))
-        elif self.bias is None:
+        if self.bias is None:
             torch.mm(vectors, self.weight, out=out)
         else:
             torch.addmm(self.bias, vectors, self.weight, out=out)
 
     def onto(self, vectors: Tensor, total: Tensor) -> None:
         """Add the product to ``total``; for layers without a bias."""
-        if self.weight is None:
-            total.add_(self.layer(vectors))
-        else:
-            total.addmm_(vectors, self.weight)
+        total.addmm_(vectors, self.weight)
+
+
+def product_of(layer: nn.Linear | Int8Linear) -> Product | Int8Linear:
+    """What writes a layer's product where it belongs."""
+    return Product(layer) if isinstance(layer, nn.Linear) else layer
 
 
 class Norm:
@@ -95,7 +94,7 @@ class MLPStep:
     """The gated MLP."""
 
     def __init__(self, mlp: GatedMLP, buffers: Buffers) -> None:
-        self.gate_up, self.down = Product(mlp.gate_up_proj), Product(mlp.down_proj)
+        self.gate_up, self.down = product_of(mlp.gate_up_proj), product_of(mlp.down_proj)
         self.wide = buffers.get("wide", mlp.gate_up_proj.out_features)
         self.gate, self.up = self.wide.chunk(2, dim=-1)
 
@@ -111,7 +110,7 @@ class AttentionStep:
     def __init__(self, mixer: Attention, buffers: Buffers) -> None:
         rows, heads, kv_heads = buffers.rows, mixer.query_heads, mixer.kv_heads
         width = mixer.head_dim
-        self.project, self.out = Product(mixer.qkv_proj), Product(mixer.o_proj)
+        self.project, self.out = product_of(mixer.qkv_proj), product_of(mixer.o_proj)
         self.projected = buffers.get("qkv", (heads + 2 * kv_heads) * width)
         self.queries, self.keys, self.values = self.projected.view(rows, -1, width).split(
             [heads, kv_heads, kv_heads], dim=1
@@ -148,7 +147,7 @@ class MambaStep:
         config, rows, exact = mixer.config, buffers.rows, torch.float32
         self.config, kv_heads = config, config.kv_heads
         shared, readers = config.states // kv_heads, config.heads // config.states
-        self.project, self.out = Product(mixer.in_proj), Product(mixer.out_proj)
+        self.project, self.out = product_of(mixer.in_proj), product_of(mixer.out_proj)
         sections = config.sections
         self.projected = buffers.get("zxBCdt", sum(sections.values()))
         z, inputs, self.dt = self.projected.split(
