@@ -14,7 +14,7 @@ from mamtra.errors import ConfigError
 from mamtra.evaluation.trials import CE, WER, draw_bars, draw_scatter, over_seeds
 from mamtra.recipes.lab import LABS, Brief, trials_of
 from mamtra.recipes.nano import Workshop
-from mamtra.recipes.trial import Bench, Trial, carry_out
+from mamtra.recipes.trial import Bench, Trial, carry_out, decided
 
 BRIEF = Brief(steps=8, places=400)
 STUDENTS = {
@@ -61,6 +61,12 @@ def test_laboratories_share_runs_that_are_the_same() -> None:
     assert places["recipes"] & places["ratios"]
     assert places["recipes"] & places["starts"]
     assert not places["rivals"] & places["ratios"]
+
+
+def test_a_run_is_known_by_what_it_decides() -> None:
+    told = decided(replace(TOY_STUDENT, kept_layers=(0, 3)))
+    assert set(told) == {"teacher", "layout", "settings", "kept_layers"}
+    assert decided(MambaConfig(gate="open")) == {"gate": "open"}
 
 
 def test_an_unknown_laboratory_is_refused() -> None:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,22 @@ TEACHER = "teacher"  # its own row is kept beside the trials'
 FORM = "default"  # of the recogniser
 
 
+def decided(config: Any) -> Any:
+    """What a config says beyond its defaults, as plain values.
+
+    A setting that comes into being later, and has its default, then makes no old run a new one.
+    """
+    if not is_dataclass(config) or isinstance(config, type):
+        return config
+    told = {}
+    for entry in fields(config):
+        value = getattr(config, entry.name)
+        usual = entry.default if entry.default_factory is MISSING else entry.default_factory()
+        if value != usual:
+            told[entry.name] = decided(value)
+    return told
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What is tried.
@@ -52,7 +68,7 @@ class Trial:
     @property
     def place(self) -> str:
         """Name of its folder."""
-        content = json.dumps(asdict(self.run), sort_keys=True, default=str)
+        content = json.dumps(decided(self.run), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
 
     def seeded(self, seed: int) -> "Trial":
