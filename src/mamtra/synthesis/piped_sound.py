@@ -5,7 +5,7 @@ so what arrived before an interruption can be played.
 """
 
 import struct
-from typing import BinaryIO
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -16,6 +16,19 @@ UNKNOWN = 0xFFFFFFFF
 BYTES = 2  # of a sample
 FULL_SCALE = 32767
 PCM = 1  # the format's number for plain samples
+
+
+@runtime_checkable
+class Pipe(Protocol):
+    """Where bytes go."""
+
+    def write(self, data: bytes, /) -> Any:
+        """Take bytes."""
+        ...
+
+    def flush(self) -> None:
+        """Send what was taken."""
+        ...
 
 
 def header(rate_hz: int) -> bytes:
@@ -33,7 +46,7 @@ class PipedSound:
         rate_hz: samples a second.
     """
 
-    def __init__(self, pipe: BinaryIO, rate_hz: int) -> None:
+    def __init__(self, pipe: Pipe, rate_hz: int) -> None:
         self.pipe, self.rate_hz, self.samples = pipe, rate_hz, 0
 
     @property

@@ -1,0 +1,152 @@
+"""mamtra say --stream: sound that leaves while it is made, text that is read as it comes."""
+
+import io
+import json
+import struct
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from mamtra.cli.main import main
+from mamtra.cli.say_stream import write_stream
+from mamtra.errors import AudioError, GenerationError
+from mamtra.synthesis.piped_sound import PipedSound
+from mamtra.synthesis.sound_file import GrowingSound
+from mamtra.synthesis.streaming import AudioPiece
+
+RATE = 16_000
+
+
+@pytest.fixture
+def tiny(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    monkeypatch.chdir(tmp_path)
+    return ["--stream", "--model", str(tiny_model_folder)]
+
+
+def ended(arguments: list[str]) -> int:
+    """The exit code of a run."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    return int(caught.value.code or 0)
+
+
+def give(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text), "utf-8"))
+
+
+def piece(samples: int = 800) -> AudioPiece:
+    return AudioPiece(samples=np.full(samples, 0.5, np.float32), rate=RATE, piece=0)
+
+
+def test_a_file_holds_the_sound_and_json_tells_the_time_to_the_first_audio(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["say", "Hello there. You too, I hope, and all of us.", "--json", *tiny]) == 0
+    told = json.loads(capsys.readouterr().out)
+    samples, rate = soundfile.read("speech.wav")
+    assert rate == RATE
+    assert len(samples) / rate == pytest.approx(told["seconds"], abs=1e-3)
+    assert 0 < told["timings"]["first_audio"] <= told["spoken_in_seconds"]
+
+
+def test_standard_output_is_one_wav_of_unknown_length(
+    tiny: list[str], capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, b"Hello there.\nAnd you.\n")
+    assert ended(["say", "-", "-o", "-", *tiny]) == 0
+    captured = capfdbinary.readouterr()
+    out = captured.out
+    assert out.count(b"RIFF") == out.count(b"data") == 1
+    assert out[:4] == b"RIFF"
+    assert struct.unpack("<I", out[4:8]) == struct.unpack("<I", out[40:44]) == (0xFFFFFFFF,)
+    samples, rate = soundfile.read(io.BytesIO(out))
+    assert (rate, len(samples)) == (RATE, (len(out) - 44) // 2)
+    assert np.abs(samples).max() > 1e-3
+    assert captured.err.startswith(b"-: ")
+
+
+def test_a_line_is_spoken_before_the_next_is_read(tiny: list[str]) -> None:
+    from mamtra.synthesis.synthesizer import load
+
+    read = []
+
+    def lines() -> Iterator[str]:
+        for line in ("Hello there.\n", "And you.\n"):
+            read.append(line)
+            yield line
+
+    flow = load(tiny[-1]).stream(lines())
+    assert len(next(flow).samples)
+    assert read == ["Hello there.\n"]
+
+
+@pytest.mark.parametrize(
+    "problem", [KeyboardInterrupt(), GenerationError("the model said nothing")]
+)
+def test_an_interrupted_stream_leaves_a_playable_file(
+    tmp_path: Path, problem: BaseException
+) -> None:
+    def flow() -> Iterator[AudioPiece]:
+        yield piece()
+        raise problem
+
+    with GrowingSound(tmp_path / "a.wav", RATE) as file:
+        written, _ = write_stream(flow(), file)
+    assert written.problem is problem
+    assert len(soundfile.read(tmp_path / "a.wav")[0]) == 800
+
+
+def test_ctrl_c_ends_with_130_and_what_was_heard_is_kept(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mamtra.synthesis.synthesizer import Synthesizer
+
+    def stopped(*arguments: object, **options: object) -> Iterator[AudioPiece]:
+        yield piece()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Synthesizer, "stream", stopped)
+    assert ended(["say", "Hello.", *tiny]) == 130
+    assert len(soundfile.read("speech.wav")[0]) == 800
+
+
+def test_a_listener_who_goes_away_ends_the_stream_quietly(monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = []
+
+    class Gone(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise BrokenPipeError
+
+        def fileno(self) -> int:
+            return 99
+
+    def flow() -> Iterator[AudioPiece]:
+        try:
+            while True:
+                yield piece()
+        finally:
+            closed.append(True)
+
+    moved = []
+    monkeypatch.setattr(sys, "stdout", Gone())
+    monkeypatch.setattr("os.dup2", lambda *places: moved.append(places[1]))
+    written, _ = write_stream(flow(), PipedSound(Gone(), RATE))
+    assert written.problem is None
+    assert moved == [99]
+    assert closed == [True]
+
+
+def test_samples_that_are_no_numbers_are_refused() -> None:
+    with pytest.raises(AudioError, match="NaN"):
+        PipedSound(io.BytesIO(), RATE).write(np.array([np.nan], np.float32))
+
+
+def test_a_stream_cannot_carry_the_state(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ended(["say", "Hello.", "--state", "carry", *tiny]) == 2
+    assert "leave --state out" in capsys.readouterr().err
