@@ -219,7 +219,8 @@ def say(
         raise typer.BadParameter("--json and -o - would both write to standard output")
     if stream and state != "fresh":
         raise typer.BadParameter("--stream speaks each piece afresh; leave --state out")
-    words = lines_of_input() if stream and text == STANDARD else read_text(text)
+    arriving = lines_of_input() if stream and text == STANDARD else None
+    words = read_text(text) if arriving is None else ""
     if output != STANDARD:
         check_target(output)
     locate(model)
@@ -230,8 +231,9 @@ def say(
 
     synthesizer = load(model, **run)
     if stream:
-        how = {"mode": mode, "instruct": instruct, "normalize": normalize}
-        flowing = synthesizer.stream(words, voice, seed, **how)
+        flowing = synthesizer.stream(
+            arriving or words, voice, seed, mode=mode, instruct=instruct, normalize=normalize
+        )
         write_flowing(flowing, output, synthesizer.rate, as_json=as_json, quiet=quiet)
         return
     chosen = synthesizer.voice(voice)

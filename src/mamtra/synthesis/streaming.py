@@ -204,8 +204,10 @@ def speak_part(
     """
     seed, ended = shared.seed + number * PIECE_STRIDE, Stopped(0, "end")
     clock.speech_lm = 0.0
+    sounding = Sounding(shared.parts, shared.voice, seed, noise)
     for attempt in range(part.attempts):
-        sounding = Sounding(shared.parts, shared.voice, seed, noise)
+        if attempt:
+            sounding = Sounding(shared.parts, shared.voice, seed, noise)
         tokens = part.tokens(seed + attempt * RETRY_STRIDE)
         try:
             for record in clock.timed(tokens):
