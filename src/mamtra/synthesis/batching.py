@@ -13,8 +13,8 @@ and is masked from their memories. One thing is shared, the matrix products:
   10^5 to 10^6. Tests compare ids exactly and logits within 1e-5; of 60 sentences of nano in 2, 5
   and 8 places (11,600 ids) none differed.
 - bfloat16: the same with far coarser bits, so texts may differ.
-- int8: activations are rounded on a scale that all rows share, so what a text says in a batch is as
-  good as what it says alone, but not the same.
+- int8: products are exact, as each row is rounded on a scale of its own; what is left in float32 is
+  as above. Of 12 sentences in a batch of 12 none differed.
 """
 
 from collections.abc import Callable, Iterator, Sequence
