@@ -12,6 +12,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -223,17 +224,23 @@ def byte_letters() -> list[str]:
     return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(hidden)]
 
 
+def save_graph(
+    path: Path, nodes: list[Any], ends: dict[str, tuple[Any, Any]], constants: dict[str, Any]
+) -> None:
+    """Write a graph; of its ends, by name with type and shape, the last is its output."""
+    from onnx import helper, numpy_helper, save
+
+    places = [helper.make_tensor_value_info(name, *end) for name, end in ends.items()]
+    held = [numpy_helper.from_array(array, name) for name, array in constants.items()]
+    graph = helper.make_graph(nodes, path.stem, places[:-1], places[-1:], held)
+    opset = helper.make_opsetid("", OPSET)
+    save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
+
+
 def write_speech_tokenizer(path: Path, codes: int) -> None:
     """A graph with the signature of speech_tokenizer_v2.onnx: every fourth frame names a token."""
-    from onnx import TensorProto, helper, numpy_helper, save
+    from onnx import TensorProto, helper
 
-    mix = np.random.default_rng(0).standard_normal((LISTENING_BINS, 1)).astype(np.float32)
-    constants = {
-        "mix": mix,
-        "spread": np.array(1000.0, np.float32),
-        "codes": np.array(codes, np.int64),
-        "row": np.array([1, -1], np.int64),
-    }
     nodes = [
         helper.make_node("Transpose", ["feats"], ["frames"], perm=[0, 2, 1]),
         helper.make_node("MatMul", ["frames", "mix"], ["mixed"]),
@@ -245,39 +252,31 @@ def write_speech_tokenizer(path: Path, codes: int) -> None:
         helper.make_node("Reshape", ["inside", "row"], ["flat"]),
         helper.make_node("Cast", ["flat"], ["indices"], to=TensorProto.INT32),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "speech_tokenizer",
-        [
-            helper.make_tensor_value_info("feats", TensorProto.FLOAT, [1, LISTENING_BINS, "t"]),
-            helper.make_tensor_value_info("feats_length", TensorProto.INT32, [1]),
-        ],
-        [helper.make_tensor_value_info("indices", TensorProto.INT32, [1, "tokens"])],
-        [numpy_helper.from_array(array, name) for name, array in constants.items()],
-    )
-    opset = helper.make_opsetid("", OPSET)
-    save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
+    ends = {
+        "feats": (TensorProto.FLOAT, [1, LISTENING_BINS, "t"]),
+        "feats_length": (TensorProto.INT32, [1]),
+        "indices": (TensorProto.INT32, [1, "tokens"]),
+    }
+    mix = np.random.default_rng(0).standard_normal((LISTENING_BINS, 1)).astype(np.float32)
+    constants = {"mix": mix, "spread": np.float32([1000]), "codes": np.int64([codes])}
+    save_graph(path, nodes, ends, constants | {"row": np.int64([1, -1])})
 
 
 def write_speaker_model(path: Path) -> None:
     """A graph with the signature of campplus.onnx: what each bin does on average, mixed."""
-    from onnx import TensorProto, helper, numpy_helper, save
+    from onnx import TensorProto, helper
 
-    mix = np.random.default_rng(1).standard_normal((BINS, SPEAKER)).astype(np.float32)
     nodes = [
         helper.make_node("Abs", ["input"], ["size"]),
         helper.make_node("ReduceMean", ["size"], ["mean"], axes=[1], keepdims=0),
         helper.make_node("MatMul", ["mean", "mix"], ["output"]),
     ]
-    graph = helper.make_graph(
-        nodes,
-        "campplus",
-        [helper.make_tensor_value_info("input", TensorProto.FLOAT, [1, "t", BINS])],
-        [helper.make_tensor_value_info("output", TensorProto.FLOAT, [1, SPEAKER])],
-        [numpy_helper.from_array(mix, "mix")],
-    )
-    opset = helper.make_opsetid("", OPSET)
-    save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
+    ends = {
+        "input": (TensorProto.FLOAT, [1, "t", BINS]),
+        "output": (TensorProto.FLOAT, [1, SPEAKER]),
+    }
+    mix = np.random.default_rng(1).standard_normal((BINS, SPEAKER)).astype(np.float32)
+    save_graph(path, nodes, ends, {"mix": mix})
 
 
 def write_graphs(folder: Path, size: Sizes) -> None:
