@@ -11,7 +11,7 @@ from mamtra.errors import CorpusError
 
 def test_libritts_gives_texts_speakers_and_splits(tmp_path):
     found = {item.id: item for item in libritts(mini_libritts(tmp_path))}
-    assert len(found) == 11
+    assert len(found) == 17
     assert found["1_10_0_1"].text == "Two, naïve — 你好."
     assert (found["4_40_0_0"].speaker, found["4_40_0_0"].split) == ("4", "validation")
     assert (found["5_50_0_0"].text, found["5_50_0_0"].split) == ("Six.", "test")

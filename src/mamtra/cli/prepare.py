@@ -80,15 +80,22 @@ def run(
     Raises:
         CorpusError: nothing could be used, among what else ``prepare`` raises.
     """
+    from mamtra.checkpoints.format import ModelFolder
     from mamtra.checkpoints.locate import locate
     from mamtra.corpus.prepare import PrepareConfig, Task, built, prepare
     from mamtra.corpus.readers import READERS
+    from mamtra.synthesis.listening import fingerprint_of_listener
 
     recordings = READERS[layout](place.resolve())
     model = str(locate(teacher).resolve())
     built(listener_of, model)  # a missing model is told before any work is done
-    config = PrepareConfig(longest=longest, part=part)
-    task = Task(folder=output.resolve(), factory=listener_of, model=model, config=config)
+    task = Task(
+        folder=output.resolve(),
+        factory=listener_of,
+        model=model,
+        config=PrepareConfig(longest=longest, part=part),
+        ears=fingerprint_of_listener(ModelFolder(Path(model))),
+    )
     counts = {"utterances": 0, "hours": 0.0, "tokens": 0, "skipped": 0}
     columns = (TextColumn("hearing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -193,6 +200,6 @@ def validate(
             Console(stderr=True).print(problem, markup=False, highlight=False)
     if found.problems:
         raise CorpusError(
-            f"{len(found.problems)} problems in {str(shards)!r}; delete the .json receipts of the "
-            "damaged parts and run the same mamtra prepare again"
+            f"{len(found.problems)} problems in {str(shards)!r}; the same mamtra prepare, run "
+            "again, makes damaged parts anew"
         )

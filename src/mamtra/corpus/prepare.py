@@ -2,18 +2,14 @@
 
 Recordings are cut into parts of fixed size; a part is heard by one worker and written whole. A
 killed run goes on with the parts that are missing. What cannot be used is skipped with a reason,
-and never ends the run.
+and never ends the run. Which workers hear the parts, see ``workers.py``.
 """
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
-from functools import cache
-from multiprocessing import get_context
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,11 +19,11 @@ from torch import Tensor
 
 from mamtra.audio import Audio
 from mamtra.corpus.readers import Recording
-from mamtra.corpus.shards import Prepared, ShardWriter, put, read_part, write_index
-from mamtra.errors import ConfigError, CorpusError, MamtraError, require
+from mamtra.corpus.shards import Prepared, ShardWriter, put, unchanged, write_index
+from mamtra.corpus.workers import ENGINES
+from mamtra.errors import ConfigError, CorpusError, MissingExtraError
 
 PLAN = "plan.json"
-ENGINES = ("processes", "ray")
 
 
 @runtime_checkable
@@ -67,12 +63,14 @@ class Task:
 
     Attributes:
         factory: a function of a module, which builds the extractor from ``model``.
+        ears: a name for exactly these ears, whatever folder they lie in; ``model`` by default.
     """
 
     folder: Path
     factory: Callable[[str], Extractor]
     model: str
     config: PrepareConfig
+    ears: str = ""
 
 
 @cache
@@ -93,7 +91,11 @@ def unusable(audio: Audio, config: PrepareConfig) -> str:
 
 
 def hear(recording: Recording, extractor: Extractor, config: PrepareConfig) -> Prepared | str:
-    """One prepared utterance, or why there is none."""
+    """One prepared utterance, or why there is none.
+
+    Raises:
+        MissingExtraError: this worker lacks a package, which no other recording would mend.
+    """
     if recording.problem or not recording.text:
         return recording.problem or "its text is empty"
     try:
@@ -101,7 +103,9 @@ def hear(recording: Recording, extractor: Extractor, config: PrepareConfig) -> P
         if reason := unusable(audio, config):
             return reason
         tokens, vector = extractor(audio)
-    except (MamtraError, OSError, ValueError, RuntimeError, EOFError) as problem:
+    except MissingExtraError:
+        raise
+    except Exception as problem:  # decoders and runtimes raise their own, which share no parent
         return f"{type(problem).__name__}: {problem}"
     if not len(tokens) or not bool(torch.isfinite(vector).all()):
         return "no speech tokens, or no speaker, were heard in it"
@@ -130,13 +134,13 @@ def prepare_part(task: Task, name: str, recordings: Sequence[Recording]) -> dict
 
 
 def finished(folder: Path, name: str) -> dict[str, Any] | None:
-    """The receipt of a part that is there whole, None if it is to be made."""
+    """The receipt of a part whose files are as they were written, None if it is to be made."""
     try:
         receipt = json.loads((folder / f"{name}.json").read_text())
-        read_part(folder, name)
-    except (OSError, ValueError):  # a CorpusError is a ValueError
+        whole = receipt["name"] == name and unchanged(folder, receipt)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return receipt
+    return receipt if whole else None
 
 
 def check_plan(task: Task, recordings: Sequence[Recording]) -> None:
@@ -147,10 +151,9 @@ def check_plan(task: Task, recordings: Sequence[Recording]) -> None:
     """
     lines = (f"{r.id}\t{r.path}\t{r.text}\t{r.speaker}\t{r.split}\t{r.start}" for r in recordings)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    plan = {"model": task.model, "recordings": digest, **asdict(task.config)}
+    plan = {"teacher": task.ears or task.model, "recordings": digest, **asdict(task.config)}
     path = task.folder / PLAN
     try:
-        task.folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             put(path, json.dumps(plan, indent=1).encode())
         other = json.loads(path.read_text())
@@ -158,56 +161,11 @@ def check_plan(task: Task, recordings: Sequence[Recording]) -> None:
         raise CorpusError(f"cannot work in {str(task.folder)!r}: {problem}") from problem
     if changed := sorted(key for key in plan if other.get(key) != plan[key]):
         raise CorpusError(
-            f"{str(task.folder)!r} was begun with other {', '.join(changed)}; "
+            f"{str(task.folder)!r} was begun with another {', another '.join(changed)}; "
             f"give the same as then, or another folder"
         )
-
-
-Part = tuple[str, Sequence[Recording]]
-
-
-def by_processes(task: Task, parts: Sequence[Part], workers: int) -> Iterator[dict[str, Any]]:
-    """Receipts, from this process or from several.
-
-    Raises:
-        CorpusError: a worker was killed.
-    """
-    if workers == 1:
-        yield from (prepare_part(task, *part) for part in parts)
-        return
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    pool = ProcessPoolExecutor(
-        workers, get_context("spawn"), initializer=torch.set_num_threads, initargs=(threads,)
-    )
-    try:
-        waiting = [pool.submit(prepare_part, task, *part) for part in parts]
-        for future in waiting:
-            yield future.result()
-    except BrokenProcessPool as broken:
-        raise CorpusError(
-            "a worker ended, perhaps for want of memory; start again with fewer workers: "
-            "what was finished is kept"
-        ) from broken
-    finally:
-        pool.shutdown(cancel_futures=True)
-
-
-def by_ray(task: Task, parts: Sequence[Part], workers: int) -> Iterator[dict[str, Any]]:
-    """Receipts from a Ray cluster; recordings and shards must lie where every node sees them.
-
-    Raises:
-        MissingExtraError: ray is not installed.
-    """
-    ray = require("ray", "ray")
-    if not ray.is_initialized():
-        ray.init()  # the cluster that RAY_ADDRESS names, or a local one
-    remote = ray.remote(num_cpus=1)(prepare_part)
-    waiting, running = list(reversed(parts)), []
-    while waiting or running:
-        while waiting and len(running) < workers:
-            running.append(remote.remote(task, *waiting.pop()))
-        done, running = ray.wait(running)
-        yield from ray.get(done)
+    for left in task.folder.glob(".*.partial"):  # of a run that was killed while it wrote
+        left.unlink(missing_ok=True)
 
 
 def prepare(
@@ -216,7 +174,7 @@ def prepare(
     """Hear all recordings; yields the receipt of each part, those of earlier runs first.
 
     Raises:
-        CorpusError: the folder holds other work, or a worker was killed.
+        CorpusError: the folder holds other work or cannot be written, or a worker was killed.
         ConfigError: the engine is unknown.
     """
     if engine not in ENGINES:
@@ -230,8 +188,7 @@ def prepare(
     receipts = {name: receipt for name in names if (receipt := finished(task.folder, name))}
     yield from list(receipts.values())
     missing = [(name, part) for name, part in names.items() if name not in receipts]
-    heard = by_processes if engine == "processes" else by_ray
-    for receipt in heard(task, missing, workers):
+    for receipt in ENGINES[engine](partial(prepare_part, task), missing, workers):
         receipts[receipt["name"]] = receipt
         yield receipt
     write_index(task.folder, [receipts[name] for name in names], task.model)

@@ -12,12 +12,14 @@ import numpy as np
 
 from mamtra.audio import Audio, read
 from mamtra.corpus.manifest import SPLITS, Corpus
-from mamtra.errors import CorpusError
+from mamtra.errors import AudioError, CorpusError
 
 # how the names of LibriTTS's subsets begin -> our splits
 LIBRITTS_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 # a hundredth of LJSpeech each; it has no splits of its own
 LJ_HELD_OUT = {0: "validation", 1: "test"}
+# a WAV begins with RIFF and the bytes that follow; these two stand for a length nobody knew
+RIFF, RIFF_HEADER, UNKNOWN_LENGTHS = b"RIFF", 8, (0, 2**32 - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,19 +45,36 @@ class Recording:
         """The sound.
 
         Raises:
-            AudioError: it cannot be read.
+            AudioError: it cannot be read, or not whole.
             OSError, ValueError: an array of the synthetic corpus cannot be read.
         """
         if self.path.suffix != ".npy":
+            if self.path.is_file() and cut_short(self.path):
+                raise AudioError("its end is missing: the file is shorter than its header says")
             return read(self.path)
         piece = np.load(self.path, mmap_mode="r")[self.start : self.start + self.samples]
         return Audio(samples=piece.astype(np.float32) / 32768, rate_hz=Corpus.rate_hz)
 
 
+def cut_short(path: Path) -> bool:
+    """Whether a WAV is shorter than it says, as half a download is; sound libraries read the rest.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    with path.open("rb") as file:
+        header = file.read(RIFF_HEADER)
+    length = int.from_bytes(header[len(RIFF) :], "little")
+    if len(header) < RIFF_HEADER or header[: len(RIFF)] != RIFF or length in UNKNOWN_LENGTHS:
+        return False
+    return path.stat().st_size < RIFF_HEADER + length
+
+
 def written_text(path: Path) -> tuple[str, str]:
     """The text beside a LibriTTS recording, and why there is none.
 
-    The normalised text is preferred to the original.
+    ``ID.normalized.txt``, where numbers and abbreviations are words already, as they are spoken;
+    the book's own ``ID.original.txt`` where the former is missing.
     """
     for kind in ("normalized", "original"):
         file = path.with_name(f"{path.stem}.{kind}.txt")
@@ -70,7 +89,8 @@ def written_text(path: Path) -> tuple[str, str]:
 def libritts(folder: Path) -> list[Recording]:
     """``SUBSET/SPEAKER/CHAPTER/ID.wav`` with ``ID.normalized.txt`` or ``ID.original.txt``.
 
-    Subsets that begin with ``train``, ``dev`` and ``test`` are train, validation and test.
+    585 hours at 24 kHz, cut at the ends of sentences (Zen et al. 2019, arXiv:1904.02882). Subsets
+    that begin with ``train``, ``dev`` and ``test`` are train, validation and test.
 
     Raises:
         CorpusError: the folder holds no recording in such a subset.
@@ -123,30 +143,32 @@ def json_lines(file: Path) -> list[Recording]:
     for number, line in enumerate(lines_of(file), start=1):
         try:
             item = json.loads(line)
-            texts = [item["audio"], item["text"]]
-        except (ValueError, KeyError, TypeError) as broken:
-            texts, item = [None], {}
-            problem: Exception | None = broken
-        else:
-            problem = None
-        split = item.get("split", "train")
-        if problem or not all(isinstance(text, str) for text in texts) or split not in SPLITS:
-            raise CorpusError(
-                f"line {number} of {str(file)!r} is not of the form "
-                '{"audio": "a.wav", "text": "...", "speaker": "...", "split": "train"}; '
-                f"splits: {', '.join(SPLITS)}"
-            ) from problem
-        name = f"{number:07d}-{Path(texts[0]).stem}"
+            audio, text, split = item["audio"], item["text"], item.get("split", "train")
+            known = isinstance(audio, str) and isinstance(text, str) and split in SPLITS
+        except (ValueError, KeyError, TypeError, AttributeError) as problem:
+            raise CorpusError(not_of_the_form(file, number)) from problem
+        if not known:
+            raise CorpusError(not_of_the_form(file, number))
+        name = f"{number:07d}-{Path(audio).stem}"
         found.append(
             Recording(
                 id=name,
-                text=texts[1].strip(),
+                text=text.strip(),
                 speaker=str(item.get("speaker", name)),
                 split=split,
-                path=file.parent / texts[0],
+                path=file.parent / audio,
             )
         )
     return some(found, file, "a JSON object a line")
+
+
+def not_of_the_form(file: Path, number: int) -> str:
+    """What is told of a line that cannot be read."""
+    return (
+        f"line {number} of {str(file)!r} is not of the form "
+        '{"audio": "a.wav", "text": "...", "speaker": "...", "split": "train"}; '
+        f"splits: {', '.join(SPLITS)}"
+    )
 
 
 def synthetic(folder: Path) -> list[Recording]:

@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,17 +49,39 @@ class Prepared:
 
 
 def put(path: Path, content: bytes) -> str:
-    """Write a file beside its place, rename it, and give its SHA-256."""
+    """Write a file beside its place, rename it, and give its SHA-256; the folder is made.
+
+    Raises:
+        CorpusError: it cannot be written; what was there before is as it was.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with beside.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
+    except OSError as problem:
+        raise CorpusError(f"cannot write {str(path)!r}: {problem.strerror}") from problem
     finally:
-        beside.unlink(missing_ok=True)
+        with suppress(OSError):  # it is renamed already, or its folder is none
+            beside.unlink()
     return hashlib.sha256(content).hexdigest()
+
+
+def checksum(path: Path) -> str:
+    """SHA-256 of a file."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def unchanged(folder: Path, receipt: dict[str, Any]) -> bool:
+    """Whether the files of a part are as its receipt says."""
+    return all(
+        checksum(folder / f"{receipt['name']}.{suffix}") == digest
+        for suffix, digest in receipt["sha256"].items()
+    )
 
 
 class ShardWriter:
@@ -83,7 +106,6 @@ class ShardWriter:
         Args:
             skipped: id, file and reason of what the part was to hold and does not.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
         lengths = [len(item.tokens) for item in self.items]
         ids = np.concatenate([np.zeros(0, np.int64), *(item.tokens.numpy() for item in self.items)])
         small = not len(ids) or int(np.abs(ids).max()) < 2**15

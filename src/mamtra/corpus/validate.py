@@ -1,6 +1,5 @@
 """Is prepared speech whole, and plausible? Checksums, ranges, texts, rates, and statistics."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mamtra.corpus.manifest import SPLITS
-from mamtra.corpus.shards import read_index, read_part
+from mamtra.corpus.shards import checksum, read_index, read_part
 from mamtra.errors import CorpusError
 
 TOLERANCE = 0.2  # an utterance's tokens a second may differ so much from the median
@@ -34,8 +33,7 @@ def damaged(folder: Path, part: dict[str, Any]) -> Iterator[str]:
     for suffix, digest in part["sha256"].items():
         file = folder / f"{part['name']}.{suffix}"
         try:
-            with file.open("rb") as content:
-                now = hashlib.file_digest(content, "sha256").hexdigest()
+            now = checksum(file)
         except OSError as problem:
             yield f"{file.name}: {problem.strerror}"
             continue

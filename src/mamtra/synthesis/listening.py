@@ -5,7 +5,10 @@ publishes (``listening_onnx.py``). A model's config says which it has: sizes of 
 names of ONNX files.
 """
 
+import hashlib
+import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -88,8 +91,8 @@ class ListeningParts:
         return Heard(tokens=tokens[0], mel=mel[0], speaker=self.speaker(mel)[0])
 
 
-def onnx_files(folder: ModelFolder) -> list[str] | None:
-    """The names of the ONNX files that a model's config gives, None if it has our networks.
+def onnx_files(folder: ModelFolder) -> list[Path] | None:
+    """The ONNX files that a model's config names, None if it has our networks.
 
     Raises:
         ModelError: only one of the two listening parts is an ONNX file.
@@ -103,7 +106,26 @@ def onnx_files(folder: ModelFolder) -> list[str] | None:
             f"{' and '.join(SECTIONS)} of model {folder.config.name!r} must both be ONNX files, or "
             "neither"
         )
-    return names
+    return [folder.holder(s).folder / name for s, name in zip(SECTIONS, names, strict=True)]
+
+
+def fingerprint_of_listener(folder: ModelFolder) -> str:
+    """A short name for exactly these ears: the sizes and weights of the listening parts.
+
+    Raises:
+        ModelError: a part is missing.
+    """
+    total = hashlib.sha256()
+    for section in ("mel", *SECTIONS):
+        values = getattr(folder.holder(section).config, section)
+        total.update(json.dumps(values, sort_keys=True).encode())
+    files = onnx_files(folder)
+    if files is None:
+        files = [path for section in SECTIONS for path in folder.part_files(section)]
+    for file in files:
+        with file.open("rb") as content:
+            total.update(hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()[:16]
 
 
 def listening_parts(folder: ModelFolder) -> Listener:
@@ -114,11 +136,9 @@ def listening_parts(folder: ModelFolder) -> Listener:
         MissingExtraError: the model's listening parts are ONNX files, and onnxruntime is not there.
     """
     mel = LogMel(folder.section("mel", MelConfig))
-    if (names := onnx_files(folder)) is not None:
+    if (files := onnx_files(folder)) is not None:
         from mamtra.synthesis.listening_onnx import OnnxListener
 
-        places = [folder.holder(section).folder for section in SECTIONS]
-        files = [place / name for place, name in zip(places, names, strict=True)]
         return OnnxListener(mel, *files)
     tokenizer = SpeechTokenizer(folder.section("speech_tokenizer", SpeechTokenizerConfig))
     speaker = SpeakerEncoder(folder.section("speaker", SpeakerConfig))

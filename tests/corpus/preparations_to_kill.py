@@ -1,0 +1,68 @@
+"""Preparations that kill themselves, for processes of their own: their module loads quickly."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import torch
+
+from mamtra.corpus import shards
+from mamtra.corpus.prepare import PrepareConfig, Task, prepare
+from mamtra.corpus.readers import libritts
+
+CONFIG = PrepareConfig(longest=3.0, part=2)
+SLOW_SECONDS = 0.3
+
+
+def ears(model):
+    """Twenty-five tokens a second, by loudness."""
+
+    def extract(audio):
+        pieces = torch.from_numpy(audio.at(16_000).samples).unfold(0, 640, 640)
+        return (pieces.abs().mean(1) * 1000).long(), pieces.mean(0)[:4]
+
+    return extract
+
+
+def ears_that_die(model):
+    """Ears whose process is killed when it hears the fourth recording."""
+    heard = []
+
+    def extract(audio):
+        heard.append(audio)
+        if len(heard) == 4:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return ears(model)(audio)
+
+    return extract
+
+
+def slow_ears(model):
+    """Ears that take their time, and leave the number of their process in a file."""
+
+    def extract(audio):
+        Path(f"{model}.{os.getpid()}").touch()
+        time.sleep(SLOW_SECONDS)
+        return ears(model)(audio)
+
+    return extract
+
+
+def run(tree, folder, factory=ears, model="m", workers=1):
+    task = Task(folder=folder, factory=factory, model=model, config=CONFIG, ears="same")
+    return list(prepare(task, libritts(tree), workers))
+
+
+def run_until_write(tree, folder, number):
+    """Be killed before a file gets its name."""
+    replace, written = os.replace, []
+
+    def replace_or_die(beside, path):
+        written.append(path)
+        if len(written) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        replace(beside, path)
+
+    shards.os.replace = replace_or_die
+    run(tree, folder)
