@@ -1,6 +1,7 @@
 """mamtra doctor and mamtra voices: what they find, told to people and to programs."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,11 @@ def test_doctor_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(["doctor", "--json"]) == 0
     found = {row["about"]: row for row in json.loads(capsys.readouterr().out)}
     assert found["model tiny"]["good"]
+
+
+def test_every_extra_for_users_is_told() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    assert set(findings.EXTRAS) == set(project["optional-dependencies"]) - {"dev"}
 
 
 def test_a_missing_extra_comes_with_its_command(

@@ -18,6 +18,9 @@ EXTRAS = {
     "eval": ("pocketsphinx", "jiwer", "matplotlib"),
     "cosyvoice": ("tokenizers", "wetext", "onnxruntime"),
     "hub": ("huggingface_hub",),
+    "train": ("accelerate", "tensorboard"),
+    "ray": ("ray",),
+    "bench": ("transformers", "matplotlib"),
     "gpu": ("fla",),
 }
 
