@@ -95,6 +95,8 @@ def test_shards_become_ids_of_the_model(tiny_model_folder, tmp_path) -> None:
         "a": ("train", "Hello there.", [1, 2, 3]),
         "b": ("test", "No.", [4]),
         "c": ("train", "Yes", [5]),
+        "d": ("train", "你好", [6]),
+        "e": ("train", "Café 2", [7, 8]),
     }
     for name, (split, text, tokens) in said.items():
         writer.add(
@@ -111,9 +113,11 @@ def test_shards_become_ids_of_the_model(tiny_model_folder, tmp_path) -> None:
     write_index(tmp_path, [writer.close()], "tiny")
     utterances = open_utterances(tmp_path, ModelFolder(tiny_model_folder))
     encode = NanoTokenizer().encode
-    pairs = [utterances.utterance(number) for number in range(2)]
-    # a model of letters reads finished sentences only
-    assert pairs == [(encode("Hello there."), [1, 2, 3]), (encode("Yes."), [5])]
+    pairs = [utterances.utterance(number) for number in range(len(utterances.lengths))]
+    # a model of letters reads finished sentences only, and numbers and accents as they are spoken
+    read = [("Hello there.", [1, 2, 3]), ("Yes.", [5]), ("cafe two.", [7, 8])]
+    assert pairs == [(encode(text), said) for text, said in read]
+    assert utterances.left_out == ["d"]
     assert list(utterances.lengths) == [len(text) + len(tokens) for text, tokens in pairs]
 
 

@@ -1,6 +1,7 @@
 """``mamtra distill``: train a student's folder to speak like its teacher's."""
 
 import json
+import os
 import sys
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -11,9 +12,13 @@ import typer
 from mamtra.checkpoints.locate import locate
 from mamtra.errors import ConfigError
 
+NAMED = 5  # utterances that are left out and told by name
+
 if TYPE_CHECKING:
+    from mamtra.checkpoints.format import ModelFolder
     from mamtra.recipes.distill import DistillRun, DistillTask
     from mamtra.recipes.estimate import Estimate
+    from mamtra.recipes.utterances import Utterances
     from mamtra.speech_lm import SpeechLM
 
 
@@ -96,6 +101,19 @@ def dry_run(task: "DistillTask", as_json: bool) -> None:
                 f"Adam needs {readable(later)} more"
             )
         print(told, flush=True)
+
+
+def opened(data: Path, learner: "ModelFolder") -> "Utterances":
+    """Prepared speech; tells what the model cannot read of it."""
+    from mamtra.recipes.utterances import open_utterances
+
+    utterances = open_utterances(data, learner)
+    left_out = getattr(utterances, "left_out", ())
+    if left_out and os.environ.get("RANK", "0") == "0":  # processes have not met yet
+        names = ", ".join(left_out[:NAMED]) + ", ..." * (len(left_out) > NAMED)
+        told = f"left out {len(left_out)} utterances whose text cannot be read: {names}"
+        print(told, file=sys.stderr)
+    return utterances
 
 
 def read_sentences_to_say(sentences: list[str] | None) -> list[str]:
@@ -212,7 +230,6 @@ def distill(
         print_estimate(names, run, given | {"as_json": as_json})
         return
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.recipes.utterances import open_utterances
 
     if rehearse:
         from mamtra.recipes.rehearsal import random_pair, task_of
@@ -221,7 +238,7 @@ def distill(
         with placed(device) as where:
             pair = random_pair(sizes, ratio) if sizes else folder_pair(str(teacher), str(student))
             learner = None if student is None else ModelFolder(locate(student))
-            read = open_utterances(data, learner) if data and learner else None
+            read = opened(data, learner) if data and learner else None
             dry_run(task_of(pair, read, run, where), as_json)
         return
 
@@ -233,7 +250,7 @@ def distill(
     assert data is not None
     assert output is not None
     taught, learner = ModelFolder(locate(str(teacher))), ModelFolder(locate(str(student)))
-    utterances = open_utterances(data, learner)
+    utterances = opened(data, learner)
     if steps is None:
         batches = batches_for(run, utterances, learner.section("speech_lm", SpeechLMConfig))
         steps = batches.steps(epochs, accumulate * processes())

@@ -5,7 +5,8 @@ uni-stream or bi-stream. It is packed once, so teacher and student cannot see di
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -17,11 +18,12 @@ from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.manifest import Corpus
 from mamtra.corpus.shards import Shards
 from mamtra.corpus.tokens import TokenTable
-from mamtra.errors import CorpusError
+from mamtra.errors import CorpusError, TextError
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
 from mamtra.synthesis.parts import model_reader
+from mamtra.synthesis.reading import Reader
 from mamtra.text.tokenizer import NanoTokenizer
 
 CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in
@@ -89,6 +91,17 @@ def nano_utterances(folder: Path) -> HeldUtterances:
     return HeldUtterances([(tokenizer.encode(u.text), tokens.of(u.id).tolist()) for u in known])
 
 
+def ids_of(text: str, reader: Reader) -> Sequence[int] | None:
+    """The ids of a text as it stands, else as it would be spoken; None if it cannot be read.
+
+    Models of letters know neither numbers nor accents; CosyVoice 2 learnt from text as it stands.
+    """
+    for form in (lambda: text, lambda: reader.whole(text)):
+        with suppress(TextError):
+            return reader.encode(form())
+    return None
+
+
 class ShardUtterances:
     """Utterances of shards, their text in the ids of a model.
 
@@ -96,20 +109,29 @@ class ShardUtterances:
 
     Args:
         shards: what ``mamtra prepare`` wrote.
-        encode: gives the ids of a text.
+        reader: how the model reads text.
+
+    Attributes:
+        left_out: names of the utterances whose text the model cannot read.
     """
 
-    def __init__(self, shards: Shards, encode: Callable[[str], Sequence[int]]) -> None:
+    def __init__(self, shards: Shards, reader: Reader) -> None:
+        read = [ids_of(line["text"], reader) for _, _, line in shards.rows]
         self.shards = shards
-        ids = [np.asarray(encode(line["text"]), np.int32) for _, _, line in shards.rows]
-        self.ends = np.cumsum([0, *map(len, ids)])
-        self.ids = np.concatenate([np.zeros(0, np.int32), *ids])
-        self.lengths: Sequence[int] = (np.diff(self.ends) + shards.lengths).tolist()
+        self.left_out = [
+            row[2]["id"] for row, ids in zip(shards.rows, read, strict=True) if ids is None
+        ]
+        self.numbers = [number for number, ids in enumerate(read) if ids is not None]
+        known = [np.asarray(ids, np.int32) for ids in read if ids is not None]
+        self.ends = np.cumsum([0, *map(len, known)])
+        self.ids = np.concatenate([np.zeros(0, np.int32), *known])
+        said = shards.lengths[np.array(self.numbers, np.int64)]
+        self.lengths: Sequence[int] = (np.diff(self.ends) + said).tolist()
 
     def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
         """Text ids and speech ids of one utterance."""
         text = self.ids[self.ends[number] : self.ends[number + 1]]
-        return text.tolist(), self.shards[number].tokens.tolist()
+        return text.tolist(), self.shards[self.numbers[number]].tokens.tolist()
 
 
 def open_utterances(folder: Path, model: ModelFolder) -> Utterances:
@@ -120,12 +142,21 @@ def open_utterances(folder: Path, model: ModelFolder) -> Utterances:
         model: how its text becomes ids.
 
     Raises:
-        CorpusError: there is none, or it is damaged.
+        CorpusError: there is none that the model can read, or it is damaged.
         ModelError: the model cannot read text.
     """
     if (folder / TOKENS).is_file():
         return nano_utterances(folder)
-    return ShardUtterances(Shards.open(folder, "train"), model_reader(model).encode)
+    shards = Shards.open(folder, "train")
+    if not len(shards):
+        raise CorpusError(f"no utterance in {str(folder)!r} is of the split train")
+    found = ShardUtterances(shards, model_reader(model))
+    if not found.lengths:
+        raise CorpusError(
+            f"the model {model.config.name!r} can read none of the {len(shards)} texts in "
+            f"{str(folder)!r}; prepare texts in its language"
+        )
+    return found
 
 
 class DistillBatches:
