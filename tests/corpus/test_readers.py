@@ -24,8 +24,15 @@ def test_a_recording_without_text_has_a_problem(tmp_path):
 
 
 def test_a_folder_of_another_layout_is_refused(tmp_path):
-    with pytest.raises(CorpusError, match="SUBSET/SPEAKER"):
+    with pytest.raises(CorpusError, match=r"no recordings in .* SUBSET/SPEAKER"):
         libritts(tmp_path)
+    subset = mini_libritts(tmp_path) / "train-clean-100"
+    with pytest.raises(CorpusError, match="in which the subsets lie"):
+        libritts(subset)
+    with pytest.raises(CorpusError, match="there is no"):
+        libritts(tmp_path / "nowhere")
+    with pytest.raises(CorpusError, match=r"cannot read .*metadata.csv"):
+        ljspeech(tmp_path)
 
 
 def test_ljspeech_prefers_the_normalised_text(tmp_path):

@@ -16,6 +16,10 @@ from mamtra.errors import AudioError, CorpusError
 
 # how the names of LibriTTS's subsets begin -> our splits
 LIBRITTS_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
+LIBRITTS_FORM = (
+    "SUBSET/SPEAKER/CHAPTER/ID.wav, as train-clean-100/103/1241/103_1241_000000_000001.wav; "
+    "give the folder in which the subsets lie"
+)
 # a hundredth of LJSpeech each; it has no splits of its own
 LJ_HELD_OUT = {0: "validation", 1: "test"}
 # a WAV begins with RIFF and the bytes that follow; these two stand for a length nobody knew
@@ -110,7 +114,7 @@ def libritts(folder: Path) -> list[Recording]:
                     problem=problem,
                 )
             )
-    return some(found, folder, "SUBSET/SPEAKER/CHAPTER/ID.wav, such as train-clean-100/...")
+    return some(found, folder, LIBRITTS_FORM)
 
 
 def ljspeech(folder: Path) -> list[Recording]:
@@ -210,6 +214,8 @@ def some(found: list[Recording], place: Path, form: str) -> list[Recording]:
     Raises:
         CorpusError: it does.
     """
+    if not place.exists():
+        raise CorpusError(f"there is no {str(place)!r}; give what holds {form}")
     if not found:
         raise CorpusError(f"no recordings in {str(place)!r}; it must hold {form}")
     return found
