@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 
+from mamtra.synthesis.heap import give_back_all
+
 STATUS = Path("/proc/self/status")
 FORGET = Path("/proc/self/clear_refs")
 FORGET_PEAK = "5"  # proc(5): resets the peak resident set size
@@ -72,9 +74,13 @@ def device_bytes(device: torch.device) -> dict[str, Any]:
 
 
 def held_now(device: torch.device) -> int | None:
-    """What tensors take: asked of the allocator on a CUDA device, seen as resident on a CPU."""
+    """What tensors take: asked of the allocator on a CUDA device, seen as resident on a CPU.
+
+    There, free pages are given back first: new tensors would move into them unseen.
+    """
     if device.type == "cuda":
         return torch.cuda.memory_allocated(device)
+    give_back_all()
     return resident_bytes()
 
 

@@ -167,6 +167,7 @@ def recipe_trials(brief: Brief, ranked: dict[str, list[int]]) -> Iterator[Trial]
         "paper, rate x 3": (half, 3.0, PAPER),
         "paper, all trained": (half, 1.0, {}),
         "paper, all trained, rate x 3": (half, 3.0, {}),
+        "paper, all trained, rate x 6": (half, 6.0, {}),
         "ours": (half, 1.0, OURS),
         "ours 1:5": (sixth, 1.0, OURS),
     }

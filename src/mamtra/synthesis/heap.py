@@ -24,6 +24,14 @@ def give_back_from(size: int) -> bool:
     return choose is not None and bool(choose(MMAP_THRESHOLD, size))
 
 
+def give_back_all() -> None:
+    """Give every free page back to the system; does nothing where the C library is not glibc."""
+    if sys.platform.startswith("linux"):
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
+
+
 @contextmanager
 def given_back() -> Iterator[None]:
     """Inside, freed memory goes back to the system; a promise only where the C library is glibc."""
