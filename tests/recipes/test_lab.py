@@ -47,7 +47,7 @@ def test_every_ratio_is_tried_at_every_placement_that_differs() -> None:
 
 
 def test_trials_differ_in_what_they_are_about_only() -> None:
-    paper, *_, ours = trials_of("recipes", BRIEF, [0])[:5]
+    paper, *_, ours, _ = trials_of("recipes", BRIEF, [0])
     assert paper.run.freeze == "mamba"
     assert paper.run.mamba == MambaConfig()
     assert paper.run.settings == ours.run.settings
