@@ -1,6 +1,7 @@
 """Ranking the layers of a teacher, and the command that does it."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,8 +28,13 @@ def ranking(by: str = "ce", instead: str = "mamba") -> Ranking:
     return Ranking(teacher="nano-teacher", by=by, instead=instead, settings={"seed": 0})
 
 
-def test_a_stopped_ranking_goes_on(teacher: Synthesizer, tmp_path: Path) -> None:
-    whole = rank_layers(teacher, ranking(), SENTENCES)
+@pytest.fixture(scope="module")
+def whole(teacher: Synthesizer) -> Ranking:
+    """A ranking that was not stopped."""
+    return rank_layers(teacher, ranking(), SENTENCES)
+
+
+def test_a_stopped_ranking_goes_on(teacher: Synthesizer, whole: Ranking, tmp_path: Path) -> None:
     assert whole.whole is not None
     assert min(whole.layers.values()) > whole.whole, "no mixer does the attention's work yet"
     assert sorted(whole.order) == list(range(12))
@@ -39,6 +45,26 @@ def test_a_stopped_ranking_goes_on(teacher: Synthesizer, tmp_path: Path) -> None
     second, counted = ranking(), []
     second.resume(tmp_path / "r.json")
     rank_layers(teacher, second, SENTENCES, report=lambda: counted.append(1))
+    assert len(counted) == 3
+    assert second.row() == whole.row()
+
+
+def test_a_stopped_search_goes_on_to_the_same_layers(
+    teacher: Synthesizer, whole: Ranking, tmp_path: Path
+) -> None:
+    whole = rank_layers(teacher, replace(whole), SENTENCES, attention=10)
+    assert [len(results) for results in whole.rounds] == [11]
+    given_up = whole.given_up(2)
+    assert given_up[0][0] == whole.order[-1]
+    stay = set(range(12)) - {layer for layer, _ in given_up}
+    assert whole.layout(10, greedily=True) == Layout.of(sorted(stay), 12)
+    stopped, counted = ranking(), []
+    stopped.whole, stopped.layers = whole.whole, whole.layers
+    stopped.rounds = [dict(list(whole.rounds[0].items())[:8])]
+    stopped.save(tmp_path / "r.json")
+    second = ranking()
+    second.resume(tmp_path / "r.json")
+    rank_layers(teacher, second, SENTENCES, attention=10, report=lambda: counted.append(1))
     assert len(counted) == 3
     assert second.row() == whole.row()
 
@@ -59,6 +85,8 @@ def test_what_cannot_be_ranked_is_refused(teacher: Synthesizer) -> None:
         rank_layers(teacher, ranking(instead="noise"), SENTENCES)
     with pytest.raises(ConfigError, match="at least one"):
         rank_layers(teacher, ranking(), [])
+    with pytest.raises(ConfigError, match="choose by='ce'"):
+        rank_layers(teacher, ranking("cosine"), SENTENCES, attention=2)
     with pytest.raises(ConfigError, match="all attention"):
         rank_layers(load("nano"), ranking(), SENTENCES)
 
@@ -95,3 +123,24 @@ def test_the_command_prints_a_layout_and_draws(
     assert told["layout"].count("A") == 2
     assert told["order"] == json.loads(target.read_text())["order"]
     assert picture.stat().st_size > 1000
+
+
+def test_the_command_searches_greedily_and_says_how_to_convert(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "s.txt").write_text("\n".join(SENTENCES[:2]))
+    given = ["place", "nano-teacher", "--ratio", "5:1", "--by", "ce", "--greedy"]
+    files = ["--sentences", str(tmp_path / "s.txt"), "-o", str(tmp_path / "r.json")]
+    for asked in ([], ["--json"]):  # the second finds everything measured
+        with pytest.raises(SystemExit) as caught:
+            main([*given, *files, *asked])
+        assert not caught.value.code
+        told = capsys.readouterr()
+        if not asked:
+            assert "--layers" in told.err
+            assert "gives up" in told.out
+    row = json.loads(told.out)
+    first = min(row["layers"], key=lambda layer: (row["layers"][layer], -int(layer)))
+    assert row["layout"][int(first)] == "M"
+    assert row["layout"].count("A") == 10
+    assert len(row["rounds"]) == 1

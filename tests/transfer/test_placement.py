@@ -7,9 +7,12 @@ from mamtra.backbone import BackboneConfig, Layout, Stack
 from mamtra.errors import LayoutError
 from mamtra.transfer import make_student
 from mamtra.transfer.placement import (
+    Silence,
     greedy,
     importance_by_cosine,
     importance_by_measure,
+    missed_least,
+    mixers_replaced,
     most_important,
 )
 
@@ -70,10 +73,23 @@ def test_greedy_search_gives_up_the_idle_layer_first(stack, hidden):
     replacements = [block.mixer for block in student.layers]
     for mixer in replacements:
         torch.nn.init.zeros_(mixer.out_proj.weight)
-    order = []
-    layout = greedy(
-        stack, distance(stack, hidden), 1, replacements, lambda layer, _: order.append(layer)
-    )
-    assert order[0] == 0
+    measure, rounds = distance(stack, hidden), []
+    layout = greedy(stack, measure, 1, replacements, rounds)
+    assert [len(results) for results in rounds] == [4, 3, 2]
+    assert missed_least(rounds[0]) == 0
     assert layout == Layout("MMAM")
     assert stack.layers[0].mixer is not replacements[0]
+    assert layout == greedy(stack, measure, 1), "these mixers do nothing either"
+
+
+def test_a_stopped_search_goes_on_and_a_round_knows_what_is_gone(stack, hidden):
+    measure, rounds, calls = distance(stack, hidden), [], []
+    greedy(stack, measure, 1, rounds=rounds)
+    left = [dict(rounds[0]), {layer: rounds[1][layer] for layer in (1, 2)}]
+    assert greedy(stack, measure, 1, rounds=left, report=lambda: calls.append(1)) == Layout("MMAM")
+    assert left == rounds
+    assert len(calls) == 3
+    with mixers_replaced(stack, {0: Silence(), missed_least(rounds[1]): Silence(), 2: Silence()}):
+        assert measure() == rounds[2][2]
+    with pytest.raises(LayoutError, match="5 attention layers"):
+        greedy(stack, measure, 5)

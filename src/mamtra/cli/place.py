@@ -13,6 +13,7 @@ from mamtra.cli.evaluate import read_sentences
 
 if TYPE_CHECKING:
     from mamtra.recipes.place import Ranking
+    from mamtra.synthesis.synthesizer import Synthesizer
 
 
 def shown(ranking: "Ranking", layout: str) -> Any:
@@ -31,6 +32,58 @@ def shown(ranking: "Ranking", layout: str) -> Any:
     return drawn
 
 
+def shown_search(ranking: "Ranking", attention: int) -> Any:
+    """What a greedy search gave up, one layer after another."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    layout = ranking.layout(attention, greedily=True)
+    drawn = Table(title=f"{ranking.teacher}, greedily by {ranking.by}: {layout}", box=SIMPLE_HEAD)
+    for name in ("round", "gives up", ranking.by, "more than whole"):
+        drawn.add_column(name, justify="right")
+    for number, (layer, value) in enumerate(ranking.given_up(len(layout.kinds) - attention)):
+        more = value - (ranking.whole or 0.0)
+        drawn.add_row(str(number + 1), str(layer), f"{value:.3f}", f"{more:+.3f}")
+    return drawn
+
+
+def measurements(layers: int, attention: int | None) -> int:
+    """How many measurements a ranking takes, or a search that leaves so much attention."""
+    rounds = 1 if attention is None else max(1, layers - attention)
+    return 1 + sum(layers - number for number in range(rounds))
+
+
+def measure(
+    synthesizer: "Synthesizer",
+    ranking: "Ranking",
+    texts: list[str],
+    seed: int,
+    attention: int | None,
+    output: Path | None,
+) -> None:
+    """Fill a ranking with a bar, and keep it in its file after every measurement."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from mamtra.recipes.place import rank_layers
+
+    layers = len(synthesizer.parts.speech_lm.backbone.layers)
+    known = sum(map(len, (ranking.layers, *ranking.rounds))) + (ranking.whole is not None)
+    with Progress(console=Console(stderr=True)) as progress:
+        total = max(known, measurements(layers, attention))
+        task = progress.add_task("measuring", total=total, completed=known)
+
+        def report() -> None:
+            progress.advance(task)
+            if output is not None:
+                ranking.save(output)
+
+        rank_layers(synthesizer, ranking, texts, seed, attention=attention, report=report)
+        progress.update(task, completed=total)
+    if output is not None:
+        ranking.save(output)
+
+
 def place(
     teacher: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     ratio: Annotated[str, typer.Option("--ratio", help="Attention:Mamba, as 1:5.")] = "1:1",
@@ -42,6 +95,9 @@ def place(
         Path | None, typer.Option("--sentences", help="One a line; else those kept from training.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Only the first.")] = 40,
+    greedy: Annotated[
+        bool, typer.Option("--greedy", help="Replace layer after layer, measuring again each time.")
+    ] = False,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of what the teacher says.")] = 0,
     output: Annotated[
         Path | None,
@@ -54,6 +110,8 @@ def place(
 
     mamtra place nano-teacher --ratio 1:5 --by wer -o ranking.json
 
+    mamtra place nano-teacher --ratio 1:5 --by ce --greedy -o ranking.json
+
     mamtra convert nano-teacher -o student --layers 0,6
     """
     locate(teacher)
@@ -62,12 +120,11 @@ def place(
 
     # torch loads here and not for --help
     from rich.console import Console
-    from rich.progress import Progress
 
-    from mamtra.backbone.layout import Layout, attention_share
+    from mamtra.backbone.layout import attention_share
     from mamtra.evaluation.intelligibility import fingerprint, fingerprint_of_model
     from mamtra.evaluation.spectrogram import check_picture
-    from mamtra.recipes.place import Ranking, rank_layers
+    from mamtra.recipes.place import Ranking
     from mamtra.synthesis.synthesizer import load
 
     if picture is not None:
@@ -84,19 +141,9 @@ def place(
     ranking = Ranking(teacher=synthesizer.name, by=by, instead=instead, settings=settings)
     if output is not None:
         ranking.resume(output)
-    console = Console(stderr=True)
-    with Progress(console=console) as progress:
-        task = progress.add_task("measuring", total=layers + 1, completed=len(ranking.layers))
-
-        def report() -> None:
-            progress.advance(task)
-            if output is not None:
-                ranking.save(output)
-
-        rank_layers(synthesizer, ranking, texts, seed, report=report)
-    if output is not None:
-        ranking.save(output)
-    layout = str(Layout.of(sorted(ranking.order[:stay]), layers))
+    measure(synthesizer, ranking, texts, seed, stay if greedy else None, output)
+    found = ranking.layout(stay, greedy)
+    layout = str(found)
     if picture is not None:
         from mamtra.evaluation.ranking import draw_ranking
 
@@ -104,6 +151,6 @@ def place(
     if as_json:
         print(json.dumps({**ranking.row(), "layout": layout}))
     else:
-        Console().print(shown(ranking, layout))
-        kept = ",".join(str(layer) for layer in sorted(ranking.order[:stay]))
+        Console().print(shown_search(ranking, stay) if greedy else shown(ranking, layout))
+        kept = ",".join(map(str, found.attention_layers))
         print(f"convert with: mamtra convert {teacher} -o STUDENT --layers {kept}", file=sys.stderr)

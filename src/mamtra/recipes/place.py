@@ -18,15 +18,20 @@ from typing import Any
 import torch
 from torch import nn
 
-from mamtra.backbone import MambaConfig, Stack
-from mamtra.errors import ConfigError, CorpusError, GenerationError
+from mamtra.backbone import Layout, MambaConfig, Stack
+from mamtra.errors import ConfigError, CorpusError, GenerationError, LayoutError
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Recogniser, plain_words
 from mamtra.recipes.spoken import plain_model, spoken_sequences
 from mamtra.speech_lm import Batch, SpeechLM
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.calibrate import calibrate
-from mamtra.transfer.placement import importance_by_cosine, importance_by_measure
+from mamtra.transfer.placement import (
+    greedy,
+    importance_by_cosine,
+    importance_by_measure,
+    missed_least,
+)
 from mamtra.transfer.student import make_student
 
 MEASURES = {
@@ -50,6 +55,8 @@ class Ranking:
         instead: one of ``INSTEAD``; for the cosine it does not matter.
         whole: the measure with all layers as they are.
         layers: the measure without each layer's attention, as far as it is known.
+        rounds: of a greedy search, after the first, which is ``layers``: the measure without each
+            layer that is left, those given up before being gone.
     """
 
     teacher: str
@@ -58,11 +65,31 @@ class Ranking:
     settings: dict[str, Any]
     whole: float | None = None
     layers: dict[int, float] = field(default_factory=dict)
+    rounds: list[dict[int, float]] = field(default_factory=list)
 
     @property
     def order(self) -> list[int]:
         """Layers, the one that is missed most first; of equals the earlier one."""
         return sorted(self.layers, key=lambda layer: (-self.layers[layer], layer))
+
+    def given_up(self, count: int) -> list[tuple[int, float]]:
+        """The first layers that a greedy search gave up, each with the measure after that."""
+        rounds = [self.layers, *self.rounds][:count]
+        return [(layer := missed_least(results), results[layer]) for results in rounds]
+
+    def layout(self, attention: int, greedily: bool = False) -> Layout:
+        """Where the attention stays: in the layers missed most, or those a search did not give up.
+
+        Raises:
+            LayoutError: there are not that many layers.
+        """
+        count = len(self.layers)
+        if not 0 <= attention <= count:
+            raise LayoutError(f"{attention} attention layers do not fit {count} layers")
+        if not greedily:
+            return Layout.of(sorted(self.order[:attention]), count)
+        gone = {layer for layer, _ in self.given_up(count - attention)}
+        return Layout.of(sorted(set(range(count)) - gone), count)
 
     def row(self) -> dict[str, Any]:
         """What the file holds."""
@@ -74,6 +101,10 @@ class Ranking:
             "whole": self.whole,
             "layers": {str(layer): value for layer, value in sorted(self.layers.items())},
             "order": self.order,
+            "rounds": [
+                {str(layer): value for layer, value in sorted(results.items())}
+                for results in self.rounds
+            ],
         }
 
     def save(self, path: Path) -> None:
@@ -108,7 +139,10 @@ class Ranking:
                 f"choose another file or delete it"
             )
         self.whole = row["whole"]
-        self.layers = {int(layer): value for layer, value in row["layers"].items()}
+        self.layers, *self.rounds = (
+            {int(layer): value for layer, value in results.items()}
+            for results in (row["layers"], *row.get("rounds", ()))
+        )
 
 
 @torch.inference_mode()
@@ -169,6 +203,7 @@ def rank_layers(
     sentences: Sequence[str],
     seed: int = 0,
     mamba: MambaConfig | None = None,
+    attention: int | None = None,
     report: Callable[[], None] = lambda: None,
 ) -> Ranking:
     """Measure every layer that the ranking does not know yet.
@@ -179,6 +214,8 @@ def rank_layers(
         sentences: what the teacher speaks.
         seed: of the speech.
         mamba: form of the Mamba mixers; the parity form where it is None.
+        attention: go on greedily until so many layers are left: give up the layer that is missed
+            least, measure all others again without it, and so on.
         report: called after every measurement.
 
     Raises:
@@ -191,6 +228,8 @@ def rank_layers(
     check(stack, ranking.by, ranking.instead, sentences)
     batches = spoken_sequences(synthesizer, sentences, seed)
     if ranking.by == "cosine":
+        if attention is not None:
+            raise ConfigError("a greedy search measures the model; choose by='ce' or by='wer'")
         turned = [importance_by_cosine(stack, model.embed(batch)) for batch in batches]
         ranking.whole = 0.0
         ranking.layers = dict(enumerate(torch.stack(turned).mean(0).tolist()))
@@ -198,17 +237,22 @@ def rank_layers(
         return ranking
 
     def measure() -> float:
-        value = (
-            cross_entropy(model, batches[1::2] or batches)
-            if ranking.by == "ce"
-            else word_errors(synthesizer, sentences, seed)
-        )
-        report()
-        return value
+        if ranking.by == "ce":
+            return cross_entropy(model, batches[1::2] or batches)
+        return word_errors(synthesizer, sentences, seed)
 
     # mixers are fitted to one half of the sequences and measured on the other
     mixers = replacements(model, batches[::2], mamba) if ranking.instead == "mamba" else None
     if ranking.whole is None:
         ranking.whole = measure()
-    importance_by_measure(stack, measure, mixers, ranking.layers, ranking.whole)
+        report()
+    importance_by_measure(stack, measure, mixers, ranking.layers, ranking.whole, report)
+    if attention is not None:
+        rounds = [ranking.layers, *ranking.rounds]
+
+        def keep() -> None:
+            ranking.rounds = rounds[1:]
+            report()
+
+        greedy(stack, measure, attention, mixers, rounds, keep)
     return ranking

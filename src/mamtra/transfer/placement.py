@@ -6,7 +6,7 @@ cross entropy on held-out sequences, the word error rate of generated speech. Th
 measure: a mixer that hardly turns its input is not missed.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -69,6 +69,7 @@ def importance_by_measure(
     replacements: Sequence[nn.Module] | None = None,
     known: dict[int, float] | None = None,
     whole: float | None = None,
+    report: Callable[[], None] = lambda: None,
 ) -> Float[Tensor, " layers"]:
     """How much worse a measure gets when one layer's mixer is replaced, one layer at a time.
 
@@ -78,6 +79,7 @@ def importance_by_measure(
         replacements: a mixer for each layer; where None, the mixer is bypassed.
         known: results of earlier layers, as a killed run left them; new ones are added to it.
         whole: the measure of the stack as it is; measured where it is None.
+        report: called after every result.
     """
     known = {} if known is None else known
     for layer in range(len(stack.layers)):
@@ -85,6 +87,7 @@ def importance_by_measure(
             mixer = Silence() if replacements is None else replacements[layer]
             with mixers_replaced(stack, {layer: mixer}):
                 known[layer] = measure()
+            report()
     whole = measure() if whole is None else whole
     return torch.tensor([known[layer] - whole for layer in range(len(stack.layers))])
 
@@ -102,25 +105,32 @@ def most_important(importance: Float[Tensor, " layers"], attention: int) -> Layo
     return Layout.of(sorted(order[:attention].tolist()), layers)
 
 
+def missed_least(results: Mapping[int, float]) -> int:
+    """The layer without whose attention the measure is smallest; of equals, the later one."""
+    return min(results, key=lambda layer: (results[layer], -layer))
+
+
 @torch.no_grad()
 def greedy(
     stack: Stack,
     measure: Measure,
     attention: int,
-    replacements: Sequence[nn.Module],
-    report: Callable[[int, float], None] | None = None,
+    replacements: Sequence[nn.Module] | None = None,
+    rounds: list[dict[int, float]] | None = None,
+    report: Callable[[], None] = lambda: None,
 ) -> Layout:
     """Replace one layer after another, each time the one that is missed least.
 
     Costs about ``layers ** 2 / 2`` measurements for few attention layers; one ranking costs
-    ``layers``.
+    ``layers``, and is the first round.
 
     Args:
         stack: the backbone inside the model that ``measure`` runs; all its layers are attention.
         measure: smaller is better.
         attention: how many layers stay attention.
-        replacements: the Mamba mixer of each layer.
-        report: is told each chosen layer and the measure without it.
+        replacements: a mixer for each layer; where None, mixers are bypassed.
+        rounds: results of each round by layer, as a killed search left them; added to.
+        report: called after every result.
 
     Raises:
         LayoutError: there are not that many layers.
@@ -128,14 +138,17 @@ def greedy(
     layers = len(stack.layers)
     if not 0 <= attention <= layers:
         raise LayoutError(f"{attention} attention layers do not fit {layers} layers")
-    gone: dict[int, nn.Module] = {}
-    while layers - len(gone) > attention:
-        results = {}
-        for layer in set(range(layers)) - set(gone):
-            with mixers_replaced(stack, {**gone, layer: replacements[layer]}):
-                results[layer] = measure()
-        best = min(results, key=lambda layer: (results[layer], -layer))
-        gone[best] = replacements[best]
-        if report is not None:
-            report(best, results[best])
+    mixers = [Silence() for _ in range(layers)] if replacements is None else replacements
+    rounds, gone = [] if rounds is None else rounds, dict[int, nn.Module]()
+    for number in range(layers - attention):
+        if number == len(rounds):
+            rounds.append({})
+        results = rounds[number]
+        for layer in range(layers):
+            if layer not in gone and layer not in results:
+                with mixers_replaced(stack, {**gone, layer: mixers[layer]}):
+                    results[layer] = measure()
+                report()
+        least = missed_least(results)
+        gone[least] = mixers[least]
     return Layout.of(sorted(set(range(layers)) - set(gone)), layers)
