@@ -1,3 +1,4 @@
+import errno
 import json
 
 import pytest
@@ -58,6 +59,21 @@ def test_a_missing_line_is_noticed(tmp_path):
     path.write_text(path.read_text().splitlines()[0] + "\n")
     with pytest.raises(CorpusError, match="do not fit"):
         Shards.open(tmp_path)
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path, monkeypatch):
+    written(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mamtra.corpus.shards.os.fsync", full)
+    writer = ShardWriter(tmp_path, "part-00000")
+    writer.add(utterance(9, [9]))
+    with pytest.raises(CorpusError, match=r"cannot write .*part-00000.safetensors.*No space left"):
+        writer.close()
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
 def test_an_index_of_another_version_is_refused(tmp_path):
