@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 HOMES = {
     "load": "mamtra.synthesis.synthesizer",
     "Synthesizer": "mamtra.synthesis.synthesizer",
-    "Speech": "mamtra.synthesis.synthesizer",
+    "Speech": "mamtra.synthesis.speech",
     "Voice": "mamtra.synthesis.voice",
     "MamtraError": "mamtra.errors",
 }

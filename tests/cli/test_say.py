@@ -18,8 +18,8 @@ import mamtra
 from mamtra.cli.main import main
 from mamtra.errors import GenerationError
 from mamtra.synthesis.joining import PARAGRAPH_PAUSE_SECONDS, PAUSE_SECONDS
+from mamtra.synthesis.piece_by_piece import Narrator
 from mamtra.synthesis.speech import Speech
-from mamtra.synthesis.synthesizer import Synthesizer
 
 
 @pytest.fixture(autouse=True)
@@ -129,13 +129,13 @@ def test_what_was_finished_is_kept_when_a_later_piece_fails(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    speak = Synthesizer.speak_paragraphs
+    speak = Narrator.speak_paragraphs
 
-    def fail_late(self: Synthesizer, *arguments: object) -> Iterator[Speech]:
+    def fail_late(self: Narrator, *arguments: object) -> Iterator[Speech]:
         yield next(iter(speak(self, [["Hello."]], *arguments[1:])))
         raise problem
 
-    monkeypatch.setattr(Synthesizer, "speak_paragraphs", fail_late)
+    monkeypatch.setattr(Narrator, "speak_paragraphs", fail_late)
     assert ended(["say", TWO_PIECES, "-o", "a.wav", *tiny]) == code
     assert len(soundfile.read("a.wav")[0])
     assert "1 of 2 pieces, not the whole text" in capsys.readouterr().err

@@ -16,8 +16,8 @@ import mamtra
 from mamtra.cli import say_batch
 from mamtra.cli.main import main
 from mamtra.errors import VoiceError
+from mamtra.synthesis import many_texts
 from mamtra.synthesis.speech import Speech
-from mamtra.synthesis.synthesizer import Synthesizer
 
 GOOD = [
     {"text": "Hello there."},
@@ -163,14 +163,14 @@ def test_what_has_changed_or_is_lost_is_spoken_again(
 def test_ctrl_c_keeps_what_was_finished(
     tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sound, calls = Synthesizer.sound, iter([None, KeyboardInterrupt()])
+    sound, calls = many_texts.sound, iter([None, KeyboardInterrupt()])
 
-    def interrupted(self: Synthesizer, *arguments: Any) -> Speech:
+    def interrupted(*arguments: Any) -> Speech:
         if (problem := next(calls)) is not None:
             raise problem
-        return sound(self, *arguments)
+        return sound(*arguments)
 
-    monkeypatch.setattr(Synthesizer, "sound", interrupted)
+    monkeypatch.setattr(many_texts, "sound", interrupted)
     assert ended([*write(GOOD[:2]), *tiny]) == 130
     assert "1 lines spoken" in (talk := capsys.readouterr().err)
     assert "the same command goes on" in talk

@@ -3,14 +3,16 @@ belong."""
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 import mamtra
 from mamtra.errors import ConfigError, GenerationError, TextError, VoiceError
-from mamtra.synthesis.generate import Generation
+from mamtra.synthesis import many_texts
 from mamtra.synthesis.many_texts import Utterance
+from mamtra.synthesis.parts import SpeakingParts
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 
@@ -38,14 +40,14 @@ def test_each_text_says_what_it_says_alone(synthesizer: Synthesizer) -> None:
 def test_an_error_is_told_in_its_turn_and_the_others_go_on(
     synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = Synthesizer.sound
+    sound = many_texts.sound
 
-    def sometimes(self: Synthesizer, piece: str, generation: Generation, *more: object) -> Speech:
+    def sometimes(parts: SpeakingParts, piece: str, *more: Any) -> Speech:
         if piece.startswith("Say nothing"):
             raise GenerationError("it said nothing")
-        return sound(self, piece, generation, *more)
+        return sound(parts, piece, *more)
 
-    monkeypatch.setattr(Synthesizer, "sound", sometimes)
+    monkeypatch.setattr(many_texts, "sound", sometimes)
     wanted = [
         Utterance(text="..."),
         Utterance(text="Hello."),

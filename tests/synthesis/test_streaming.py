@@ -11,13 +11,13 @@ import mamtra
 from mamtra.checkpoints.locate import built_in
 from mamtra.errors import GenerationError, TextError, VoiceError
 from mamtra.synthesis import streaming
-from mamtra.synthesis.generate import RETRY_STRIDE, Stopped, Token
+from mamtra.synthesis.generate import RETRY_STRIDE, Stopped, Token, piece_seed
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.joining import faded, pause_after
 from mamtra.synthesis.sounding import Sounding, chunked_sound
 from mamtra.synthesis.stream_joining import StreamJoiner
 from mamtra.synthesis.streaming import AudioPiece, Spoken
-from mamtra.synthesis.synthesizer import PIECE_STRIDE, Synthesizer
+from mamtra.synthesis.synthesizer import Synthesizer
 
 SENTENCE = "We walked along the river, and then we walked along the river again, until evening."
 TEXT = f"{SENTENCE} {SENTENCE}\n\nThen we went home, and then we went home, to the old house."
@@ -144,7 +144,7 @@ def test_pieces_are_separated_by_the_pauses_of_say(
 def test_each_piece_draws_from_its_own_seed(
     synthesizer: Synthesizer, streamed: list[AudioPiece]
 ) -> None:
-    alone = accounts(list(synthesizer.stream(SENTENCE, seed=PIECE_STRIDE)))[0]
+    alone = accounts(list(synthesizer.stream(SENTENCE, seed=piece_seed(0, 1))))[0]
     assert accounts(streamed)[1].speech_tokens == alone.speech_tokens
 
 

@@ -31,7 +31,8 @@ from mamtra.synthesis.modes import manner_of
 from mamtra.synthesis.parts import TextConfig, model_reader, speaking_part
 from mamtra.synthesis.recording import read_recording
 from mamtra.synthesis.sampling import SamplingConfig
-from mamtra.synthesis.synthesizer import draw_mel, load
+from mamtra.synthesis.sounding import draw_mel
+from mamtra.synthesis.synthesizer import load
 from mamtra.synthesis.voice import Voice, make_voice
 
 Told = dict[str, Any]
@@ -173,9 +174,8 @@ def whole_stage(chain: Chain) -> Told:
     piece = synthesizer.pieces(chain.text)[0]
     ids = len(synthesizer.parts.reader.encode(piece))
     synthesizer.guard = limits(chain, synthesizer.folder, ids)
-    speech = synthesizer.speak_piece(
-        piece, voice, chain.seed, synthesizer.manner(voice, chain.mode)
-    )
+    narrator = synthesizer.narrator(voice, synthesizer.manner(voice, chain.mode))
+    speech = narrator.speak(piece, chain.seed)
     speech.save(Path(chain.folder) / "speech.wav")
     return {
         **loading,

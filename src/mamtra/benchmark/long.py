@@ -125,7 +125,7 @@ def measure(
     pieces = sum(map(len, paragraphs))
     samples: list[Sample] = []
     loaded = resident_bytes()
-    spoken = synthesizer.speak_paragraphs(paragraphs, voice, seed, state=state)
+    spoken = synthesizer.narrator(voice).speak_paragraphs(paragraphs, seed, state)
     with tempfile.TemporaryDirectory() as folder:
         with GrowingSound(Path(folder) / "chapter.wav", synthesizer.rate) as file:
             written = write_pieces(watch(sampled(spoken, samples), pieces), file)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from mamtra.benchmark.say import spread
-from mamtra.synthesis.sounding import flow_noise, prompt_of
+from mamtra.synthesis.sounding import draw_mel
 from mamtra.synthesis.streaming import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.voice import Voice
@@ -101,11 +101,7 @@ def mel_distance(synthesizer: Synthesizer, tokens: list[int], voice: Voice) -> d
     """
     parts = synthesizer.parts
     ids = torch.tensor([tokens], device=parts.device)
-    prompt, noise = prompt_of(parts, voice), flow_noise(parts)
-    whole, chunked = (
-        parts.decoder(ids, voice.speaker[None], prompt, noise, chunked=chunked)
-        for chunked in (False, True)
-    )
+    whole, chunked = (draw_mel(parts.decoder, ids, voice, chunked) for chunked in (False, True))
     return {
         "absolute": round(float((whole - chunked).abs().mean()), 4),
         "spread": round(float(whole.std()), 4),

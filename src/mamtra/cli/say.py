@@ -243,7 +243,7 @@ def say(
     paragraphs = synthesizer.paragraphs(words, normalize)
     reading = Timings(text=time.perf_counter() - started)
     pieces = sum(map(len, paragraphs))
-    spoken = synthesizer.speak_paragraphs(paragraphs, chosen, seed, manner, state)
+    spoken = synthesizer.narrator(chosen, manner).speak_paragraphs(paragraphs, seed, state)
     written = deliver(with_progress(spoken, pieces, quiet), output, synthesizer.rate)
     written.timings += reading
     told = report(written, pieces, output, time.perf_counter() - started)

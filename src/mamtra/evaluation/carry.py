@@ -11,9 +11,10 @@ from typing import Any
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Judge, plain_words
 from mamtra.evaluation.report import rates
+from mamtra.synthesis.generate import piece_seed
 from mamtra.synthesis.long_text import STATES, Carried
 from mamtra.synthesis.speech import ENDED
-from mamtra.synthesis.synthesizer import PIECE_STRIDE, Synthesizer
+from mamtra.synthesis.synthesizer import Synthesizer
 
 Pair = tuple[str, str]
 Watch = Callable[[Sequence[Pair]], Iterable[Pair]]
@@ -45,8 +46,7 @@ def measure(
     Raises:
         GenerationError: the model said nothing.
     """
-    chosen = synthesizer.voice(voice)
-    manner = synthesizer.manner(chosen)
+    narrator = synthesizer.narrator(voice)
     wrong: dict[str, list[dict[str, int]]] = {state: [] for state in STATES}
     ended: dict[str, int] = dict.fromkeys(STATES, 0)
     words = [len(plain_words(second).split()) for _, second in pairs]
@@ -54,11 +54,10 @@ def measure(
         known, own_seed = Carried(), seed + number
         reference = plain_words(second)
         before, piece = (synthesizer.pieces(text)[0] for text in (first, second))
-        synthesizer.speak_piece(before, chosen, own_seed, manner, known)
+        narrator.speak(before, own_seed, known)
         for state in STATES:
             carried = known if state == "carry" else None
-            own = own_seed + PIECE_STRIDE
-            speech = synthesizer.speak_piece(piece, chosen, own, manner, carried)
+            speech = narrator.speak(piece, piece_seed(own_seed, 1), carried)
             ended[state] += speech.stop_reason == ENDED
             heard = {
                 name: judge.hear(speech.samples, speech.rate) for name, judge in judges.items()

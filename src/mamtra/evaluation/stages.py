@@ -25,6 +25,7 @@ from mamtra.audio import Audio
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
 from mamtra.speech_lm import pack, uni_stream
 from mamtra.synthesis.listening import listening_parts
+from mamtra.synthesis.sounding import draw_mel
 from mamtra.synthesis.speech import ENDED
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.voice import Voice
@@ -196,7 +197,7 @@ class Chain:
     def copy(self, text: str) -> Clip:
         """The source through tokenizer, decoder and vocoder."""
         started = time.perf_counter()
-        mel = self.synthesizer.draw_mel(self.source_tokens(text), self.voice)
+        mel = draw_mel(self.synthesizer.parts.decoder, self.source_tokens(text), self.voice)
         return self.finish(mel, started)
 
     @torch.inference_mode()
@@ -211,7 +212,7 @@ class Chain:
         logits = parts.speech_lm(batch).float()
         nats = torch.nn.functional.cross_entropy(logits, batch.targets)
         guessed = logits[: tokens.shape[1], : vocabulary.codes].argmax(-1)
-        mel = self.synthesizer.draw_mel(guessed[None], self.voice)
+        mel = draw_mel(self.synthesizer.parts.decoder, guessed[None], self.voice)
         return self.finish(mel, started, float(nats))
 
     def speech(self, text: str) -> Clip:

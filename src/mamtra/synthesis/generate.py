@@ -26,10 +26,18 @@ __all__ = [
     "Token",
     "generate",
     "generate_batch",
+    "piece_seed",
     "stream",
 ]
 
-RETRY_STRIDE = 1_000_003  # between the seeds of two attempts, so that neighbouring seeds never meet
+# primes: the seeds of neighbours, of pieces and of their retries never meet
+RETRY_STRIDE = 1_000_003
+PIECE_STRIDE = 7_368_787
+
+
+def piece_seed(seed: int, place: int) -> int:
+    """The seed of a text's piece, counted from 0, whatever way it is spoken."""
+    return seed + place * PIECE_STRIDE
 
 
 @dataclass(frozen=True, slots=True)

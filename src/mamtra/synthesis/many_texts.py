@@ -13,10 +13,12 @@ from itertools import accumulate
 from pathlib import Path
 
 from mamtra.errors import ConfigError, MamtraError
-from mamtra.synthesis.generate import Generation, Request, generate_batch
+from mamtra.synthesis.generate import Generation, Request, generate_batch, piece_seed
 from mamtra.synthesis.modes import Manner
+from mamtra.synthesis.piece_by_piece import sound
 from mamtra.synthesis.speech import Speech, Timings, join
-from mamtra.synthesis.synthesizer import PIECE_STRIDE, Stopwatch, Synthesizer
+from mamtra.synthesis.stopwatch import Stopwatch
+from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.voice import Voice
 
 VOICES_KEPT = 16  # of those that were used last
@@ -112,7 +114,7 @@ class Desk:
                 for place, piece in enumerate(text.pieces):
                     if number not in self.texts:  # an earlier piece has failed
                         break
-                    seed = text.seed + place * PIECE_STRIDE
+                    seed = piece_seed(text.seed, place)
                     request = text.manner.request(encode(piece), seed)
                     self.places[self.handed_out] = (number, place)
                     self.handed_out += 1
@@ -132,8 +134,8 @@ class Desk:
         if text is None:
             return None
         try:
-            seed = text.seed + place * PIECE_STRIDE
-            speech = self.synthesizer.sound(text.pieces[place], generation, text.voice, seed)
+            seed = piece_seed(text.seed, place)
+            speech = sound(self.synthesizer.parts, text.pieces[place], generation, text.voice, seed)
         except MamtraError as problem:
             self.fail(number, problem)
             return None

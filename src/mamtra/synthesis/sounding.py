@@ -5,20 +5,19 @@ holds back as many frames as its convolutions reach, and speaks as many again to
 joined samples are those of ``chunked_sound``, which decodes the same tokens at once.
 """
 
-import time
-
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.acoustic.decoder import DecoderStream, Prompt
+from mamtra.acoustic.decoder import Decoder, DecoderStream, Prompt
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.acoustic.vocoder_stream import exact_frames, new_state, speak_chunk
 from mamtra.synthesis.joining import Samples
 from mamtra.synthesis.parts import SpeakingParts
 from mamtra.synthesis.speech import Timings
+from mamtra.synthesis.stopwatch import Stopwatch
 from mamtra.synthesis.voice import Voice
 
 
@@ -30,17 +29,34 @@ def noise_for(
     return torch.cat(drawn, -1)
 
 
-def prompt_of(parts: SpeakingParts, voice: Voice) -> Prompt | None:
+def prompt_of(decoder: Decoder, voice: Voice) -> Prompt | None:
     """What the decoder continues, if it is one that can and the voice has it."""
-    if not parts.decoder.config.steps or not len(voice.tokens):
+    if not decoder.config.steps or not len(voice.tokens):
         return None
     return Prompt(tokens=voice.tokens[None], mel=voice.mel[None])
 
 
-def flow_noise(parts: SpeakingParts) -> Tensor | None:
+def flow_noise(decoder: Decoder, device: torch.device) -> Tensor | None:
     """Where the decoder's flow starts, if it has one."""
-    config = parts.decoder.config
-    return fixed_noise(config.bins).to(parts.device) if config.steps else None
+    return fixed_noise(decoder.config.bins).to(device) if decoder.config.steps else None
+
+
+def draw_mel(
+    decoder: Decoder, tokens: Int[Tensor, "1 tokens"], voice: Voice, chunked: bool = False
+) -> Float[Tensor, "1 bins frames"]:
+    """Mel features of speech tokens in a voice, all at once.
+
+    A decoder with flow matching continues the voice's prompt; one without knows the voice from its
+    vector alone.
+
+    Args:
+        decoder: of the model.
+        tokens: speech tokens.
+        voice: on their device.
+        chunked: with the masks of streaming.
+    """
+    prompt, noise = prompt_of(decoder, voice), flow_noise(decoder, tokens.device)
+    return decoder(tokens, voice.speaker[None], prompt, noise, chunked=chunked)
 
 
 @torch.inference_mode()
@@ -56,9 +72,7 @@ def chunked_sound(
         seed: of the piece.
     """
     decoder = parts.decoder
-    ids = torch.tensor([tokens], device=parts.device)
-    prompt, noise = prompt_of(parts, voice), flow_noise(parts)
-    mel = decoder(ids, voice.speaker[None], prompt, noise, chunked=True)
+    mel = draw_mel(decoder, torch.tensor([tokens], device=parts.device), voice, chunked=True)
     draw = torch.Generator().manual_seed(seed)
     per_token = decoder.config.sizes_of_encoder.frames_per_token
     breath = noise_for(parts.vocoder, len(tokens), per_token, draw)
@@ -78,7 +92,7 @@ class Sounding:
     def __init__(self, parts: SpeakingParts, voice: Voice, seed: int, noise: Tensor | None) -> None:
         self.parts = parts
         self.decoding = DecoderStream(
-            speaker=voice.speaker[None], prompt=prompt_of(parts, voice), noise=noise
+            speaker=voice.speaker[None], prompt=prompt_of(parts.decoder, voice), noise=noise
         )
         enough = exact_frames(parts.vocoder.config)
         self.state = new_state(
@@ -105,19 +119,16 @@ class Sounding:
     def push(self, tokens: list[int], final: bool = False) -> Samples:
         """Take tokens, give the samples that no later token can change; ``final`` the rest."""
         decoder, vocoder = self.parts.decoder, self.parts.vocoder
-        started = time.perf_counter()
+        watch = Stopwatch(self.parts.device)
         mel = self.decoding.push(decoder, tokens, final)
         if not mel.shape[-1] and not final:
             return np.zeros(0, np.float32)
-        if mel.device.type == "cuda":
-            torch.cuda.synchronize(mel.device)
-        drawn = time.perf_counter()
+        drawn = watch.lap()
         per_token = decoder.config.sizes_of_encoder.frames_per_token
         breath = self.state.noise[..., :0]
         if count := mel.shape[-1] // per_token:
             breath = noise_for(vocoder, count, per_token, self.draw)
         samples = speak_chunk(vocoder, mel, self.state, breath, last=final)
         found = samples[0].float().cpu().numpy()
-        took = Timings(decoder=drawn - started, vocoder=time.perf_counter() - drawn)
-        self.timings = self.timings + took
+        self.timings = self.timings + Timings(decoder=drawn, vocoder=watch.lap())
         return found

@@ -22,7 +22,7 @@ from torch import Tensor
 from mamtra.errors import GenerationError
 from mamtra.synthesis.arriving import Arrived, ArrivingWords, arriving_pieces
 from mamtra.synthesis.bistream import stream_bistream
-from mamtra.synthesis.generate import RETRY_STRIDE, Stopped, Token, stream
+from mamtra.synthesis.generate import RETRY_STRIDE, Stopped, Token, piece_seed, stream
 from mamtra.synthesis.guard import FAILURES, GuardConfig
 from mamtra.synthesis.joining import pause_after
 from mamtra.synthesis.modes import Manner
@@ -36,7 +36,6 @@ from mamtra.synthesis.voice import Voice
 if TYPE_CHECKING:
     from mamtra.synthesis.synthesizer import Synthesizer
 
-PIECE_STRIDE = 7_368_787  # as ``say`` has it, so that a piece draws the same
 ENOUGH_SHARE = 3 / 4  # of the longest piece; an utterance of arriving words ends with its sentence
 Tokens = Iterator[Token | Stopped]
 
@@ -202,7 +201,7 @@ def speak_part(
     Raises:
         GenerationError: the model said nothing.
     """
-    seed, ended = shared.seed + number * PIECE_STRIDE, Stopped(0, "end")
+    seed, ended = piece_seed(shared.seed, number), Stopped(0, "end")
     clock.speech_lm = 0.0
     sounding = Sounding(shared.parts, shared.voice, seed, noise)
     for attempt in range(part.attempts):
@@ -251,7 +250,7 @@ def speak_stream(shared: Streaming, parts: Iterator[Part]) -> Iterator[AudioPiec
         GenerationError: the model said nothing.
     """
     clock, joiner, before, number = Clock(), StreamJoiner(shared.rate), "", 0
-    noise = flow_noise(shared.parts)
+    noise = flow_noise(shared.parts.decoder, shared.parts.device)
     for number, part in enumerate(parts):
         if number:
             pause = joiner.next_piece(pause_after(before, part.starts_paragraph))

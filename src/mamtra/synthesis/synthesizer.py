@@ -3,73 +3,34 @@
     synthesizer = mamtra.load("nano")
     synthesizer.say("Hello there.").save("hello.wav")
 
-Long text is spoken piece by piece. Each piece draws from a seed of its own, derived from the
-caller's, so it sounds the same whatever stands before it.
+This file is the surface. What each call does lies in ``piece_by_piece`` (``say``, ``speak``),
+``streaming`` (``stream``) and ``many_texts`` (``say_batch``).
 """
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from jaxtyping import Float, Int
-from torch import Tensor
 
-from mamtra.acoustic.decoder import Decoder, Prompt
-from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import GenerationError
 from mamtra.synthesis.engine import AUTO, EngineConfig
-from mamtra.synthesis.generate import Generation, generate
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.kernel_cache import bound_kernel_cache
-from mamtra.synthesis.long_text import Carried, check_state, paragraphs
+from mamtra.synthesis.long_text import paragraphs
 from mamtra.synthesis.modes import Manner, manner_of
 from mamtra.synthesis.parts import Dtypes, TextConfig, speaking_parts
+from mamtra.synthesis.piece_by_piece import Narrator
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.speech import Speech, Timings, join
+from mamtra.synthesis.stopwatch import Stopwatch
 from mamtra.synthesis.voice import Voice, check_voice, find_voice
 
 if TYPE_CHECKING:
     from mamtra.synthesis.many_texts import Outcome, Speaking, Utterance
     from mamtra.synthesis.streaming import AudioPiece
-
-__all__ = ["Speech", "Synthesizer", "Timings", "Voice", "load"]
-
-PIECE_STRIDE = 7_368_787  # a prime: seeds of pieces meet neither each other nor those of retries
-
-
-class Stopwatch:
-    """Seconds between one look and the next."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        self.last = time.perf_counter()
-
-    def lap(self) -> float:
-        """Seconds since the last look; waits for a GPU to finish what it was given."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        before, self.last = self.last, time.perf_counter()
-        return self.last - before
-
-
-def draw_mel(
-    decoder: Decoder, tokens: Int[Tensor, "1 tokens"], voice: Voice
-) -> Float[Tensor, "1 bins frames"]:
-    """Mel features of speech tokens in a voice.
-
-    A decoder with flow matching continues the voice's prompt; one without knows the voice from its
-    vector alone.
-    """
-    speaker = voice.speaker[None]
-    if not decoder.config.steps:
-        return decoder(tokens, speaker)
-    prompt = Prompt(tokens=voice.tokens[None], mel=voice.mel[None]) if len(voice.tokens) else None
-    return decoder(tokens, speaker, prompt, fixed_noise(decoder.config.bins).to(tokens.device))
 
 
 class Synthesizer:
@@ -151,6 +112,27 @@ class Synthesizer:
             spoken=normalize,
         )
 
+    def narrator(
+        self, voice: Voice | str | Path | None = None, manner: Manner | None = None
+    ) -> Narrator:
+        """What speaks piece by piece, in a voice and a manner.
+
+        Args:
+            voice: as for ``say``.
+            manner: from ``manner``; without it, the best that model and voice allow.
+
+        Raises:
+            VoiceError: the voice is unknown, or another model's.
+        """
+        chosen = self.voice(voice)
+        return Narrator(
+            parts=self.parts,
+            sampling=self.sampling,
+            guard=self.guard,
+            voice=chosen,
+            manner=manner or self.manner(chosen),
+        )
+
     def pieces(self, text: str, normalize: bool = True) -> list[str]:
         """The text as it will be spoken: normalised, in pieces of a sentence or so.
 
@@ -161,12 +143,7 @@ class Synthesizer:
         return self.parts.reader.pieces(text, normalize)
 
     def paragraphs(self, text: str, normalize: bool = True) -> list[list[str]]:
-        """The pieces of each paragraph; paragraphs end at empty lines.
-
-        Raises:
-            TextError: the text is empty, or nothing in it can be spoken.
-            MissingExtraError: the model's normaliser is not installed.
-        """
+        """The ``pieces`` of each paragraph, with the same errors; paragraphs end at empty lines."""
         return paragraphs(text, lambda paragraph: self.pieces(paragraph, normalize))
 
     def say(
@@ -203,7 +180,8 @@ class Synthesizer:
         manner = self.manner(chosen, mode, instruct, normalize)
         spoken = self.paragraphs(text, normalize)
         seconds = watch.lap()
-        speech = join(list(self.speak_paragraphs(spoken, chosen, seed, manner, state)))
+        speaking = self.narrator(chosen, manner).speak_paragraphs(spoken, seed, state)
+        speech = join(list(speaking))
         return replace(speech, timings=speech.timings + Timings(text=seconds))
 
     def say_batch(
@@ -254,12 +232,7 @@ class Synthesizer:
         soon as it has ended.
 
         Args:
-            text: a text, or an iterator of parts of one.
-            voice: as for ``say``.
-            seed: as for ``say``.
-            mode: as for ``say``.
-            instruct: as for ``say``.
-            normalize: as for ``say``.
+            text: a text, or an iterator of parts of one; the other arguments are those of ``say``.
 
         Raises:
             VoiceError: the voice is unknown, another model's, or lacks what the mode needs.
@@ -287,99 +260,12 @@ class Synthesizer:
             voice: as for ``say``.
             seed: of the first piece; the others' are derived from it.
             manner: from ``manner``; without it, the best that model and voice allow.
-        """
-        yield from self.speak_paragraphs([spoken], voice, seed, manner)
-
-    def speak_paragraphs(
-        self,
-        spoken: Sequence[Sequence[str]],
-        voice: Voice | str | Path | None = None,
-        seed: int = 0,
-        manner: Manner | None = None,
-        state: str = "fresh",
-    ) -> Iterator[Speech]:
-        """Speak the pieces of paragraphs one by one, as ``speak`` does.
-
-        Args:
-            spoken: what ``paragraphs`` gave.
-            voice: as for ``say``.
-            seed: of the first piece; the others' are derived from it.
-            manner: from ``manner``; without it, the best that model and voice allow.
-            state: as for ``say``.
 
         Raises:
-            ConfigError: the state is unknown.
-            GenerationError: the model said nothing.
+            VoiceError: the voice is unknown, or another model's.
+            GenerationError: while iterating: the model said nothing.
         """
-        check_state(state)
-        chosen = self.voice(voice)
-        manner = manner or self.manner(chosen)
-        place = 0
-        for paragraph in spoken:
-            carried = Carried() if state == "carry" else None
-            for number, piece in enumerate(paragraph, start=1):
-                own_seed = seed + place * PIECE_STRIDE
-                speech = self.speak_piece(piece, chosen, own_seed, manner, carried)
-                yield replace(speech, ends_paragraph=number == len(paragraph))
-                place += 1
-
-    @torch.inference_mode()
-    def speak_piece(
-        self,
-        piece: str,
-        voice: Voice,
-        seed: int,
-        manner: Manner | None = None,
-        carried: Carried | None = None,
-    ) -> Speech:
-        """Speak one piece of normalised text; ``carried`` takes note of it.
-
-        Raises:
-            GenerationError: the model said nothing.
-        """
-        watch = Stopwatch(self.parts.device)
-        manner = manner or self.manner(voice)
-        ids = self.parts.reader.encode(piece)
-        carried = carried or Carried()
-        request = carried.request(ids, seed, manner.request)
-        text = watch.lap()
-        generation = generate(self.parts.speech_lm, request, self.sampling, self.guard)
-        carried.add(ids, generation.ids, generation.reason)
-        speech_lm = watch.lap()
-        speech = self.sound(piece, generation, voice, seed)
-        return replace(speech, timings=speech.timings + Timings(text=text, speech_lm=speech_lm))
-
-    @torch.inference_mode()
-    def sound(self, piece: str, generation: Generation, voice: Voice, seed: int) -> Speech:
-        """Let a voice say the speech ids of a piece.
-
-        Raises:
-            GenerationError: there are none.
-        """
-        if not generation.ids:
-            raise GenerationError(
-                f"the model said nothing for {piece!r} in {generation.attempts} attempts; "
-                "try another seed"
-            )
-        watch = Stopwatch(self.parts.device)
-        tokens = torch.tensor([generation.ids], device=self.parts.device)
-        mel = self.draw_mel(tokens, voice)
-        decoder = watch.lap()
-        noise = torch.Generator().manual_seed(seed)
-        samples = self.parts.vocoder(mel, generator=noise)[0].float().cpu().numpy()
-        return Speech(
-            samples=samples,
-            rate=self.rate,
-            text=piece,
-            speech_tokens=list(generation.ids),
-            stop_reason=generation.reason,
-            timings=Timings(decoder=decoder, vocoder=watch.lap()),
-            state_bytes=generation.state_bytes,
-        )
-
-    def draw_mel(self, tokens: Tensor, voice: Voice) -> Float[Tensor, "1 bins frames"]:
-        """Mel features of speech tokens in a voice."""
-        return draw_mel(self.parts.decoder, tokens, voice)
+        return self.narrator(voice, manner).speak_paragraphs([spoken], seed)
 
 
 def load(
