@@ -29,7 +29,7 @@ def blocks(language: str) -> list[tuple[str, str]]:
 
 
 def command_lines(program: str) -> list[list[str]]:
-    """Every call of a program in the documents, as words; a redirection stays a word, a pipe ends."""
+    """Every call of a program in the documents, as words; a redirection stays, a pipe ends it."""
     lines = [line.split(" | ")[0].strip() for _, text in blocks("") for line in text.splitlines()]
     calls = [line for line in lines if line.startswith(f"{program} ")]
     return [shlex.split(line, comments=True) for line in dict.fromkeys(calls)]
