@@ -1,40 +1,31 @@
-"""CosyVoice 2 at toy size: the tool in tests/tools as a module, and a prompt to listen to."""
+"""CosyVoice 2 at toy size, as published and imported, and a prompt to listen to."""
 
-import importlib.util
 import json
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import soundfile
+from cosyvoice2_graphs import write_graphs
+from cosyvoice2_shapes import TOY
+from write_cosyvoice2_folder import write_folder
 
 from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
 
-TOOL = Path(__file__).parent / "tools" / "write_cosyvoice2_folder.py"
 PROMPT_WORDS = "These are the words of it."
 # random weights never stop: short speech, one attempt
 GUARD = {"min_per_text_token": 0.1, "max_per_text_token": 0.3, "spare_tokens": 2, "attempts": 1}
 
 
-def loaded_tool() -> ModuleType:
-    """The tool as a module; tests/tools is no package."""
-    if TOOL.stem in sys.modules:
-        return sys.modules[TOOL.stem]
-    spec = importlib.util.spec_from_file_location(TOOL.stem, TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[TOOL.stem] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+def write_toy_folder(folder: Path) -> Path:
+    """Write CosyVoice 2's folder at toy size, with graphs that listen."""
+    write_folder(folder, TOY)
+    write_graphs(folder, TOY.codes)
+    return folder
 
 
 def write_toy_model(folder: Path, guard: dict[str, float] | None = None) -> Path:
     """Write CosyVoice 2's folder at toy size and import it; gives the imported folder."""
-    tool = loaded_tool()
-    published = tool.write_folder(folder / "published", tool.TOY)
-    tool.write_graphs(published, tool.TOY)
+    published = write_toy_folder(folder / "published")
     import_cosyvoice2(published, folder / "toy")
     set_guard(folder / "toy", guard or GUARD)
     return folder / "toy"

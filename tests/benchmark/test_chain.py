@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
-from cosyvoice_folder import PROMPT_WORDS, loaded_tool, write_prompt
+from cosyvoice_folder import PROMPT_WORDS, write_prompt, write_toy_folder
 
 from mamtra.backbone import Layout
 from mamtra.benchmark.chain import Chain, measure, read_chain, row
@@ -23,9 +23,7 @@ pytest.importorskip("wetext")
 
 @pytest.fixture
 def chain(tmp_path: Path) -> Chain:
-    tool = loaded_tool()
-    published = tool.write_folder(tmp_path / "published", tool.TOY)
-    tool.write_graphs(published, tool.TOY)
+    published = write_toy_folder(tmp_path / "published")
     (tmp_path / "work").mkdir()
     return Chain(
         folder=str(tmp_path / "work"),

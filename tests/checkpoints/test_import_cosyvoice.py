@@ -2,17 +2,16 @@
 
 import errno
 import hashlib
-import importlib.util
 import json
 import math
 import os
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from cosyvoice2_shapes import FULL, TOY, flow_shapes, hift_shapes, llm_shapes
 from safetensors.torch import load_file
+from write_cosyvoice2_folder import write_folder
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.mel import MelConfig
@@ -29,36 +28,18 @@ from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.transfer.convert import convert
 
-TOOL = Path(__file__).parents[1] / "tools" / "write_cosyvoice2_folder.py"
-
-
-def loaded_tool() -> ModuleType:
-    """The tool as a module; tests/tools is no package."""
-    spec = importlib.util.spec_from_file_location(TOOL.stem, TOOL)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[TOOL.stem] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
-
-
-tool = loaded_tool()
+SHAPES = {"llm": llm_shapes, "flow": flow_shapes, "hift": hift_shapes}
 
 
 @pytest.fixture
 def published(tmp_path: Path) -> Path:
-    return tool.write_folder(tmp_path / "published", tool.TOY, onnx=True)
+    return write_folder(tmp_path / "published", TOY, onnx=True)
 
 
 def test_full_size_has_the_published_number_of_entries_and_weights() -> None:
     counts = {
         name: (len(shapes), sum(math.prod(shape) for shape in shapes.values()))
-        for name, shapes in (
-            ("llm", tool.llm_shapes(tool.FULL)),
-            ("flow", tool.flow_shapes(tool.FULL)),
-            ("hift", tool.hift_shapes(tool.FULL)),
-        )
+        for name, shapes in ((name, of_size(FULL)) for name, of_size in SHAPES.items())
     }
     tied = 151_936 * 896
     assert counts == {
@@ -74,7 +55,7 @@ INVENTORY = {"llm": "e63c31f4c512b01f", "flow": "78b372dcf9e164d2", "hift": "a1c
 
 def test_full_size_has_the_published_names_and_shapes() -> None:
     for name, digest in INVENTORY.items():
-        shapes = getattr(tool, f"{name}_shapes")(tool.FULL)
+        shapes = SHAPES[name](FULL)
         text = json.dumps(sorted((entry, list(shape)) for entry, shape in shapes.items()))
         assert hashlib.sha256(text.encode()).hexdigest().startswith(digest), name
 
@@ -94,7 +75,7 @@ def test_every_part_opens_and_holds_the_checkpoints_numbers(
     assert not any(part.fresh for part in report.parts)
     assert [part.used for part in report.parts] == [
         len(theirs) - 1,
-        len(tool.flow_shapes(tool.TOY)),
+        len(flow_shapes(TOY)),
         328,
     ]
     assert not list((tmp_path / "ours").glob("*.pt"))

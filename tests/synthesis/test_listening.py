@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cosyvoice_folder import loaded_tool, write_prompt
+from cosyvoice2_graphs import write_graphs
+from cosyvoice2_shapes import TOY
+from cosyvoice_folder import write_prompt
 from tiny_model import recording
 
 from mamtra.acoustic.mel import LogMel, MelConfig
@@ -23,8 +25,7 @@ TOKENIZER, SPEAKER = "speech_tokenizer_v2.onnx", "campplus.onnx"
 @pytest.fixture(scope="module")
 def graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graphs")
-    tool = loaded_tool()
-    tool.write_graphs(folder, tool.TOY)
+    write_graphs(folder, TOY.codes)
     return folder
 
 

@@ -4,7 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from cosyvoice_folder import loaded_tool
+from cosyvoice2_shapes import TOY
+from write_cosyvoice2_folder import byte_letters
 
 from mamtra.errors import ConfigError, ModelError, TextError
 from mamtra.synthesis.reading import Reader, TextConfig, reader_for
@@ -27,7 +28,7 @@ def readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
     pytest.importorskip("wetext")
     pytest.importorskip("tokenizers")
     folder = tmp_path_factory.mktemp("vocabulary")
-    letters = {letter: index for index, letter in enumerate(loaded_tool().byte_letters())}
+    letters = {letter: index for index, letter in enumerate(byte_letters())}
     (folder / "vocab.json").write_text(json.dumps(letters), encoding="utf-8")
     (folder / "merges.txt").write_text("#version: 0.2\n")
     return {form: reader_for(TextConfig(tokenizer=form), folder) for form in ("letters", "qwen")}
@@ -59,7 +60,7 @@ def test_brackets_quotes_and_added_tokens_survive_in_byte_pairs(readers: dict[st
     text = 'He said "no" [laughter] then <strong>left</strong> (at last).'
     assert readers["qwen"].pieces(text) == [text]
     ids = readers["qwen"].encode(text)
-    assert loaded_tool().TOY.text > max(ids)
+    assert TOY.text > max(ids)
     assert readers["qwen"].tokenizer.encode("[laughter]")[0] in ids
 
 

@@ -1,201 +1,22 @@
 """Write a CosyVoice 2 folder of random weights, with the published names and shapes.
 
 For tests at toy size, and at full size to measure memory and speed where the weights cannot be
-fetched: ``python tests/tools/write_cosyvoice2_folder.py FOLDER [--toy]`` (full: 2.6 GB; the shapes
-are those of the 295, 1,121 and 328 published entries). With the package onnx, the two ONNX files
-are written too: tiny graphs with the published inputs and outputs. The vocabulary is that of the
-256 bytes, so text has about four times as many ids as Qwen's would give it.
+fetched: ``python tests/tools/write_cosyvoice2_folder.py FOLDER [--toy]`` (full: 2.6 GB). With the
+package onnx, the two ONNX files are written too. The vocabulary is that of the 256 bytes, so text
+has about four times as many ids as Qwen's would give it.
 """
 
 import argparse
 import json
 import math
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
+from cosyvoice2_graphs import write_graphs
+from cosyvoice2_shapes import FULL, TOY, Shapes, Sizes, flow_shapes, hift_shapes, llm_shapes
 from torch import Tensor
 
-Shapes = dict[str, tuple[int, ...]]
 VOCABULARY = "CosyVoice-BlankEN"
-BINS, SPEAKER, LISTENING_BINS = 80, 192, 128
-OPSET, IR_VERSION = 17, 8  # old enough for every onnxruntime of the last years
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sizes:
-    """What differs between toy and published size; heads are 64 wide in both."""
-
-    text: int = 151_936
-    codes: int = 6561
-    dim: int = 896
-    heads: int = 14
-    kv_heads: int = 2
-    mlp: int = 4864
-    layers: int = 24
-    flow_dim: int = 512
-    flow_mlp: int = 2048
-    flow_layers: int = 6
-    inner: int = 256
-    inner_heads: int = 8
-    blocks: int = 4
-    middle: int = 12
-    vocoder: int = 512
-
-
-FULL = Sizes()
-TOY = Sizes(
-    text=300, codes=27, dim=128, heads=2, kv_heads=1, mlp=96, layers=4, flow_dim=32, flow_mlp=48,
-    flow_layers=1, inner=16, inner_heads=1, blocks=1, middle=2, vocoder=16,
-)  # fmt: skip
-
-
-def llm_shapes(size: Sizes) -> Shapes:
-    """Entries of llm.pt."""
-    query, key, ids = 64 * size.heads, 64 * size.kv_heads, size.codes + 3
-    shapes: Shapes = {
-        "llm_embedding.weight": (2, size.dim),
-        "llm.model.model.embed_tokens.weight": (size.text, size.dim),
-        "llm.model.lm_head.weight": (size.text, size.dim),
-        "llm.model.model.norm.weight": (size.dim,),
-        "llm_decoder.weight": (ids, size.dim),
-        "llm_decoder.bias": (ids,),
-        "speech_embedding.weight": (ids, size.dim),
-    }
-    inside = {
-        "self_attn.q_proj.weight": (query, size.dim),
-        "self_attn.q_proj.bias": (query,),
-        "self_attn.k_proj.weight": (key, size.dim),
-        "self_attn.k_proj.bias": (key,),
-        "self_attn.v_proj.weight": (key, size.dim),
-        "self_attn.v_proj.bias": (key,),
-        "self_attn.o_proj.weight": (size.dim, query),
-        "mlp.gate_proj.weight": (size.mlp, size.dim),
-        "mlp.up_proj.weight": (size.mlp, size.dim),
-        "mlp.down_proj.weight": (size.dim, size.mlp),
-        "input_layernorm.weight": (size.dim,),
-        "post_attention_layernorm.weight": (size.dim,),
-    }
-    for layer in range(size.layers):
-        shapes |= {
-            f"llm.model.model.layers.{layer}.{name}": shape for name, shape in inside.items()
-        }
-    return shapes
-
-
-def biased(stems: Shapes) -> Shapes:
-    """A weight and a bias for each stem."""
-    weights = {f"{stem}.weight": shape for stem, shape in stems.items()}
-    return weights | {f"{stem}.bias": shape[:1] for stem, shape in stems.items()}
-
-
-def conformer_shapes(size: Sizes) -> Shapes:
-    """One layer of flow.pt's encoder."""
-    dim, attention = size.flow_dim, "self_attn."
-    stems: Shapes = {f"{attention}linear_{part}": (dim, dim) for part in ("q", "k", "v", "out")}
-    stems |= {"feed_forward.w_1": (size.flow_mlp, dim), "feed_forward.w_2": (dim, size.flow_mlp)}
-    return biased(stems | {"norm_ff": (dim,), "norm_mha": (dim,)}) | {
-        f"{attention}linear_pos.weight": (dim, dim),
-        f"{attention}pos_bias_u": (8, dim // 8),
-        f"{attention}pos_bias_v": (8, dim // 8),
-    }
-
-
-def block_shapes(size: Sizes, place: str, inputs: int) -> Shapes:
-    """A residual block and its transformer blocks in flow.pt's estimator."""
-    inner, heads = size.inner, 64 * size.inner_heads
-    shapes = biased(
-        {
-            f"{place}.0.mlp.1": (inner, 4 * inner),
-            f"{place}.0.block1.block.0": (inner, inputs, 3),
-            f"{place}.0.block1.block.2": (inner,),
-            f"{place}.0.block2.block.0": (inner, inner, 3),
-            f"{place}.0.block2.block.2": (inner,),
-            f"{place}.0.res_conv": (inner, inputs, 1),
-        }
-    )
-    for block in range(size.blocks):
-        stem = f"{place}.1.{block}"
-        shapes |= {f"{stem}.attn1.to_{part}.weight": (heads, inner) for part in "qkv"}
-        shapes |= biased(
-            {
-                f"{stem}.norm1": (inner,),
-                f"{stem}.attn1.to_out.0": (inner, heads),
-                f"{stem}.norm3": (inner,),
-                f"{stem}.ff.net.0.proj": (4 * inner, inner),
-                f"{stem}.ff.net.2": (inner, 4 * inner),
-            }
-        )
-    return shapes
-
-
-def flow_shapes(size: Sizes) -> Shapes:
-    """Entries of flow.pt."""
-    dim, inner, inputs = size.flow_dim, size.inner, 4 * BINS
-    estimator = "decoder.estimator."
-    shapes: Shapes = {"input_embedding.weight": (size.codes, dim)}
-    shapes |= biased(
-        {
-            "spk_embed_affine_layer": (BINS, SPEAKER),
-            "encoder_proj": (BINS, dim),
-            "encoder.embed.out.0": (dim, dim),
-            "encoder.embed.out.1": (dim,),
-            "encoder.pre_lookahead_layer.conv1": (dim, dim, 4),
-            "encoder.pre_lookahead_layer.conv2": (dim, dim, 3),
-            "encoder.up_layer.conv": (dim, dim, 5),
-            "encoder.up_embed.out.0": (dim, dim),
-            "encoder.up_embed.out.1": (dim,),
-            "encoder.after_norm": (dim,),
-            f"{estimator}time_mlp.linear_1": (4 * inner, inputs),
-            f"{estimator}time_mlp.linear_2": (4 * inner, 4 * inner),
-            f"{estimator}down_blocks.0.2": (inner, inner, 3),
-            f"{estimator}up_blocks.0.2": (inner, inner, 3),
-            f"{estimator}final_block.block.0": (inner, inner, 3),
-            f"{estimator}final_block.block.2": (inner,),
-            f"{estimator}final_proj": (BINS, inner, 1),
-        }
-    )
-    layers = [f"encoder.encoders.{layer}" for layer in range(size.flow_layers)]
-    layers += [f"encoder.up_encoders.{layer}" for layer in range(4)]
-    for layer in layers:
-        shapes |= {f"{layer}.{name}": shape for name, shape in conformer_shapes(size).items()}
-    shapes |= block_shapes(size, f"{estimator}down_blocks.0", inputs)
-    for block in range(size.middle):
-        shapes |= block_shapes(size, f"{estimator}mid_blocks.{block}", inner)
-    return shapes | block_shapes(size, f"{estimator}up_blocks.0", 2 * inner)
-
-
-def normed(stems: Shapes, transposed: tuple[str, ...] = ()) -> Shapes:
-    """A bias, and a weight as length and direction, for each stem."""
-    shapes: Shapes = {}
-    for stem, shape in stems.items():
-        shapes[f"{stem}.bias"] = (shape[1],) if stem in transposed else shape[:1]
-        shapes[f"{stem}.parametrizations.weight.original0"] = (shape[0], 1, 1)
-        shapes[f"{stem}.parametrizations.weight.original1"] = shape
-    return shapes
-
-
-def hift_shapes(size: Sizes) -> Shapes:
-    """Entries of hift.pt."""
-    width, ups = size.vocoder, [f"ups.{stage}" for stage in range(3)]
-    stems: Shapes = {"conv_pre": (width, BINS, 7), "conv_post": (18, width // 8, 7)}
-    alphas: Shapes = {}
-    plain: Shapes = {"m_source.l_linear": (1, 9), "f0_predictor.classifier": (1, width)}
-    for stage, (kernel, down, source) in enumerate(((16, 30, 7), (11, 6, 7), (7, 1, 11))):
-        inner = width // 2 ** (stage + 1)
-        stems[ups[stage]] = (2 * inner, inner, kernel)
-        plain[f"source_downs.{stage}"] = (inner, 18, down)
-        blocks = {f"source_resblocks.{stage}": source}
-        blocks |= {f"resblocks.{3 * stage + i}": size for i, size in enumerate((3, 7, 11))}
-        for block, taps in blocks.items():
-            for half in (f"{block}.{name}.{i}" for name in ("convs1", "convs2") for i in range(3)):
-                stems[half] = (inner, inner, taps)
-                alphas[f"{half.replace('convs', 'activations')}.alpha"] = (inner,)
-    for layer in range(5):
-        stems[f"f0_predictor.condnet.{2 * layer}"] = (width, width if layer else BINS, 3)
-    return normed(stems, tuple(ups)) | alphas | biased(plain)
 
 
 def drawn(name: str, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
@@ -224,67 +45,6 @@ def byte_letters() -> list[str]:
     return [chr(byte) for byte in printable] + [chr(256 + index) for index in range(hidden)]
 
 
-def save_graph(
-    path: Path, nodes: list[Any], ends: dict[str, tuple[Any, Any]], constants: dict[str, Any]
-) -> None:
-    """Write a graph; of its ends, by name with type and shape, the last is its output."""
-    from onnx import helper, numpy_helper, save
-
-    places = [helper.make_tensor_value_info(name, *end) for name, end in ends.items()]
-    held = [numpy_helper.from_array(array, name) for name, array in constants.items()]
-    graph = helper.make_graph(nodes, path.stem, places[:-1], places[-1:], held)
-    opset = helper.make_opsetid("", OPSET)
-    save(helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION), path)
-
-
-def write_speech_tokenizer(path: Path, codes: int) -> None:
-    """A graph with the signature of speech_tokenizer_v2.onnx: every fourth frame names a token."""
-    from onnx import TensorProto, helper
-
-    nodes = [
-        helper.make_node("Transpose", ["feats"], ["frames"], perm=[0, 2, 1]),
-        helper.make_node("MatMul", ["frames", "mix"], ["mixed"]),
-        helper.make_node("Transpose", ["mixed"], ["channel"], perm=[0, 2, 1]),
-        helper.make_node("MaxPool", ["channel"], ["pooled"], kernel_shape=[4], strides=[4]),
-        helper.make_node("Mul", ["pooled", "spread"], ["large"]),
-        helper.make_node("Cast", ["large"], ["whole"], to=TensorProto.INT64),
-        helper.make_node("Mod", ["whole", "codes"], ["inside"]),
-        helper.make_node("Reshape", ["inside", "row"], ["flat"]),
-        helper.make_node("Cast", ["flat"], ["indices"], to=TensorProto.INT32),
-    ]
-    ends = {
-        "feats": (TensorProto.FLOAT, [1, LISTENING_BINS, "t"]),
-        "feats_length": (TensorProto.INT32, [1]),
-        "indices": (TensorProto.INT32, [1, "tokens"]),
-    }
-    mix = np.random.default_rng(0).standard_normal((LISTENING_BINS, 1)).astype(np.float32)
-    constants = {"mix": mix, "spread": np.float32([1000]), "codes": np.int64([codes])}
-    save_graph(path, nodes, ends, constants | {"row": np.int64([1, -1])})
-
-
-def write_speaker_model(path: Path) -> None:
-    """A graph with the signature of campplus.onnx: what each bin does on average, mixed."""
-    from onnx import TensorProto, helper
-
-    nodes = [
-        helper.make_node("Abs", ["input"], ["size"]),
-        helper.make_node("ReduceMean", ["size"], ["mean"], axes=[1], keepdims=0),
-        helper.make_node("MatMul", ["mean", "mix"], ["output"]),
-    ]
-    ends = {
-        "input": (TensorProto.FLOAT, [1, "t", BINS]),
-        "output": (TensorProto.FLOAT, [1, SPEAKER]),
-    }
-    mix = np.random.default_rng(1).standard_normal((BINS, SPEAKER)).astype(np.float32)
-    save_graph(path, nodes, ends, {"mix": mix})
-
-
-def write_graphs(folder: Path, size: Sizes) -> None:
-    """Write both ONNX files: tiny, with the published inputs and outputs."""
-    write_speech_tokenizer(folder / "speech_tokenizer_v2.onnx", size.codes)
-    write_speaker_model(folder / "campplus.onnx")
-
-
 def write_folder(folder: Path, size: Sizes, onnx: bool = False) -> Path:
     """Write the folder; ONNX files are empty stand-ins, the vocabulary is that of bytes."""
     (folder / VOCABULARY).mkdir(parents=True)
@@ -305,4 +65,4 @@ if __name__ == "__main__":
     wanted = parser.parse_args()
     chosen = TOY if wanted.toy else FULL
     write_folder(wanted.folder, chosen)
-    write_graphs(wanted.folder, chosen)
+    write_graphs(wanted.folder, chosen.codes)
