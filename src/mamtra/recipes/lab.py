@@ -155,13 +155,14 @@ def loss_trials(brief: Brief) -> Iterator[Trial]:
 def recipe_trials(brief: Brief, ranked: dict[str, list[int]]) -> Iterator[Trial]:
     """The paper's recipe, the same with everything trained, and ours at two ratios.
 
-    At 1:5 the layers that a ranking by cross entropy found stay, where there is one.
+    At 1:5 the layers that a ranking found stay, where there is one: by word errors if possible.
 
     The paper's are also given other learning rates, so that ours is compared with their best.
     """
     half, sixth = layout_of((1, 1)), layout_of((1, 5))
-    if "ce" in ranked:
-        sixth = Layout.of(sorted(ranked["ce"][: len(sixth.attention_layers)]), LAYERS)
+    order = ranked.get("wer") or ranked.get("ce")
+    if order:
+        sixth = Layout.of(sorted(order[: len(sixth.attention_layers)]), LAYERS)
     recipes: dict[str, tuple[Layout, float, dict[str, Any]]] = {
         "paper": (half, 1.0, PAPER),
         "paper, rate x 3": (half, 3.0, PAPER),
