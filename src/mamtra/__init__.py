@@ -5,7 +5,13 @@ used.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mamtra.errors import MamtraError
+    from mamtra.synthesis.speech import Speech
+    from mamtra.synthesis.synthesizer import Synthesizer, load
+    from mamtra.synthesis.voice import Voice
 
 __version__ = "0.1.0"
 

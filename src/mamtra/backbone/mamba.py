@@ -223,8 +223,9 @@ class Mamba(nn.Module):
                 state.window = joined.gather(1, places)
         if span.time == 1 and not torch.is_grad_enabled():
             # one token: a sum over the window, a tenth of a convolution's cost
-            weight = rearrange(self.conv1d.weight, "c 1 n -> n c")
-            return (joined * weight).sum(1, keepdim=True) + self.conv1d.bias
+            weight, bias = rearrange(self.conv1d.weight, "c 1 n -> n c"), self.conv1d.bias
+            assert bias is not None, "the convolution is made with one"
+            return (joined * weight).sum(1, keepdim=True) + bias
         # as an image one wide: PyTorch's CPU kernel is 3 times faster with the channels last
         mixed = F.conv2d(
             rearrange(joined, "b t c -> b c t 1"),

@@ -133,14 +133,14 @@ def draw_bars(
     pyplot = require("matplotlib.pyplot", EXTRA)
     figure, axes = pyplot.subplots(figsize=INCHES, layout="constrained")
     names = [str(mean[label]) for mean in means]
-    heights = [mean[CE] for mean in means]
+    heights = [float(mean[CE]) for mean in means]
     ends = [
         [mean[CE] - mean[f"{CE}_range"][0] for mean in means],
         [mean[f"{CE}_range"][1] - mean[CE] for mean in means],
     ]
     axes.barh(names, heights, xerr=ends, color="C0", ecolor="black", capsize=3)
     axes.invert_yaxis()
-    lowest = min([*heights, *([teacher[CE]] if teacher else [])])
+    lowest = min(heights if teacher is None else [*heights, float(teacher[CE])])
     axes.set_xlim(left=lowest * 0.9)
     if teacher is not None:
         axes.axvline(teacher[CE], linestyle="--", color="gray", label="teacher")

@@ -15,6 +15,7 @@ from torch import nn
 
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.audio import Audio
+from mamtra.backbone import as_config
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
 from mamtra.corpus.manifest import Corpus
 from mamtra.corpus.tokens import TokenTable
@@ -213,7 +214,7 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
     run, decoder_run = StudentRun(), DecoderRun()
     guard, teacher = guard_for(tokens, corpus), run.teacher.config
-    student = replace(teacher, backbone=replace(teacher.backbone, layout=run.layout))
+    student = replace(teacher, backbone=replace(as_config(teacher.backbone), layout=run.layout))
     config = ModelConfig(
         name=name,
         voice=MAIN_VOICE,

@@ -147,7 +147,7 @@ def changes(
 ) -> tuple[LayerChange, ...]:
     """Sort the tensors' fates by layer, and put each layer's distances beside them."""
     tensors: list[dict[str, list[str]]] = [{fate: [] for fate in FATES} for _ in student]
-    parameters = [dict.fromkeys(FATES, 0) for _ in student]
+    parameters: list[dict[str, int]] = [dict.fromkeys(FATES, 0) for _ in student]
     for entry in report.entries:
         if found := IN_LAYER.search(entry.label):
             layer = int(found[1])
