@@ -58,6 +58,20 @@ def test_a_run_writes_a_student_and_goes_on_when_asked_for_more(pair, workshop, 
     assert ended([*words, *options(workshop, 3), "--freeze", "all"]) == ConfigError.exit_code
 
 
+def test_weights_of_losses_and_the_optimiser_are_chosen(pair, workshop, tmp_path, capsys) -> None:
+    words = ["distill", *map(str, pair), "-o", str(tmp_path / "run"), *options(workshop, 2)]
+    for wrong in ("0.1,1", "0.1,one,1"):
+        assert ended([*words, "--losses", wrong]) == ConfigError.exit_code
+        assert "three numbers" in capsys.readouterr().err
+    assert ended([*words, "--optimizer", "sgd"]) == ConfigError.exit_code
+    chosen = ["--losses", "0.1,1,0", "--optimizer", "muon", "--no-samples"]
+    assert ended([*words, *chosen]) == 0
+    asked = json.loads((tmp_path / "run" / "run.json").read_text())
+    told = json.dumps(asked)
+    assert '"ce": 0.1, "logits": 1.0, "embedding": 0.0' in told
+    assert '"optimizer": "muon"' in told
+
+
 def test_a_dry_run_tells_time_and_memory_of_two_steps(pair, workshop, capsys) -> None:
     words = ["distill", *map(str, pair), "--dry-run", "--json", "--accumulate", "2"]
     assert ended([*words, *options(workshop, 9)]) == 0

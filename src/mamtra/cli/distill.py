@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mamtra.recipes.estimate import Estimate
     from mamtra.recipes.utterances import Utterances
     from mamtra.speech_lm import SpeechLM
+    from mamtra.transfer.losses import DistillLosses
 
 
 def show_estimate(found: "Estimate") -> None:
@@ -116,6 +117,24 @@ def opened(data: Path, learner: "ModelFolder") -> "Utterances":
     return utterances
 
 
+def read_losses(given: str) -> "DistillLosses":
+    """The three weights.
+
+    Raises:
+        ConfigError: they are not three numbers of at least 0.
+    """
+    from mamtra.transfer.losses import DistillLosses
+
+    try:
+        ce, logits, embedding = (float(weight) for weight in given.split(","))
+    except ValueError:
+        raise ConfigError(
+            f"--losses {given}: give three numbers for the speech itself, the teacher's answers "
+            f"and its embeddings, such as 0.5,0.125,0.125 or 0.1,1,0.125"
+        ) from None
+    return DistillLosses(ce=ce, logits=logits, embedding=embedding)
+
+
 def read_sentences_to_say(sentences: list[str] | None) -> list[str]:
     """What is spoken during training."""
     return sentences or ["The quick brown fox jumps over the lazy dog.", "How are you today?"]
@@ -133,6 +152,10 @@ def distill(
     steps: Annotated[int | None, typer.Option(min=1, help="Instead of --epochs.")] = None,
     epochs: Annotated[float, typer.Option(help="Times that the data is read.")] = 15.0,
     learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-5,
+    optimizer: Annotated[str, typer.Option(help="adam (the paper's) or muon.")] = "adam",
+    losses: Annotated[
+        str, typer.Option(help="Weights of speech, the teacher's answers and its embeddings.")
+    ] = "0.5,0.125,0.125",
     schedule: Annotated[str, typer.Option(help="constant (the paper's) or cosine.")] = "constant",
     warmup: Annotated[int, typer.Option(min=0, help="Steps of a rising learning rate.")] = 0,
     tokens_per_batch: Annotated[
@@ -207,6 +230,7 @@ def distill(
         settings=replace(
             paper_settings(steps or 1),
             learning_rate=learning_rate,
+            optimizer=optimizer,
             schedule=schedule,
             warmup_steps=warmup,
             precision=precision,
@@ -217,6 +241,7 @@ def distill(
             checkpoint_seconds=checkpoint_seconds,
             tensorboard=tensorboard,
         ),
+        losses=read_losses(losses),
         places=tokens_per_batch,
         freeze=freeze,
         bi_stream=bi_stream,
