@@ -8,7 +8,7 @@ from mamtra.backbone import quantize
 from mamtra.backbone.quantize import Int8Linear, chosen_kernel, round_rows
 from mamtra.errors import ConfigError
 
-KERNELS = ["fbgemm", "onednn"]
+KERNELS = ["fbgemm", "narrow", "onednn"]
 
 
 @pytest.fixture(scope="module")

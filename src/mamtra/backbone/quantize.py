@@ -6,12 +6,14 @@ is rounded to 8 bit on the way in, on a scale of its own, and products are summe
 So a row of a batch gets, bit for bit, what it would get alone. There is no second copy of the
 weights in another type: the same bytes serve one token and a thousand.
 
-Two kernels of PyTorch do this, chosen once by ``chosen_kernel``:
+Three kernels of PyTorch do this, chosen once by ``chosen_kernel``. Each takes vectors of numbers
+from -1 to 1 and leaves both scales, of vectors and of rows, to be multiplied afterwards:
 
-    fbgemm   x86 processors. Measured on one core at Qwen2.5-0.5B's widths: one token costs a third
-             of float32 and less than half of bfloat16; 128 tokens cost a third of float32
-    onednn   where fbgemm is missing. Three times as fast for many tokens, but a call costs 25
-             microseconds more to start, which is a fifth of a step
+    fbgemm    x86 processors with instructions for 8 bit (VNNI). PyTorch's oldest call of it starts
+              in 4 microseconds, where its successor takes 13, with a hundred products a token
+    narrow    the successor; it can round inputs to 7 bit, which older x86 processors need
+    onednn    where fbgemm is missing. Three times as fast for many tokens, but a call costs 25
+              microseconds more to start, which is a fifth of a step
 
 PyTorch's own dynamic quantisation through oneDNN is left out: it keeps every weight twice.
 
@@ -27,7 +29,7 @@ from torch import Tensor, nn
 
 from mamtra.errors import ConfigError
 
-Kernel = Literal["fbgemm", "onednn"]
+Kernel = Literal["fbgemm", "narrow", "onednn"]
 LARGEST = 127  # of an 8-bit weight; -128 is left out, so that rows are symmetric
 STEPS = 127  # of an input to each side of zero
 STEPS_WITHOUT_VNNI = 63  # older processors add pairs of products in 16 bit
@@ -39,7 +41,8 @@ BLOCK = 1_000_000  # numbers that are rounded at once
 def chosen_kernel() -> Kernel | None:
     """The kernel that multiplies in 8 bit on this machine; None where there is none."""
     if "fbgemm" in torch.backends.quantized.supported_engines:
-        return "fbgemm"
+        direct = hasattr(torch, "fbgemm_linear_int8_weight_fp32_activation")
+        return "fbgemm" if direct and torch.cpu._is_vnni_supported() else "narrow"
     if torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise"):
         return "onednn"
     return None
@@ -71,17 +74,42 @@ def reach(hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch 1"]:
     return hidden.abs().amax(dim=-1, keepdim=True).clamp_(SMALLEST_RANGE)
 
 
-class FbgemmProduct:
+class FbgemmKernel:
     """Weights in fbgemm's order.
 
-    fbgemm rounds all vectors of a call on the scale of them all. Each is therefore brought to the
-    range from -1 to 1, and a few more inputs, -1 and 1 among them, with weights of zero make sure
-    that this is the range that fbgemm finds.
+    fbgemm rounds all vectors of a call on the scale of them all. A few more inputs, -1 and 1 among
+    them, with weights of zero make sure that their range is the one that fbgemm finds.
     """
 
-    def __init__(self, whole: Tensor, scales: Tensor) -> None:
+    ends = ENDS
+
+    def __init__(self, whole: Tensor) -> None:
         whole = torch.nn.functional.pad(whole, (0, len(ENDS)))
-        zeros = torch.zeros(len(scales), dtype=torch.long)
+        self.sums = whole.sum(1, dtype=torch.int32)
+        self.nothing = torch.zeros(len(whole))  # no bias: scales come first
+        self.sizes = torch.empty(1, 1, dtype=torch.int8).expand(whole.shape)  # never read
+        with warnings.catch_warnings():
+            # these calls are to leave PyTorch one day; chosen_kernel then finds another
+            warnings.simplefilter("ignore")
+            self.packed = torch.fbgemm_pack_quantized_matrix(whole)
+            self(torch.zeros(1, whole.shape[1]))
+
+    def __call__(self, given: Tensor) -> Tensor:
+        """The product of the whole numbers with vectors that end in ``ends``."""
+        return torch.fbgemm_linear_int8_weight_fp32_activation(
+            given, self.sizes, self.packed, self.sums, 1.0, 0, self.nothing
+        )
+
+
+class NarrowKernel:
+    """The same through PyTorch's dynamic quantisation, which can round inputs to 7 bit."""
+
+    ends = ENDS
+
+    def __init__(self, whole: Tensor) -> None:
+        whole = torch.nn.functional.pad(whole, (0, len(ENDS)))
+        ones = torch.ones(len(whole), dtype=torch.double)
+        zeros = torch.zeros(len(whole), dtype=torch.long)
         engine = torch.backends.quantized.engine
         torch.backends.quantized.engine = "fbgemm"
         try:
@@ -89,39 +117,37 @@ class FbgemmProduct:
                 # these types are to leave PyTorch one day; chosen_kernel then finds oneDNN
                 warnings.simplefilter("ignore")
                 make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
-                quantised = make(whole, scales.double(), zeros, 0)
+                quantised = make(whole, ones, zeros, 0)
                 self.packed = torch.ops.quantized.linear_prepack(quantised, None)
         finally:
             torch.backends.quantized.engine = engine
-        self.ends = torch.tensor(ENDS)
         self.narrow_inputs = not torch.cpu._is_vnni_supported()
 
-    def __call__(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """The product, and the number that each vector's product has still to be multiplied by."""
-        largest = reach(hidden)
-        ends = self.ends.expand(*hidden.shape[:-1], len(ENDS))
-        given = torch.cat([hidden / largest, ends], dim=-1)
-        return torch.ops.quantized.linear_dynamic(given, self.packed, self.narrow_inputs), largest
+    def __call__(self, given: Tensor) -> Tensor:
+        """The product of the whole numbers with vectors that end in ``ends``."""
+        return torch.ops.quantized.linear_dynamic(given, self.packed, self.narrow_inputs)
 
 
-class OnednnProduct:
+class OnednnKernel:
     """Weights in oneDNN's order."""
 
-    def __init__(self, whole: Tensor, scales: Tensor) -> None:
+    ends = ()
+
+    def __init__(self, whole: Tensor) -> None:
         self.packed = torch.ops.onednn.qlinear_prepack(whole, None)
-        self.scales, self.zeros = scales, torch.zeros(len(scales), dtype=torch.int32)
+        self.ones = torch.ones(len(whole))
+        self.zeros = torch.zeros(len(whole), dtype=torch.int32)
         self.steps = STEPS if torch.cpu._is_vnni_supported() else STEPS_WITHOUT_VNNI
 
-    def __call__(self, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """The product, and the number that each vector's product has still to be multiplied by."""
-        scale = reach(hidden).div_(self.steps)
-        whole = (hidden / scale).round_().add_(self.steps).to(torch.uint8)
-        product = torch.ops.onednn.qlinear_pointwise(
+    def __call__(self, given: Tensor) -> Tensor:
+        """The product of the whole numbers with vectors."""
+        whole = (given * self.steps).round_().add_(self.steps).to(torch.uint8)
+        return torch.ops.onednn.qlinear_pointwise(
             whole,
-            1.0,
+            1.0 / self.steps,
             self.steps,
             self.packed,
-            self.scales,
+            self.ones,
             self.zeros,
             None,
             1.0,
@@ -131,7 +157,9 @@ class OnednnProduct:
             [],
             "",
         )
-        return product, scale
+
+
+KERNELS = {"fbgemm": FbgemmKernel, "narrow": NarrowKernel, "onednn": OnednnKernel}
 
 
 class Int8Linear(nn.Module):
@@ -151,10 +179,10 @@ class Int8Linear(nn.Module):
         if (reason := missing_for_int8()) is not None:
             raise ConfigError(f"int8 is not possible here: {reason}; use float32 or bfloat16")
         self.out_features, self.in_features = weight.shape
-        made = FbgemmProduct if (kernel or chosen_kernel()) == "fbgemm" else OnednnProduct
         with torch.inference_mode():
-            whole, scales = round_rows(weight)
-            self.product = made(whole, scales)
+            whole, self.scales = round_rows(weight)
+            self.kernel = KERNELS[kernel or chosen_kernel() or "onednn"](whole)
+            self.ends = torch.tensor(self.kernel.ends)
             self.bias = None if bias is None else bias.float()
 
     @property
@@ -164,16 +192,16 @@ class Int8Linear(nn.Module):
 
     def forward(self, hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch rows"]:
         """Multiply, in whole numbers inside."""
-        product, largest = self.product(hidden)
-        product.mul_(largest)
+        largest = reach(hidden)
+        ends = self.ends.expand(*hidden.shape[:-1], len(self.ends))
+        given = torch.cat([hidden / largest, ends], dim=-1)
+        product = self.kernel(given).mul_(self.scales).mul_(largest)
         return product if self.bias is None else product.add_(self.bias)
 
     def into(self, vectors: Float[Tensor, "rows width"], out: Tensor) -> None:
-        """Overwrite ``out`` with the product; an operation less than ``forward`` and a copy."""
-        torch.mul(*self.product(vectors), out=out)
-        if self.bias is not None:
-            out.add_(self.bias)
+        """Overwrite ``out`` with the product."""
+        out.copy_(self(vectors))
 
     def onto(self, vectors: Float[Tensor, "rows width"], total: Tensor) -> None:
-        """Add the product, without the bias, to ``total``."""
-        total.addcmul_(*self.product(vectors))
+        """Add the product to ``total``; for layers without a bias."""
+        total.add_(self(vectors))
