@@ -32,7 +32,7 @@ def test_a_layout_is_read_and_written_as_letters():
     layout = Layout.parse("AMMM AMMM")
     assert layout == Layout.repeat(attention=1, mamba=3, layers=8)
     assert (str(layout), len(layout), layout[4]) == ("AMMMAMMM", 8, "A")
-    assert layout.mamba_layers == [1, 2, 3, 5, 6, 7]
+    assert layout.attention_layers == [0, 4]
     assert Layout.of([0, 4], 8) == layout
 
 

@@ -82,7 +82,7 @@ def test_aliases_that_differ_are_an_error(tensors: dict[str, Tensor]) -> None:
 
 def test_gaps_and_foreign_entries_are_listed(tensors: dict[str, Tensor]) -> None:
     del tensors["llm.model.model.layers.3.mamba.D"], tensors[f"{ALIAS}layers.3.mamba.D"]
-    with pytest.raises(CheckpointError, match=r"backbone\.layers\.3\.mixer\.D missing"):
+    with pytest.raises(CheckpointError, match=r"missing: backbone\.layers\.3\.mixer\.D"):
         speech_lm_from_official(tensors, HEAD_DIM)
     with pytest.raises(CheckpointError, match=r"not part of MamTra's speech LM: llm\.other"):
         from_official({**tensors, "llm.other": torch.zeros(1)})

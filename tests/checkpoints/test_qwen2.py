@@ -7,7 +7,7 @@ import torch
 from torch.testing import assert_close
 
 from mamtra.backbone import Stack
-from mamtra.checkpoints.qwen2 import config_from_qwen2, from_qwen2, to_qwen2
+from mamtra.checkpoints.qwen2 import config_from_qwen2, from_qwen2
 from mamtra.errors import CheckpointError
 
 
@@ -55,13 +55,6 @@ def test_cached_steps_equal_the_original_whole_pass(original, ours):
         state = ours.new_state(2)
         pieces = [ours(piece, state) for piece in hidden.split([9, 1, 1, 6, 1, 3], dim=1)]
     assert_close(torch.cat(pieces, dim=1), theirs, atol=1e-5, rtol=1e-5)
-
-
-def test_names_go_both_ways(original):
-    inside = from_qwen2(original.state_dict())
-    back = to_qwen2(inside)
-    assert from_qwen2(back).keys() == inside.keys()
-    assert set(original.state_dict()) - set(back) == {"model.embed_tokens.weight", "lm_head.weight"}
 
 
 def test_a_foreign_tensor_is_named():

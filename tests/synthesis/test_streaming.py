@@ -15,8 +15,9 @@ from mamtra.synthesis.generate import RETRY_STRIDE, Stopped, Token, piece_seed
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.joining import faded, pause_after
 from mamtra.synthesis.sounding import Sounding, chunked_sound
+from mamtra.synthesis.speech import Spoken
 from mamtra.synthesis.stream_joining import StreamJoiner
-from mamtra.synthesis.streaming import AudioPiece, Spoken
+from mamtra.synthesis.streaming import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 
 SENTENCE = "We walked along the river, and then we walked along the river again, until evening."

@@ -14,7 +14,8 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.synthesis.guard import GuardConfig
 from mamtra.synthesis.joining import faded
 from mamtra.synthesis.sounding import chunked_sound
-from mamtra.synthesis.streaming import AudioPiece, Spoken
+from mamtra.synthesis.speech import Spoken
+from mamtra.synthesis.streaming import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.voice import Voice
 from mamtra.transfer.convert import convert

@@ -127,11 +127,6 @@ class Layout:
         """Positions of the attention layers."""
         return [layer for layer, kind in enumerate(self.kinds) if kind == "A"]
 
-    @property
-    def mamba_layers(self) -> list[int]:
-        """Positions of the Mamba layers."""
-        return [layer for layer, kind in enumerate(self.kinds) if kind == "M"]
-
     def __len__(self) -> int:
         return len(self.kinds)
 

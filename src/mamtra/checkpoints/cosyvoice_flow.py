@@ -8,15 +8,14 @@ filled.
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 
-import torch
 from torch import Tensor
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
-from mamtra.checkpoints.pickles import COUNTERS, read_entries
+from mamtra.checkpoints.fit import built_around
+from mamtra.checkpoints.pickles import COUNTERS
 from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
 
@@ -200,26 +199,5 @@ def decoder_from_cosyvoice(
         CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
     """
     ours = from_flow(tensors)
-    with torch.device("meta"):
-        decoder = Decoder(config_from_flow(tensors, head_dim))
-    wanted = {name: weight.shape for name, weight in decoder.state_dict().items()}
-    problems = [f"{name} missing" for name in wanted if name not in ours]
-    problems += [f"{name} not used" for name in ours if name not in wanted]
-    problems += [
-        f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name])}"
-        for name, tensor in ours.items()
-        if name in wanted and tensor.shape != wanted[name]
-    ]
-    if problems:
-        raise CheckpointError(f"the checkpoint does not fit: {listed(problems)}")
-    decoder.load_state_dict(ours, assign=True)
-    return decoder.eval().requires_grad_(False), tuple(set(UNUSED) & set(tensors))
-
-
-def load_cosyvoice_flow(path: Path, head_dim: int = HEAD_DIM) -> tuple[Decoder, tuple[str, ...]]:
-    """Read ``flow.pt``; only tensors are unpickled, and they stay mapped to the file until used.
-
-    Raises:
-        CheckpointError: the file cannot be read, or is not CosyVoice 2's flow.
-    """
-    return decoder_from_cosyvoice(read_entries(path), head_dim)
+    config = config_from_flow(tensors, head_dim)
+    return built_around(lambda: Decoder(config), ours), tuple(set(UNUSED) & set(tensors))

@@ -7,14 +7,13 @@ and is dropped. ``N`` stands for the number of a layer.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
-from mamtra.checkpoints.pickles import COUNTERS, read_entries
+from mamtra.checkpoints.fit import built_around
+from mamtra.checkpoints.pickles import COUNTERS
 from mamtra.checkpoints.qwen2 import FROM_QWEN2, renamed
 from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
@@ -28,7 +27,6 @@ FROM_COSYVOICE_LM = {
     "llm_decoder.weight": "head.weight",
     "llm_decoder.bias": "head.bias",
 } | {f"llm.model.{theirs}": f"backbone.{ours}" for theirs, ours in FROM_QWEN2.items()}
-TO_COSYVOICE_LM = {ours: theirs for theirs, ours in FROM_COSYVOICE_LM.items()}
 
 TEXT_HEAD = "llm.model.lm_head.weight"  # never run; the same memory as embed_tokens
 UNUSED = (TEXT_HEAD, *COUNTERS)
@@ -60,21 +58,6 @@ def from_cosyvoice_lm(tensors: Mapping[str, Any]) -> Renamed:
         {ours: tensors[name] for name, ours in found.items() if ours is not None},
         tuple(name for name in tensors if name in UNUSED),
     )
-
-
-def to_cosyvoice_lm(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the weights of an all-attention ``SpeechLM`` to CosyVoice 2's, without a text head.
-
-    Raises:
-        CheckpointError: a weight has no counterpart, as those of a Mamba layer.
-    """
-    found = {name: renamed(name, TO_COSYVOICE_LM) for name in tensors}
-    if unknown := sorted(name for name, theirs in found.items() if theirs is None):
-        raise CheckpointError(
-            f"{len(unknown)} weights have no place in CosyVoice 2: {listed(unknown)}; "
-            f"only models whose layers are all attention can be written in its names"
-        )
-    return {theirs: tensors[name] for name, theirs in found.items() if theirs is not None}
 
 
 def config_from_cosyvoice_lm(
@@ -132,26 +115,5 @@ def speech_lm_from_cosyvoice(
         CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
     """
     result = from_cosyvoice_lm(tensors)
-    with torch.device("meta"):
-        model = SpeechLM(config_from_cosyvoice_lm(tensors, head_dim))
-    wanted = {name: weight.shape for name, weight in model.state_dict().items()}
-    problems = [f"{name} missing" for name in wanted if name not in result.tensors]
-    problems += [f"{name} not used" for name in result.tensors if name not in wanted]
-    problems += [
-        f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name])}"
-        for name, tensor in result.tensors.items()
-        if name in wanted and tensor.shape != wanted[name]
-    ]
-    if problems:
-        raise CheckpointError(f"the checkpoint does not fit: {listed(problems)}")
-    model.load_state_dict(result.tensors, assign=True)
-    return model.eval().requires_grad_(False), result.unused
-
-
-def load_cosyvoice_lm(path: Path, head_dim: int = HEAD_DIM) -> tuple[SpeechLM, tuple[str, ...]]:
-    """Read llm.pt; only tensors are unpickled, and they stay mapped to the file until used.
-
-    Raises:
-        CheckpointError: the file cannot be read, or is not CosyVoice 2's speech LM.
-    """
-    return speech_lm_from_cosyvoice(read_entries(path), head_dim)
+    config = config_from_cosyvoice_lm(tensors, head_dim)
+    return built_around(lambda: SpeechLM(config), result.tensors), result.unused

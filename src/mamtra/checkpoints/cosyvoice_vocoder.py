@@ -8,13 +8,11 @@ tensor must be used and every weight filled.
 import re
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.checkpoints.pickles import COUNTERS, read_entries
 from mamtra.checkpoints.weights import listed
 from mamtra.errors import CheckpointError
 
@@ -137,13 +135,3 @@ def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor]) -> Vocoder:
     vocoder = Vocoder(config_from_hift(known))
     vocoder.load_state_dict(from_hift(tensors, vocoder.state_dict()))
     return vocoder.eval().requires_grad_(False)
-
-
-def load_cosyvoice_vocoder(path: Path) -> Vocoder:
-    """Read ``hift.pt``; only tensors are unpickled.
-
-    Raises:
-        CheckpointError: the file cannot be read, or is not CosyVoice 2's vocoder.
-    """
-    entries = read_entries(path)
-    return vocoder_from_cosyvoice({n: entry for n, entry in entries.items() if n not in COUNTERS})

@@ -24,13 +24,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.checkpoints.card import CARD, front_matter, origin
+from mamtra.checkpoints.fit import built_around
 from mamtra.checkpoints.format import ModelConfig, save_part, write_config
 from mamtra.checkpoints.import_cosyvoice import Import, PartImport
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.checkpoints.qwen2 import config_from_qwen2, from_qwen2
 from mamtra.checkpoints.shards import read_tensors
-from mamtra.checkpoints.weights import SHARD_BYTES, listed
+from mamtra.checkpoints.weights import SHARD_BYTES
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
@@ -186,20 +187,8 @@ def build(config: dict[str, Any], tensors: dict[str, Tensor], ids: SpeechIds) ->
         text_vocabulary=len(ours["text_embedding.weight"]),
         speech_vocabulary=ids.count,
     )
-    with torch.device("meta"):
-        model = SpeechLM(sizes)
-    wanted = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
-    wrong = [f"{name} missing" for name in wanted if name not in ours]
-    wrong += [f"{name} not used" for name in ours if name not in wanted]
-    wrong += [
-        f"{name} {tuple(tensor.shape)} instead of {wanted[name]}"
-        for name, tensor in ours.items()
-        if name in wanted and tuple(tensor.shape) != wanted[name]
-    ]
-    if wrong:
-        raise CheckpointError(f"the checkpoint does not fit its config.json: {listed(wrong)}")
-    model.load_state_dict(ours, assign=True)
-    return model.eval().requires_grad_(False)
+    complaint = "the checkpoint does not fit its config.json"
+    return built_around(lambda: SpeechLM(sizes), ours, complaint)
 
 
 def fresh_rows(ids: SpeechIds) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig, MambaConfig
+from mamtra.checkpoints.fit import built_around
 from mamtra.checkpoints.pickles import COUNTERS, read_entries
 from mamtra.checkpoints.qwen2 import FROM_QWEN2, renamed
 from mamtra.checkpoints.shards import read_tensors
@@ -173,20 +174,8 @@ def speech_lm_from_official(
         CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
     """
     found = from_official(tensors)
-    with torch.device("meta"):
-        model = SpeechLM(config_from_official(found.tensors, head_dim))
-    wanted = {name: weight.shape for name, weight in model.state_dict().items()}
-    problems = [f"{name} missing" for name in wanted if name not in found.tensors]
-    problems += [f"{name} not used" for name in found.tensors if name not in wanted]
-    problems += [
-        f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name])}"
-        for name, tensor in found.tensors.items()
-        if name in wanted and tensor.shape != wanted[name]
-    ]
-    if problems:
-        raise CheckpointError(f"the checkpoint does not fit: {listed(problems)}")
-    model.load_state_dict(found.tensors, assign=True)
-    return model.eval().requires_grad_(False), found
+    config = config_from_official(found.tensors, head_dim)
+    return built_around(lambda: SpeechLM(config), found.tensors), found
 
 
 def load_official(path: Path, head_dim: int = HEAD_DIM) -> tuple[SpeechLM, Official]:

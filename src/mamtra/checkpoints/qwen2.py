@@ -1,4 +1,4 @@
-"""Qwen2's tensor names and ours, as a literal table read in both directions.
+"""Qwen2's tensor names and ours, as a literal table.
 
 ``N`` stands for the number of a layer. Only the backbone is listed: embeddings and heads belong to
 the model around it.
@@ -29,7 +29,6 @@ FROM_QWEN2 = {
     "model.layers.N.mlp.down_proj.weight": "layers.N.mlp.down_proj.weight",
     "model.norm.weight": "norm.weight",
 }
-TO_QWEN2 = {ours: theirs for theirs, ours in FROM_QWEN2.items()}
 OUTSIDE = ("model.embed_tokens.weight", "lm_head.weight")  # not part of the backbone
 
 SIZES = (  # keys that a config.json must hold
@@ -67,21 +66,6 @@ def from_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             f"give the state dict of a Qwen2 model, its names beginning with 'model.'"
         )
     return {ours: tensors[name] for name, ours in found.items() if ours is not None}
-
-
-def to_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the tensors of an all-attention ``Stack`` to Qwen2's.
-
-    Raises:
-        CheckpointError: a tensor has no counterpart in Qwen2, as those of a Mamba layer.
-    """
-    found = {name: renamed(name, TO_QWEN2) for name in tensors}
-    if unknown := sorted(name for name, theirs in found.items() if theirs is None):
-        raise CheckpointError(
-            f"{len(unknown)} tensors have no place in Qwen2: {listed(unknown)}; "
-            f"only stacks whose layers are all attention can be written as Qwen2"
-        )
-    return {theirs: tensors[name] for name, theirs in found.items() if theirs is not None}
 
 
 def config_from_qwen2(config: Mapping[str, Any]) -> BackboneConfig:

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from mamtra.checkpoints.fit import check_fit, shapes_of
 from mamtra.checkpoints.weights import INDEX, TYPES, listed
 from mamtra.errors import CheckpointError
 
@@ -158,25 +159,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return {name: weights.tensor(name) for name in weights}
 
 
-def check_fit(given: Weights, wanted: Mapping[str, Tensor], path: Path) -> None:
-    """Every tensor of a part is used, every weight is filled, shapes agree.
+def check_part(given: Weights, wanted: Mapping[str, Tensor], path: Path) -> None:
+    """Refuse an opened part that does not fit the weights of its module, by its headers alone.
 
     Raises:
-        CheckpointError: they do not; the message lists where.
+        CheckpointError: names or shapes differ; all such are listed.
     """
-    shapes = [
-        f"{name} {given.shape(name)} instead of {tuple(wanted[name].shape)}"
-        for name in sorted(set(given) & set(wanted))
-        if given.shape(name) != tuple(wanted[name].shape)
-    ]
-    problems = {
-        "not used": sorted(set(given) - set(wanted)),
-        "missing": sorted(set(wanted) - set(given)),
-        "of another shape": shapes,
-    }
-    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
-    if told:
-        raise CheckpointError(f"{str(path)!r} does not fit the model; {'; '.join(told)}")
+    shapes = {name: given.shape(name) for name in given}
+    check_fit(shapes, shapes_of(wanted), f"{str(path)!r} does not fit the model")
 
 
 @torch.no_grad()
@@ -188,6 +178,6 @@ def load_part(module: nn.Module, path: Path) -> None:
     """
     with opened(path) as given:
         wanted = module.state_dict()
-        check_fit(given, wanted, path)
+        check_part(given, wanted, path)
         for name, weight in wanted.items():
             weight.copy_(given.tensor(name))

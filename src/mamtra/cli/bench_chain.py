@@ -1,6 +1,5 @@
 """``mamtra bench chain``: what the way from a published folder to speech costs, stage by stage."""
 
-import json
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,8 +13,8 @@ from rich.table import Table
 
 from mamtra.benchmark.chain import Chain, measure, row
 from mamtra.benchmark.provenance import provenance
-from mamtra.benchmark.say import SENTENCE, append
-from mamtra.errors import CorpusError
+from mamtra.benchmark.say import SENTENCE
+from mamtra.cli.result_rows import hand_out
 
 MEBIBYTE = 2**20
 PACKAGES = ("onnxruntime", "tokenizers", "wetext")
@@ -91,9 +90,4 @@ def bench_chain(
         )
         line = row(chain, dict(stages)) | {"provenance": provenance(seed, PACKAGES).row()}
     console.print(stage_table(line))
-    if output is not None:
-        try:
-            append(output, line)
-        except OSError as problem:
-            raise CorpusError(f"cannot add the row to {str(output)!r}: {problem}") from problem
-    print(json.dumps(line))
+    hand_out(line, output)

@@ -16,10 +16,10 @@ from mamtra.cli.bench_run import (
     Shapes,
     Steps,
     Threads,
-    hand_out,
     measured_row,
     names,
     numbers,
+    show,
 )
 from mamtra.cli.bench_tables import compare_table
 
@@ -65,4 +65,4 @@ def bench_compare(
     cases = case.of_each(names(shapes))
     reference = YARDSTICK if YARDSTICK in cases else next(iter(cases))
     row = measured_row("compare", cases, rounds, reference)
-    hand_out(row, compare_table(row), output, figure)
+    show(row, compare_table(row), output, figure)

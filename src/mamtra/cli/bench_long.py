@@ -1,6 +1,5 @@
 """``mamtra bench long``: memory and speed over a chapter, from its first piece to its last."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,8 @@ from rich.progress import track
 from rich.table import Table
 
 from mamtra.benchmark.provenance import provenance
-from mamtra.benchmark.say import append
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import CorpusError
+from mamtra.cli.result_rows import hand_out
 
 if TYPE_CHECKING:
     from mamtra.synthesis.speech import Speech
@@ -65,9 +63,4 @@ def bench_long(
     figures = measure(load(model), sentences, voice, seed, state, watch)
     line = figures | {"provenance": provenance(seed).row()}
     console.print(long_table(line))
-    if output is not None:
-        try:
-            append(output, line)
-        except OSError as problem:
-            raise CorpusError(f"cannot add the row to {str(output)!r}: {problem}") from problem
-    print(json.dumps(line))
+    hand_out(line, output)

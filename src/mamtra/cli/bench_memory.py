@@ -17,10 +17,10 @@ from mamtra.cli.bench_run import (
     Seconds,
     Shapes,
     Threads,
-    hand_out,
     measured_row,
     names,
     numbers,
+    show,
 )
 from mamtra.cli.bench_tables import memory_table
 
@@ -63,4 +63,4 @@ def bench_memory(
     cases = case.of_each(names(shapes))
     reference = YARDSTICK if YARDSTICK in cases else None
     row = measured_row("memory", cases, 1, reference)
-    hand_out(row, memory_table(row), output, figure)
+    show(row, memory_table(row), output, figure)

@@ -1,6 +1,5 @@
 """What ``mamtra bench speed``, ``memory`` and ``compare`` share: options, running, the row."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -14,9 +13,9 @@ from rich.table import Table
 from mamtra.benchmark.case import Case
 from mamtra.benchmark.provenance import provenance
 from mamtra.benchmark.rounds import by_name, in_turn
-from mamtra.benchmark.say import append
 from mamtra.benchmark.summary import summarise
-from mamtra.errors import ConfigError, CorpusError
+from mamtra.cli.result_rows import hand_out
+from mamtra.errors import ConfigError
 
 Model = Annotated[
     str, typer.Option("--model", help="Whose sizes: cosyvoice2, toy, nano, or a folder.")
@@ -91,21 +90,16 @@ def measured_row(
     }
 
 
-def hand_out(row: dict[str, Any], table: Table, output: Path | None, figure: Path | None) -> None:
-    """Show the table, keep the row, draw it, and print it.
+def show(row: dict[str, Any], table: Table, output: Path | None, figure: Path | None) -> None:
+    """Show the table, keep and print the row, and draw it.
 
     Raises:
         CorpusError: the file cannot be written.
         ConfigError: the picture cannot be written.
     """
     Console(stderr=True).print(table)
-    if output is not None:
-        try:
-            append(output, row)
-        except OSError as problem:
-            raise CorpusError(f"cannot add the row to {str(output)!r}: {problem}") from problem
+    hand_out(row, output)
     if figure is not None:
         from mamtra.benchmark.draw import draw
 
         draw(row, figure)
-    print(json.dumps(row))

@@ -1,6 +1,5 @@
 """``mamtra bench say``: how fast this machine speaks a sentence, from process to file."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,9 +10,9 @@ from rich.progress import track
 from rich.table import Table
 
 from mamtra.benchmark.provenance import provenance
-from mamtra.benchmark.say import SENTENCE, append, benchmark, row
+from mamtra.benchmark.say import SENTENCE, benchmark, row
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import CorpusError
+from mamtra.cli.result_rows import hand_out
 
 MEBIBYTE = 2**20
 
@@ -74,9 +73,4 @@ def bench_say(
     settings = {"model": Path(model).name, "voice": voice, "text": text}
     line = row(settings, measured) | {"provenance": provenance(seed).row()}
     console.print(process_table(line), ratio_table(line))
-    if output is not None:
-        try:
-            append(output, line)
-        except OSError as problem:
-            raise CorpusError(f"cannot add the row to {str(output)!r}: {problem}") from problem
-    print(json.dumps(line))
+    hand_out(line, output)

@@ -17,10 +17,10 @@ from mamtra.cli.bench_run import (
     Shapes,
     Steps,
     Threads,
-    hand_out,
     measured_row,
     names,
     numbers,
+    show,
 )
 from mamtra.cli.bench_tables import speed_table
 
@@ -63,4 +63,4 @@ def bench_speed(
         repeats=repeats,
     )
     row = measured_row("speed", case.of_each(names(shapes)), rounds)
-    hand_out(row, speed_table(row), output, figure)
+    show(row, speed_table(row), output, figure)

@@ -1,6 +1,5 @@
 """``mamtra bench stream``: how soon speech is heard, and what streaming costs."""
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,9 +11,8 @@ from rich.progress import track
 from rich.table import Table
 
 from mamtra.benchmark.provenance import provenance
-from mamtra.benchmark.say import append
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import CorpusError
+from mamtra.cli.result_rows import hand_out
 
 if TYPE_CHECKING:
     from mamtra.benchmark.stream import Round
@@ -72,9 +70,4 @@ def bench_stream(
     figures = measure(load(model), text or TEXT, voice, seed, runs, watch)
     line = figures | {"provenance": provenance(seed).row()}
     console.print(stream_table(line))
-    if output is not None:
-        try:
-            append(output, line)
-        except OSError as problem:
-            raise CorpusError(f"cannot add the row to {str(output)!r}: {problem}") from problem
-    print(json.dumps(line))
+    hand_out(line, output)

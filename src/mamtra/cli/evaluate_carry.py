@@ -1,6 +1,5 @@
 """``mamtra evaluate carry``: whether a model gains from knowing the sentence before."""
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +7,6 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.errors import CorpusError
 
 JUDGE_PACKAGES = ("pocketsphinx", "jiwer")
 
@@ -31,7 +29,7 @@ def evaluate_carry(
     from rich.progress import track
 
     from mamtra.benchmark.provenance import provenance
-    from mamtra.benchmark.say import append
+    from mamtra.cli.result_rows import hand_out
     from mamtra.corpus.sentences import held_out_sentences
     from mamtra.evaluation.carry import Pair, measure, pairs_of
     from mamtra.evaluation.recogniser import Recogniser
@@ -52,9 +50,4 @@ def evaluate_carry(
     for state, forms in figures["wer"].items():
         told = ", ".join(f"{form} {rate['percent']:.1f} %" for form, rate in forms.items())
         console.print(f"{state}: {told} wrong words", highlight=False)
-    if output is not None:
-        try:
-            append(output, line)
-        except OSError as problem:
-            raise CorpusError(f"cannot add the row to {str(output)!r}: {problem}") from problem
-    print(json.dumps(line))
+    hand_out(line, output)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
     from mamtra.synthesis.piped_sound import PipedSound
     from mamtra.synthesis.sound_file import GrowingSound
-    from mamtra.synthesis.streaming import AudioPiece, Spoken
+    from mamtra.synthesis.streaming import AudioPiece
 
 STANDARD = "-"
 
@@ -30,15 +30,6 @@ def lines_of_input() -> Iterator[str]:
         yield from sys.stdin
     except UnicodeDecodeError as problem:
         raise TextError(f"standard input is not UTF-8 text: {problem}") from problem
-
-
-def note(written: "Written", spoken: "Spoken") -> None:
-    """Count a piece that was spoken."""
-    written.speech_tokens += len(spoken.speech_tokens)
-    written.texts.append(spoken.text)
-    written.stop_reasons.append(spoken.stop_reason)
-    written.state_bytes.append(spoken.state_bytes)
-    written.timings = written.timings + spoken.timings
 
 
 def write_stream(
@@ -56,7 +47,7 @@ def write_stream(
         for piece in pieces:
             sound.write(piece.samples)
             if piece.spoken is not None:
-                note(written, piece.spoken)
+                written.note(piece.spoken)
                 first_audio = piece.spoken.first_audio_seconds
     except BrokenPipeError:
         # else the interpreter would try once more when it ends, and complain

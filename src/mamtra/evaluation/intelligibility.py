@@ -63,11 +63,6 @@ class Row:
         """Number of words that should have been heard."""
         return len(self.reference.split())
 
-    @property
-    def wer(self) -> dict[str, float]:
-        """Wrong words over words, for each form of the judge."""
-        return {form: wrong / self.words for form, wrong in self.wrong.items()}
-
 
 def wrong_words(reference: str, heard: str) -> int:
     """Words to be replaced, added or left out to make what was heard right."""

@@ -32,7 +32,7 @@ from mamtra.backbone.joining import (
 from mamtra.backbone.quantize import missing_for_int8
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.hollow import hollow
-from mamtra.checkpoints.shards import check_fit, opened
+from mamtra.checkpoints.shards import check_part, opened
 from mamtra.errors import ConfigError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.replaying import GraphStepper
@@ -232,7 +232,7 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
     engine = resolve(config or EngineConfig(), parameters_of(model))
     path = folder.part_file("speech_lm")
     with opened(path) as given:
-        check_fit(given, model.state_dict(), path)
+        check_part(given, model.state_dict(), path)
     with given_back():
         for index, block in enumerate(model.backbone.blocks):
             take(block, path, f"backbone.layers.{index}.")

@@ -23,7 +23,7 @@ from mamtra.speech_lm import Segment
 from mamtra.synthesis.joining import Joiner
 from mamtra.synthesis.rows import Request
 from mamtra.synthesis.sound_file import GrowingSound
-from mamtra.synthesis.speech import ENDED, Speech, Timings, first_failure
+from mamtra.synthesis.speech import ENDED, Speech, Spoken, Timings, first_failure
 
 State = Literal["fresh", "carry"]
 STATES: tuple[str, ...] = get_args(State)
@@ -130,7 +130,7 @@ class Written:
         """The first that is not ``end``."""
         return first_failure(self.stop_reasons)
 
-    def note(self, speech: Speech) -> None:
+    def note(self, speech: Speech | Spoken) -> None:
         """Count a piece."""
         self.speech_tokens += len(speech.speech_tokens)
         self.texts.append(speech.text)

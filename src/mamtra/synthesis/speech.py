@@ -83,6 +83,27 @@ class Speech:
         return write(path, self.audio)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoken:
+    """The account of a piece of text whose samples have left already.
+
+    Attributes:
+        text: what was spoken, after normalisation.
+        speech_tokens: what the speech language model wrote and the decoder said.
+        stop_reason: ``end`` if it ended by itself; else why the guard ended it.
+        timings: seconds that each stage took; waiting for the consumer is not among them.
+        first_audio_seconds: from the beginning of the stream to its first samples.
+        state_bytes: what the speech language model's memory took when it ended.
+    """
+
+    text: str
+    speech_tokens: list[int]
+    stop_reason: str
+    timings: Timings
+    first_audio_seconds: float
+    state_bytes: int = 0
+
+
 def first_failure(reasons: Iterable[str]) -> str:
     """The first reason that is not ``end``."""
     return next((reason for reason in reasons if reason != ENDED), ENDED)

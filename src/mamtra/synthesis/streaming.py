@@ -29,7 +29,7 @@ from mamtra.synthesis.modes import Manner
 from mamtra.synthesis.parts import SpeakingParts
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.sounding import Sounding, flow_noise
-from mamtra.synthesis.speech import Timings
+from mamtra.synthesis.speech import Spoken, Timings
 from mamtra.synthesis.stream_joining import StreamJoiner
 from mamtra.synthesis.voice import Voice
 
@@ -38,27 +38,6 @@ if TYPE_CHECKING:
 
 ENOUGH_SHARE = 3 / 4  # of the longest piece; an utterance of arriving words ends with its sentence
 Tokens = Iterator[Token | Stopped]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
-    """The account of a piece of text.
-
-    Attributes:
-        text: what was spoken, after normalisation.
-        speech_tokens: what the speech language model wrote and the decoder said.
-        stop_reason: ``end`` if it ended by itself; else why the guard ended it.
-        timings: seconds that each stage took; waiting for the consumer is not among them.
-        first_audio_seconds: from the beginning of the stream to its first samples.
-        state_bytes: what the speech language model's memory took when it ended.
-    """
-
-    text: str
-    speech_tokens: list[int]
-    stop_reason: str
-    timings: Timings
-    first_audio_seconds: float
-    state_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

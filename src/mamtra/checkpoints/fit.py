@@ -1,0 +1,61 @@
+"""Whether tensors and a module fit: every tensor is used, every weight is filled, shapes agree."""
+
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from mamtra.checkpoints.weights import listed
+from mamtra.errors import CheckpointError
+
+Shapes = Mapping[str, tuple[int, ...]]
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    """The shape of each tensor."""
+    return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+
+
+def check_fit(given: Shapes, wanted: Shapes, complaint: str) -> None:
+    """Refuse tensors that are not those of a module.
+
+    Args:
+        given: shapes of the tensors.
+        wanted: shapes of the module's weights.
+        complaint: what does not fit; the names follow.
+
+    Raises:
+        CheckpointError: names or shapes differ; all such are listed.
+    """
+    shapes = [
+        f"{name} {given[name]} instead of {wanted[name]}"
+        for name in sorted(set(given) & set(wanted))
+        if given[name] != wanted[name]
+    ]
+    problems = {
+        "not used": sorted(set(given) - set(wanted)),
+        "missing": sorted(set(wanted) - set(given)),
+        "of another shape": shapes,
+    }
+    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
+    if told:
+        raise CheckpointError(f"{complaint}; {'; '.join(told)}")
+
+
+def built_around(
+    build: Callable[[], Module],
+    tensors: Mapping[str, Tensor],
+    complaint: str = "the checkpoint does not fit",
+) -> Module:
+    """A module whose weights are these tensors themselves, without copying them.
+
+    Raises:
+        CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
+    """
+    with torch.device("meta"):
+        module = build()
+    check_fit(shapes_of(tensors), shapes_of(module.state_dict()), complaint)
+    module.load_state_dict(tensors, assign=True)
+    return module.eval().requires_grad_(False)
