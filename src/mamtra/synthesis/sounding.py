@@ -1,8 +1,9 @@
-"""Speech tokens that arrive one by one into samples that leave as soon as they are settled.
+"""Speech tokens and a voice into sound: all at once, or one by one as they arrive.
 
-The decoder hands out frames chunk by chunk, the vocoder samples that no later frame can change: it
-holds back as many frames as its convolutions reach, and speaks as many again to lead in. So the
-joined samples are those of ``chunked_sound``, which decodes the same tokens at once.
+Of a stream, samples leave as soon as they are settled. The decoder hands out frames chunk by chunk,
+the vocoder samples that no later frame can change: it holds back as many frames as its convolutions
+reach, and speaks as many again to lead in. So the joined samples are those of ``chunked_sound``,
+which decodes the same tokens at once.
 """
 
 import numpy as np
