@@ -13,6 +13,7 @@ from torch.testing import assert_close
 
 from mamtra.backbone import BackboneConfig, KeyValueState, MambaConfig, ScanState, Stack, StackState
 from mamtra.backbone.joining import ready
+from mamtra.backbone.numpy_step import NumpyStep
 from mamtra.backbone.step import StackStep
 
 DIM, TIME = 24, 70
@@ -86,13 +87,13 @@ def test_pieces_equal_the_whole(stack, hidden, cut):
 
 
 def single_steps(stack: Stack, hidden: Tensor, state: StackState, form: str) -> Tensor:
-    """The tokens one by one: through the modules, the quick step, or what a CUDA graph records."""
+    """The tokens one by one: through the modules, a quick step, or what a CUDA graph records."""
     if form == "modules":
         return torch.cat([stack(token, state) for token in hidden.split(1, dim=1)], dim=1)
-    plan, outputs = StackStep(stack, len(hidden)), []
+    plan, outputs = (NumpyStep if form == "numpy" else StackStep)(stack, len(hidden)), []
     for token in hidden.unbind(1):
         plan.hidden.copy_(token)
-        if form == "quick":
+        if form in ("quick", "numpy"):
             outputs.append(plan.run(state).clone())
             continue
         if not outputs:
@@ -125,15 +126,17 @@ def rows_beside_whole_passes(
 
 
 @pytest.mark.parametrize("lengths", [[31, 31], [31, 7]], ids=["level", "uneven"])
-@pytest.mark.parametrize("form", ["modules", "quick", "recorded"])
+@pytest.mark.parametrize("form", ["modules", "quick", "numpy", "recorded"])
 def test_single_steps_equal_one_pass_in_every_form(stack, hidden, dtype, form, lengths):
+    if form == "numpy" and dtype is not torch.float32:
+        pytest.skip("numpy steps are for float32")
     weights = str(dtype).removeprefix("torch.")
     for got, wanted in rows_beside_whole_passes(stack, weights, hidden, lengths, form):
         assert_alike(got, wanted)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
-@pytest.mark.parametrize("form", ["modules", "quick"])
+@pytest.mark.parametrize("form", ["modules", "quick", "numpy"])
 def test_8_bit_weights_stay_close(stack, hidden, form):
     for got, wanted in rows_beside_whole_passes(stack, "int8", hidden, [31, 7], form):
         assert (got - wanted).norm() < EIGHT_BITS * wanted.norm()

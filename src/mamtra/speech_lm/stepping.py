@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mamtra.backbone.numpy_step import NumpyStep, steps_in_numpy
 from mamtra.backbone.state import StackState
 from mamtra.backbone.step import StackStep
 
@@ -22,14 +23,15 @@ class Stepper:
     def __init__(self, model: "SpeechLM") -> None:
         self.table, self.head = model.speech_embedding.weight, model.head
         self.stack = model.backbone
-        self.plans: dict[int, StackStep] = {}
+        self.plan_kind = NumpyStep if steps_in_numpy(self.stack) else StackStep
+        self.plans: dict[int, NumpyStep | StackStep] = {}
 
-    def plan(self, rows: int) -> StackStep:
+    def plan(self, rows: int) -> NumpyStep | StackStep:
         """The buffers for so many rows; the oldest make room."""
         if rows not in self.plans:
             while len(self.plans) >= KEPT:
                 del self.plans[next(iter(self.plans))]
-            self.plans[rows] = StackStep(self.stack, rows)
+            self.plans[rows] = self.plan_kind(self.stack, rows)
         return self.plans[rows]
 
     @torch.inference_mode()

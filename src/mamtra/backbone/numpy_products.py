@@ -1,0 +1,99 @@
+"""Linear layers for steps on a CPU whose small operations are numpy's.
+
+Between two products a step does little arithmetic in many operations, and on a CPU each costs what
+it costs to start: about half a microsecond in numpy, where PyTorch takes one to five. So arrays and
+tensors share their memory here: PyTorch multiplies matrices, numpy does the rest.
+
+A product owns the array that its vectors are written into. They may wait for a factor per row, such
+as one over a norm's length: a product is linear, so the factor is applied where it costs least.
+
+Dtype rule: float32 throughout.
+
+Axes: b rows.
+"""
+
+import torch
+
+# numpy's own types; jaxtyping's shapes are for public calls between modules
+from numpy import abs as magnitude
+from numpy import add, divide, maximum, multiply, ndarray
+from torch import nn
+
+from mamtra.backbone.quantize import SMALLEST_RANGE, Int8Linear
+from mamtra.backbone.step_layers import Buffers
+
+Factor = ndarray | float  # a number per row, or one
+
+
+class FloatProduct:
+    """A layer with floats.
+
+    Attributes:
+        vectors: what is to be multiplied; overwritten by every call.
+    """
+
+    def __init__(self, layer: nn.Linear, buffers: Buffers) -> None:
+        self.weight, self.bias = layer.weight.t(), layer.bias
+        self.given = buffers.get("given", layer.in_features)
+        self.vectors = self.given.numpy()
+
+    def into(self, factor: Factor, out: torch.Tensor) -> None:
+        """Overwrite ``out`` with the product of the vectors times their factors."""
+        multiply(self.vectors, factor, out=self.vectors)
+        if self.bias is None:
+            torch.mm(self.given, self.weight, out=out)
+        else:
+            torch.addmm(self.bias, self.given, self.weight, out=out)
+
+    def onto(self, total: torch.Tensor) -> None:
+        """Add the product, without a bias, to ``total``."""
+        total.addmm_(self.given, self.weight)
+
+
+class Int8Product:
+    """A layer with 8-bit weights: each vector is divided by its largest number, and what that took
+    away is put back together with the factor.
+
+    Attributes:
+        vectors: what is to be multiplied; stays as it is.
+    """
+
+    def __init__(self, layer: Int8Linear, buffers: Buffers) -> None:
+        width = layer.in_features
+        self.kernel, self.scales = layer.kernel, layer.scales.numpy()
+        self.bias = None if layer.bias is None else layer.bias.numpy()
+        self.vectors = buffers.get("vectors", width).numpy()
+        self.sizes = buffers.get("sizes", width).numpy()
+        self.given = buffers.get("given", width + len(layer.ends))
+        self.given[:, width:] = layer.ends
+        self.inner = self.given.numpy()[:, :width]
+
+    def multiply(self) -> tuple[ndarray, ndarray]:
+        """The product, and the number that each row of it has still to be multiplied by."""
+        magnitude(self.vectors, out=self.sizes)
+        largest = maximum.reduce(self.sizes, axis=1, keepdims=True, initial=SMALLEST_RANGE)
+        divide(self.vectors, largest, out=self.inner)
+        product = self.kernel(self.given).numpy()
+        return multiply(product, self.scales, out=product), largest
+
+    def into(self, factor: Factor, out: torch.Tensor) -> None:
+        """Overwrite ``out`` with the product of the vectors times their factors."""
+        product, largest = self.multiply()
+        array = out.numpy()
+        multiply(product, largest * factor, out=array)
+        if self.bias is not None:
+            add(array, self.bias, out=array)
+
+    def onto(self, total: torch.Tensor) -> None:
+        """Add the product, without a bias, to ``total``."""
+        product, largest = self.multiply()
+        multiply(product, largest, out=product)
+        array = total.numpy()
+        add(array, product, out=array)
+
+
+def numpy_product(layer: nn.Linear | Int8Linear, buffers: Buffers) -> FloatProduct | Int8Product:
+    """The product of a layer, by the kind of its weights."""
+    if isinstance(layer, Int8Linear):
+        return Int8Product(layer, buffers)
+    return FloatProduct(layer, buffers)
