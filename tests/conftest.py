@@ -12,3 +12,9 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from tiny_model import write_tiny_model
 
     return write_tiny_model(tmp_path_factory.mktemp("models") / "tiny")
+
+
+@pytest.fixture
+def tiny(tiny_model_folder: Path) -> list[str]:
+    """The arguments that make a command speak with the tiny model."""
+    return ["--model", str(tiny_model_folder)]

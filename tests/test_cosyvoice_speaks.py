@@ -9,11 +9,11 @@ import pytest
 import soundfile
 import torch
 from cosyvoice_folder import GUARD, PROMPT_WORDS, set_guard, write_prompt, write_toy_model
+from exit_code import ended
 
 import mamtra
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.cli.main import main
 from mamtra.errors import ConfigError, ModelError, VoiceError
 from mamtra.synthesis.parts import speaking_parts
 from mamtra.synthesis.sounding import draw_mel
@@ -26,13 +26,6 @@ pytest.importorskip("wetext")
 SAMPLES_PER_TOKEN = 2 * 480
 TEXT = "It costs $3.50."
 MODES = ({"mode": "zero-shot"}, {"mode": "cross-lingual"}, {"instruct": "Speak low."})
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture(scope="module")

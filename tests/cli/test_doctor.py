@@ -5,17 +5,10 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from exit_code import ended
 
 from mamtra.checkpoints import locate
 from mamtra.cli import findings
-from mamtra.cli.main import main
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
 
 
 @pytest.fixture

@@ -4,16 +4,10 @@ import inspect
 
 import pytest
 import typer
+from exit_code import ended
 
 import mamtra
-from mamtra.cli.main import COMMANDS, fetch, main
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
+from mamtra.cli.main import COMMANDS, fetch
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from exit_code import ended
 
 import mamtra
-from mamtra.cli.main import main
 from mamtra.errors import GenerationError
 from mamtra.synthesis.joining import PARAGRAPH_PAUSE_SECONDS, PAUSE_SECONDS
 from mamtra.synthesis.piece_by_piece import Narrator
@@ -25,18 +25,6 @@ from mamtra.synthesis.speech import Speech
 @pytest.fixture(autouse=True)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def tiny(tiny_model_folder: Path) -> list[str]:
-    return ["--model", str(tiny_model_folder)]
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
 
 
 def test_a_sentence_becomes_a_file_and_stdout_stays_empty(

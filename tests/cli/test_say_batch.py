@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from exit_code import ended
 
 import mamtra
 from mamtra.cli import say_batch
@@ -35,22 +36,11 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-@pytest.fixture
-def tiny(tiny_model_folder: Path) -> list[str]:
-    return ["--model", str(tiny_model_folder)]
-
-
 def write(lines: list[Any]) -> list[str]:
     """The batch, and the arguments that speak it."""
     texts = [line if isinstance(line, str) else json.dumps(line) for line in lines]
     Path("lines.jsonl").write_text("\n".join(texts) + "\n")
     return ["say", "--batch", "lines.jsonl", "-o", "out", "--rows", "2"]
-
-
-def ended(arguments: list[str]) -> int:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
 
 
 def manifest() -> dict[str, dict[str, Any]]:

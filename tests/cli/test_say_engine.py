@@ -5,15 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from mamtra.cli.main import main
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
+from exit_code import ended
 
 
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from exit_code import ended
 
-from mamtra.cli.main import main
 from mamtra.cli.say_stream import write_stream
 from mamtra.errors import AudioError, GenerationError
 from mamtra.synthesis.piped_sound import PipedSound
@@ -25,13 +25,6 @@ RATE = 16_000
 def tiny(tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.chdir(tmp_path)
     return ["--stream", "--model", str(tiny_model_folder)]
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
 
 
 def give(monkeypatch: pytest.MonkeyPatch, text: bytes) -> None:

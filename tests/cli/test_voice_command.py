@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 from cosyvoice_folder import write_prompt
+from exit_code import ended
 
-from mamtra.cli.main import main
 from mamtra.synthesis.voice import Voice
 
 
@@ -16,18 +16,6 @@ from mamtra.synthesis.voice import Voice
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     write_prompt(tmp_path / "prompt.wav")
-
-
-@pytest.fixture
-def tiny(tiny_model_folder: Path) -> list[str]:
-    return ["--model", str(tiny_model_folder)]
-
-
-def ended(arguments: list[str]) -> int:
-    """The exit code of a run."""
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    return int(caught.value.code or 0)
 
 
 def test_a_made_voice_speaks_and_tells_what_it_is(

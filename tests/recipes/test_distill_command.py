@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from exit_code import ended
 from toy_nano import TOY_LM
 
 from mamtra.backbone import BackboneConfig, Layout, Stack
 from mamtra.benchmark.sizes import model_sizes, shaped
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
-from mamtra.cli.main import main
 from mamtra.corpus.shards import Prepared, ShardWriter, write_index
 from mamtra.errors import ConfigError, CorpusError
 from mamtra.recipes.distill import DistillRun
@@ -38,12 +38,6 @@ def options(workshop, steps: int) -> list[str]:
     given = {"--data": workshop.folder, "--steps": steps, "--tokens-per-batch": 300}
     given |= {"--held-out": 2, "--device": "cpu", "--precision": "float32", "--learning-rate": 1e-2}
     return [str(word) for pair in given.items() for word in pair]
-
-
-def ended(arguments: list[str]) -> int:
-    with pytest.raises(SystemExit) as end:
-        main(arguments)
-    return int(end.value.code or 0)
 
 
 def test_a_run_writes_a_student_and_goes_on_when_asked_for_more(pair, workshop, tmp_path) -> None:
