@@ -29,14 +29,12 @@ from mamtra.backbone.step_layers import Buffers
 class NumpyNorm:
     """Root-mean-square norm of the residual stream, in two parts: numbers now, a factor later."""
 
-    def __init__(self, norm: RMSNorm, buffers: Buffers) -> None:
+    def __init__(self, norm: RMSNorm) -> None:
         self.weight, self.eps = norm.weight.numpy(), norm.eps
-        self.squares = buffers.get("squares", len(self.weight)).numpy()
 
     def into(self, hidden: ndarray, out: ndarray) -> Factor:
         """Write the scaled vectors to ``out``; they have still to be multiplied by the result."""
-        multiply(hidden, hidden, out=self.squares)
-        sums = add.reduce(self.squares, axis=1).tolist()
+        sums = [float(row.dot(row)) for row in hidden]
         multiply(hidden, self.weight, out=out)
         width = len(self.weight)
         factors = [(total / width + self.eps) ** -0.5 for total in sums]

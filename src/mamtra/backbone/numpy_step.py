@@ -34,8 +34,8 @@ class NumpyLayer:
         kind: Any = NumpyAttention if isinstance(mixer, Attention) else NumpyMamba
         self.mixer = kind(mixer, buffers)
         self.mlp = NumpyMLP(block.mlp, buffers)
-        self.before_mixer = NumpyNorm(block.input_layernorm, buffers)
-        self.before_mlp = NumpyNorm(block.post_attention_layernorm, buffers)
+        self.before_mixer = NumpyNorm(block.input_layernorm)
+        self.before_mlp = NumpyNorm(block.post_attention_layernorm)
 
 
 class NumpyStep:
@@ -52,7 +52,7 @@ class NumpyStep:
         self.hidden = buffers.get("hidden", config.dim)
         self.normal = buffers.get("normal", config.dim)
         self.layers = [NumpyLayer(block, buffers) for block in stack.blocks]
-        self.norm = NumpyNorm(stack.norm, buffers)
+        self.norm = NumpyNorm(stack.norm)
         self.turns = "A" in config.layout or config.mamba_sizes.rotary
         self.place = NumpyPlace(rows, config.kv_heads, config.head_dim, config.rope_theta)
 

@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.errors import ConfigError, GenerationError
 
 METHODS = ("repetition-aware", "top", "greedy")
+SOONEST = 1e-45  # the least time above zero that float32 knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,20 +94,32 @@ def forbid(
 
 def keep_most_probable(
     probabilities: Float[Tensor, "batch ids"], top_p: float, top_k: int
-) -> tuple[Float[Tensor, "batch kept"], Int[Tensor, "batch kept"], list[int]]:
-    """The most probable ids, best first: their probabilities, the ids, and how many to keep.
+) -> list[tuple[list[float], list[int]]]:
+    """The most probable ids of each row, best first: their probabilities, and the ids.
 
     Ids are kept while those before them sum to less than ``top_p``, but never more than ``top_k``.
-    All three are on the CPU; coming from a GPU, they come together.
+    Numbers so few are quicker in Python than as tensors; from a GPU they come together.
     """
     values, ids = probabilities.topk(min(top_k, probabilities.shape[-1]))
-    kept = (values.cumsum(-1) - values < top_p).sum(-1)
     if values.device.type != "cpu":
-        # float64 holds ids, counts and probabilities without loss
-        together = torch.cat([values.double(), ids, kept.unsqueeze(-1)], dim=-1).cpu()
-        values, ids, kept = together.split([values.shape[1], ids.shape[1], 1], dim=-1)
-        return values.float(), ids.long(), kept.flatten().int().tolist()
-    return values, ids, kept.tolist()
+        # float64 holds ids and probabilities without loss
+        together = torch.cat([values.double(), ids], dim=-1).cpu()
+        values, ids = together.chunk(2, dim=-1)
+        ids = ids.long()
+    rows = []
+    for probable, numbers in zip(values.tolist(), ids.tolist(), strict=True):
+        count, before = 0, 0.0
+        while count < len(probable) and before < top_p:
+            before += probable[count]
+            count += 1
+        rows.append((probable[:count], numbers[:count]))
+    return rows
+
+
+def draw_among(weights: Sequence[float], generator: torch.Generator) -> int:
+    """As ``draw``, for a few weights as plain numbers."""
+    waits = torch.empty(len(weights)).exponential_(generator=generator).tolist()
+    return max(range(len(weights)), key=lambda index: weights[index] / (waits[index] or SOONEST))
 
 
 def draw(weights: Float[Tensor, " ids"], generator: torch.Generator) -> int:
@@ -148,17 +161,17 @@ def choose(
     logits = forbid(logits, forbidden, config.temperature)
     if config.method == "greedy":
         return logits.argmax(-1).tolist()
-    values, ids, kept = keep_most_probable(logits.softmax(-1), config.top_p, config.top_k)
+    kept = keep_most_probable(logits.softmax(-1), config.top_p, config.top_k)
     chosen = []
-    for row, (count, history, generator) in enumerate(
+    for row, ((probable, ids), history, generator) in enumerate(
         zip(kept, histories, generators, strict=True)
     ):
-        if not count:
+        if not math.isfinite(probable[0]):
             raise GenerationError(
                 "the speech model gave logits that are not numbers; "
                 "its weights are damaged or its precision is too low"
             )
-        drawn = int(ids[row, draw(values[row, :count], generator)])
+        drawn = ids[draw_among(probable, generator)]
         if config.method == "repetition-aware" and is_recent(drawn, history, config):
             others = logits[row].cpu().clone()
             others[drawn] = -torch.inf
