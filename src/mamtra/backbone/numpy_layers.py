@@ -44,21 +44,24 @@ class NumpyNorm:
 
 
 class NumpyMLP:
-    """The gated MLP."""
+    """The gated MLP. Its wide vectors are written as seldom as can be: factors wait to the end."""
 
     def __init__(self, mlp: GatedMLP, buffers: Buffers) -> None:
         self.project = numpy_product(mlp.gate_up_proj, buffers)
         self.down = numpy_product(mlp.down_proj, buffers)
-        self.wide = buffers.get("wide", mlp.gate_up_proj.out_features)
-        self.gate = self.wide.chunk(2, dim=-1)[0]
-        self.parts = np.split(self.wide.numpy(), 2, axis=-1)
+        self.width = mlp.down_proj.in_features
+        self.spread = buffers.get("spread", self.width).numpy()
 
     def __call__(self, factor: Factor, hidden: torch.Tensor) -> None:
         """Add the MLP of the vectors in ``project``, times their factors, onto ``hidden``."""
-        self.project.into(factor, self.wide)
-        F.silu(self.gate, inplace=True)
-        multiply(*self.parts, out=self.down.vectors)
-        self.down.onto(hidden)
+        wide, factor = self.project.pending(factor)
+        gate, up = wide[:, : self.width], wide[:, self.width :]
+        gated = multiply(gate, up, out=self.down.vectors)
+        spread = multiply(gate, -factor, out=self.spread)
+        np.exp(spread, out=spread)
+        add(spread, 1.0, out=spread)
+        np.divide(gated, spread, out=gated)  # silu(gate) * up
+        self.down.onto(hidden, factor * factor)
 
 
 class NumpyAttention:

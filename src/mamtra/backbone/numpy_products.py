@@ -36,6 +36,7 @@ class FloatProduct:
         self.weight, self.bias = layer.weight.t(), layer.bias
         self.given = buffers.get("given", layer.in_features)
         self.vectors = self.given.numpy()
+        self.result = buffers.get("result", layer.out_features)
 
     def into(self, factor: Factor, out: torch.Tensor) -> None:
         """Overwrite ``out`` with the product of the vectors times their factors."""
@@ -45,8 +46,15 @@ class FloatProduct:
         else:
             torch.addmm(self.bias, self.given, self.weight, out=out)
 
-    def onto(self, total: torch.Tensor) -> None:
+    def pending(self, factor: Factor) -> tuple[ndarray, Factor]:
+        """The product without a bias, and the factors that it still waits for."""
+        multiply(self.vectors, factor, out=self.vectors)
+        return torch.mm(self.given, self.weight, out=self.result).numpy(), 1.0
+
+    def onto(self, total: torch.Tensor, factor: Factor = 1.0) -> None:
         """Add the product, without a bias, to ``total``."""
+        if isinstance(factor, ndarray) or factor != 1.0:
+            multiply(self.vectors, factor, out=self.vectors)
         total.addmm_(self.given, self.weight)
 
 
@@ -68,26 +76,26 @@ class Int8Product:
         self.given[:, width:] = layer.ends
         self.inner = self.given.numpy()[:, :width]
 
-    def multiply(self) -> tuple[ndarray, ndarray]:
-        """The product, and the number that each row of it has still to be multiplied by."""
+    def pending(self, factor: Factor) -> tuple[ndarray, ndarray]:
+        """The product without a bias, and the factors that it still waits for."""
         magnitude(self.vectors, out=self.sizes)
         largest = maximum.reduce(self.sizes, axis=1, keepdims=True, initial=SMALLEST_RANGE)
         divide(self.vectors, largest, out=self.inner)
         product = self.kernel(self.given).numpy()
-        return multiply(product, self.scales, out=product), largest
+        return multiply(product, self.scales, out=product), largest * factor
 
     def into(self, factor: Factor, out: torch.Tensor) -> None:
         """Overwrite ``out`` with the product of the vectors times their factors."""
-        product, largest = self.multiply()
+        product, factor = self.pending(factor)
         array = out.numpy()
-        multiply(product, largest * factor, out=array)
+        multiply(product, factor, out=array)
         if self.bias is not None:
             add(array, self.bias, out=array)
 
-    def onto(self, total: torch.Tensor) -> None:
+    def onto(self, total: torch.Tensor, factor: Factor = 1.0) -> None:
         """Add the product, without a bias, to ``total``."""
-        product, largest = self.multiply()
-        multiply(product, largest, out=product)
+        product, factor = self.pending(factor)
+        multiply(product, factor, out=product)
         array = total.numpy()
         add(array, product, out=array)
 
