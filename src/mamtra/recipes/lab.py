@@ -22,7 +22,14 @@ from mamtra.backbone import Layout, MambaConfig
 from mamtra.backbone.layout import PLACEMENTS
 from mamtra.errors import ConfigError
 from mamtra.recipes.nano_speech_lm import LAYERS, SpeechLMRun
-from mamtra.recipes.nano_student import StudentRun
+from mamtra.recipes.nano_student import (
+    CALIBRATION_BATCHES,
+    OPEN_MAMBA,
+    OURS,
+    SOLVED,
+    TEACHER_FIRST,
+    StudentRun,
+)
 from mamtra.recipes.trial import Trial
 from mamtra.training.loop import LoopSettings
 from mamtra.transfer.forms import FORMS
@@ -30,8 +37,6 @@ from mamtra.transfer.losses import DistillLosses
 
 RATIOS = ((1, 1), (1, 3), (1, 5), (1, 11))
 PAPER_RATIO = RATIOS[0]
-OPEN_MAMBA = FORMS["open"]
-CALIBRATION_BATCHES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,9 +81,6 @@ def layout_of(ratio: tuple[int, int], placement: str = "block-begin") -> Layout:
 
 
 PAPER: dict[str, Any] = {"freeze": "mamba"}
-SOLVED: dict[str, Any] = {"mamba": OPEN_MAMBA, "calibration_batches": CALIBRATION_BATCHES}
-TEACHER_FIRST = DistillLosses(ce=0.1, logits=1.0)
-OURS: dict[str, Any] = {**SOLVED, "losses": TEACHER_FIRST}
 
 
 def ratio_trials(brief: Brief, ranked: dict[str, list[int]]) -> Iterator[Trial]:

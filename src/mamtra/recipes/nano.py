@@ -15,14 +15,13 @@ from torch import nn
 
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.audio import Audio
-from mamtra.backbone import as_config
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
 from mamtra.corpus.manifest import Corpus
 from mamtra.corpus.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano_decoder import DecoderRun, Voiced, train_decoder
 from mamtra.recipes.nano_speech_lm import train_teacher
-from mamtra.recipes.nano_student import StudentRun, train_student
+from mamtra.recipes.nano_student import SHIPPED, StudentRun, train_student
 from mamtra.recipes.nano_tokenizer import NANO_MEL, TokenizerRun, train_tokenizer
 from mamtra.recipes.nano_tokens import extract_tokens, trained_tokenizer
 from mamtra.recipes.nano_vocoder import NANO_VOCODER, train_vocoder
@@ -33,6 +32,7 @@ from mamtra.synthesis.reading import TextConfig
 from mamtra.synthesis.sampling import SamplingConfig
 from mamtra.synthesis.voice import make_voice
 from mamtra.training.workers import launch
+from mamtra.transfer.student import student_config
 
 MAIN_VOICE = "slt"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
@@ -98,19 +98,18 @@ def make_teacher(workshop: Workshop) -> None:
 
 
 def make_student(workshop: Workshop) -> None:
-    """Distil the hybrid from the teacher."""
-    launch(
-        workshop.workers,
-        train_student,
+    """Distil the hybrid from the teacher; in one process, as the shipped student was."""
+    train_student(
         workshop.corpus,
         workshop.tokens,
         workshop.weights("teacher"),
         workshop.folder / "student",
+        SHIPPED,
     )
 
 
 def compare_starts(workshop: Workshop) -> None:
-    """Train the student for a while from the teacher's weights and from random ones.
+    """Train the paper's student for a while from the teacher's weights and from random ones.
 
     Same teacher, batches, steps and learning rate; ``mamtra evaluate curves`` draws the two logs.
     """
@@ -212,9 +211,9 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
         folder: the student's folder; it gets every part and the voices.
     """
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
-    run, decoder_run = StudentRun(), DecoderRun()
+    run, decoder_run = SHIPPED, DecoderRun()
     guard, teacher = guard_for(tokens, corpus), run.teacher.config
-    student = replace(teacher, backbone=replace(as_config(teacher.backbone), layout=run.layout))
+    student = student_config(teacher, run.layout, run.mamba)
     config = ModelConfig(
         name=name,
         voice=MAIN_VOICE,
