@@ -23,15 +23,19 @@ def paint_speed(row: dict[str, Any]) -> Callable[[Any], None]:
 
     def paint(axes: Any) -> None:
         """Fill the axes."""
+        drawn: set[int] = set()
         for name, line in row["lines"].items():
             cells = [cell for cell in line.get("decode", ()) if "seconds_per_step" in cell]
             for batch in sorted({cell["batch"] for cell in cells}):
                 chosen = [cell for cell in cells if cell["batch"] == batch]
                 contexts = [cell["context"] for cell in chosen]
+                drawn.update(contexts)
                 medians = [cell["seconds_per_step"]["median"] * 1000 for cell in chosen]
                 axes.plot(contexts, medians, marker=".", label=f"{name}, batch {batch}")
         axes.set_xscale("log")
-        axes.set_yscale("log")
+        axes.set_xticks(sorted(drawn), [f"{context:,}" for context in sorted(drawn)])
+        axes.minorticks_off()
+        axes.set_ylim(bottom=0)
         axes.set_xlabel("tokens in mind")
         axes.set_ylabel("milliseconds for a step")
         axes.legend()
