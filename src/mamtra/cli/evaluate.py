@@ -9,6 +9,7 @@ import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.evaluate_carry import evaluate_carry
+from mamtra.cli.evaluate_stream import evaluate_stream
 from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)
 app.command("carry")(evaluate_carry)
+app.command("stream")(evaluate_stream)
 
 TEXT = "The weather was fine, so we walked along the river until evening."
 JUDGE_PACKAGES = ("pocketsphinx", "jiwer")
