@@ -36,6 +36,6 @@ def test_each_sentence_is_judged_in_both_ways(tiny_model_folder: Path) -> None:
 
 def test_a_difference_is_told_as_it_is_and_beside_the_loudness() -> None:
     offline = np.array([0.5, -0.5, 0.5, -0.5])
-    largest, share = differences(offline + [0.1, 0.0, 0.0, 0.0], offline)
+    largest, share = differences(offline + np.array([0.1, 0.0, 0.0, 0.0]), offline)
     assert largest == pytest.approx(0.1)
     assert share == pytest.approx(0.1)
