@@ -154,7 +154,12 @@ def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str
     command = [sys.executable, "-m", "mamtra", "say", "-", "-o", "a.wav", *tiny]
     environment = {**os.environ, "PYTHONPATH": str(Path(mamtra.__file__).parents[1])}
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        command,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=interruptible,
     ) as process:
         assert process.stdin is not None
         process.stdin.write(text)
@@ -168,6 +173,11 @@ def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str
     assert [path.name for path in Path().iterdir()] in ([], ["a.wav"])
     if Path("a.wav").exists():
         assert len(soundfile.read("a.wav")[0])
+
+
+def interruptible() -> None:
+    """What is started in the background by a shell inherits that interrupts are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_speaking(process: subprocess.Popen[str]) -> None:
