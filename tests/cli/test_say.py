@@ -149,6 +149,15 @@ def test_paragraphs_pause_and_the_state_is_a_choice(
     assert "possible are fresh, carry" in capsys.readouterr().err
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores interrupts, and so would its children."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str]) -> None:
     text = "This is one of many sentences that take a while. " * 300
     command = [sys.executable, "-m", "mamtra", "say", "-", "-o", "a.wav", *tiny]
@@ -159,7 +168,6 @@ def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str
         stderr=subprocess.PIPE,
         text=True,
         env=environment,
-        preexec_fn=interruptible,
     ) as process:
         assert process.stdin is not None
         process.stdin.write(text)
@@ -173,11 +181,6 @@ def test_an_interrupt_from_outside_ends_with_130_and_a_whole_file(tiny: list[str
     assert [path.name for path in Path().iterdir()] in ([], ["a.wav"])
     if Path("a.wav").exists():
         assert len(soundfile.read("a.wav")[0])
-
-
-def interruptible() -> None:
-    """What is started in the background by a shell inherits that interrupts are ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_speaking(process: subprocess.Popen[str]) -> None:
