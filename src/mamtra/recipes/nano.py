@@ -34,7 +34,8 @@ from mamtra.synthesis.voice import make_voice
 from mamtra.training.workers import launch
 from mamtra.transfer.student import student_config
 
-MAIN_VOICE = "slt"
+MAIN_VOICE = "slt"  # most of the corpus
+DEFAULT_VOICE = "rms"  # understood best (docs/nano.md)
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
 LM_FILE = "speech_lm.safetensors"
 STARTS = ("attention", "xavier", "random")
@@ -216,7 +217,7 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     student = student_config(teacher, run.layout, run.mamba)
     config = ModelConfig(
         name=name,
-        voice=MAIN_VOICE,
+        voice=DEFAULT_VOICE if DEFAULT_VOICE in corpus.voices else MAIN_VOICE,
         text=asdict(TextConfig()),
         mel=asdict(NANO_MEL),
         sampling=asdict(SAMPLING),
