@@ -22,7 +22,7 @@ def export(
 ) -> None:
     """Write the language model for transformers, vLLM and the like; speech needs our decoder.
 
-    mamtra export nano -o granite --to granite
+    mamtra export student -o granite --to granite
     """
     if to not in FORMS:
         raise ConfigError(f"form {to!r} is unknown; possible are {', '.join(FORMS)}")
