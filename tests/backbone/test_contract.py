@@ -11,7 +11,16 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from mamtra.backbone import BackboneConfig, KeyValueState, MambaConfig, ScanState, Stack, StackState
+from mamtra.backbone import (
+    BackboneConfig,
+    KeyValueState,
+    MambaConfig,
+    ScanState,
+    Stack,
+    StackState,
+    quantize,
+)
+from mamtra.backbone.compiling import missing_for_compiled
 from mamtra.backbone.joining import ready
 from mamtra.backbone.numpy_step import NumpyStep
 from mamtra.backbone.step import StackStep
@@ -135,11 +144,36 @@ def test_single_steps_equal_one_pass_in_every_form(stack, hidden, dtype, form, l
         assert_alike(got, wanted)
 
 
+@pytest.fixture(params=["chosen", "of PyTorch"])
+def kernel(request, monkeypatch) -> str:
+    """Compiled products, where they can be had, and PyTorch's."""
+    if request.param == "of PyTorch":
+        monkeypatch.setattr(quantize, "missing_for_compiled", lambda: "left out")
+    return request.param
+
+
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
 @pytest.mark.parametrize("form", ["modules", "quick", "numpy"])
+@pytest.mark.usefixtures("kernel")
 def test_8_bit_weights_stay_close(stack, hidden, form):
     for got, wanted in rows_beside_whole_passes(stack, "int8", hidden, [31, 7], form):
         assert (got - wanted).norm() < EIGHT_BITS * wanted.norm()
+
+
+@pytest.mark.skipif(bool(missing_for_compiled()), reason="PyTorch's attention is not that exact")
+@pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
+def test_in_8_bit_a_row_steps_beside_others_as_alone(stack, hidden):
+    ready(stack, "int8")
+    lengths, prompt, following = [31, 7], hidden[:, :31], hidden[:, 31:40]
+    state = stack.new_state(2)
+    stack(prompt, state, torch.tensor(lengths))
+    with torch.inference_mode():
+        together = single_steps(stack, following, copy.deepcopy(state), "numpy")
+        for row in range(2):
+            alone = copy.deepcopy(state)
+            alone.keep_rows([row])
+            got = single_steps(stack, following[row : row + 1], alone, "numpy")
+            assert torch.equal(got[0], together[row])
 
 
 def test_prefill_then_steps_equals_one_pass(stack, hidden):

@@ -5,10 +5,18 @@ import torch
 import torch.nn.functional as F
 
 from mamtra.backbone import quantize
+from mamtra.backbone.compiling import missing_for_compiled
 from mamtra.backbone.quantize import Int8Linear, chosen_kernel, round_rows
 from mamtra.errors import ConfigError
 
-KERNELS = ["fbgemm", "narrow", "onednn"]
+NEEDS_COMPILER = pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")
+NEEDS_FBGEMM = pytest.mark.skipif(
+    "fbgemm" not in torch.backends.quantized.supported_engines, reason="fbgemm runs on x86 only"
+)
+KERNELS = [
+    pytest.param("compiled", marks=NEEDS_COMPILER),
+    *(pytest.param(name, marks=NEEDS_FBGEMM) for name in ("fbgemm", "narrow", "onednn")),
+]
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +28,6 @@ def error(got: torch.Tensor, wanted: torch.Tensor) -> float:
     return float((got - wanted).norm() / wanted.norm())
 
 
-@pytest.mark.skipif(chosen_kernel() != "fbgemm", reason="fbgemm runs on x86 only")
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("shape", [(1, 64), (3, 64), (2, 5, 64)])
 def test_products_are_right_to_two_digits(weight, kernel, shape):
@@ -29,7 +36,6 @@ def test_products_are_right_to_two_digits(weight, kernel, shape):
     assert error(layer(hidden), F.linear(hidden, weight, bias)) < 0.015
 
 
-@pytest.mark.skipif(chosen_kernel() != "fbgemm", reason="fbgemm runs on x86 only")
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_a_vector_gets_beside_others_what_it_gets_alone(weight, kernel):
     hidden = torch.randn(9, 64) * torch.logspace(-3, 3, 9).unsqueeze(1)
@@ -60,10 +66,21 @@ def test_zeros_stay_zeros():
 
 
 def test_bytes_are_a_quarter_of_float32(weight):
-    assert Int8Linear(weight).nbytes < 0.3 * weight.nbytes
+    large = weight.repeat(16, 4)
+    assert Int8Linear(large).nbytes < 0.3 * large.nbytes
 
 
 def test_a_machine_without_a_kernel_says_so(weight, monkeypatch):
     monkeypatch.setattr(quantize, "chosen_kernel", lambda: None)
     with pytest.raises(ConfigError, match="neither fbgemm nor oneDNN"):
         Int8Linear(weight)
+
+
+def test_without_a_compiler_pytorch_multiplies(monkeypatch):
+    monkeypatch.setattr(quantize, "missing_for_compiled", lambda: "numba is not installed")
+    assert chosen_kernel() in ("fbgemm", "narrow", "onednn")
+
+
+@NEEDS_COMPILER
+def test_where_something_compiles_it_is_chosen():
+    assert chosen_kernel() == "compiled"

@@ -4,12 +4,15 @@ The same as step_layers.py, whose docstring tells the ways; this is its fast for
 recorded and no GPU is involved. PyTorch keeps what it does faster: products, softmax, silu, and the
 update of a recurrence's state, which is the only large array here. The contract suite holds both.
 
-Every row of a batch gets, bit for bit, what it would get alone: each operation works on numbers one
-by one or along a row.
+Every row of a batch gets, bit for bit, what it would get alone, as each operation works on numbers
+one by one or along a row; only attention may differ in the last bit where rows have read different
+numbers of tokens.
 
 Axes: b rows, h heads, k key/value heads, g heads of a key/value head, d head width, s state width,
 w value width, n states, r readers of a state, c channels.
 """
+
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +20,7 @@ import torch.nn.functional as F
 from numpy import add, multiply, ndarray
 
 from mamtra.backbone.attention import Attention
-from mamtra.backbone.block import GatedMLP
+from mamtra.backbone.block import Block, GatedMLP
 from mamtra.backbone.mamba import Mamba
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.numpy_place import NumpyPlace, Turner
@@ -64,13 +67,37 @@ class NumpyMLP:
         self.down.onto(hidden, factor * factor)
 
 
+class Attender:
+    """What lies between the queries of a step and the vectors that go into its last product."""
+
+    def __init__(self, queries: torch.Tensor, kv_heads: int, out: torch.Tensor) -> None:
+        rows, heads, width = queries.shape
+        self.queries = queries.view(rows * kv_heads, heads // kv_heads, width)
+        self.out = out.view(self.queries.shape)
+
+    def stored(self, state: KeyValueState, end: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Views of the keys, transposed, and of the values before a place."""
+        groups, _, width = self.queries.shape
+        stride = state.capacity * width
+        keys = state.keys.as_strided((groups, width, end), (stride, 1, width))
+        return keys, state.values.as_strided((groups, end, width), (stride, width, 1))
+
+    def __call__(self, place: NumpyPlace, state: KeyValueState) -> None:
+        """Overwrite the vectors with what the queries find."""
+        keys, values = self.stored(state, place.end)
+        if place.hidden_from is None:
+            scores = torch.bmm(self.queries, keys)
+        else:
+            scores = torch.baddbmm(place.hidden_from, self.queries, keys)
+        torch.bmm(torch.softmax(scores, -1), values, out=self.out)
+
+
 class NumpyAttention:
     """Attention of one query per row and head to everything stored."""
 
     def __init__(self, mixer: Attention, buffers: Buffers) -> None:
         rows, heads, kv_heads = buffers.rows, mixer.query_heads, mixer.kv_heads
-        width, group = mixer.head_dim, mixer.query_heads // mixer.kv_heads
-        self.kv_heads, self.width = kv_heads, width
+        width = mixer.head_dim
         self.project = numpy_product(mixer.qkv_proj, buffers)
         self.out = numpy_product(mixer.o_proj, buffers)
         self.projected = buffers.get("qkv", (heads + 2 * kv_heads) * width)
@@ -78,15 +105,8 @@ class NumpyAttention:
         self.values = heads_side_by_side[:, heads + kv_heads :]
         self.queries = Turner(heads_side_by_side[:, :heads], buffers, "queries")
         self.keys = Turner(heads_side_by_side[:, heads : heads + kv_heads], buffers, "keys")
-        self.grouped = self.queries.turned.view(rows * kv_heads, group, width)
-        self.mixed = torch.from_numpy(self.out.vectors).view(rows * kv_heads, group, width)
-
-    def stored(self, state: KeyValueState, place: NumpyPlace) -> tuple[torch.Tensor, torch.Tensor]:
-        """Views of the keys, transposed, and of the values that may be seen."""
-        groups, width, end = self.grouped.shape[0], self.width, place.end
-        stride = state.capacity * width
-        keys = state.keys.as_strided((groups, width, end), (stride, 1, width))
-        return keys, state.values.as_strided((groups, end, width), (stride, width, 1))
+        mixed = torch.from_numpy(self.out.vectors)
+        self.attender = Attender(self.queries.turned, kv_heads, mixed)
 
     def __call__(
         self, factor: Factor, hidden: torch.Tensor, place: NumpyPlace, state: KeyValueState
@@ -96,12 +116,7 @@ class NumpyAttention:
         self.queries.turn(place.query_cosine, place.query_sine)
         place.store(self.keys.turn(place.cosine, place.sine), state.keys)
         place.store(self.values, state.values)
-        keys, values = self.stored(state, place)
-        if place.hidden_from is None:
-            scores = torch.bmm(self.grouped, keys)
-        else:
-            scores = torch.baddbmm(place.hidden_from, self.grouped, keys)
-        torch.bmm(torch.softmax(scores, -1), values, out=self.mixed)
+        self.attender(place, state)
         self.out.onto(hidden)
 
 
@@ -217,3 +232,25 @@ class NumpyMamba:
         self.recur(state)
         self.finish()
         self.out.onto(hidden)
+
+
+class NumpyLayer:
+    """A block: norm, mixer, norm, MLP."""
+
+    def __init__(self, block: Block, buffers: Buffers) -> None:
+        mixer = block.mixer
+        kind: Any = NumpyAttention if isinstance(mixer, Attention) else NumpyMamba
+        self.mixer = kind(mixer, buffers)
+        self.mlp = NumpyMLP(block.mlp, buffers)
+        self.before_mixer = NumpyNorm(block.input_layernorm)
+        self.before_mlp = NumpyNorm(block.post_attention_layernorm)
+
+    def __call__(
+        self, hidden: torch.Tensor, place: NumpyPlace, state: KeyValueState | ScanState
+    ) -> None:
+        """Move the memory on, and ``hidden`` through the block."""
+        array = hidden.numpy()
+        factor = self.before_mixer.into(array, self.mixer.project.vectors)
+        self.mixer(factor, hidden, place, state)
+        factor = self.before_mlp.into(array, self.mlp.project.vectors)
+        self.mlp(factor, hidden)

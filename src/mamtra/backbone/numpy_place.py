@@ -87,6 +87,10 @@ class NumpyPlace:
         shown = np.where(hidden, np.float32(-np.inf), np.float32(0))
         return torch.from_numpy(np.repeat(shown, self.kv_heads, axis=0)[:, None])
 
+    def flat_turn(self) -> tuple[ndarray, ndarray]:
+        """Cosine and sine as wide as a head: a row for each row, or one for all."""
+        return self.cosine.reshape(-1, self.head_dim), self.sine.reshape(-1, self.head_dim)
+
     def store(self, heads: Float[ndarray, "rows kv_heads width"], memory: Tensor) -> None:
         """Write one key or value per row and head where it belongs."""
         if self.shared is not None:

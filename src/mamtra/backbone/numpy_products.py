@@ -19,7 +19,8 @@ from numpy import abs as magnitude
 from numpy import add, divide, maximum, multiply, ndarray
 from torch import nn
 
-from mamtra.backbone.quantize import SMALLEST_RANGE, Int8Linear
+from mamtra.backbone.int8_kernels import SMALLEST_RANGE, TorchKernel
+from mamtra.backbone.quantize import Int8Linear
 from mamtra.backbone.step_layers import Buffers
 
 Factor = ndarray | float  # a number per row, or one
@@ -58,22 +59,22 @@ class FloatProduct:
         total.addmm_(self.given, self.weight)
 
 
-class Int8Product:
-    """A layer with 8-bit weights: each vector is divided by its largest number, and what that took
-    away is put back together with the factor.
+class TorchInt8Product:
+    """A layer with 8-bit weights and a kernel of PyTorch's: each vector is divided by its largest
+    number, and what that took away is put back together with the factor.
 
     Attributes:
         vectors: what is to be multiplied; stays as it is.
     """
 
-    def __init__(self, layer: Int8Linear, buffers: Buffers) -> None:
+    def __init__(self, layer: Int8Linear, kernel: TorchKernel, buffers: Buffers) -> None:
         width = layer.in_features
-        self.kernel, self.scales = layer.kernel, layer.scales.numpy()
+        self.kernel, self.scales = kernel, layer.scales.numpy()
         self.bias = None if layer.bias is None else layer.bias.numpy()
         self.vectors = buffers.get("vectors", width).numpy()
         self.sizes = buffers.get("sizes", width).numpy()
-        self.given = buffers.get("given", width + len(layer.ends))
-        self.given[:, width:] = layer.ends
+        self.given = buffers.get("given", width + len(kernel.ends))
+        self.given[:, width:] = kernel.tail
         self.inner = self.given.numpy()[:, :width]
 
     def pending(self, factor: Factor) -> tuple[ndarray, ndarray]:
@@ -100,8 +101,11 @@ class Int8Product:
         add(array, product, out=array)
 
 
-def numpy_product(layer: nn.Linear | Int8Linear, buffers: Buffers) -> FloatProduct | Int8Product:
+def numpy_product(
+    layer: nn.Linear | Int8Linear, buffers: Buffers
+) -> FloatProduct | TorchInt8Product:
     """The product of a layer, by the kind of its weights."""
-    if isinstance(layer, Int8Linear):
-        return Int8Product(layer, buffers)
-    return FloatProduct(layer, buffers)
+    if not isinstance(layer, Int8Linear):
+        return FloatProduct(layer, buffers)
+    assert isinstance(layer.kernel, TorchKernel)
+    return TorchInt8Product(layer, layer.kernel, buffers)

@@ -11,10 +11,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import Block
-from mamtra.backbone.numpy_layers import NumpyAttention, NumpyMamba, NumpyMLP, NumpyNorm
+from mamtra.backbone.int8_kernels import CompiledKernel
+from mamtra.backbone.numpy_layers import NumpyLayer, NumpyNorm
 from mamtra.backbone.numpy_place import NumpyPlace
+from mamtra.backbone.quantize import Int8Linear
 from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import KeyValueState, StackState
 from mamtra.backbone.step_layers import Buffers
@@ -26,16 +27,14 @@ def steps_in_numpy(stack: Stack) -> bool:
     return weight.dtype is torch.float32 and weight.device.type == "cpu"
 
 
-class NumpyLayer:
-    """A block: norm, mixer, norm, MLP."""
+def layer_of(block: Block, buffers: Buffers) -> Any:
+    """A block in the form that its weights allow."""
+    first = block.mlp.gate_up_proj
+    if isinstance(first, Int8Linear) and isinstance(first.kernel, CompiledKernel):
+        from mamtra.backbone.compiled_layers import CompiledLayer
 
-    def __init__(self, block: Block, buffers: Buffers) -> None:
-        mixer = block.mixer
-        kind: Any = NumpyAttention if isinstance(mixer, Attention) else NumpyMamba
-        self.mixer = kind(mixer, buffers)
-        self.mlp = NumpyMLP(block.mlp, buffers)
-        self.before_mixer = NumpyNorm(block.input_layernorm)
-        self.before_mlp = NumpyNorm(block.post_attention_layernorm)
+        return CompiledLayer(block, buffers)
+    return NumpyLayer(block, buffers)
 
 
 class NumpyStep:
@@ -51,7 +50,7 @@ class NumpyStep:
         buffers = Buffers(rows, torch.float32, torch.device("cpu"))
         self.hidden = buffers.get("hidden", config.dim)
         self.normal = buffers.get("normal", config.dim)
-        self.layers = [NumpyLayer(block, buffers) for block in stack.blocks]
+        self.layers = [layer_of(block, buffers) for block in stack.blocks]
         self.norm = NumpyNorm(stack.norm)
         self.turns = "A" in config.layout or config.mamba_sizes.rotary
         self.place = NumpyPlace(rows, config.kv_heads, config.head_dim, config.rope_theta)
@@ -63,18 +62,15 @@ class NumpyStep:
 
         The result is a buffer that the next step overwrites.
         """
-        hidden, array, place = self.hidden, self.hidden.numpy(), self.place
+        hidden, place = self.hidden, self.place
         for memory in state.layers:
             if isinstance(memory, KeyValueState):
                 memory.reserve(max(state.positions) + 1)
         if self.turns:
             place.set(state.positions)
         for layer, memory in zip(self.layers, state.layers, strict=True):
-            factor = layer.before_mixer.into(array, layer.mixer.project.vectors)
-            layer.mixer(factor, hidden, place, memory)
-            factor = layer.before_mlp.into(array, layer.mlp.project.vectors)
-            layer.mlp(factor, hidden)
+            layer(hidden, place, memory)
         normal = self.normal.numpy()
-        np.multiply(normal, self.norm.into(array, normal), out=normal)
+        np.multiply(normal, self.norm.into(hidden.numpy(), normal), out=normal)
         state.positions = [position + 1 for position in state.positions]
         return self.normal

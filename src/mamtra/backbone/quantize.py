@@ -6,40 +6,30 @@ is rounded to 8 bit on the way in, on a scale of its own, and products are summe
 So a row of a batch gets, bit for bit, what it would get alone. There is no second copy of the
 weights in another type: the same bytes serve one token and a thousand.
 
-Three kernels of PyTorch do this, chosen once by ``chosen_kernel``. Each takes vectors of numbers
-from -1 to 1 and leaves both scales, of vectors and of rows, to be multiplied afterwards:
-
-    fbgemm    x86 processors with instructions for 8 bit (VNNI). PyTorch's oldest call of it starts
-              in 4 microseconds, where its successor takes 13, with a hundred products a token
-    narrow    the successor; it can round inputs to 7 bit, which older x86 processors need
-    onednn    where fbgemm is missing. Three times as fast for many tokens, but a call costs 25
-              microseconds more to start, which is a fifth of a step
-
-PyTorch's own dynamic quantisation through oneDNN is left out: it keeps every weight twice.
+What multiplies is one of the kernels in int8_kernels.py, chosen once by ``chosen_kernel``.
 
 Dtype rule: inputs, outputs and scales are float32.
 """
 
-import warnings
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mamtra.backbone.compiling import missing_for_compiled
+from mamtra.backbone.int8_kernels import KERNELS, SMALLEST_RANGE
 from mamtra.errors import ConfigError
 
-Kernel = Literal["fbgemm", "narrow", "onednn"]
+KernelName = Literal["compiled", "fbgemm", "narrow", "onednn"]
 LARGEST = 127  # of an 8-bit weight; -128 is left out, so that rows are symmetric
-STEPS = 127  # of an input to each side of zero
-STEPS_WITHOUT_VNNI = 63  # older processors add pairs of products in 16 bit
-SMALLEST_RANGE = 1e-12  # of a row or an input that is all zeros
-ENDS = (-1.0, 1.0, 0.0, 0.0)  # four, because processors multiply 8-bit numbers in fours
 BLOCK = 1_000_000  # numbers that are rounded at once
 
 
-def chosen_kernel() -> Kernel | None:
-    """The kernel that multiplies in 8 bit on this machine; None where there is none."""
+def chosen_kernel() -> KernelName | None:
+    """The fastest kernel that multiplies in 8 bit on this machine; None where there is none."""
+    if missing_for_compiled() is None:
+        return "compiled"
     if "fbgemm" in torch.backends.quantized.supported_engines:
         direct = hasattr(torch, "fbgemm_linear_int8_weight_fp32_activation")
         return "fbgemm" if direct and torch.cpu._is_vnni_supported() else "narrow"
@@ -50,7 +40,9 @@ def chosen_kernel() -> Kernel | None:
 
 def missing_for_int8() -> str | None:
     """Why this machine cannot multiply in 8 bit; None where it can."""
-    return None if chosen_kernel() else "this build of torch has neither fbgemm nor oneDNN"
+    if chosen_kernel():
+        return None
+    return f"this build of torch has neither fbgemm nor oneDNN, and {missing_for_compiled()}"
 
 
 def round_rows(
@@ -68,100 +60,6 @@ def round_rows(
     return whole, scales
 
 
-def reach(hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch 1"]:
-    """The largest number of each vector, without its sign."""
-    # five times as fast as PyTorch's norm of this kind
-    return hidden.abs().amax(dim=-1, keepdim=True).clamp_(SMALLEST_RANGE)
-
-
-class FbgemmKernel:
-    """Weights in fbgemm's order.
-
-    fbgemm rounds all vectors of a call on the scale of them all. A few more inputs, -1 and 1 among
-    them, with weights of zero make sure that their range is the one that fbgemm finds.
-    """
-
-    ends = ENDS
-
-    def __init__(self, whole: Tensor) -> None:
-        whole = torch.nn.functional.pad(whole, (0, len(ENDS)))
-        self.sums = whole.sum(1, dtype=torch.int32)
-        self.nothing = torch.zeros(len(whole))  # no bias: scales come first
-        self.sizes = torch.empty(1, 1, dtype=torch.int8).expand(whole.shape)  # never read
-        with warnings.catch_warnings():
-            # these calls are to leave PyTorch one day; chosen_kernel then finds another
-            warnings.simplefilter("ignore")
-            self.packed = torch.fbgemm_pack_quantized_matrix(whole)
-            self(torch.zeros(1, whole.shape[1]))
-
-    def __call__(self, given: Tensor) -> Tensor:
-        """The product of the whole numbers with vectors that end in ``ends``."""
-        return torch.fbgemm_linear_int8_weight_fp32_activation(
-            given, self.sizes, self.packed, self.sums, 1.0, 0, self.nothing
-        )
-
-
-class NarrowKernel:
-    """The same through PyTorch's dynamic quantisation, which can round inputs to 7 bit."""
-
-    ends = ENDS
-
-    def __init__(self, whole: Tensor) -> None:
-        whole = torch.nn.functional.pad(whole, (0, len(ENDS)))
-        ones = torch.ones(len(whole), dtype=torch.double)
-        zeros = torch.zeros(len(whole), dtype=torch.long)
-        engine = torch.backends.quantized.engine
-        torch.backends.quantized.engine = "fbgemm"
-        try:
-            with warnings.catch_warnings():
-                # these types are to leave PyTorch one day; chosen_kernel then finds oneDNN
-                warnings.simplefilter("ignore")
-                make = torch._make_per_channel_quantized_tensor  # pyright: ignore[reportPrivateImportUsage]
-                quantised = make(whole, ones, zeros, 0)
-                self.packed = torch.ops.quantized.linear_prepack(quantised, None)
-        finally:
-            torch.backends.quantized.engine = engine
-        self.narrow_inputs = not torch.cpu._is_vnni_supported()
-
-    def __call__(self, given: Tensor) -> Tensor:
-        """The product of the whole numbers with vectors that end in ``ends``."""
-        return torch.ops.quantized.linear_dynamic(given, self.packed, self.narrow_inputs)
-
-
-class OnednnKernel:
-    """Weights in oneDNN's order."""
-
-    ends = ()
-
-    def __init__(self, whole: Tensor) -> None:
-        self.packed = torch.ops.onednn.qlinear_prepack(whole, None)
-        self.ones = torch.ones(len(whole))
-        self.zeros = torch.zeros(len(whole), dtype=torch.int32)
-        self.steps = STEPS if torch.cpu._is_vnni_supported() else STEPS_WITHOUT_VNNI
-
-    def __call__(self, given: Tensor) -> Tensor:
-        """The product of the whole numbers with vectors."""
-        whole = (given * self.steps).round_().add_(self.steps).to(torch.uint8)
-        return torch.ops.onednn.qlinear_pointwise(
-            whole,
-            1.0 / self.steps,
-            self.steps,
-            self.packed,
-            self.ones,
-            self.zeros,
-            None,
-            1.0,
-            0,
-            torch.float32,
-            "none",
-            [],
-            "",
-        )
-
-
-KERNELS = {"fbgemm": FbgemmKernel, "narrow": NarrowKernel, "onednn": OnednnKernel}
-
-
 class Int8Linear(nn.Module):
     """A linear layer whose weights have 8 bit; made from one with floats, never trained or saved.
 
@@ -173,7 +71,7 @@ class Int8Linear(nn.Module):
         self,
         weight: Float[Tensor, "rows width"],
         bias: Float[Tensor, " rows"] | None = None,
-        kernel: Kernel | None = None,
+        kernel: KernelName | None = None,
     ) -> None:
         super().__init__()
         if (reason := missing_for_int8()) is not None:
@@ -182,21 +80,18 @@ class Int8Linear(nn.Module):
         with torch.inference_mode():
             whole, self.scales = round_rows(weight)
             self.kernel = KERNELS[kernel or chosen_kernel() or "onednn"](whole)
-            self.ends = torch.tensor(self.kernel.ends)
             self.bias = None if bias is None else bias.float()
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights, their scales and zeros; a kernel may pad them."""
-        return self.out_features * (self.in_features + 8)
+        """Bytes of the weights and their scales; PyTorch's kernels may pad them."""
+        return self.kernel.nbytes + self.scales.nbytes
 
     def forward(self, hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch rows"]:
         """Multiply, in whole numbers inside."""
-        largest = reach(hidden)
-        ends = self.ends.expand(*hidden.shape[:-1], len(self.ends))
-        given = torch.cat([hidden / largest, ends], dim=-1)
-        product = self.kernel(given).mul_(self.scales).mul_(largest)
-        return product if self.bias is None else product.add_(self.bias)
+        vectors = hidden.reshape(-1, self.in_features)
+        product = self.kernel.multiply(vectors, self.scales, self.bias)
+        return product.view(*hidden.shape[:-1], self.out_features)
 
     def into(self, vectors: Float[Tensor, "rows width"], out: Tensor) -> None:
         """Overwrite ``out`` with the product."""

@@ -22,6 +22,7 @@ EXTRAS = {
     "ray": ("ray",),
     "bench": ("transformers", "matplotlib"),
     "gpu": ("fla",),
+    "cpu": ("numba",),
 }
 
 

@@ -22,6 +22,7 @@ from typing import Literal, get_args
 import torch
 from torch import nn
 
+from mamtra.backbone.compiling import missing_for_compiled
 from mamtra.backbone.joining import (
     WEIGHT_TYPES,
     WeightType,
@@ -115,7 +116,10 @@ def chosen_dtype(config: EngineConfig, parameters: int) -> tuple[str, str]:
         return "float32", "a small model fits the caches; fewer bits would save nothing"
     if (reason := missing_for_int8()) is not None:
         return "bfloat16", f"int8 would be faster, but {reason}"
-    return "int8", "a large model on a CPU is as fast as its bytes are few"
+    why = "a large model on a CPU is as fast as its bytes are few"
+    if (reason := missing_for_compiled()) is not None:
+        why += f"; multiplied by PyTorch, and slower than compiled, since {reason}"
+    return "int8", why
 
 
 def check_device(device: str | torch.device) -> None:
