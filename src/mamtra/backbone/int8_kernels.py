@@ -178,8 +178,8 @@ class CompiledKernel:
 
     def shapes(self, rows: int) -> tuple[tuple[int], tuple[int, int]]:
         """Of the room that each of so many rows needs: for the rounded vector, and for sums."""
-        blocks, fours, outputs, four = self.weights.shape
-        return (fours * four,), (self.code.parts_of(self.weights, rows), blocks * outputs)
+        _, fours, _, four = self.weights.shape
+        return (fours * four,), self.code.sums_for(self.weights, rows)
 
     def multiply(self, vectors: Tensor, scales: Tensor, bias: Tensor | None) -> Tensor:
         """The product; see ``Kernel``."""

@@ -39,7 +39,7 @@ threads = torch.get_num_threads()
 try:
     from mamtra.backbone.compiled.arithmetic import gated, normal
     from mamtra.backbone.compiled.attention import QUERIES, SPAN, attend, store
-    from mamtra.backbone.compiled.products import multiply, packed, parts_of
+    from mamtra.backbone.compiled.products import multiply, packed, sums_for
     from mamtra.backbone.compiled.recurrence import advance
 finally:
     config.CACHE_DIR = usual
@@ -55,6 +55,6 @@ __all__ = [
     "multiply",
     "normal",
     "packed",
-    "parts_of",
     "store",
+    "sums_for",
 ]
