@@ -24,6 +24,13 @@ from mamtra.backbone.state import KeyValueState, ScanState
 from mamtra.backbone.step_layers import Buffers
 
 
+class CompiledNorm:
+    """Root-mean-square norm before a product."""
+
+    def __init__(self, norm: RMSNorm) -> None:
+        self.weight, self.eps = norm.weight.numpy(), norm.eps
+
+
 class CompiledProduct:
     """A layer with 8-bit weights.
 
@@ -43,9 +50,9 @@ class CompiledProduct:
         rounded = buffers.get(f"{layer.in_features} rounded", *whole, dtype=torch.int8)
         self.room = rounded.numpy(), buffers.get("sums", *sums, dtype=torch.int32).numpy()
 
-    def take(self, hidden: np.ndarray, norm: RMSNorm) -> None:
+    def take(self, hidden: np.ndarray, norm: CompiledNorm) -> None:
         """Let the vectors be ``hidden`` behind a norm."""
-        compiled.normal(hidden, norm.weight.numpy(), norm.eps, self.vectors, self.factors)
+        compiled.normal(hidden, norm.weight, norm.eps, self.vectors, self.factors)
 
     def into(self, out: np.ndarray) -> None:
         """Overwrite ``out`` with the product."""
@@ -60,7 +67,7 @@ class CompiledMLP:
     """The gated MLP and the norm before it."""
 
     def __init__(self, norm: RMSNorm, mlp: GatedMLP, buffers: Buffers) -> None:
-        self.norm = norm
+        self.norm = CompiledNorm(norm)
         self.project = CompiledProduct(mlp.gate_up_proj, buffers)
         self.down = CompiledProduct(mlp.down_proj, buffers)
         self.wide = buffers.get("wide", mlp.gate_up_proj.out_features).numpy()
@@ -78,7 +85,7 @@ class CompiledAttention:
 
     def __init__(self, norm: RMSNorm, mixer: Attention, buffers: Buffers) -> None:
         self.heads, self.kv_heads, width = mixer.query_heads, mixer.kv_heads, mixer.head_dim
-        self.norm, self.scale, self.buffers = norm, width**-0.5, buffers
+        self.norm, self.scale, self.buffers = CompiledNorm(norm), width**-0.5, buffers
         self.project = CompiledProduct(mixer.qkv_proj, buffers)
         self.out = CompiledProduct(mixer.o_proj, buffers)
         self.found = self.out.vectors.reshape(buffers.rows, self.heads, width)
@@ -121,7 +128,7 @@ class CompiledMamba:
 
     def __init__(self, norm: RMSNorm, mixer: Mamba, buffers: Buffers) -> None:
         config = mixer.config
-        self.norm, self.rotary = norm, config.rotary
+        self.norm, self.rotary = CompiledNorm(norm), config.rotary
         self.project = CompiledProduct(mixer.in_proj, buffers)
         self.out = CompiledProduct(mixer.out_proj, buffers)
         self.projected = buffers.get("zxBCdt", sum(config.sections.values())).numpy()

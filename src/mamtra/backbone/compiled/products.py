@@ -23,6 +23,7 @@ from numba.extending import intrinsic
 
 from mamtra.backbone.compiled.loops import AT, COUNT, FOUR, FUSED, LINE, QUICK, WHOLE, Value, Writer
 from mamtra.backbone.compiling import vector_bits
+from mamtra.backbone.large_pages import PAGES
 
 OUTPUTS = 128  # of a block
 MIDDLE = 128  # added to a weight
@@ -265,7 +266,9 @@ def packed(whole: np.ndarray) -> np.ndarray:
     blocks, fours = -(-outputs // OUTPUTS), -(-inputs // FOUR)
     room = np.full((blocks * OUTPUTS, fours * FOUR), MIDDLE, np.uint8)
     room[:outputs, :inputs] += whole.view(np.uint8)  # 256 is 0: a sign is what 128 more takes away
-    return np.ascontiguousarray(room.reshape(blocks, OUTPUTS, fours, FOUR).swapaxes(1, 2))
+    weights = PAGES.take(room.size).reshape(blocks, fours, OUTPUTS, FOUR)
+    weights[...] = room.reshape(blocks, OUTPUTS, fours, FOUR).swapaxes(1, 2)
+    return weights
 
 
 def sums_for(weights: np.ndarray, rows: int) -> tuple[int, int]:
