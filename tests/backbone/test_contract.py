@@ -176,6 +176,24 @@ def test_in_8_bit_a_row_steps_beside_others_as_alone(stack, hidden):
             assert torch.equal(got[0], together[row])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
+@pytest.mark.usefixtures("kernel")
+def test_in_8_bit_a_memory_may_lie_in_any_order_and_grow(stack, hidden):
+    ready(stack, "int8")
+    state = stack.new_state(2)
+    stack(hidden[:, :20], state)
+    turned = copy.deepcopy(state)
+    for layer in turned.layers:
+        if isinstance(layer, ScanState):
+            layer.scan = layer.scan.transpose(2, 3).contiguous().transpose(2, 3)
+            layer.window = layer.window.transpose(1, 2).contiguous().transpose(1, 2)
+    following = hidden[:, 20:].repeat(1, 6, 1)  # 300 tokens: the memory grows once
+    with torch.inference_mode():
+        wanted = single_steps(stack, following, state, "numpy")
+        assert_alike(single_steps(stack, following, turned, "numpy"), wanted)
+    assert state.positions == [320, 320]
+
+
 def test_prefill_then_steps_equals_one_pass(stack, hidden):
     pieces, _ = in_pieces(stack, hidden[:, :46], [40, 1, 1, 1, 1, 1, 1])
     assert_alike(pieces, stack(hidden[:, :46]))

@@ -15,7 +15,7 @@ from torch import nn
 from mamtra.backbone import compiled
 from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import Block, GatedMLP
-from mamtra.backbone.int8_kernels import NOTHING, CompiledKernel
+from mamtra.backbone.int8_kernels import NOTHING, TURN, CompiledKernel
 from mamtra.backbone.mamba import Mamba
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.numpy_place import NumpyPlace
@@ -98,6 +98,7 @@ class CompiledAttention:
     def room(self, places: int) -> tuple[np.ndarray, np.ndarray]:
         """Memory for what is found in each span of so many places."""
         groups, spans = self.kv_heads * self.packs, -(-places // compiled.SPAN)
+        spans = 1 << (spans - 1).bit_length()  # so that it grows seldom
         width = self.found.shape[2]
         marks = self.buffers.get("marks", groups, spans, 2, compiled.QUERIES).flatten(0, 1)
         mixed = self.buffers.get("mixed", groups, spans, compiled.QUERIES, width).flatten(0, 1)
@@ -148,6 +149,7 @@ class CompiledMamba:
     def __call__(self, hidden: np.ndarray, place: NumpyPlace, state: ScanState) -> None:
         """Move the state on by one token, and add what it tells onto ``hidden``."""
         cosine, sine = place.flat_turn() if self.rotary else self.straight
+        state.window, state.scan = state.window.contiguous(), state.scan.contiguous()
         self.project.take(hidden, self.norm)
         self.project.into(self.projected)
         compiled.advance(
@@ -183,5 +185,6 @@ class CompiledLayer:
     ) -> None:
         """Move the memory on, and ``hidden`` through the block."""
         array = hidden.numpy()
-        self.mixer(array, place, state)  # pyright: ignore[reportArgumentType]
-        self.mlp(array)
+        with TURN:
+            self.mixer(array, place, state)  # pyright: ignore[reportArgumentType]
+            self.mlp(array)

@@ -32,6 +32,11 @@ NOTHING = np.empty(0, np.float32)  # the bias of a layer that has none
 ENDS = (-1.0, 1.0, 0.0, 0.0)  # four, because processors multiply 8-bit numbers in fours
 
 
+# Held while compiled code runs: not every library that shares work among threads may itself be used
+# by several at once.
+TURN = threading.RLock()
+
+
 class Kernel(Protocol):
     """Weights of one layer, and the way to multiply with them."""
 
@@ -166,8 +171,6 @@ class OnednnKernel(TorchKernel):
 class CompiledKernel:
     """Weights in the order of compiled.py."""
 
-    turn = threading.Lock()  # not every library that shares work among threads may be shared itself
-
     def __init__(self, whole: Int8[Tensor, "outputs inputs"]) -> None:
         from mamtra.backbone import compiled
 
@@ -211,7 +214,7 @@ class CompiledKernel:
             room: for rounded vectors and sums, as ``shapes`` says; behind the inputs, zeros.
             adds: add the product to ``out`` instead.
         """
-        with self.turn:
+        with TURN:
             self.code.multiply(
                 self.weights, *layer, vectors, factors, adds, out, *room, torch.get_num_threads()
             )
