@@ -26,7 +26,8 @@ from mamtra.backbone.compiled.attention_loops import (
 )
 from mamtra.backbone.compiled.loops import FUSED, QUICK
 
-SPAN = 128  # places
+SPAN = 1024  # places; each is put together with the others at the end
+PIECE = 128  # places of a span whose weights lie in the nearest cache
 
 
 @njit(
@@ -67,8 +68,8 @@ def store(projected, cosine, sine, scale, positions, queries, keys, values, head
 
 @njit(fastmath=FUSED, **QUICK)
 @no_type_check
-def attend_span(queries, keys, values, weights, largest, total, mixed):
-    """Attention of eight queries to a span of places.
+def attend_piece(queries, keys, values, weights, largest, total, mixed):
+    """Attention of eight queries to a piece of a span.
 
     Args:
         queries: ``d/2 8 2``.
@@ -116,6 +117,34 @@ def attend_span(queries, keys, values, weights, largest, total, mixed):
 
 @njit(fastmath=FUSED, **QUICK)
 @no_type_check
+def attend_span(queries, keys, values, weights, marks, mixed):
+    """Attention of eight queries to a span, piece by piece.
+
+    Args:
+        queries: ``d/2 8 2``.
+        keys: ``places d``.
+        values: the same.
+        weights: ``128 8``, room for the weights of a piece.
+        marks: ``2 8``; overwritten with the largest scores and the sums of the weights.
+        mixed: ``8 d``; overwritten with the weighed values.
+    """
+    found_marks, found = np.empty(marks.shape, np.float32), np.empty(mixed.shape, np.float32)
+    marks[0], marks[1], mixed[:] = -np.inf, 0.0, 0.0
+    for first in range(0, len(keys), PIECE):
+        key, value = keys[first : first + PIECE], values[first : first + PIECE]
+        attend_piece(queries, key, value, weights, found_marks[0], found_marks[1], found)
+        for query in range(QUERIES):
+            highest = max(marks[0, query], found_marks[0, query])
+            before = exponential(marks[0, query] - highest)
+            share = exponential(found_marks[0, query] - highest)
+            marks[0, query] = highest
+            marks[1, query] = before * marks[1, query] + share * found_marks[1, query]
+            for d in range(mixed.shape[1]):
+                mixed[query, d] = before * mixed[query, d] + share * found[query, d]
+
+
+@njit(fastmath=FUSED, **QUICK)
+@no_type_check
 def join_spans(spans, marks, mixed, query, out):
     """Put together what a query found in each span."""
     highest = np.float32(-np.inf)
@@ -156,7 +185,7 @@ def attend(queries, keys, values, positions, marks, mixed, out, threads):
     heads, spans = out.shape[1], positions.max() // SPAN + 1
     items = rows * kv_heads * packs * spans
     for thread in prange(threads):
-        weights = np.empty((SPAN, QUERIES), np.float32)
+        weights = np.empty((PIECE, QUERIES), np.float32)
         for item in range(items * thread // threads, items * (thread + 1) // threads):
             group, span = item // spans, item % spans
             row, head = group // (kv_heads * packs), group // packs % kv_heads
@@ -166,9 +195,8 @@ def attend(queries, keys, values, positions, marks, mixed, out, threads):
                     queries[row, head, group % packs],
                     keys[row, head, first:last],
                     values[row, head, first:last],
-                    weights[: last - first],
-                    marks[group, span, 0],
-                    marks[group, span, 1],
+                    weights,
+                    marks[group, span],
                     mixed[group, span],
                 )
     for row in range(rows):
