@@ -119,8 +119,12 @@ def test_what_is_missing_is_said(monkeypatch):
     assert "VNNI" in str(missing_for_compiled())
     monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
     assert "unset it" in str(missing_for_compiled())
+    monkeypatch.setattr("numba.__version__", "0.61.2")
+    assert "numba 0.61.2 is too old (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
+    monkeypatch.setitem(sys.modules, "numba.core", None)  # which is how an import fails
+    assert "does not start here" in str(missing_for_compiled())
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert "pip install 'mamtra[cpu]'" in str(missing_for_compiled())
+    assert "numba is not installed (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
 
 
 def test_importing_it_leaves_the_number_of_threads_alone():

@@ -7,6 +7,8 @@ numba; this file does so only when it is asked, since most programs never multip
 import functools
 import importlib.util
 
+INSTALL = "pip install -U 'mamtra[cpu]'"
+OLDEST = 0, 62  # of numba; what compiles for earlier ones cannot read what is written here
 WIDE, NARROW = ("+avx512vnni", "+avx512vl"), ("+avxvnni",)
 
 
@@ -26,9 +28,14 @@ def vector_bits() -> int:
 def missing_for_compiled() -> str | None:
     """Why nothing can be compiled here, and what to do; None where it can."""
     if importlib.util.find_spec("numba") is None:
-        return "numba is not installed (pip install 'mamtra[cpu]')"
-    from numba.core import config
-
+        return f"numba is not installed ({INSTALL})"
+    try:
+        import numba
+        from numba.core import config
+    except ImportError as error:  # such as for a numpy that is newer than what it knows
+        return f"numba does not start here: {error}"
+    if tuple(int(part) for part in numba.__version__.split(".")[:2]) < OLDEST:
+        return f"numba {numba.__version__} is too old ({INSTALL})"
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         return "NUMBA_DISABLE_JIT is set (unset it)"
     return None if vector_bits() else "this processor has no instructions for 8 bit (VNNI)"
