@@ -29,7 +29,7 @@ def error(got: torch.Tensor, wanted: torch.Tensor) -> float:
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
-@pytest.mark.parametrize("shape", [(1, 64), (3, 64), (2, 5, 64)])
+@pytest.mark.parametrize("shape", [(1, 64), (3, 64), (2, 5, 64), (70, 64)])
 def test_products_are_right_to_two_digits(weight, kernel, shape):
     hidden, bias = torch.randn(shape), torch.randn(48)
     layer = Int8Linear(weight, bias, kernel)
@@ -84,3 +84,8 @@ def test_without_a_compiler_pytorch_multiplies(monkeypatch):
 @NEEDS_COMPILER
 def test_where_something_compiles_it_is_chosen():
     assert chosen_kernel() == "compiled"
+
+
+@NEEDS_COMPILER
+def test_no_vectors_make_no_products(weight):
+    assert Int8Linear(weight, kernel="compiled")(torch.randn(2, 0, 64)).shape == (2, 0, 48)

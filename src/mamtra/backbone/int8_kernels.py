@@ -188,6 +188,8 @@ class CompiledKernel:
         """The product; see ``Kernel``."""
         rows = len(vectors)
         out = torch.empty(rows, self.outputs)
+        if not rows:
+            return out
         given, factors = vectors.contiguous().numpy(), np.ones(rows, np.float32)
         added = NOTHING if bias is None else bias.numpy()
         whole, sums = self.shapes(rows)
