@@ -14,6 +14,8 @@ from mamtra.backbone.compiling import missing_for_compiled, vector_bits
 
 pytestmark = pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")
 if missing_for_compiled() is None:
+    import numba
+
     from mamtra.backbone import compiled
     from mamtra.backbone.compiled.arithmetic import LOWEST, exponential
     from mamtra.backbone.int8_kernels import NOTHING, CompiledKernel
@@ -51,13 +53,33 @@ def test_a_product_is_that_of_whole_numbers(rows, outputs, inputs, threads, monk
     np.testing.assert_allclose(got, wanted + total, rtol=1e-5, atol=1e-6 * size)
 
 
-def test_a_row_gets_beside_others_what_it_gets_alone_with_any_number_of_threads(monkeypatch):
+@pytest.mark.parametrize("bias", [None, torch.rand(300)], ids=["without bias", "with bias"])
+def test_a_row_gets_beside_others_what_it_gets_alone_with_any_number_of_threads(monkeypatch, bias):
     kernel = CompiledKernel(torch.randint(-127, 128, (300, 700), dtype=torch.int8))
-    scales, vectors = torch.rand(300), torch.randn(21, 700)
-    together = kernel.multiply(vectors, scales, None)
+    scales, vectors = torch.rand(300), torch.randn(31, 700)
+    together = kernel.multiply(vectors, scales, bias)
+    few = kernel.multiply(vectors[:9], scales, bias)
+    assert torch.equal(few, together[:9])
     monkeypatch.setattr(torch, "get_num_threads", lambda: 5)
     for row, vector in enumerate(vectors):
-        assert torch.equal(kernel.multiply(vector[None], scales, None)[0], together[row])
+        assert torch.equal(kernel.multiply(vector[None], scales, bias)[0], together[row])
+
+
+def test_threads_are_those_of_pytorch_and_the_callers_own_afterwards(monkeypatch):
+    before = numba.get_num_threads()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    with compiled.as_many_threads():
+        assert numba.get_num_threads() == 1
+    assert numba.get_num_threads() == before
+
+
+def test_code_is_kept_elsewhere_where_a_folder_cannot_be_written(tmp_path, monkeypatch):
+    (tmp_path / "file").touch()
+    monkeypatch.setattr(compiled.config, "CACHE_DIR", str(tmp_path / "file"))
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "home")
+    assert compiled.folder_for_code().is_relative_to(tmp_path / "home")
+    monkeypatch.setattr(Path, "home", lambda: tmp_path / "file")
+    assert compiled.can_write(compiled.folder_for_code())
 
 
 def test_e_to_a_power_is_right_to_two_units():
@@ -119,10 +141,10 @@ def test_what_is_missing_is_said(monkeypatch):
     assert "VNNI" in str(missing_for_compiled())
     monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
     assert "unset it" in str(missing_for_compiled())
-    monkeypatch.setattr("numba.__version__", "0.61.2")
-    assert "numba 0.61.2 is too old (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
     monkeypatch.setitem(sys.modules, "numba.core", None)  # which is how an import fails
     assert "does not start here" in str(missing_for_compiled())
+    monkeypatch.setattr(compiling, "version", lambda _name: "0.61.2")
+    assert "numba 0.61.2 is too old (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     assert "numba is not installed (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
 

@@ -24,6 +24,7 @@ from mamtra.backbone.compiling import missing_for_compiled
 from mamtra.backbone.joining import ready
 from mamtra.backbone.numpy_step import NumpyStep
 from mamtra.backbone.step import StackStep
+from mamtra.errors import ConfigError
 
 DIM, TIME = 24, 70
 VARIANTS = {
@@ -192,6 +193,29 @@ def test_in_8_bit_a_memory_may_lie_in_any_order_and_grow(stack, hidden):
         wanted = single_steps(stack, following, state, "numpy")
         assert_alike(single_steps(stack, following, turned, "numpy"), wanted)
     assert state.positions == [320, 320]
+
+
+@pytest.mark.parametrize(("heads", "start"), [(18, 40), (4, 1020), (4, 2044)])
+@pytest.mark.usefixtures("kernel")
+def test_8_bit_steps_with_many_queries_and_far_on(heads, start):
+    torch.manual_seed(0)
+    sizes = {"dim": DIM, "query_heads": heads, "kv_heads": 2, "head_dim": 6, "mlp_dim": 32}
+    spoken = Stack(BackboneConfig(layout="AM", rope_theta=1e4, **sizes)).requires_grad_(False)
+    ready(spoken, "int8")
+    hidden, state = torch.randn(1, start + 9, DIM), spoken.new_state(1)
+    with torch.inference_mode():
+        whole = spoken(hidden, spoken.new_state(1))
+        spoken(hidden[:, :start], state)
+        got = single_steps(spoken, hidden[:, start:], state, "numpy")
+    assert (got - whole[:, start:]).norm() < EIGHT_BITS / 2 * whole[:, start:].norm()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
+@pytest.mark.parametrize("weights", ["float32", "int8"])
+def test_tokens_that_do_not_fit_the_memory_are_refused(stack, weights):
+    ready(stack, weights)
+    with pytest.raises(ConfigError, match="2 tokens do not fit a memory of 1 rows"):
+        NumpyStep(stack, 2).run(stack.new_state(1))
 
 
 def test_prefill_then_steps_equals_one_pass(stack, hidden):

@@ -1,6 +1,6 @@
 """The layers of a step on a CPU whose 8-bit weights and small operations are compiled code.
 
-The same as numpy_layers.py, with one call of the compiled package for everything between two
+The same as numpy_layers.py, with a few calls of the compiled package for what lies between two
 products. The contract suite holds both to the modules.
 
 Importing this imports numba; numpy_step.py does so for weights that are packed for it.
@@ -15,7 +15,7 @@ from torch import nn
 from mamtra.backbone import compiled
 from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import Block, GatedMLP
-from mamtra.backbone.int8_kernels import NOTHING, TURN, CompiledKernel
+from mamtra.backbone.int8_kernels import NOTHING, CompiledKernel
 from mamtra.backbone.mamba import Mamba
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.numpy_place import NumpyPlace
@@ -185,6 +185,5 @@ class CompiledLayer:
     ) -> None:
         """Move the memory on, and ``hidden`` through the block."""
         array = hidden.numpy()
-        with TURN:
-            self.mixer(array, place, state)  # pyright: ignore[reportArgumentType]
-            self.mlp(array)
+        self.mixer(array, place, state)  # pyright: ignore[reportArgumentType]
+        self.mlp(array)

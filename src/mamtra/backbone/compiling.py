@@ -1,11 +1,13 @@
 """Whether parts of the backbone can be compiled for this processor, and how wide its vectors are.
 
-numba compiles, and brings all that it needs. What is compiled is in ``compiled.py``, which imports
+numba compiles, and brings all that it needs. What is compiled is in ``compiled/``, which imports
 numba; this file does so only when it is asked, since most programs never multiply in 8 bit.
 """
 
 import functools
 import importlib.util
+import re
+from importlib.metadata import version
 
 INSTALL = "pip install -U 'mamtra[cpu]'"
 OLDEST = 0, 62  # of numba; what compiles for earlier ones cannot read what is written here
@@ -29,13 +31,13 @@ def missing_for_compiled() -> str | None:
     """Why nothing can be compiled here, and what to do; None where it can."""
     if importlib.util.find_spec("numba") is None:
         return f"numba is not installed ({INSTALL})"
+    found = version("numba")
+    if tuple(int(part) for part in re.findall(r"\d+", found)[:2]) < OLDEST:
+        return f"numba {found} is too old ({INSTALL})"
     try:
-        import numba
         from numba.core import config
-    except ImportError as error:  # such as for a numpy that is newer than what it knows
+    except Exception as error:  # of many kinds, such as for a numpy that it does not know yet
         return f"numba does not start here: {error}"
-    if tuple(int(part) for part in numba.__version__.split(".")[:2]) < OLDEST:
-        return f"numba {numba.__version__} is too old ({INSTALL})"
     if config.DISABLE_JIT:  # pyright: ignore[reportAttributeAccessIssue]
         return "NUMBA_DISABLE_JIT is set (unset it)"
     return None if vector_bits() else "this processor has no instructions for 8 bit (VNNI)"

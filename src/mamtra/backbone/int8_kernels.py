@@ -4,7 +4,7 @@ Each kernel holds the weights of one layer in an order of its own, and ``multipl
 quantize.py chooses one.
 
     compiled    x86 processors with instructions for 8 bit (VNNI), where numba is installed: reads
-                weights as fast as memory gives them (compiled.py)
+                weights as fast as memory gives them (compiled/)
     fbgemm      the same processors without numba. PyTorch's oldest call of it starts in 4
                 microseconds, where its successor takes 13, with a hundred products a token
     narrow      the successor; it can round inputs to 7 bit, which older x86 processors need
@@ -18,7 +18,7 @@ Dtype rule: inputs, outputs and scales are float32; weights are whole numbers fr
 
 import threading
 import warnings
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -34,7 +34,7 @@ ENDS = (-1.0, 1.0, 0.0, 0.0)  # four, because processors multiply 8-bit numbers 
 
 # Held while compiled code runs: not every library that shares work among threads may itself be used
 # by several at once.
-TURN = threading.RLock()
+ONE_AT_A_TIME = threading.RLock()
 
 
 class Kernel(Protocol):
@@ -169,12 +169,14 @@ class OnednnKernel(TorchKernel):
 
 
 class CompiledKernel:
-    """Weights in the order of compiled.py."""
+    """Weights in the order of compiled/products.py."""
+
+    code: Any  # the package, which is imported with the first layer
 
     def __init__(self, whole: Int8[Tensor, "outputs inputs"]) -> None:
         from mamtra.backbone import compiled
 
-        self.code = compiled
+        CompiledKernel.code = compiled
         self.outputs = len(whole)
         self.weights = compiled.packed(whole.numpy())
         self.nbytes = self.weights.nbytes
@@ -194,7 +196,8 @@ class CompiledKernel:
         added = NOTHING if bias is None else bias.numpy()
         whole, sums = self.shapes(rows)
         room = np.zeros((rows, *whole), np.int8), np.empty((rows, *sums), np.int32)
-        self.write(given, factors, (scales.numpy(), added), out.numpy(), room)
+        with ONE_AT_A_TIME, self.code.as_many_threads():
+            self.write(given, factors, (scales.numpy(), added), out.numpy(), room)
         return out
 
     def write(
@@ -206,7 +209,7 @@ class CompiledKernel:
         room: tuple[np.ndarray, np.ndarray],
         adds: bool = False,
     ) -> None:
-        """The same without a tensor or memory being made.
+        """The same without a tensor or memory being made; the caller holds ``ONE_AT_A_TIME``.
 
         Args:
             vectors: ``rows inputs``.
@@ -216,10 +219,9 @@ class CompiledKernel:
             room: for rounded vectors and sums, as ``shapes`` says; behind the inputs, zeros.
             adds: add the product to ``out`` instead.
         """
-        with TURN:
-            self.code.multiply(
-                self.weights, *layer, vectors, factors, adds, out, *room, torch.get_num_threads()
-            )
+        self.code.multiply(
+            self.weights, *layer, vectors, factors, adds, out, *room, torch.get_num_threads()
+        )
 
 
 KERNELS: dict[str, type[CompiledKernel] | type[TorchKernel]] = {

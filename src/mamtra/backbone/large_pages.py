@@ -5,7 +5,9 @@ few microseconds of reading; with pages of 2 MB, which Linux gives to memory tha
 hardly ever is. Large pages must be whole, so layers share chunks that are much larger than a layer.
 """
 
+import contextlib
 import mmap
+import threading
 import weakref
 
 import numpy as np
@@ -21,12 +23,14 @@ class Pages:
     def __init__(self) -> None:
         self.chunk: weakref.ref[mmap.mmap] | None = None
         self.used = 0
+        self.lock = threading.Lock()
 
     def opened(self, count: int) -> mmap.mmap:
         """A new chunk with room for so many bytes behind the start of its first large page."""
         kind = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
         chunk = mmap.mmap(-1, max(count, CHUNK) + PAGE, flags=kind)
-        chunk.madvise(mmap.MADV_HUGEPAGE)
+        with contextlib.suppress(OSError):  # a kernel that was built without them
+            chunk.madvise(mmap.MADV_HUGEPAGE)
         self.chunk = weakref.ref(chunk)
         self.used = -np.frombuffer(chunk, np.uint8).ctypes.data % PAGE
         return chunk
@@ -35,11 +39,12 @@ class Pages:
         """So many bytes, zeros, at the start of a cache line."""
         if not hasattr(mmap, "MADV_HUGEPAGE"):  # this system gives no large pages
             return np.zeros(count, np.uint8)
-        chunk = self.chunk() if self.chunk else None
-        if chunk is None or self.used + count > len(chunk):
-            chunk = self.opened(count)
-        taken = np.frombuffer(chunk, np.uint8, count, self.used)
-        self.used += -(-count // LINE) * LINE
+        with self.lock:
+            chunk = self.chunk() if self.chunk else None
+            if chunk is None or self.used + count > len(chunk):
+                chunk = self.opened(count)
+            taken = np.frombuffer(chunk, np.uint8, count, self.used)
+            self.used += -(-count // LINE) * LINE
         return taken
 
 

@@ -4,6 +4,8 @@ The counterpart of step.py, with which it shares its meaning; the one that speak
 no GPU and the vectors are float32, which is so for 8-bit weights as well.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -12,13 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.block import Block
-from mamtra.backbone.int8_kernels import CompiledKernel
+from mamtra.backbone.int8_kernels import ONE_AT_A_TIME, CompiledKernel
 from mamtra.backbone.numpy_layers import NumpyLayer, NumpyNorm
 from mamtra.backbone.numpy_place import NumpyPlace
 from mamtra.backbone.quantize import Int8Linear
 from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import KeyValueState, StackState
 from mamtra.backbone.step_layers import Buffers
+from mamtra.errors import ConfigError
 
 
 def steps_in_numpy(stack: Stack) -> bool:
@@ -27,10 +30,22 @@ def steps_in_numpy(stack: Stack) -> bool:
     return weight.dtype is torch.float32 and weight.device.type == "cpu"
 
 
+def is_compiled(block: Block) -> bool:
+    """Whether the weights of a block are packed for compiled code."""
+    first = block.mlp.gate_up_proj
+    return isinstance(first, Int8Linear) and isinstance(first.kernel, CompiledKernel)
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Inside, compiled code runs for this thread only, on as many threads as PyTorch's."""
+    with ONE_AT_A_TIME, CompiledKernel.code.as_many_threads():
+        yield
+
+
 def layer_of(block: Block, buffers: Buffers) -> Any:
     """A block in the form that its weights allow."""
-    first = block.mlp.gate_up_proj
-    if isinstance(first, Int8Linear) and isinstance(first.kernel, CompiledKernel):
+    if is_compiled(block):
         from mamtra.backbone.compiled_layers import CompiledLayer
 
         return CompiledLayer(block, buffers)
@@ -52,6 +67,8 @@ class NumpyStep:
         self.normal = buffers.get("normal", config.dim)
         self.layers = [layer_of(block, buffers) for block in stack.blocks]
         self.norm = NumpyNorm(stack.norm)
+        compiled = bool(stack.blocks) and is_compiled(stack.blocks[0])
+        self.alone = alone if compiled else nullcontext
         self.turns = "A" in config.layout or config.mamba_sizes.rotary
         self.place = NumpyPlace(rows, config.kv_heads, config.head_dim, config.rope_theta)
 
@@ -63,13 +80,19 @@ class NumpyStep:
         The result is a buffer that the next step overwrites.
         """
         hidden, place = self.hidden, self.place
+        if len(state.positions) != len(hidden):
+            raise ConfigError(
+                f"{len(hidden)} tokens do not fit a memory of {len(state.positions)} rows; "
+                "give one for each row"
+            )
         for memory in state.layers:
             if isinstance(memory, KeyValueState):
                 memory.reserve(max(state.positions) + 1)
         if self.turns:
             place.set(state.positions)
-        for layer, memory in zip(self.layers, state.layers, strict=True):
-            layer(hidden, place, memory)
+        with self.alone():
+            for layer, memory in zip(self.layers, state.layers, strict=True):
+                layer(hidden, place, memory)
         normal = self.normal.numpy()
         np.multiply(normal, self.norm.into(hidden.numpy(), normal), out=normal)
         state.positions = [position + 1 for position in state.positions]

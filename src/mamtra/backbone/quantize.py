@@ -88,7 +88,7 @@ class Int8Linear(nn.Module):
         return self.kernel.nbytes + self.scales.nbytes
 
     def forward(self, hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch rows"]:
-        """Multiply, in whole numbers inside."""
+        """Multiply, in whole numbers inside, which know no NaN and no infinity."""
         vectors = hidden.reshape(-1, self.in_features)
         product = self.kernel.multiply(vectors, self.scales, self.bias)
         return product.view(*hidden.shape[:-1], self.out_features)

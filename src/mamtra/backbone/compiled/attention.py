@@ -182,7 +182,10 @@ def attend(queries, keys, values, positions, marks, mixed, out, threads):
         threads: how many work.
     """
     rows, kv_heads, packs = queries.shape[:3]
-    heads, spans = out.shape[1], positions.max() // SPAN + 1
+    heads, furthest = out.shape[1], positions[0]
+    for row in range(1, rows):
+        furthest = max(furthest, positions[row])
+    spans = furthest // SPAN + 1
     items = rows * kv_heads * packs * spans
     for thread in prange(threads):
         weights = np.empty((PIECE, QUERIES), np.float32)

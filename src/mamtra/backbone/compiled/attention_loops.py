@@ -19,7 +19,7 @@ from mamtra.backbone.compiling import vector_bits
 WIDE = vector_bits() == 512  # else there are only half as many registers, too
 QUERIES = 8  # that share the reading of keys and values: a pack
 PLACES = 8 if WIDE else 4  # whose keys are multiplied together
-COLUMNS = 16  # of values that are summed together: one line of memory
+COLUMNS = 16 if WIDE else 8  # of values that are summed together
 
 
 def write_scores(writer: Writer, places: int, given: list[Value]) -> None:

@@ -260,7 +260,7 @@ def packed(whole: np.ndarray) -> np.ndarray:
         whole: ``outputs inputs``, 8 bit with a sign.
 
     Returns:
-        ``blocks fours 128 4``, 8 bit without a sign; zeros where there are no weights.
+        ``blocks fours 128 4``, 8 bit without a sign; 128, their zero, where there are no weights.
     """
     outputs, inputs = whole.shape
     blocks, fours = -(-outputs // OUTPUTS), -(-inputs // FOUR)

@@ -74,7 +74,7 @@ def finish_head(head, gate, weight, eps):
 
 @njit(**QUICK)
 @no_type_check
-def turn_state(index, projected, mix, cosine, sine, numbers, scan, weight, out):
+def advance_state(index, projected, mix, cosine, sine, numbers, scan, weight, out):
     """One state of one row; the arguments are those of ``advance``."""
     dt_bias, rate, skip, eps = numbers
     states, depth, width = scan.shape[1:]
@@ -140,4 +140,4 @@ def advance(
     items = rows * states
     for thread in prange(threads):
         for index in range(items * thread // threads, items * (thread + 1) // threads):
-            turn_state(index, projected, mix, cosine, sine, numbers, scan, weight, out)
+            advance_state(index, projected, mix, cosine, sine, numbers, scan, weight, out)
