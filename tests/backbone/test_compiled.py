@@ -137,16 +137,17 @@ def test_one_score_above_all_others_takes_everything():
 
 
 def test_what_is_missing_is_said(monkeypatch):
+    missing = missing_for_compiled.__wrapped__  # which asks again
     monkeypatch.setattr(compiling, "vector_bits", lambda: 0)
-    assert "VNNI" in str(missing_for_compiled())
+    assert "VNNI" in str(missing())
     monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
-    assert "unset it" in str(missing_for_compiled())
+    assert "unset it" in str(missing())
     monkeypatch.setitem(sys.modules, "numba.core", None)  # which is how an import fails
-    assert "does not start here" in str(missing_for_compiled())
+    assert "does not start here" in str(missing())
     monkeypatch.setattr(compiling, "version", lambda _name: "0.61.2")
-    assert "numba 0.61.2 is too old (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
+    assert "numba 0.61.2 is too old (pip install -U 'mamtra[cpu]')" in str(missing())
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert "numba is not installed (pip install -U 'mamtra[cpu]')" in str(missing_for_compiled())
+    assert "numba is not installed (pip install -U 'mamtra[cpu]')" in str(missing())
 
 
 def test_importing_it_leaves_the_number_of_threads_alone():

@@ -94,15 +94,18 @@ class CompiledAttention:
         self.packs = -(-self.heads // (self.kv_heads * compiled.QUERIES))
         shape = self.kv_heads, self.packs, width // 2, compiled.QUERIES, 2
         self.queries = buffers.get("queries", *shape).numpy()
+        self.marks = self.mixed = np.empty((0, 0, 0, 0), np.float32)
 
-    def room(self, places: int) -> tuple[np.ndarray, np.ndarray]:
-        """Memory for what is found in each span of so many places."""
+    def make_room(self, places: int) -> None:
+        """Have memory for what is found in each span of so many places."""
         groups, spans = self.kv_heads * self.packs, -(-places // compiled.SPAN)
+        if spans <= self.marks.shape[1]:
+            return
         spans = 1 << (spans - 1).bit_length()  # so that it grows seldom
         width = self.found.shape[2]
         marks = self.buffers.get("marks", groups, spans, 2, compiled.QUERIES).flatten(0, 1)
         mixed = self.buffers.get("mixed", groups, spans, compiled.QUERIES, width).flatten(0, 1)
-        return marks.numpy(), mixed.numpy()
+        self.marks, self.mixed = marks.numpy(), mixed.numpy()
 
     def __call__(self, hidden: np.ndarray, place: NumpyPlace, state: KeyValueState) -> None:
         """Store the new keys and values, and add what attention makes of them onto ``hidden``."""
@@ -119,8 +122,17 @@ class CompiledAttention:
             values,
             self.heads,
         )
-        room, threads = self.room(state.capacity), torch.get_num_threads()
-        compiled.attend(self.queries, keys, values, positions, *room, self.found, threads)
+        self.make_room(state.capacity)
+        compiled.attend(
+            self.queries,
+            keys,
+            values,
+            positions,
+            self.marks,
+            self.mixed,
+            self.found,
+            torch.get_num_threads(),
+        )
         self.out.onto(hidden)
 
 

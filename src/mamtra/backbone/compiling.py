@@ -27,6 +27,7 @@ def vector_bits() -> int:
     return 256 if features.issuperset(NARROW) else 0
 
 
+@functools.cache
 def missing_for_compiled() -> str | None:
     """Why nothing can be compiled here, and what to do; None where it can."""
     if importlib.util.find_spec("numba") is None:

@@ -67,37 +67,13 @@ class NumpyMLP:
         self.down.onto(hidden, factor * factor)
 
 
-class Attender:
-    """What lies between the queries of a step and the vectors that go into its last product."""
-
-    def __init__(self, queries: torch.Tensor, kv_heads: int, out: torch.Tensor) -> None:
-        rows, heads, width = queries.shape
-        self.queries = queries.view(rows * kv_heads, heads // kv_heads, width)
-        self.out = out.view(self.queries.shape)
-
-    def stored(self, state: KeyValueState, end: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Views of the keys, transposed, and of the values before a place."""
-        groups, _, width = self.queries.shape
-        stride = state.capacity * width
-        keys = state.keys.as_strided((groups, width, end), (stride, 1, width))
-        return keys, state.values.as_strided((groups, end, width), (stride, width, 1))
-
-    def __call__(self, place: NumpyPlace, state: KeyValueState) -> None:
-        """Overwrite the vectors with what the queries find."""
-        keys, values = self.stored(state, place.end)
-        if place.hidden_from is None:
-            scores = torch.bmm(self.queries, keys)
-        else:
-            scores = torch.baddbmm(place.hidden_from, self.queries, keys)
-        torch.bmm(torch.softmax(scores, -1), values, out=self.out)
-
-
 class NumpyAttention:
     """Attention of one query per row and head to everything stored."""
 
     def __init__(self, mixer: Attention, buffers: Buffers) -> None:
         rows, heads, kv_heads = buffers.rows, mixer.query_heads, mixer.kv_heads
-        width = mixer.head_dim
+        width, group = mixer.head_dim, mixer.query_heads // mixer.kv_heads
+        self.width = width
         self.project = numpy_product(mixer.qkv_proj, buffers)
         self.out = numpy_product(mixer.o_proj, buffers)
         self.projected = buffers.get("qkv", (heads + 2 * kv_heads) * width)
@@ -105,8 +81,15 @@ class NumpyAttention:
         self.values = heads_side_by_side[:, heads + kv_heads :]
         self.queries = Turner(heads_side_by_side[:, :heads], buffers, "queries")
         self.keys = Turner(heads_side_by_side[:, heads : heads + kv_heads], buffers, "keys")
-        mixed = torch.from_numpy(self.out.vectors)
-        self.attender = Attender(self.queries.turned, kv_heads, mixed)
+        self.grouped = self.queries.turned.view(rows * kv_heads, group, width)
+        self.mixed = torch.from_numpy(self.out.vectors).view(rows * kv_heads, group, width)
+
+    def stored(self, state: KeyValueState, place: NumpyPlace) -> tuple[torch.Tensor, torch.Tensor]:
+        """Views of the keys, transposed, and of the values that may be seen."""
+        groups, width, end = self.grouped.shape[0], self.width, place.end
+        stride = state.capacity * width
+        keys = state.keys.as_strided((groups, width, end), (stride, 1, width))
+        return keys, state.values.as_strided((groups, end, width), (stride, width, 1))
 
     def __call__(
         self, factor: Factor, hidden: torch.Tensor, place: NumpyPlace, state: KeyValueState
@@ -116,7 +99,12 @@ class NumpyAttention:
         self.queries.turn(place.query_cosine, place.query_sine)
         place.store(self.keys.turn(place.cosine, place.sine), state.keys)
         place.store(self.values, state.values)
-        self.attender(place, state)
+        keys, values = self.stored(state, place)
+        if place.hidden_from is None:
+            scores = torch.bmm(self.grouped, keys)
+        else:
+            scores = torch.baddbmm(place.hidden_from, self.grouped, keys)
+        torch.bmm(torch.softmax(scores, -1), values, out=self.mixed)
         self.out.onto(hidden)
 
 
