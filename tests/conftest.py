@@ -1,8 +1,12 @@
-"""What tests share: this folder is on the import path, and a tiny model is made once."""
+"""What tests share: a tiny model and a toy workshop, each made once."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from mamtra.recipes.nano.stages import Workshop
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +22,11 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def tiny(tiny_model_folder: Path) -> list[str]:
     """The arguments that make a command speak with the tiny model."""
     return ["--model", str(tiny_model_folder)]
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> "Workshop":
+    """A toy corpus with a tokenizer, its tokens and a teacher, each trained for two steps."""
+    from toy_nano import make_workshop
+
+    return make_workshop(tmp_path_factory.mktemp("nano"))

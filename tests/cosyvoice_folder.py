@@ -9,7 +9,7 @@ from cosyvoice2_graphs import write_graphs
 from cosyvoice2_shapes import TOY
 from write_cosyvoice2_folder import write_folder
 
-from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
+from mamtra.interop.import_cosyvoice import import_cosyvoice2
 
 PROMPT_WORDS = "These are the words of it."
 # random weights never stop: short speech, one attempt

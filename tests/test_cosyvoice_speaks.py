@@ -15,8 +15,8 @@ import mamtra
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, ModelError, VoiceError
+from mamtra.synthesis.acoustics import draw_mel
 from mamtra.synthesis.parts import speaking_parts
-from mamtra.synthesis.sounding import draw_mel
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.convert import convert
 

@@ -12,15 +12,15 @@ from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.audio import Audio
+from mamtra.audio.clip import Audio
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.generation.guard import GuardConfig
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-from mamtra.synthesis.guard import GuardConfig
-from mamtra.synthesis.listening import listening_parts
-from mamtra.synthesis.reading import TextConfig
-from mamtra.synthesis.voice import make_voice
+from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.tokenizer import NanoTokenizer
+from mamtra.voice.encoder import listening_parts
+from mamtra.voice.voice import make_voice
 
 CODES = 27
 MEL = MelConfig(rate_hz=16_000, n_fft=1024, window=1024, hop=320)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.flow_matching import fixed_noise
-from mamtra.checkpoints.cosyvoice_flow import (
+from mamtra.interop.cosyvoice_flow import (
     CONFORMER,
     REPEATED,
     SINGLE,

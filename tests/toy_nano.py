@@ -6,13 +6,13 @@ import numpy as np
 
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
 from mamtra.backbone import BackboneConfig
-from mamtra.corpus.manifest import Corpus, Utterance, write_shard
-from mamtra.corpus.tokens import write_tokens
-from mamtra.recipes.nano import Workshop
-from mamtra.recipes.nano_speech_lm import SpeechLMRun, train_teacher
-from mamtra.recipes.nano_student import StudentRun
-from mamtra.recipes.nano_tokenizer import TokenizerRun, train_tokenizer
-from mamtra.recipes.nano_tokens import tokens_of, trained_tokenizer
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.synthetic.tokens import write_tokens
+from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
+from mamtra.recipes.nano.stages import Workshop
+from mamtra.recipes.nano.student import StudentRun
+from mamtra.recipes.nano.tokenizer import TokenizerRun, train_tokenizer
+from mamtra.recipes.nano.tokens import tokens_of, trained_tokenizer
 from mamtra.speech_lm.model import SpeechLMConfig
 from mamtra.training.loop import LoopSettings
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.checkpoints.cosyvoice_vocoder import vocoder_from_cosyvoice
+from mamtra.interop.cosyvoice_vocoder import vocoder_from_cosyvoice
 
 TOY = VocoderConfig(channels=32, pitch_channels=32)
 RATES, KERNELS, SOURCE_KERNELS, HOP = (8, 5, 3), (16, 11, 7), (7, 7, 11), 480

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from mamtra.errors import MamtraError
     from mamtra.synthesis.speech import Speech
     from mamtra.synthesis.synthesizer import Synthesizer, load
-    from mamtra.synthesis.voice import Voice
+    from mamtra.voice.voice import Voice
 
 __version__ = "0.1.0"
 
@@ -19,7 +19,7 @@ HOMES = {
     "load": "mamtra.synthesis.synthesizer",
     "Synthesizer": "mamtra.synthesis.synthesizer",
     "Speech": "mamtra.synthesis.speech",
-    "Voice": "mamtra.synthesis.voice",
+    "Voice": "mamtra.voice.voice",
     "MamtraError": "mamtra.errors",
 }
 

@@ -12,9 +12,9 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.speaker import SpeakerConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
-from mamtra.corpus.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.errors import CorpusError
-from mamtra.recipes.nano_decoder import (
+from mamtra.recipes.nano.decoder import (
     DecoderRun,
     DecoderTask,
     balanced,

@@ -13,7 +13,7 @@ from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.acoustic.vocoder_stream import VocoderState, exact_frames, new_state, speak_chunk
 from mamtra.errors import ConfigError
-from mamtra.recipes.nano_vocoder import NANO_MEL, NANO_VOCODER
+from mamtra.recipes.nano.vocoder import NANO_MEL, NANO_VOCODER
 
 SMALL_NANO = replace(NANO_VOCODER, channels=16, pitch_channels=16)
 SMALL_HIFT = VocoderConfig(channels=16, pitch_channels=16)

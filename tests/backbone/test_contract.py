@@ -18,13 +18,13 @@ from mamtra.backbone import (
     ScanState,
     Stack,
     StackState,
-    quantize,
 )
-from mamtra.backbone.compiling import missing_for_compiled
-from mamtra.backbone.joining import ready
-from mamtra.backbone.numpy_step import NumpyStep
-from mamtra.backbone.step import StackStep
 from mamtra.errors import ConfigError
+from mamtra.runtime.torch import int8 as quantize
+from mamtra.runtime.torch.cpu_features import missing_for_compiled
+from mamtra.runtime.torch.fuse import ready
+from mamtra.runtime.torch.numpy_step import NumpyStep
+from mamtra.runtime.torch.step import StackStep
 
 DIM, TIME = 24, 70
 VARIANTS = {

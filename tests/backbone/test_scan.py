@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
-from mamtra.backbone.fused_scan import chosen_scan, fused_scan, run_scan
-from mamtra.backbone.scan import chunked_scan, loop_scan
+from mamtra.backbone.mixers.fused_scan import chosen_scan, fused_scan, run_scan
+from mamtra.backbone.mixers.scan import chunked_scan, loop_scan
 from mamtra.errors import MissingExtraError
 
 

@@ -7,8 +7,8 @@ import torch
 from torch.testing import assert_close
 
 from mamtra.backbone import BackboneConfig, MambaConfig, Stack, as_config
-from mamtra.backbone.attention import Attention
-from mamtra.backbone.mamba import Mamba
+from mamtra.backbone.mixers.attention import Attention
+from mamtra.backbone.mixers.mamba import Mamba
 from mamtra.backbone.norm import RMSNorm
 from mamtra.errors import ConfigError, LayoutError
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from mamtra.benchmark.case import Case
+from mamtra.benchmark.bench_config import Case
 from mamtra.benchmark.rounds import by_name, in_turn, ratio_at, spread, spread_at, value_at
 from mamtra.benchmark.summary import summarise
 from mamtra.cli import bench, bench_run

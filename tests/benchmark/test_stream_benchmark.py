@@ -9,7 +9,7 @@ import pytest
 import mamtra
 from mamtra.benchmark.stream import listen, measure
 from mamtra.cli.main import main
-from mamtra.synthesis.streaming import AudioPiece
+from mamtra.synthesis.stream import AudioPiece
 
 
 def piece(seconds: float) -> AudioPiece:

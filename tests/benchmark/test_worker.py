@@ -9,18 +9,18 @@ import torch
 
 from mamtra.backbone.state import KeyValueState
 from mamtra.benchmark import worker
-from mamtra.benchmark.case import Case, read_case
-from mamtra.benchmark.filling import fill_stack
-from mamtra.benchmark.predict import held_bytes, speech_lm_bytes
+from mamtra.benchmark.bench_config import Case, read_case
+from mamtra.benchmark.prefilled_state import fill_stack
 from mamtra.benchmark.process_memory import forget_peak, peak_bytes, resident_bytes
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.benchmark.rounds import run_case
-from mamtra.benchmark.sizes import COSYVOICE2, TOY, shaped
-from mamtra.benchmark.subjects import build
+from mamtra.benchmark.targets import build
 from mamtra.benchmark.timing import Speaker, decode_row, prompt_of
 from mamtra.errors import ConfigError, GenerationError
+from mamtra.runtime.torch.engine import EngineConfig, prepare
+from mamtra.sizing.inference_bytes import held_bytes, speech_lm_bytes
+from mamtra.sizing.sizes import COSYVOICE2, TOY, shaped
 from mamtra.speech_lm import SpeechLM
-from mamtra.synthesis.engine import EngineConfig, prepare
 
 CASE = Case(
     subject="1:5", model="toy", threads=1, contexts=(40, 300), batches=(1, 2), steps=1, repeats=1

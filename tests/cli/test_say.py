@@ -16,9 +16,9 @@ import soundfile
 from exit_code import ended
 
 import mamtra
+from mamtra.audio.joiner import PARAGRAPH_PAUSE_SECONDS, PAUSE_SECONDS
 from mamtra.errors import GenerationError
-from mamtra.synthesis.joining import PARAGRAPH_PAUSE_SECONDS, PAUSE_SECONDS
-from mamtra.synthesis.piece_by_piece import Narrator
+from mamtra.synthesis.say import Narrator
 from mamtra.synthesis.speech import Speech
 
 

@@ -17,7 +17,7 @@ import mamtra
 from mamtra.cli import say_batch
 from mamtra.cli.main import main
 from mamtra.errors import VoiceError
-from mamtra.synthesis import many_texts
+from mamtra.synthesis import batch as many_texts
 from mamtra.synthesis.speech import Speech
 
 GOOD = [

@@ -12,11 +12,11 @@ import pytest
 import soundfile
 from exit_code import ended
 
+from mamtra.audio.file_writer import GrowingSound
+from mamtra.audio.pipe_writer import PipedSound
 from mamtra.cli.say_stream import write_stream
 from mamtra.errors import AudioError, GenerationError
-from mamtra.synthesis.piped_sound import PipedSound
-from mamtra.synthesis.sound_file import GrowingSound
-from mamtra.synthesis.streaming import AudioPiece
+from mamtra.synthesis.stream import AudioPiece
 
 RATE = 16_000
 

@@ -9,7 +9,7 @@ import soundfile
 from cosyvoice_folder import write_prompt
 from exit_code import ended
 
-from mamtra.synthesis.voice import Voice
+from mamtra.voice.voice import Voice
 
 
 @pytest.fixture(autouse=True)

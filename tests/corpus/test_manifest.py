@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mamtra.corpus.batches import LengthBatches
-from mamtra.corpus.manifest import Corpus, Utterance, write_shard
-from mamtra.corpus.tokens import TokenTable, write_tokens
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
 from mamtra.errors import CorpusError
 
 

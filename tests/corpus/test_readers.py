@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from mini_libritts_tree import mini_libritts
 
-from mamtra.corpus.manifest import Utterance, write_shard
 from mamtra.corpus.readers import json_lines, libritts, ljspeech, synthetic
+from mamtra.corpus.synthetic.manifest import Utterance, write_shard
 from mamtra.errors import CorpusError
 
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mamtra.corpus import filling, wordnet
-from mamtra.corpus.actions import ACTIONS, inflect
-from mamtra.corpus.practice import DICTIONARY, practice, useful_words
-from mamtra.corpus.sentences import (
+from mamtra.corpus.synthetic import filling, wordnet
+from mamtra.corpus.synthetic.actions import ACTIONS, inflect
+from mamtra.corpus.synthetic.practice import DICTIONARY, practice, useful_words
+from mamtra.corpus.synthetic.sentences import (
     exclude_neighbours,
     held_out_sentences,
     neighbours,
     training_sentences,
 )
-from mamtra.corpus.spoken_words import words_of
+from mamtra.corpus.synthetic.spoken_words import words_of
 from mamtra.errors import CorpusError
 
 SPEAKABLE = re.compile(r"[A-Z][A-Za-z' ,;:.?!-]*[.?!]")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from mamtra.cli.main import main
-from mamtra.corpus import espeak, flite
-from mamtra.corpus.manifest import Corpus
-from mamtra.corpus.synthesize import plan_shards, synthesiser_for, synthesize
+from mamtra.corpus.synthetic import espeak, flite
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.synthesize import plan_shards, synthesiser_for, synthesize
 from mamtra.errors import CorpusError, MissingExtraError
 
 TEXT = "Don't worry, we can come at eight."

@@ -17,7 +17,7 @@ SENTENCES = [
 
 @pytest.fixture(scope="module")
 def spoken() -> list[np.ndarray]:
-    from mamtra.corpus.flite import Flite
+    from mamtra.corpus.synthetic.flite import Flite
 
     try:
         flite = Flite("slt")

@@ -11,10 +11,10 @@ from toy_nano import TOY_STUDENT
 from mamtra.backbone import MambaConfig
 from mamtra.checkpoints.locate import built_in
 from mamtra.errors import ConfigError
-from mamtra.evaluation.trials import CE, WER, draw_bars, draw_scatter, over_seeds
-from mamtra.recipes.lab import LABS, Brief, trials_of
-from mamtra.recipes.nano import Workshop
-from mamtra.recipes.trial import Bench, Trial, carry_out, decided
+from mamtra.figures.trials import CE, WER, draw_bars, draw_scatter, over_seeds
+from mamtra.recipes.lab.experiments import LABS, Brief, trials_of
+from mamtra.recipes.lab.trial import Bench, Trial, carry_out, decided
+from mamtra.recipes.nano.stages import Workshop
 
 BRIEF = Brief(steps=8, places=400)
 STUDENTS = {

@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 from toy_nano import TOY_LM, TOY_STUDENT, WORDS, utterance
 
 from mamtra.cli.main import main
-from mamtra.corpus.manifest import Corpus
-from mamtra.corpus.tokens import TokenTable
-from mamtra.recipes.nano import Workshop, guard_for, run_stage
-from mamtra.recipes.nano_speech_lm import SpeechLMTask, spelled
-from mamtra.recipes.nano_student import StudentTask, train_student
-from mamtra.recipes.nano_tokenizer import (
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.recipes.nano.speech_lm import SpeechLMTask, spelled
+from mamtra.recipes.nano.stages import Workshop, guard_for, run_stage
+from mamtra.recipes.nano.student import StudentTask, train_student
+from mamtra.recipes.nano.tokenizer import (
     edit_distance,
     greedy_phones,
 )

@@ -9,8 +9,8 @@ import pytest
 
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.checkpoints.format import load_part
-from mamtra.corpus.manifest import Corpus, Utterance, write_shard
-from mamtra.recipes.nano_vocoder import NANO_VOCODER, VocoderRun, VocoderTask, train_vocoder
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
+from mamtra.recipes.nano.vocoder import NANO_VOCODER, VocoderRun, VocoderTask, train_vocoder
 from mamtra.training.loop import LoopSettings
 
 RUN = VocoderRun(

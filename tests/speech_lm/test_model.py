@@ -8,9 +8,9 @@ import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
 from torch.testing import assert_close
 
-from mamtra.checkpoints.cosyvoice_lm import speech_lm_from_cosyvoice
 from mamtra.checkpoints.format import rebuild
 from mamtra.errors import ConfigError
+from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, pack, pack_segments, training_sequence
 from mamtra.speech_lm.prompt import speech_segment, uni_stream, zero_shot
 

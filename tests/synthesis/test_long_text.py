@@ -13,15 +13,15 @@ import pytest
 import soundfile
 
 import mamtra
+from mamtra.audio.file_writer import GrowingSound
 from mamtra.checkpoints.locate import built_in
 from mamtra.errors import AudioError, ConfigError, GenerationError, TextError
+from mamtra.generation.generate import Request
+from mamtra.runtime.torch.kernel_cache import CAPACITY, VARIABLE
 from mamtra.speech_lm.prompt import speech_segment, text_segment
-from mamtra.synthesis.generate import Request
-from mamtra.synthesis.kernel_cache import CAPACITY, VARIABLE
+from mamtra.synthesis.conditioning import Manner
 from mamtra.synthesis.long_text import Carried, paragraphs, write_pieces
-from mamtra.synthesis.modes import Manner
 from mamtra.synthesis.parts import TextConfig
-from mamtra.synthesis.sound_file import GrowingSound
 from mamtra.synthesis.speech import Speech, Timings, join
 from mamtra.synthesis.synthesizer import Synthesizer
 
@@ -112,10 +112,10 @@ def test_memory_does_not_grow_with_the_number_of_pieces(tmp_path: Path) -> None:
 
 CHAPTER = """
 import sys, mamtra
-from mamtra.corpus.sentences import held_out_sentences
-from mamtra.synthesis.kernel_cache import CAPACITY, VARIABLE
+from mamtra.corpus.synthetic.sentences import held_out_sentences
+from mamtra.runtime.torch.kernel_cache import CAPACITY, VARIABLE
 from mamtra.synthesis.long_text import write_pieces
-from mamtra.synthesis.sound_file import GrowingSound
+from mamtra.audio.file_writer import GrowingSound
 synthesizer = mamtra.load("nano")
 def resident():
     status = open("/proc/self/status").read()

@@ -13,9 +13,9 @@ import mamtra
 from mamtra.checkpoints.format import ModelFolder, rebuild, save_part
 from mamtra.errors import CheckpointError, ConfigError, ModelError, TextError, VoiceError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-from mamtra.synthesis.reading import LettersReader, TextConfig, closed
 from mamtra.synthesis.speech import Timings, join
 from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.text_reader import LettersReader, TextConfig, closed
 
 SENTENCE = "It costs $3.50, Dr. Smith said."
 

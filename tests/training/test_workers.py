@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mamtra.errors import ConfigError, MissingExtraError
-from mamtra.training import place
+from mamtra.training import device as place
 from mamtra.training.loop import LoopSettings, train
 from mamtra.training.workers import buckets, launch
 
@@ -74,7 +74,7 @@ def test_torchrun_with_accelerate_gives_the_same_bits(tmp_path) -> None:
 import sys
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pathlib import Path
-from mamtra.training.place import placed
+from mamtra.training.device import placed
 from test_workers import run_apart
 with placed("cpu") as device:
     assert device.type == "cpu"

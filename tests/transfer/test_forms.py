@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from mamtra.backbone import BackboneConfig, MambaConfig
-from mamtra.checkpoints.export import obstacles
 from mamtra.errors import ConfigError
+from mamtra.interop.export import obstacles
 from mamtra.transfer.forms import FORMS, form_named
 
 SIZES = BackboneConfig(dim=32, layout="AM", query_heads=4, kv_heads=2, head_dim=8, mlp_dim=48)

@@ -5,7 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from mamtra.backbone import BackboneConfig, MambaConfig, Stack
-from mamtra.backbone.span import span_of
+from mamtra.backbone.positions import span_of
 from mamtra.errors import CheckpointError, ConfigError, LayoutError
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.transfer import make_student

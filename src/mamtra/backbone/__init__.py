@@ -1,7 +1,7 @@
 """The hybrid backbone: attention and Mamba layers, their memories, the layout that orders them."""
 
 from mamtra.backbone.layout import Layout
-from mamtra.backbone.mamba import MambaConfig
+from mamtra.backbone.mixers.mamba import MambaConfig
 from mamtra.backbone.stack import BackboneConfig, Stack, as_config
 from mamtra.backbone.state import KeyValueState, ScanState, StackState
 

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.backbone.norm import RMSNorm
-from mamtra.backbone.span import Span
+from mamtra.backbone.positions import Span
 
 
 class GatedMLP(nn.Module):

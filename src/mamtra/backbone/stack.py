@@ -15,12 +15,12 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from mamtra.backbone.attention import Attention
 from mamtra.backbone.block import Block
 from mamtra.backbone.layout import Layout
-from mamtra.backbone.mamba import Mamba, MambaConfig, as_mamba
+from mamtra.backbone.mixers.attention import Attention
+from mamtra.backbone.mixers.mamba import Mamba, MambaConfig, as_mamba
 from mamtra.backbone.norm import RMSNorm
-from mamtra.backbone.span import Span, span_of
+from mamtra.backbone.positions import Span, span_of
 from mamtra.backbone.state import StackState
 from mamtra.errors import ConfigError
 

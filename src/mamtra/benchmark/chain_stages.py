@@ -20,20 +20,20 @@ from mamtra.acoustic.mel import MelConfig
 from mamtra.backbone import as_config
 from mamtra.benchmark.chain import Chain, read_chain
 from mamtra.checkpoints.format import ModelFolder, write_tensors
-from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
 from mamtra.checkpoints.precision import dtype_named
 from mamtra.errors import MamtraError
-from mamtra.synthesis.engine import EngineConfig, open_speech_lm
-from mamtra.synthesis.generate import generate
-from mamtra.synthesis.guard import GuardConfig
-from mamtra.synthesis.listening import listening_parts
-from mamtra.synthesis.modes import manner_of
+from mamtra.generation.generate import generate
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.interop.import_cosyvoice import import_cosyvoice2
+from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
+from mamtra.synthesis.acoustics import draw_mel
+from mamtra.synthesis.conditioning import manner_of
 from mamtra.synthesis.parts import TextConfig, model_reader, speaking_part
-from mamtra.synthesis.recording import read_recording
-from mamtra.synthesis.sampling import SamplingConfig
-from mamtra.synthesis.sounding import draw_mel
 from mamtra.synthesis.synthesizer import load
-from mamtra.synthesis.voice import Voice, make_voice
+from mamtra.voice.encoder import listening_parts
+from mamtra.voice.prompt_recording import read_recording
+from mamtra.voice.voice import Voice, make_voice
 
 Told = dict[str, Any]
 NEVER = 10**9  # more ids than any speech has

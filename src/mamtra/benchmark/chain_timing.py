@@ -11,9 +11,9 @@ from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.benchmark.process_memory import wait_for
 from mamtra.benchmark.random_weights import with_random_weights
-from mamtra.benchmark.sizes import TOKENS_PER_SECOND, ModelSizes
 from mamtra.benchmark.timing import Speaker, prompt_of, timed
 from mamtra.errors import ConfigError
+from mamtra.sizing.sizes import TOKENS_PER_SECOND, ModelSizes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,10 +13,10 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+from mamtra.audio.file_writer import GrowingSound
 from mamtra.benchmark.process_memory import peak_bytes, resident_bytes
-from mamtra.corpus.sentences import held_out_sentences
+from mamtra.corpus.synthetic.sentences import held_out_sentences
 from mamtra.synthesis.long_text import Written, write_pieces
-from mamtra.synthesis.sound_file import GrowingSound
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 

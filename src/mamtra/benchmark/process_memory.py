@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from mamtra.synthesis.heap import give_back_all
+from mamtra.runtime.torch.malloc import give_back_all
 
 STATUS = Path("/proc/self/status")
 FORGET = Path("/proc/self/clear_refs")

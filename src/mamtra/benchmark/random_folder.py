@@ -14,12 +14,12 @@ from pathlib import Path
 
 import torch
 
-from mamtra.benchmark.case import OWN, Case, read_case
+from mamtra.benchmark.bench_config import OWN, Case, read_case
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.benchmark.say import run_python
-from mamtra.benchmark.sizes import model_sizes, shaped
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
 from mamtra.errors import MamtraError
+from mamtra.sizing.sizes import model_sizes, shaped
 from mamtra.speech_lm import SpeechLM
 
 STORED = torch.bfloat16  # half the bytes of float32, as models are published

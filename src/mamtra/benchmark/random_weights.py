@@ -12,8 +12,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from mamtra.backbone.mamba import Mamba
-from mamtra.checkpoints.hollow import hollow
+from mamtra.backbone.mixers.mamba import Mamba
+from mamtra.checkpoints.skip_init import hollow
 
 BLOCK = 1_000_003  # numbers drawn at once; a prime, so that no two rows of a matrix are alike
 

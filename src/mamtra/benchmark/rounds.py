@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mamtra.benchmark.case import Case
+from mamtra.benchmark.bench_config import Case
 from mamtra.benchmark.say import run_python
 from mamtra.errors import GenerationError
 

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 
 from mamtra.benchmark.say import spread
-from mamtra.synthesis.sounding import draw_mel
-from mamtra.synthesis.streaming import AudioPiece
+from mamtra.synthesis.acoustics import draw_mel
+from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
-from mamtra.synthesis.voice import Voice
+from mamtra.voice.voice import Voice
 
 # eleven seconds of nano
 TEXT = (

@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.benchmark.filling import filled_state
+from mamtra.benchmark.prefilled_state import filled_state
 from mamtra.benchmark.process_memory import held_now, wait_for
-from mamtra.benchmark.sizes import TOKENS_PER_SECOND
+from mamtra.generation.sampling import SamplingConfig, choose, seeded
+from mamtra.sizing.sizes import TOKENS_PER_SECOND
 from mamtra.speech_lm import Segment, cross_lingual
-from mamtra.synthesis.sampling import SamplingConfig, choose, seeded
 
 WARM_STEPS = 2  # not counted: first touches of memory, kernels chosen, graphs captured
 

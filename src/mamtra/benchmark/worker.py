@@ -12,8 +12,7 @@ from typing import Any
 import torch
 
 from mamtra.benchmark.bandwidth import bytes_per_second
-from mamtra.benchmark.cards import readable
-from mamtra.benchmark.case import Case, read_case
+from mamtra.benchmark.bench_config import Case, read_case
 from mamtra.benchmark.chain_timing import Acoustics, chain_row, speak_once
 from mamtra.benchmark.process_memory import (
     device_bytes,
@@ -22,8 +21,7 @@ from mamtra.benchmark.process_memory import (
     peak_bytes,
     resident_bytes,
 )
-from mamtra.benchmark.sizes import TOKENS_PER_SECOND
-from mamtra.benchmark.subjects import (
+from mamtra.benchmark.targets import (
     Subject,
     build,
     bytes_per_step,
@@ -32,6 +30,8 @@ from mamtra.benchmark.subjects import (
 )
 from mamtra.benchmark.timing import decode_row, prefill_row
 from mamtra.errors import MamtraError
+from mamtra.sizing.gpus import readable
+from mamtra.sizing.sizes import TOKENS_PER_SECOND
 
 SHARE = 0.6  # of the free memory that a state may take before its case is left out
 PROMPT = 100  # text ids, about 30 s of speech for CosyVoice 2

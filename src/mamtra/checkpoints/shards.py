@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from mamtra.checkpoints.fit import check_fit, shapes_of
+from mamtra.checkpoints.check_state_dict import check_fit, shapes_of
 from mamtra.checkpoints.weights import INDEX, TYPES, listed
 from mamtra.errors import CheckpointError
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mamtra.audio import FORMATS
+from mamtra.audio.clip import FORMATS
 from mamtra.errors import AudioError, CorpusError, TextError
 
 STANDARD = "-"  # in place of a path: standard input

@@ -12,9 +12,9 @@ from rich.progress import track
 from rich.table import Table
 
 from mamtra.benchmark.chain import Chain, measure, row
-from mamtra.benchmark.provenance import provenance
 from mamtra.benchmark.say import SENTENCE
 from mamtra.cli.result_rows import hand_out
+from mamtra.figures.provenance import provenance
 
 MEBIBYTE = 2**20
 PACKAGES = ("onnxruntime", "tokenizers", "wetext")

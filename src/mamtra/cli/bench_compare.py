@@ -1,6 +1,6 @@
 """``mamtra bench compare``: every shape beside how the original runs, in one run."""
 
-from mamtra.benchmark.case import YARDSTICK, Case
+from mamtra.benchmark.bench_config import YARDSTICK, Case
 from mamtra.cli.bench_run import (
     Batches,
     Contexts,

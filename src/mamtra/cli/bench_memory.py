@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mamtra.benchmark.case import YARDSTICK, Case
+from mamtra.benchmark.bench_config import YARDSTICK, Case
 from mamtra.cli.bench_run import (
     Batches,
     Contexts,

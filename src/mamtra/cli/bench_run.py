@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mamtra.benchmark.case import Case
-from mamtra.benchmark.provenance import provenance
+from mamtra.benchmark.bench_config import Case
 from mamtra.benchmark.rounds import by_name, in_turn
 from mamtra.benchmark.summary import summarise
 from mamtra.cli.result_rows import hand_out
 from mamtra.errors import ConfigError
+from mamtra.figures.provenance import provenance
 
 Model = Annotated[
     str, typer.Option("--model", help="Whose sizes: cosyvoice2, toy, nano, or a folder.")
@@ -100,6 +100,6 @@ def show(row: dict[str, Any], table: Table, output: Path | None, figure: Path | 
     Console(stderr=True).print(table)
     hand_out(row, output)
     if figure is not None:
-        from mamtra.benchmark.draw import draw
+        from mamtra.figures.draw import draw
 
         draw(row, figure)

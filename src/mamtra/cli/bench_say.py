@@ -9,10 +9,10 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from mamtra.benchmark.provenance import provenance
 from mamtra.benchmark.say import SENTENCE, benchmark, row
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.result_rows import hand_out
+from mamtra.figures.provenance import provenance
 
 MEBIBYTE = 2**20
 

@@ -1,6 +1,6 @@
 """``mamtra bench speed``: what a token costs after any length, and how long each stage takes."""
 
-from mamtra.benchmark.case import OWN, Case
+from mamtra.benchmark.bench_config import OWN, Case
 from mamtra.cli.bench_run import (
     Batches,
     Contexts,

@@ -5,7 +5,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mamtra.benchmark.cards import readable
+from mamtra.sizing.gpus import readable
 
 
 def empty(row: dict[str, Any], columns: tuple[str, ...]) -> Table:

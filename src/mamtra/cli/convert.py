@@ -123,8 +123,8 @@ def teachers_speech(
 ) -> "list[Batch]":
     """What the teacher says of some held-out sentences."""
     from mamtra.checkpoints.new_folder import check_vacant
-    from mamtra.corpus.sentences import held_out_sentences
-    from mamtra.recipes.spoken import spoken_sequences
+    from mamtra.corpus.synthetic.sentences import held_out_sentences
+    from mamtra.distillation.self_data import spoken_sequences
     from mamtra.synthesis.synthesizer import Synthesizer
 
     check_vacant(output)
@@ -187,7 +187,7 @@ def convert(
 
     # torch loads here and not for --help
     from mamtra.backbone import as_config
-    from mamtra.backbone.mamba import as_mamba
+    from mamtra.backbone.mixers.mamba import as_mamba
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.speech_lm import SpeechLMConfig
     from mamtra.transfer.convert import REPORT, convert

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from mamtra.corpus.sentences import held_out_sentences, training_sentences
-from mamtra.corpus.synthesize import plan_shards, synthesiser_for, synthesize
+from mamtra.corpus.synthetic.sentences import held_out_sentences, training_sentences
+from mamtra.corpus.synthetic.synthesize import plan_shards, synthesiser_for, synthesize
 from mamtra.errors import CorpusError
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)

@@ -16,9 +16,9 @@ NAMED = 5  # utterances that are left out and told by name
 
 if TYPE_CHECKING:
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.recipes.distill import DistillRun, DistillTask
-    from mamtra.recipes.estimate import Estimate
-    from mamtra.recipes.utterances import Utterances
+    from mamtra.distillation.data import Utterances
+    from mamtra.distillation.distill import DistillRun, DistillTask
+    from mamtra.distillation.training_bytes import Estimate
     from mamtra.speech_lm import SpeechLM
     from mamtra.transfer.losses import DistillLosses
 
@@ -29,7 +29,7 @@ def show_estimate(found: "Estimate") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from mamtra.benchmark.cards import readable
+    from mamtra.sizing.gpus import readable
 
     console = Console()
     drawn = Table(title="on each device, by arithmetic", box=SIMPLE_HEAD)
@@ -58,8 +58,8 @@ def show_estimate(found: "Estimate") -> None:
 
 def print_estimate(models: tuple[str, str], run: "DistillRun", given: dict[str, Any]) -> None:
     """Print what a run will take; ``models`` are sizes or folders, the second may be a ratio."""
-    from mamtra.benchmark.sizes import model_sizes, shaped
-    from mamtra.recipes.estimate import estimate
+    from mamtra.distillation.training_bytes import estimate
+    from mamtra.sizing.sizes import model_sizes, shaped
 
     teacher, student = models
     sizes = model_sizes(teacher)
@@ -88,8 +88,8 @@ def folder_pair(teacher: str, student: str) -> tuple["SpeechLM", "SpeechLM"]:
 
 def dry_run(task: "DistillTask", as_json: bool) -> None:
     """Rehearse two steps and print what they cost."""
-    from mamtra.benchmark.cards import readable
-    from mamtra.recipes.rehearsal import rehearsal, state_bytes_to_come
+    from mamtra.distillation.dry_run import rehearsal, state_bytes_to_come
+    from mamtra.sizing.gpus import readable
 
     later = state_bytes_to_come(task)
     for step in rehearsal(task):
@@ -106,7 +106,7 @@ def dry_run(task: "DistillTask", as_json: bool) -> None:
 
 def opened(data: Path, learner: "ModelFolder") -> "Utterances":
     """Prepared speech; tells what the model cannot read of it."""
-    from mamtra.recipes.utterances import open_utterances
+    from mamtra.distillation.data import open_utterances
 
     utterances = open_utterances(data, learner)
     left_out = getattr(utterances, "left_out", ())
@@ -223,8 +223,8 @@ def distill(
         raise ConfigError("training needs --data SHARDS and -o RUN; --sizes is for --dry-run")
 
     # torch loads here and not for --help
-    from mamtra.recipes.distill import DistillRun, paper_settings
-    from mamtra.training.place import placed, processes
+    from mamtra.distillation.distill import DistillRun, paper_settings
+    from mamtra.training.device import placed, processes
 
     run = DistillRun(
         settings=replace(
@@ -257,7 +257,7 @@ def distill(
     from mamtra.checkpoints.format import ModelFolder
 
     if rehearse:
-        from mamtra.recipes.rehearsal import random_pair, task_of
+        from mamtra.distillation.dry_run import random_pair, task_of
 
         run = replace(run, held_out=0)
         with placed(device) as where:
@@ -267,8 +267,8 @@ def distill(
             dry_run(task_of(pair, read, run, where), as_json)
         return
 
-    from mamtra.recipes.distill import batches_for, distill
-    from mamtra.recipes.samples import sampler_for
+    from mamtra.distillation.distill import batches_for, distill
+    from mamtra.distillation.samples import sampler_for
     from mamtra.speech_lm import SpeechLMConfig
     from mamtra.training.workers import rank
 

@@ -48,7 +48,7 @@ def read_sentences(path: Path | None, limit: int | None) -> list[str]:
         CorpusError: the file cannot be read or holds no sentence.
     """
     if path is None:
-        from mamtra.corpus.sentences import held_out_sentences
+        from mamtra.corpus.synthetic.sentences import held_out_sentences
 
         return held_out_sentences()[:limit]
     try:
@@ -99,10 +99,10 @@ def evaluate_intelligibility(
     from rich.console import Console
     from rich.progress import track
 
-    from mamtra.benchmark.provenance import provenance
     from mamtra.evaluation import intelligibility as run
     from mamtra.evaluation.recogniser import FORMS, Recogniser
     from mamtra.evaluation.report import table
+    from mamtra.figures.provenance import provenance
 
     forms = FORMS if judge == Form.all else (judge.value,)
     judges = {form: Recogniser(form, texts) for form in forms}
@@ -151,8 +151,8 @@ def evaluate_spectrogram(
     mamtra evaluate spectrogram -o picture.png
     """
     locate(model)
-    from mamtra.benchmark.provenance import provenance
     from mamtra.evaluation.spectrogram import SHOWN, check_picture, draw
+    from mamtra.figures.provenance import provenance
 
     check_picture(output)
     (chain,) = chains_of(model, [voice] if voice else None, seed).values()
@@ -176,9 +176,9 @@ def evaluate_curves(
 
     mamtra evaluate curves copied=runs/a random=runs/b --value validation_letters -o starts.png
     """
-    from mamtra.benchmark.provenance import provenance
-    from mamtra.evaluation.curves import draw_curves
     from mamtra.evaluation.spectrogram import check_picture
+    from mamtra.figures.curves import draw_curves
+    from mamtra.figures.provenance import provenance
 
     check_picture(output)
     folders = {label: Path(folder) for label, folder in map(labelled, runs)}

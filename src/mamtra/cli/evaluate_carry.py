@@ -28,11 +28,11 @@ def evaluate_carry(
     from rich.console import Console
     from rich.progress import track
 
-    from mamtra.benchmark.provenance import provenance
     from mamtra.cli.result_rows import hand_out
-    from mamtra.corpus.sentences import held_out_sentences
+    from mamtra.corpus.synthetic.sentences import held_out_sentences
     from mamtra.evaluation.carry import Pair, measure, pairs_of
     from mamtra.evaluation.recogniser import Recogniser
+    from mamtra.figures.provenance import provenance
     from mamtra.synthesis.synthesizer import load
 
     chosen = pairs_of(held_out_sentences()[: 2 * pairs])

@@ -28,11 +28,11 @@ def evaluate_stream(
     from rich.console import Console
     from rich.progress import track
 
-    from mamtra.benchmark.provenance import provenance
     from mamtra.cli.result_rows import hand_out
-    from mamtra.corpus.sentences import held_out_sentences
+    from mamtra.corpus.synthetic.sentences import held_out_sentences
     from mamtra.evaluation.recogniser import Recogniser
     from mamtra.evaluation.streamed import measure
+    from mamtra.figures.provenance import provenance
     from mamtra.synthesis.synthesizer import load
 
     chosen = held_out_sentences()[:sentences]

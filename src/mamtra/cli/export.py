@@ -29,9 +29,9 @@ def export(
     folder = locate(student)
 
     # torch loads here and not for --help
-    from mamtra.checkpoints.export import export_granite
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.checkpoints.precision import dtype_named
+    from mamtra.interop.export import export_granite
 
     export_granite(ModelFolder(folder), output, None if dtype is None else dtype_named(dtype))
     print(f"{output}: ids in ids.json, the head's bias in head_bias.json", file=sys.stderr)

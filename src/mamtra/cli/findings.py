@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 
 import mamtra
-from mamtra.backbone.fused_scan import chosen_scan
-from mamtra.backbone.quantize import chosen_kernel
+from mamtra.backbone.mixers.fused_scan import chosen_scan
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
-from mamtra.synthesis.engine import LARGE, Engine, EngineConfig, available_cores, resolve
+from mamtra.runtime.torch.engine import LARGE, Engine, EngineConfig, available_cores, resolve
+from mamtra.runtime.torch.int8 import chosen_kernel
 
 # extra: the modules it brings
 EXTRAS = {

@@ -9,7 +9,7 @@ import typer
 from mamtra.errors import ConfigError, ModelError
 
 if TYPE_CHECKING:
-    from mamtra.checkpoints.import_cosyvoice import Import
+    from mamtra.interop.import_cosyvoice import Import
 
 import_ = typer.Typer(no_args_is_help=True)
 
@@ -62,8 +62,8 @@ def import_cosyvoice(
     folder, size = source_folder(source), shard_size(shard_gb)
 
     # torch loads here and not for --help
-    from mamtra.checkpoints.import_cosyvoice import import_cosyvoice2
     from mamtra.checkpoints.precision import dtype_named
+    from mamtra.interop.import_cosyvoice import import_cosyvoice2
 
     kept = dtype_named(dtype or "float32")
     tell(import_cosyvoice2(folder, output, kept, size, notice), output)
@@ -96,8 +96,8 @@ def import_plain(
 
     folder, size = source_folder(source), shard_size(shard_gb)
 
-    from mamtra.checkpoints.import_qwen2 import SpeechIds, import_qwen2, read_range
     from mamtra.checkpoints.precision import dtype_named
+    from mamtra.interop.import_qwen2 import SpeechIds, import_qwen2, read_range
 
     first, count = read_range(speech_ids)
     ids = SpeechIds(first=first, count=count, end=end, start=start, task=task)
@@ -128,7 +128,7 @@ def import_official(
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.checkpoints.locate import locate
     from mamtra.checkpoints.precision import dtype_named
-    from mamtra.transfer.import_official import import_official
+    from mamtra.interop.import_mamtra import import_official
 
     kept = dtype_named(dtype or "float32")
     tell(import_official(source, output, ModelFolder(locate(parts)), kept, size), output)

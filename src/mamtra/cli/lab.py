@@ -14,7 +14,7 @@ from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
-    from mamtra.recipes.trial import Bench
+    from mamtra.recipes.lab.trial import Bench
 
 
 def ranking_of(folder: Path) -> dict[str, list[int]]:
@@ -29,9 +29,9 @@ def draw(lab: str, rows: list[dict[str, Any]], bench: "Bench", picture: Path) ->
     """Table on standard error, picture with its rows."""
     from rich.console import Console
 
-    from mamtra.benchmark.provenance import provenance
-    from mamtra.evaluation.trials import draw_bars, draw_scatter, over_seeds, table
-    from mamtra.recipes.trial import measured_teacher
+    from mamtra.figures.provenance import provenance
+    from mamtra.figures.trials import draw_bars, draw_scatter, over_seeds, table
+    from mamtra.recipes.lab.trial import measured_teacher
 
     by = ("ratio", "placement") if lab == "ratios" else ("what",)
     means = over_seeds(rows, by)
@@ -77,11 +77,11 @@ def lab(
     from rich.console import Console
     from rich.progress import Progress
 
-    from mamtra.corpus.sentences import held_out_sentences
+    from mamtra.corpus.synthetic.sentences import held_out_sentences
     from mamtra.evaluation.spectrogram import check_picture
-    from mamtra.recipes.lab import LABS, Brief, trials_of
-    from mamtra.recipes.nano import Workshop
-    from mamtra.recipes.trial import Bench, carry_out, finished
+    from mamtra.recipes.lab.experiments import LABS, Brief, trials_of
+    from mamtra.recipes.lab.trial import Bench, carry_out, finished
+    from mamtra.recipes.nano.stages import Workshop
 
     if name not in LABS:
         raise ConfigError(f"laboratory {name!r} is unknown; possible are {', '.join(LABS)}")

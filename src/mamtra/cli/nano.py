@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from mamtra.errors import ConfigError
-from mamtra.recipes.nano import STAGES, Workshop, assemble, run_stage
+from mamtra.recipes.nano.stages import STAGES, Workshop, assemble, run_stage
 
 ALL, MODEL = "all", "model"
 

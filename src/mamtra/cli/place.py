@@ -12,7 +12,7 @@ from mamtra.cli.convert import read_ratio
 from mamtra.cli.evaluate import read_sentences
 
 if TYPE_CHECKING:
-    from mamtra.recipes.place import Ranking
+    from mamtra.distillation.layer_ranking import Ranking
     from mamtra.synthesis.synthesizer import Synthesizer
 
 
@@ -65,7 +65,7 @@ def measure(
     from rich.console import Console
     from rich.progress import Progress
 
-    from mamtra.recipes.place import rank_layers
+    from mamtra.distillation.layer_ranking import rank_layers
 
     layers = len(synthesizer.parts.speech_lm.backbone.layers)
     known = sum(map(len, (ranking.layers, *ranking.rounds))) + (ranking.whole is not None)
@@ -122,9 +122,9 @@ def place(
     from rich.console import Console
 
     from mamtra.backbone.layout import attention_share
+    from mamtra.distillation.layer_ranking import Ranking
     from mamtra.evaluation.intelligibility import fingerprint, fingerprint_of_model
     from mamtra.evaluation.spectrogram import check_picture
-    from mamtra.recipes.place import Ranking
     from mamtra.synthesis.synthesizer import load
 
     if picture is not None:
@@ -145,7 +145,7 @@ def place(
     found = ranking.layout(stay, greedy)
     layout = str(found)
     if picture is not None:
-        from mamtra.evaluation.ranking import draw_ranking
+        from mamtra.figures.ranking import draw_ranking
 
         draw_ranking(ranking.row(), layout, picture)
     if as_json:

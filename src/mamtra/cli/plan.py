@@ -12,7 +12,7 @@ from mamtra.errors import ConfigError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mamtra.benchmark.plan import Fit, Plan
+    from mamtra.sizing.plan import Fit, Plan
 
 
 def part_rows(planned: "Plan") -> list[tuple[str, str, int]]:
@@ -38,7 +38,7 @@ def plan_table(planned: "Plan") -> "Table":
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from mamtra.benchmark.cards import readable
+    from mamtra.sizing.gpus import readable
 
     drawn = Table(
         title=f"{planned.model} {planned.layout}: {planned.streams} x {planned.seconds:g} s, "
@@ -54,7 +54,7 @@ def plan_table(planned: "Plan") -> "Table":
 
 def fit_line(card: str, planned: "Plan", found: "Fit") -> str:
     """One sentence about a card."""
-    from mamtra.benchmark.cards import readable
+    from mamtra.sizing.gpus import readable
 
     length = "any length" if found.seconds is None else f"{found.seconds:,} s each"
     return (
@@ -112,11 +112,11 @@ def plan(
     # torch loads here and not for --help
     from rich.console import Console
 
-    from mamtra.benchmark.cards import memory_of
-    from mamtra.benchmark.growth import draw_growth, growth_rows
-    from mamtra.benchmark.plan import fit
-    from mamtra.benchmark.plan import plan as planned_for
-    from mamtra.benchmark.sizes import model_sizes, shaped
+    from mamtra.figures.growth import draw_growth, growth_rows
+    from mamtra.sizing.gpus import memory_of
+    from mamtra.sizing.plan import fit
+    from mamtra.sizing.plan import plan as planned_for
+    from mamtra.sizing.sizes import model_sizes, shaped
 
     sizes = shaped(model_sizes(model), ratio)
     planned = planned_for(sizes, seconds, streams, dtype, engine or ("graph" if card else "eager"))

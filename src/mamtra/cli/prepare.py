@@ -38,9 +38,9 @@ def listener_of(model: str) -> "Extractor":
     """
     from torch import Tensor
 
-    from mamtra.audio import Audio
+    from mamtra.audio.clip import Audio
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.synthesis.listening import listening_parts
+    from mamtra.voice.encoder import listening_parts
 
     parts = listening_parts(ModelFolder(Path(model)))
 
@@ -84,7 +84,7 @@ def run(
     from mamtra.checkpoints.locate import locate
     from mamtra.corpus.prepare import PrepareConfig, Task, built, prepare
     from mamtra.corpus.readers import READERS
-    from mamtra.synthesis.listening import fingerprint_of_listener
+    from mamtra.voice.encoder import fingerprint_of_listener
 
     recordings = READERS[layout](place.resolve())
     model = str(locate(teacher).resolve())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mamtra.audio import check_target
+from mamtra.audio.clip import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.batch_lines import Defaults
 from mamtra.cli.say_batch import say_lines
@@ -26,7 +26,7 @@ from mamtra.errors import MamtraError, TextError
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
     from mamtra.synthesis.speech import Speech
-    from mamtra.synthesis.streaming import AudioPiece
+    from mamtra.synthesis.stream import AudioPiece
 
 STANDARD = "-"  # in place of a text or a path: standard input, standard output
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
@@ -61,8 +61,8 @@ def with_progress(spoken: Iterator["Speech"], pieces: int, quiet: bool) -> Itera
 
 def deliver(spoken: Iterator["Speech"], output: str, rate: int) -> "Written":
     """Write pieces as they come into the file, or the whole WAV to standard output."""
+    from mamtra.audio.file_writer import GrowingSound
     from mamtra.synthesis.long_text import write_pieces
-    from mamtra.synthesis.sound_file import GrowingSound
 
     early = (KeyboardInterrupt, MamtraError)
     if output != STANDARD:

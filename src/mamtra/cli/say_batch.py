@@ -84,7 +84,7 @@ class Batch:
 
     def speak(self, synthesizer: "Synthesizer", rows: int) -> Iterator[None]:
         """Speak what is to be done; yields after each line."""
-        from mamtra.synthesis.many_texts import Speaking, Utterance
+        from mamtra.synthesis.batch import Speaking, Utterance
 
         how = self.defaults
         speaking = Speaking(mode=how.mode, instruct=how.instruct, normalize=how.normalize)

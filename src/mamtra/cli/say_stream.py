@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from mamtra.errors import MamtraError, TextError
 
 if TYPE_CHECKING:
+    from mamtra.audio.file_writer import GrowingSound
+    from mamtra.audio.pipe_writer import PipedSound
     from mamtra.synthesis.long_text import Written
-    from mamtra.synthesis.piped_sound import PipedSound
-    from mamtra.synthesis.sound_file import GrowingSound
-    from mamtra.synthesis.streaming import AudioPiece
+    from mamtra.synthesis.stream import AudioPiece
 
 STANDARD = "-"
 
@@ -63,8 +63,8 @@ def deliver_stream(
     pieces: Iterable["AudioPiece"], output: str, rate: int
 ) -> tuple["Written", float]:
     """Write a stream into a file, or to standard output as it comes."""
-    from mamtra.synthesis.piped_sound import PipedSound
-    from mamtra.synthesis.sound_file import GrowingSound
+    from mamtra.audio.file_writer import GrowingSound
+    from mamtra.audio.pipe_writer import PipedSound
 
     if output == STANDARD:
         return write_stream(pieces, PipedSound(sys.stdout.buffer, rate))

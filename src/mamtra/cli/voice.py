@@ -11,7 +11,7 @@ from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import VoiceError
 
 if TYPE_CHECKING:
-    from mamtra.synthesis.voice import Voice
+    from mamtra.voice.voice import Voice
 
 app = typer.Typer(help="Make a voice from a recording, or show one.", no_args_is_help=True)
 
@@ -83,9 +83,9 @@ def voice_make(
     # torch loads here and not for --help
     from mamtra.acoustic.decoder import DecoderConfig
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.synthesis.listening import listening_parts
-    from mamtra.synthesis.recording import read_recording
-    from mamtra.synthesis.voice import make_voice
+    from mamtra.voice.encoder import listening_parts
+    from mamtra.voice.prompt_recording import read_recording
+    from mamtra.voice.voice import make_voice
 
     opened = ModelFolder(folder)
     prompt = read_recording(recording, text.strip())
@@ -131,7 +131,7 @@ def voice_show(
     from mamtra.acoustic.decoder import DecoderConfig
     from mamtra.acoustic.mel import MelConfig
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.synthesis.voice import Voice, check_voice, find_voice
+    from mamtra.voice.voice import Voice, check_voice, find_voice
 
     opened = ModelFolder(folder)
     found = Voice.load(find_voice(opened, voice))

@@ -17,7 +17,7 @@ def voices(
     # torch loads here and not for --help
     from mamtra.acoustic.mel import MelConfig
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.synthesis.voice import Voice, default_voice
+    from mamtra.voice.voice import Voice, default_voice
 
     folder = ModelFolder(locate(model))
     default, mel = default_voice(folder), folder.section("mel", MelConfig)

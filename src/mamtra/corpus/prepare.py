@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mamtra.audio import Audio
+from mamtra.audio.clip import Audio
 from mamtra.corpus.readers import Recording
 from mamtra.corpus.shards import Prepared, ShardWriter, put, unchanged, write_index
 from mamtra.corpus.workers import ENGINES

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mamtra.audio import Audio, read
-from mamtra.corpus.manifest import SPLITS, Corpus
+from mamtra.audio.clip import Audio, read
+from mamtra.corpus.synthetic.manifest import SPLITS, Corpus
 from mamtra.errors import AudioError, CorpusError
 
 # how the names of LibriTTS's subsets begin -> our splits

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mamtra.corpus.manifest import SPLITS
 from mamtra.corpus.shards import checksum, read_index, read_part
+from mamtra.corpus.synthetic.manifest import SPLITS
 from mamtra.errors import CorpusError
 
 TOLERANCE = 0.2  # an utterance's tokens a second may differ so much from the median

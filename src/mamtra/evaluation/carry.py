@@ -11,7 +11,7 @@ from typing import Any
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Judge, plain_words
 from mamtra.evaluation.report import rates
-from mamtra.synthesis.generate import piece_seed
+from mamtra.generation.generate import piece_seed
 from mamtra.synthesis.long_text import STATES, Carried
 from mamtra.synthesis.speech import ENDED
 from mamtra.synthesis.synthesizer import Synthesizer

@@ -25,7 +25,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.audio import Audio
+from mamtra.audio.clip import Audio
 from mamtra.errors import ConfigError, TextError, require
 from mamtra.text.normalize import normalize
 

@@ -21,14 +21,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.audio import Audio
+from mamtra.audio.clip import Audio
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
 from mamtra.speech_lm import pack, uni_stream
-from mamtra.synthesis.listening import listening_parts
-from mamtra.synthesis.sounding import draw_mel
+from mamtra.synthesis.acoustics import draw_mel
 from mamtra.synthesis.speech import ENDED
 from mamtra.synthesis.synthesizer import Synthesizer
-from mamtra.synthesis.voice import Voice
+from mamtra.voice.encoder import listening_parts
+from mamtra.voice.voice import Voice
 
 SOURCE, VOCODER, COPY, FORCED, SPEECH = STAGES = ("source", "vocoder", "copy", "forced", "speech")
 SOURCE_RATE_HZ = 16_000
@@ -101,7 +101,7 @@ def find_source(voice: str) -> Source:
         CorpusError: nobody knows where the voice came from.
         MissingExtraError: the synthesiser is not installed.
     """
-    from mamtra.corpus.flite import Flite
+    from mamtra.corpus.synthetic.flite import Flite
 
     return Flite(voice)
 

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from mamtra.audio.joiner import faded
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Judge, plain_words
 from mamtra.evaluation.report import rates
-from mamtra.synthesis.generate import piece_seed
-from mamtra.synthesis.joining import faded
-from mamtra.synthesis.sounding import chunked_sound
+from mamtra.generation.generate import piece_seed
+from mamtra.synthesis.acoustics import chunked_sound
 from mamtra.synthesis.synthesizer import Synthesizer
 
 WAYS = ("whole", "stream")

@@ -9,7 +9,7 @@ Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -20,8 +20,6 @@ from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
 from mamtra.errors import ConfigError
 from mamtra.speech_lm.batch import Batch, pack_segments
 from mamtra.speech_lm.prompt import Segment
-from mamtra.speech_lm.replaying import GraphStepper
-from mamtra.speech_lm.stepping import Stepper
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
 
 
@@ -64,6 +62,14 @@ class Losses:
     inputs: Float[Tensor, "real dim"] | None = None
 
 
+class Stepper(Protocol):
+    """A quick form of ``SpeechLM.step``, which an engine brings."""
+
+    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one speech id; logits of the next."""
+        ...
+
+
 class SpeechLM(nn.Module):
     """Text and special embeddings, speech embeddings, backbone, head."""
 
@@ -77,9 +83,7 @@ class SpeechLM(nn.Module):
         self.special_embedding = nn.Embedding(SPECIAL_ROWS, backbone.dim)
         self.backbone = Stack(backbone)
         self.head = nn.Linear(backbone.dim, self.vocabulary.size)
-        self.stepper: Stepper | GraphStepper | None = (
-            None  # a quicker ``step``, once the model was made ready
-        )
+        self.stepper: Stepper | None = None  # set by an engine once the model was prepared
 
     @property
     def device(self) -> torch.device:

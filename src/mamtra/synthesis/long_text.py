@@ -18,11 +18,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from mamtra.audio.file_writer import GrowingSound
+from mamtra.audio.joiner import Joiner
 from mamtra.errors import ConfigError, TextError
+from mamtra.generation.request import Request
 from mamtra.speech_lm import Segment
-from mamtra.synthesis.joining import Joiner
-from mamtra.synthesis.rows import Request
-from mamtra.synthesis.sound_file import GrowingSound
 from mamtra.synthesis.speech import ENDED, Speech, Spoken, Timings, first_failure
 
 State = Literal["fresh", "carry"]

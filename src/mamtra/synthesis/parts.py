@@ -17,11 +17,11 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.mel import MelConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.checkpoints.hollow import hollow
+from mamtra.checkpoints.skip_init import hollow
 from mamtra.errors import ConfigError, ModelError
+from mamtra.runtime.torch.engine import AUTO, EngineConfig, check_device, open_speech_lm
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
-from mamtra.synthesis.engine import AUTO, EngineConfig, check_device, open_speech_lm
-from mamtra.synthesis.reading import Reader, TextConfig, Tokenizer, reader_for
+from mamtra.synthesis.text_reader import Reader, TextConfig, Tokenizer, reader_for
 
 __all__ = [
     "Dtypes",

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.audio import Audio, write
-from mamtra.synthesis.joining import join_samples, pause_after
+from mamtra.audio.clip import Audio, write
+from mamtra.audio.joiner import join_samples, pause_after
 
 ENDED = "end"  # the stop reason of speech that ended by itself
 

@@ -16,21 +16,21 @@ import torch
 
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.synthesis.engine import AUTO, EngineConfig
-from mamtra.synthesis.guard import GuardConfig
-from mamtra.synthesis.kernel_cache import bound_kernel_cache
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.runtime.torch.engine import AUTO, EngineConfig
+from mamtra.runtime.torch.kernel_cache import bound_kernel_cache
+from mamtra.synthesis.conditioning import Manner, manner_of
 from mamtra.synthesis.long_text import paragraphs
-from mamtra.synthesis.modes import Manner, manner_of
 from mamtra.synthesis.parts import Dtypes, TextConfig, speaking_parts
-from mamtra.synthesis.piece_by_piece import Narrator
-from mamtra.synthesis.sampling import SamplingConfig
+from mamtra.synthesis.say import Narrator
 from mamtra.synthesis.speech import Speech, Timings, join
 from mamtra.synthesis.stopwatch import Stopwatch
-from mamtra.synthesis.voice import Voice, check_voice, find_voice
+from mamtra.voice.voice import Voice, check_voice, find_voice
 
 if TYPE_CHECKING:
-    from mamtra.synthesis.many_texts import Outcome, Speaking, Utterance
-    from mamtra.synthesis.streaming import AudioPiece
+    from mamtra.synthesis.batch import Outcome, Speaking, Utterance
+    from mamtra.synthesis.stream import AudioPiece
 
 
 class Synthesizer:
@@ -163,7 +163,7 @@ class Synthesizer:
             text: English, or what else the model reads; numbers and abbreviations become words.
             voice: a voice of the model, the path of a saved one, or a ``Voice``.
             seed: the same seed gives the same samples; another gives another take.
-            mode: ``zero-shot``, ``cross-lingual`` or ``instruct``; see ``mamtra.synthesis.modes``.
+            mode: ``zero-shot``, ``cross-lingual`` or ``instruct``; see ``conditioning``.
             instruct: how to speak, in words, for models that follow instructions.
             normalize: off, the text is spoken as it stands.
             state: ``carry`` lets the language model know the paragraph's last pieces; see
@@ -195,9 +195,9 @@ class Synthesizer:
         """Speak many texts side by side; yields each one's number and speech as it is finished.
 
         Each text says what ``say`` would, but for the last bit of the language model's arithmetic
-        (see ``mamtra.synthesis.batching``). One that cannot be spoken yields its error instead. The
-        language model's time is shared and not told. Memory depends on ``rows`` and on the longest
-        text, not on the number of texts.
+        (see ``mamtra.generation.continuous_batching``). One that cannot be spoken yields its error
+        instead. The language model's time is shared and not told. Memory depends on ``rows`` and on
+        the longest text, not on the number of texts.
 
         Args:
             texts: strings, or ``Utterance`` values with voice and seed of their own; may be a
@@ -210,7 +210,7 @@ class Synthesizer:
         Raises:
             ConfigError: there are no rows, or too few voices or seeds.
         """
-        from mamtra.synthesis.many_texts import Speaking, speak_many, utterances
+        from mamtra.synthesis.batch import Speaking, speak_many, utterances
 
         wanted = utterances(texts, voices, seeds)
         return speak_many(self, wanted, rows, speaking or Speaking())
@@ -240,7 +240,7 @@ class Synthesizer:
             TextError: while iterating: nothing in the text can be spoken.
             GenerationError: while iterating: the model said nothing.
         """
-        from mamtra.synthesis.streaming import open_stream
+        from mamtra.synthesis.stream import open_stream
 
         chosen = self.voice(voice)
         manner = self.manner(chosen, mode, instruct, normalize)

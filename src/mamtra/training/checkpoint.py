@@ -15,7 +15,7 @@ from torch import nn
 
 from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import TrainingError
-from mamtra.training.masters import Masters
+from mamtra.training.master_weights import Masters
 
 FILE = "checkpoint.pt"
 FINISHED = "model.safetensors"

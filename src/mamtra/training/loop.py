@@ -22,10 +22,10 @@ from torch import Tensor, nn
 
 from mamtra.errors import TrainingError
 from mamtra.training.checkpoint import cut_log, load_checkpoint, save_checkpoint, save_finished
+from mamtra.training.clear_errors import clear_stops
 from mamtra.training.log import Log
-from mamtra.training.masters import Masters, check_numbers
+from mamtra.training.master_weights import Masters, check_numbers
 from mamtra.training.settings import LoopSettings
-from mamtra.training.stops import clear_stops
 from mamtra.training.workers import rank, wait, world
 
 LOG = "log.jsonl"

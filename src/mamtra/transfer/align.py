@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mamtra.backbone import Stack
 from mamtra.backbone.block import Block
-from mamtra.backbone.span import Span
+from mamtra.backbone.positions import Span
 from mamtra.errors import ConfigError, LayoutError
 
 Target = Literal["mixer", "hidden"]

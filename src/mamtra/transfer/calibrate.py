@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mamtra.backbone import Stack
 from mamtra.backbone.block import Block
-from mamtra.backbone.span import Span
+from mamtra.backbone.positions import Span
 from mamtra.transfer.align import replaced_layers
 
 RIDGE = 1e-3  # relative to the mean square of the inner outputs

@@ -20,6 +20,7 @@ import torch
 
 from mamtra.backbone import Layout, MambaConfig, as_config
 from mamtra.backbone.layout import KINDS
+from mamtra.checkpoints.derive import CARD, bring_along, student_card
 from mamtra.checkpoints.format import ModelFolder, save_part, write_config
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
@@ -28,7 +29,6 @@ from mamtra.speech_lm import Batch, SpeechLM, SpeechLMConfig, pack_segments, zer
 from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.projections import How, TransferReport
 from mamtra.transfer.student import make_student, student_config
-from mamtra.transfer.student_folder import CARD, bring_along, student_card
 
 REPORT = "convert.json"
 IN_LAYER = re.compile(r"\blayers\.(\d+)\.(.+)$")

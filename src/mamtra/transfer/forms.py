@@ -8,7 +8,7 @@
 What each piece is worth is measured in docs/reproduce.md (``mamtra lab starts``).
 """
 
-from mamtra.backbone.mamba import MambaConfig
+from mamtra.backbone.mixers.mamba import MambaConfig
 from mamtra.errors import ConfigError
 
 FORMS = {

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from torch import nn
 
-from mamtra.backbone.mamba import Mamba
+from mamtra.backbone.mixers.mamba import Mamba
 from mamtra.errors import ConfigError
 
 POLICIES = {

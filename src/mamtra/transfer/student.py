@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from mamtra.backbone import BackboneConfig, Layout, MambaConfig, as_config
-from mamtra.backbone.mamba import as_mamba
+from mamtra.backbone.mixers.mamba import as_mamba
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.transfer.projections import TransferReport, transfer
 

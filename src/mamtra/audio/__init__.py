@@ -1,0 +1,1 @@
+"""Sound as samples: files, pipes, joining and resampling; knows nothing of models."""

@@ -1,0 +1,1 @@
+"""Mixers over time: attention, Mamba, and what a new one must offer."""

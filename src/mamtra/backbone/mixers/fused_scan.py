@@ -1,0 +1,99 @@
+"""The scan on a CUDA device through fla-core's kernels, and the choice between the forms.
+
+fla-core's ``simple_gla`` is this recurrence (q reads, k writes, v values, g log decay). It is
+imported when a CUDA tensor first asks for it, never earlier. There is no silent fallback: on a CUDA
+device without the package the chunked form runs only where the caller asked for it.
+
+Axes: b batch, t time, h states, g readers of one state, s state width, w value width.
+"""
+
+from typing import Literal
+
+import torch
+from einops import rearrange, repeat
+
+from mamtra.backbone.mixers.scan import (
+    LogDecay,
+    Memory,
+    Output,
+    Reads,
+    Real,
+    Values,
+    Writes,
+    chunked_scan,
+    hold_padding,
+    loop_scan,
+)
+from mamtra.errors import MissingExtraError, require
+
+ScanForm = Literal["auto", "loop", "chunked", "fused"]
+
+
+def fused_scan(
+    values: Values,
+    writes: Writes,
+    reads: Reads,
+    log_decay: LogDecay,
+    initial: Memory | None = None,
+    real: Real | None = None,
+) -> tuple[Output, Memory]:
+    """Compute the same as ``loop_scan`` with fla-core's kernels.
+
+    Raises:
+        MissingExtraError: fla-core is not installed.
+    """
+    kernels = require("fla.ops.simple_gla", "gpu")
+    readers = reads.shape[3]
+    values, log_decay = hold_padding(values, log_decay.float(), real)
+    spread = "b t h ... -> b t (h g) ..."
+    output, memory = kernels.chunk_simple_gla(
+        q=rearrange(reads, "b t h g s -> b t (h g) s").to(values.dtype).contiguous(),
+        k=repeat(writes, spread, g=readers).to(values.dtype).contiguous(),
+        v=repeat(values, spread, g=readers).contiguous(),
+        g=repeat(log_decay, spread, g=readers).contiguous(),
+        scale=1.0,
+        initial_state=None
+        if initial is None
+        else repeat(initial, "b h ... -> b (h g) ...", g=readers),
+        output_final_state=True,
+    )
+    output = rearrange(output, "b t (h g) w -> b t h g w", g=readers)
+    return output.float(), rearrange(memory, "b (h g) s w -> b h g s w", g=readers)[:, :, 0].float()
+
+
+def chosen_scan(device: torch.device | str, form: ScanForm = "auto") -> tuple[str, str]:
+    """Name the form that runs on a device, and the reason; ``doctor`` prints both."""
+    if form != "auto":
+        return form, "asked for"
+    if torch.device(device).type != "cuda":
+        return (
+            "chunked",
+            f"the fused kernels need a CUDA device, this is {torch.device(device).type}",
+        )
+    try:
+        require("fla.ops.simple_gla", "gpu")
+    except MissingExtraError as missing:
+        return "missing", str(missing)
+    return "fused", "fla-core is installed"
+
+
+def run_scan(
+    values: Values,
+    writes: Writes,
+    reads: Reads,
+    log_decay: LogDecay,
+    initial: Memory | None = None,
+    real: Real | None = None,
+    form: ScanForm = "auto",
+) -> tuple[Output, Memory]:
+    """Run the scan in the form that fits the tensors' device, or in the one asked for.
+
+    Raises:
+        MissingExtraError: the tensors are on a CUDA device, fla-core is not installed, and no other
+            form was asked for.
+    """
+    if form == "loop" or (values.shape[1] == 1 and form != "fused"):
+        return loop_scan(values, writes, reads, log_decay, initial, real)
+    if form == "fused" or (form == "auto" and values.device.type == "cuda"):
+        return fused_scan(values, writes, reads, log_decay, initial, real)
+    return chunked_scan(values, writes, reads, log_decay, initial, real)

@@ -1,0 +1,290 @@
+"""The Mamba-2 mixer in the form that a transfer from attention needs, with its variants as values.
+
+Letters follow the Mamba paper: x value, B write, C read, dt step, z gate, A decay rate, D skip.
+Seen from attention, C is the query, B the key, x the value: like keys and values, B and x have
+``kv_heads`` heads, each shared by a group of the ``heads`` that C has (head i uses B and x number
+``i // group``).
+
+    z, x, B, C, dt = in_proj(hidden)            one product, rows in this order
+    x, B, C = silu(conv(x, B, C))               each channel by itself, before the repeat
+    state = exp(-dt A) state + B^T (dt x)       per head
+    y = C state + D x
+    out_proj(norm(y * silu(z)))                 the norm is per head
+
+Scan, step and norm are computed in float32; weights and activations keep the type of the module.
+
+Axes: b batch, t time, h heads, k key/value heads, g heads of a key/value head, s state width, w
+head width, c channels.
+"""
+
+import math
+from dataclasses import dataclass, fields, replace
+from typing import Any, Literal, get_args
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mamtra.backbone.mixers.fused_scan import ScanForm, run_scan
+from mamtra.backbone.norm import RMSNorm, normalise
+from mamtra.backbone.positions import Span, rotate
+from mamtra.backbone.state import ScanState
+from mamtra.errors import ConfigError
+
+SMALLEST_STEP, LARGEST_STEP = 1e-3, 0.1  # Mamba-2's start of dt, log-uniform
+SLOWEST_RATE, FASTEST_RATE = 1.0, 16.0  # Mamba-2's start of A, uniform
+SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE = 100.0, 1000.0  # tokens; our long-memory start
+OPEN_GATE = 1.2784645  # silu of this is 1
+
+ConvStart = Literal["random", "identity"]
+Activation = Literal["silu", "none"]
+Gate = Literal["silu", "open", "none"]
+Decay = Literal["head", "group"]
+DecayStart = Literal["mamba", "long"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MambaConfig:
+    """Variants of the Mamba mixer; the defaults are the paper's parity form.
+
+    A size of 0 means "as in the attention layers" (``state_dim``: as the head width).
+    """
+
+    heads: int = 0
+    kv_heads: int = 0
+    head_dim: int = 0
+    state_dim: int = 0
+    conv_width: int = 4
+    conv_start: ConvStart = "random"
+    activation: Activation = "silu"
+    input_bias: bool = False
+    rotary: bool = False
+    gate: Gate = "silu"
+    norm: bool = True
+    norm_eps: float = 1e-5
+    decay: Decay = "head"
+    decay_start: DecayStart = "mamba"
+    scan: ScanForm = "auto"
+
+    def __post_init__(self) -> None:
+        choices = {
+            "conv_start": ConvStart,
+            "activation": Activation,
+            "gate": Gate,
+            "decay": Decay,
+            "decay_start": DecayStart,
+            "scan": ScanForm,
+        }
+        for name, allowed in choices.items():
+            if getattr(self, name) not in get_args(allowed):
+                raise ConfigError(
+                    f"{name}={getattr(self, name)!r} is unknown; "
+                    f"possible are {', '.join(get_args(allowed))}"
+                )
+        for name in ("heads", "kv_heads", "head_dim", "state_dim", "conv_width"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}={getattr(self, name)} must not be negative")
+
+    @property
+    def states(self) -> int:
+        """Recurrent states of a layer: one per head, or one per key/value head."""
+        return self.heads if self.decay == "head" else self.kv_heads
+
+    @property
+    def sections(self) -> dict[str, int]:
+        """Rows of ``in_proj`` by name, in order."""
+        return {
+            "z": 0 if self.gate == "none" else self.heads * self.head_dim,
+            "x": self.kv_heads * self.head_dim,
+            "B": self.kv_heads * self.state_dim,
+            "C": self.heads * self.state_dim,
+            "dt": self.states,
+        }
+
+    @property
+    def channels(self) -> int:
+        """Channels of the convolution: x, B and C."""
+        return sum(self.sections[name] for name in ("x", "B", "C"))
+
+    def filled(self, heads: int, kv_heads: int, head_dim: int) -> "MambaConfig":
+        """The same with every size written out, taken from the attention layers where it is 0."""
+        width = self.head_dim or head_dim
+        return replace(
+            self,
+            heads=self.heads or heads,
+            kv_heads=self.kv_heads or kv_heads,
+            head_dim=width,
+            state_dim=self.state_dim or width,
+        )
+
+
+def as_mamba(config: MambaConfig | dict[str, Any]) -> MambaConfig:
+    """Rebuild a config from the dict that a config.json holds; a config passes through.
+
+    Raises:
+        ConfigError: a key is unknown, or a value cannot work.
+    """
+    if isinstance(config, MambaConfig):
+        return config
+    known = [entry.name for entry in fields(MambaConfig)]
+    if unknown := sorted(set(config) - set(known)):
+        raise ConfigError(
+            f"the mamba config has unknown keys {', '.join(unknown)}; known are {', '.join(known)}"
+        )
+    return MambaConfig(**config)
+
+
+def inverse_softplus(value: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """What softplus turns into ``value``."""
+    return value + torch.log(-torch.expm1(-value))
+
+
+class Mamba(nn.Module):
+    """A selective state space layer; the memory, if any, is an argument.
+
+    ``config`` must have its sizes filled in.
+    """
+
+    def __init__(self, dim: int, config: MambaConfig) -> None:
+        super().__init__()
+        self.config = config
+        biased = config.input_bias or config.gate == "open"
+        self.in_proj = nn.Linear(dim, sum(config.sections.values()), bias=biased)
+        if config.conv_width:
+            self.conv1d = nn.Conv1d(
+                config.channels, config.channels, config.conv_width, groups=config.channels
+            )
+        self.dt_bias = nn.Parameter(torch.empty(config.states))
+        self.A_log = nn.Parameter(torch.empty(config.states))
+        self.D = nn.Parameter(torch.ones(config.heads))
+        if config.norm:
+            self.norm = RMSNorm(config.heads * config.head_dim, config.norm_eps)
+        self.out_proj = nn.Linear(config.heads * config.head_dim, dim, bias=False)
+        self.start()
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Set the values at which the variants begin; the projections keep PyTorch's own."""
+        config = self.config
+        if config.decay_start == "mamba":
+            low, high = math.log(SMALLEST_STEP), math.log(LARGEST_STEP)
+            step = torch.exp(torch.rand(config.states) * (high - low) + low)
+            rate = torch.rand(config.states) * (FASTEST_RATE - SLOWEST_RATE) + SLOWEST_RATE
+        else:
+            step = torch.ones(config.states)
+            ends = math.log(SHORTEST_HALF_LIFE), math.log(LONGEST_HALF_LIFE)
+            rate = math.log(2.0) / torch.linspace(*ends, config.states).exp()
+        self.dt_bias.copy_(inverse_softplus(step))
+        self.A_log.copy_(rate.log())
+        if self.in_proj.bias is not None:
+            self.in_proj.bias.zero_()
+        if config.gate == "open":
+            gate = config.sections["z"]
+            self.in_proj.weight[:gate].zero_()
+            self.in_proj.bias[:gate].fill_(OPEN_GATE)
+        if config.conv_width and config.conv_start == "identity":
+            weight, bias = self.conv1d.parameters()
+            weight.zero_()[:, :, -1] = 1.0
+            bias.zero_()
+
+    def new_state(
+        self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
+    ) -> ScanState:
+        """An empty memory; it never grows, so ``capacity`` is not needed."""
+        del capacity
+        config = self.config
+        scan = torch.zeros(batch, config.states, config.state_dim, config.head_dim, device=device)
+        taps = max(config.conv_width - 1, 0)
+        window = torch.zeros(batch, taps, config.channels, dtype=dtype, device=device)
+        return ScanState(scan, window)
+
+    def convolve(
+        self,
+        inputs: Float[Tensor, "batch time channels"],
+        span: Span,
+        state: ScanState | None,
+    ) -> Float[Tensor, "batch time channels"]:
+        """Mix each channel with its last few inputs; keep the last real ones in the state."""
+        taps = self.config.conv_width - 1
+        if taps < 0:
+            return inputs
+        if state is None:
+            joined = F.pad(inputs, (0, 0, taps, 0))
+        else:
+            joined = torch.cat([state.window.to(inputs.dtype), inputs], dim=1)
+            if span.lengths is None:
+                state.window = joined[:, span.time :].clone()
+            else:
+                ends = torch.tensor(span.lengths, device=inputs.device)
+                places = rearrange(ends, "b -> b 1") + torch.arange(taps, device=inputs.device)
+                places = repeat(places, "b n -> b n c", c=inputs.shape[2])
+                state.window = joined.gather(1, places)
+        if span.time == 1 and not torch.is_grad_enabled():
+            # one token: a sum over the window, a tenth of a convolution's cost
+            weight, bias = rearrange(self.conv1d.weight, "c 1 n -> n c"), self.conv1d.bias
+            assert bias is not None, "the convolution is made with one"
+            return (joined * weight).sum(1, keepdim=True) + bias
+        # as an image one wide: PyTorch's CPU kernel is 3 times faster with the channels last
+        mixed = F.conv2d(
+            rearrange(joined, "b t c -> b c t 1"),
+            rearrange(self.conv1d.weight, "c 1 n -> c 1 n 1"),
+            self.conv1d.bias,
+            groups=self.config.channels,
+        )
+        return rearrange(mixed, "b c t 1 -> b t c")
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "batch time dim"],
+        span: Span,
+        state: ScanState | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        """Mix over time; with a state, continue from it and leave it after the last real token."""
+        config = self.config
+        sections = list(config.sections.values())
+        z, inputs, dt = self.in_proj(hidden).split(
+            [sections[0], config.channels, config.states], dim=-1
+        )
+        inputs = self.convolve(inputs, span, state)
+        if config.activation == "silu":
+            inputs = F.silu(inputs)
+        x, B, C = inputs.split(sections[1:4], dim=-1)
+        x = rearrange(x, "b t (k w) -> b t k w", w=config.head_dim)
+        B = rearrange(B, "b t (k s) -> b t k s", s=config.state_dim)
+        C = rearrange(C, "b t (h s) -> b t h s", s=config.state_dim)
+        if config.rotary:
+            B, C = rotate(B, span.cosine, span.sine), rotate(C, span.cosine, span.sine)
+        group = config.heads // config.kv_heads
+        spread = repeat(x, "b t k w -> b t (k g) w", g=group)
+        if config.decay == "head":
+            x, B = spread, repeat(B, "b t k s -> b t (k g) s", g=group)
+        step = F.softplus(dt.float() + self.dt_bias.float())
+        y, final = run_scan(
+            x.float() * rearrange(step, "b t h -> b t h 1"),
+            B,
+            rearrange(C, "b t (h g) s -> b t h g s", h=config.states),
+            -step * self.A_log.float().exp(),
+            None if state is None else state.scan,
+            None if state is None else span.real,
+            config.scan,
+        )
+        if state is not None:
+            state.scan = final
+        y = rearrange(y, "b t h g w -> b t (h g) w").to(hidden.dtype)
+        y = torch.addcmul(y, rearrange(self.D, "h -> h 1"), spread)
+        return self.out_proj(self.finish(y, z))
+
+    def finish(
+        self, y: Float[Tensor, "batch time heads head_dim"], z: Float[Tensor, "batch time gate"]
+    ) -> Float[Tensor, "batch time inner"]:
+        """Gate the output and normalise each head."""
+        config = self.config
+        if config.gate != "none":
+            gate = F.silu(rearrange(z, "b t (h w) -> b t h w", w=config.head_dim))
+            y = y * gate
+        if config.norm:
+            weight = rearrange(self.norm.weight, "(h w) -> h w", w=config.head_dim)
+            y = normalise(y, weight, config.norm_eps)
+        return rearrange(y, "b t h w -> b t (h w)")

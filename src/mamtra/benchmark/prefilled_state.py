@@ -1,0 +1,49 @@
+"""A memory as it would be after many tokens, without reading them: filled with random numbers.
+
+To time a step at 16,000 tokens nobody has to wait for 16,000 tokens: what a step costs depends on
+how much is stored, not on what.
+"""
+
+from typing import Any
+
+import torch
+
+from mamtra.backbone import StackState
+from mamtra.backbone.state import KeyValueState
+from mamtra.benchmark.baseline import Yardstick, YardstickState
+
+SPREAD = 0.1  # standard deviation of scan states, so that nothing overflows
+
+
+@torch.inference_mode()
+def fill_stack(state: StackState, tokens: int) -> None:
+    """Let every row have read so many tokens."""
+    for layer in state.layers:
+        if isinstance(layer, KeyValueState):
+            layer.reserve(tokens)
+            layer.keys[:, :, :tokens].normal_()
+            layer.values[:, :, :tokens].normal_()
+        else:
+            layer.scan.normal_(0, SPREAD)
+            layer.window.normal_()
+    state.positions = [tokens] * len(state.positions)
+
+
+def filled_state(model: Any, tokens: int, batch: int, room: int) -> StackState | YardstickState:
+    """A new memory of ``batch`` rows that hold ``tokens``, with room for some more.
+
+    Args:
+        model: what speaks: a speech LM, an engine around one, or the yardstick.
+        tokens: that each row has read.
+        batch: rows.
+        room: further tokens that will be read.
+    """
+    state = model.new_state(batch, tokens + room)
+    if isinstance(state, YardstickState):
+        assert isinstance(model, Yardstick)
+        sizes = model.backbone
+        with torch.device(model.device), torch.inference_mode():
+            state.fill(tokens, sizes.kv_heads, sizes.head_dim, sizes.layers)
+    else:
+        fill_stack(state, tokens)
+    return state

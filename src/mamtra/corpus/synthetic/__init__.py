@@ -1,0 +1,1 @@
+"""The sentences and the synthetic speech that nano learns from."""

@@ -1,0 +1,74 @@
+"""What the synthetic corpus says: a seeded mixture for training, and sentences held out for tests.
+
+Three sources: templates about daily life, WordNet's example sentences, and word practice. The
+held-out sentences were written one by one; no training sentence shares a run of five words or
+most of its words with any of them.
+"""
+
+import random
+from importlib import resources
+from pathlib import Path
+
+from mamtra.corpus.synthetic.filling import filled_templates
+from mamtra.corpus.synthetic.neighbours import exclude_neighbours, neighbours
+from mamtra.corpus.synthetic.practice import DICTIONARY, practice, useful_words
+from mamtra.corpus.synthetic.spoken_words import words_of
+from mamtra.corpus.synthetic.wordnet import FOLDER, examples
+from mamtra.errors import CorpusError
+
+__all__ = ["exclude_neighbours", "held_out_sentences", "neighbours", "training_sentences"]
+
+WORDNET_SHARE = 0.40
+PRACTICE_SHARE = 0.15  # templates give the rest
+SPARE = 1.05  # so many more are filled, because some are neighbours of held-out sentences
+PHRASE_WORDS = 3  # an example this short is a phrase; WordNet has many
+PHRASE_SHARE = 0.25  # of the phrases come before the sentences run out
+
+
+def held_out_sentences() -> list[str]:
+    """The sentences for tests, in fixed order; no training sentence comes near them."""
+    text = resources.files("mamtra.corpus").joinpath("held_out.txt").read_text(encoding="ascii")
+    return text.splitlines()
+
+
+def quotations(count: int, wordnet: Path, held_out: list[str], source: random.Random) -> list[str]:
+    """Examples of WordNet in random order, most of the short phrases last; ``count`` at most."""
+    found = exclude_neighbours(examples(wordnet), held_out)
+    source.shuffle(found)
+    late = {
+        sentence: len(words_of(sentence)) <= PHRASE_WORDS and source.random() >= PHRASE_SHARE
+        for sentence in found
+    }
+    return sorted(found, key=late.__getitem__)[:count]
+
+
+def training_sentences(
+    count: int, seed: int, *, wordnet: Path = FOLDER, dictionary: Path = DICTIONARY
+) -> list[str]:
+    """Different sentences for training, mixed; the same for the same seed.
+
+    Where WordNet has too few examples, templates take their place.
+
+    Args:
+        count: how many.
+        seed: of the choice and the order.
+        wordnet: the folder of Debian's wordnet-base.
+        dictionary: the word list of Debian's wamerican.
+
+    Raises:
+        CorpusError: ``count`` is not positive, or WordNet or the word list is not installed.
+    """
+    if count < 1:
+        raise CorpusError(f"cannot make {count} sentences; give a count of 1 or more")
+    source = random.Random(f"sentences {seed}")
+    held_out = held_out_sentences()
+    useful = useful_words(wordnet, dictionary)
+    quoted = quotations(round(count * WORDNET_SHARE), wordnet, held_out, source)
+    lists = round(count * PRACTICE_SHARE)
+    filled = filled_templates(round((count - len(quoted) - lists) * SPARE) + 20, source)
+    filled = exclude_neighbours(filled, held_out)
+    others = [*quoted, *filled[: count - len(quoted) - lists]]
+    practised = exclude_neighbours(practice(lists, useful, others, source), held_out)
+    mixed = list(dict.fromkeys([*quoted, *practised, *filled]))[:count]
+    source.shuffle(mixed)
+    return mixed

@@ -1,0 +1,268 @@
+"""Utterances to distil from, and the batches that teacher and student both read.
+
+A batch is drawn from its number alone: which utterances, and for each whether it is laid out
+uni-stream or bi-stream. It is packed once, so teacher and student cannot see different layouts.
+"""
+
+import math
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.corpus.batches import LengthBatches
+from mamtra.corpus.shards import Shards
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.errors import CorpusError, TextError
+from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.batch import Batch, pack
+from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
+from mamtra.synthesis.parts import model_reader
+from mamtra.synthesis.text_reader import Reader
+from mamtra.text.tokenizer import NanoTokenizer
+
+CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in
+BI_STREAM_SHARE = 0.5  # of the draws, see speech_lm.prompt.training_sequence
+MARKS = 3  # start, task and end, beside text and speech
+
+
+@runtime_checkable
+class Utterances(Protocol):
+    """Prepared speech: text ids and speech ids by number."""
+
+    @property
+    def lengths(self) -> Sequence[int]:
+        """Text and speech ids together, of every utterance."""
+        ...
+
+    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Text ids and speech ids of one utterance."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class HeldUtterances:
+    """Utterances in memory."""
+
+    pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+    lengths: Sequence[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "lengths", [len(text) + len(said) for text, said in self.pairs])
+
+    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Text ids and speech ids of one utterance."""
+        return self.pairs[number]
+
+
+def random_utterances(
+    config: SpeechLMConfig, count: int, speech: tuple[int, int] = (40, 320), seed: int = 0
+) -> HeldUtterances:
+    """Utterances of noise, to rehearse with.
+
+    Args:
+        config: of the model that shall read them.
+        count: how many.
+        speech: fewest and most speech ids; LibriTTS has 5.6 s on average, 140 ids.
+        seed: of everything.
+    """
+    draw, pairs = np.random.default_rng(seed), []
+    for _ in range(count):
+        length = int(draw.integers(*speech))
+        text = draw.integers(config.text_vocabulary, size=max(1, length // 7))
+        pairs.append((text.tolist(), draw.integers(config.speech_vocabulary, size=length).tolist()))
+    return HeldUtterances(pairs)
+
+
+def nano_utterances(folder: Path) -> HeldUtterances:
+    """The training sentences of nano's own corpus, in letters.
+
+    Raises:
+        CorpusError: the folder lacks the corpus or its speech tokens.
+    """
+    corpus, tokens = Corpus.open(folder / CORPUS), TokenTable.open(folder / TOKENS)
+    tokenizer = NanoTokenizer()
+    known = [item for item in corpus.choose("train") if item.id in tokens]
+    return HeldUtterances([(tokenizer.encode(u.text), tokens.of(u.id).tolist()) for u in known])
+
+
+def ids_of(text: str, reader: Reader) -> Sequence[int] | None:
+    """The ids of a text as it stands, else as it would be spoken; None if it cannot be read.
+
+    Models of letters know neither numbers nor accents; CosyVoice 2 learnt from text as it stands.
+    """
+    for form in (lambda: text, lambda: reader.whole(text)):
+        with suppress(TextError):
+            return reader.encode(form())
+    return None
+
+
+class ShardUtterances:
+    """Utterances of shards, their text in the ids of a model.
+
+    All text is turned into ids once, at the beginning: seconds for LibriTTS.
+
+    Args:
+        shards: what ``mamtra prepare`` wrote.
+        reader: how the model reads text.
+
+    Attributes:
+        left_out: names of the utterances whose text the model cannot read.
+    """
+
+    def __init__(self, shards: Shards, reader: Reader) -> None:
+        read = [ids_of(line["text"], reader) for _, _, line in shards.rows]
+        self.shards = shards
+        self.left_out = [
+            row[2]["id"] for row, ids in zip(shards.rows, read, strict=True) if ids is None
+        ]
+        self.numbers = [number for number, ids in enumerate(read) if ids is not None]
+        known = [np.asarray(ids, np.int32) for ids in read if ids is not None]
+        self.ends = np.cumsum([0, *map(len, known)])
+        self.ids = np.concatenate([np.zeros(0, np.int32), *known])
+        said = shards.lengths[np.array(self.numbers, np.int64)]
+        self.lengths: Sequence[int] = (np.diff(self.ends) + said).tolist()
+
+    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
+        """Text ids and speech ids of one utterance."""
+        text = self.ids[self.ends[number] : self.ends[number + 1]]
+        return text.tolist(), self.shards[self.numbers[number]].tokens.tolist()
+
+
+def open_utterances(folder: Path, model: ModelFolder) -> Utterances:
+    """Prepared speech from disk: shards, or the folder in which ``mamtra nano`` works.
+
+    Args:
+        folder: where it lies.
+        model: how its text becomes ids.
+
+    Raises:
+        CorpusError: there is none that the model can read, or it is damaged.
+        ModelError: the model cannot read text.
+    """
+    if (folder / TOKENS).is_file():
+        return nano_utterances(folder)
+    shards = Shards.open(folder, "train")
+    if not len(shards):
+        raise CorpusError(f"no utterance in {str(folder)!r} is of the split train")
+    found = ShardUtterances(shards, model_reader(model))
+    if not found.lengths:
+        raise CorpusError(
+            f"the model {model.config.name!r} can read none of the {len(shards)} texts in "
+            f"{str(folder)!r}; prepare texts in its language"
+        )
+    return found
+
+
+class DistillBatches:
+    """Batches for teacher and student.
+
+    Args:
+        utterances: what is prepared.
+        config: of the models that read them.
+        places: text and speech ids in a batch, padding included.
+        held_out: utterances that are kept from training.
+        bi_stream: lay half of the utterances that suit it out in two alternating streams.
+        seed: of every draw.
+
+    Raises:
+        CorpusError: there are too few utterances.
+    """
+
+    def __init__(
+        self,
+        utterances: Utterances,
+        config: SpeechLMConfig,
+        *,
+        places: int,
+        held_out: int = 0,
+        bi_stream: bool = True,
+        seed: int = 0,
+    ) -> None:
+        self.utterances, self.config, self.places = utterances, config, places
+        self.bi_stream, self.seed = bi_stream, seed
+        count = len(utterances.lengths)
+        if count <= held_out:
+            raise CorpusError(
+                f"{count} utterances are too few to keep {held_out} of them from training; "
+                f"prepare more, or keep fewer"
+            )
+        order = np.random.default_rng((seed, 3)).permutation(count).tolist()
+        self.held_out, self.learnt = sorted(order[:held_out]), sorted(order[held_out:])
+        lengths = [utterances.lengths[number] + MARKS for number in self.learnt]
+        self.total = sum(lengths)
+        self.draws = LengthBatches(lengths, places, seed)
+
+    def sequence(self, number: int, draw: float) -> TrainingSequence:
+        """One utterance as it is read.
+
+        Raises:
+            CorpusError: its ids are not the model's.
+        """
+        text, speech = self.utterances.utterance(number)
+        for ids, rows, kind in (
+            (text, self.config.text_vocabulary, "text"),
+            (speech, self.config.speech_vocabulary, "speech"),
+        ):
+            if len(ids) and not 0 <= min(ids) <= max(ids) < rows:
+                raise CorpusError(
+                    f"utterance {number} has {kind} ids up to {max(ids)}, and the model has "
+                    f"{rows} of them; prepare the data with this model's teacher"
+                )
+        return training_sequence(text, speech, self.config.vocabulary, draw)
+
+    def packed(self, numbers: Sequence[int], draws: Sequence[float]) -> Batch:
+        """Utterances side by side."""
+        return pack([self.sequence(*pair) for pair in zip(numbers, draws, strict=True)])
+
+    def drawn(self, number: int) -> tuple[list[int], list[float]]:
+        """The utterances of a batch, and the draw that lays each out."""
+        numbers = [self.learnt[item] for item in self.draws.at(number)]
+        draw = np.random.default_rng((self.seed, number, 2))
+        draws = draw.random(len(numbers)) if self.bi_stream else np.ones(len(numbers))
+        return numbers, draws.tolist()
+
+    def at(self, number: int) -> Batch:
+        """The training batch of a number."""
+        return self.packed(*self.drawn(number))
+
+    def layouts(self, number: int) -> list[tuple[int, bool]]:
+        """The utterances of a batch, and whether each is laid out in two streams."""
+        return [
+            (item, draw < BI_STREAM_SHARE and MIX.suits(*self.utterances.utterance(item)))
+            for item, draw in zip(*self.drawn(number), strict=True)
+        ]
+
+    def predicted(self) -> list[tuple[int, int]]:
+        """Predicted places of every utterance, uni-stream and bi-stream (0 if it does not suit)."""
+        found = []
+        for number in range(len(self.utterances.lengths)):
+            text, speech = self.utterances.utterance(number)
+            marks = len(text) // MIX.text + 1
+            found.append((len(speech) + 1, len(speech) + marks if MIX.suits(text, speech) else 0))
+        return found
+
+    def validation(self) -> list[Batch]:
+        """The utterances kept from training, half of them bi-stream, in batches of the size."""
+        groups: list[list[int]] = [[]]
+        for number in sorted(self.held_out, key=lambda item: self.utterances.lengths[item]):
+            longest = self.utterances.lengths[number] + MARKS
+            if groups[-1] and longest * (len(groups[-1]) + 1) > self.places:
+                groups.append([])
+            groups[-1].append(number)
+        return [
+            self.packed(
+                group, [float(not self.bi_stream or place % 2) for place in range(len(group))]
+            )
+            for group in groups
+            if group
+        ]
+
+    def steps(self, epochs: float, batches_a_step: int) -> int:
+        """Steps in which about every utterance is read so many times."""
+        return max(1, math.ceil(epochs * self.total / (self.places * batches_a_step)))

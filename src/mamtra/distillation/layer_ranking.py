@@ -1,0 +1,258 @@
+"""Ranking a teacher's layers: which attention is missed most when it becomes Mamba.
+
+The test set is what the teacher itself says: it speaks some sentences, and the tokens it drew are
+the sequences on which the cross entropy is measured. Nothing else is needed, whatever the teacher
+was trained on. For the word error rate the teacher speaks the sentences again with one layer
+replaced, and a recogniser listens.
+
+Every measurement is kept in a file as soon as it is made; a ranking that was stopped goes on.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mamtra.backbone import Layout, MambaConfig, Stack
+from mamtra.distillation.self_data import plain_model, spoken_sequences
+from mamtra.errors import ConfigError, CorpusError, GenerationError, LayoutError
+from mamtra.evaluation.intelligibility import wrong_words
+from mamtra.evaluation.recogniser import Recogniser, plain_words
+from mamtra.speech_lm import Batch, SpeechLM
+from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.transfer.calibrate import calibrate
+from mamtra.transfer.placement import (
+    greedy,
+    importance_by_cosine,
+    importance_by_measure,
+    missed_least,
+)
+from mamtra.transfer.student import make_student
+
+MEASURES = {
+    "cosine": "how far the mixer turns the hidden states",
+    "ce": "cross entropy of the teacher's own speech",
+    "wer": "word error rate of generated speech",
+}
+INSTEAD = {
+    "mamba": "the Mamba mixer that a conversion would put there",
+    "nothing": "no mixer at all",
+}
+RECOGNISER = "default"
+
+
+@dataclass(slots=True)
+class Ranking:
+    """What was measured of each layer.
+
+    Attributes:
+        by: one of ``MEASURES``.
+        instead: one of ``INSTEAD``; for the cosine it does not matter.
+        whole: the measure with all layers as they are.
+        layers: the measure without each layer's attention, as far as it is known.
+        rounds: of a greedy search, after the first, which is ``layers``: the measure without each
+            layer that is left, those given up before being gone.
+    """
+
+    teacher: str
+    by: str
+    instead: str
+    settings: dict[str, Any]
+    whole: float | None = None
+    layers: dict[int, float] = field(default_factory=dict)
+    rounds: list[dict[int, float]] = field(default_factory=list)
+
+    @property
+    def order(self) -> list[int]:
+        """Layers, the one that is missed most first; of equals the earlier one."""
+        return sorted(self.layers, key=lambda layer: (-self.layers[layer], layer))
+
+    def given_up(self, count: int) -> list[tuple[int, float]]:
+        """The first layers that a greedy search gave up, each with the measure after that."""
+        rounds = [self.layers, *self.rounds][:count]
+        return [(layer := missed_least(results), results[layer]) for results in rounds]
+
+    def layout(self, attention: int, greedily: bool = False) -> Layout:
+        """Where the attention stays: in the layers missed most, or those a search did not give up.
+
+        Raises:
+            LayoutError: there are not that many layers.
+        """
+        count = len(self.layers)
+        if not 0 <= attention <= count:
+            raise LayoutError(f"{attention} attention layers do not fit {count} layers")
+        if not greedily:
+            return Layout.of(sorted(self.order[:attention]), count)
+        gone = {layer for layer, _ in self.given_up(count - attention)}
+        return Layout.of(sorted(set(range(count)) - gone), count)
+
+    def row(self) -> dict[str, Any]:
+        """What the file holds."""
+        return {
+            "teacher": self.teacher,
+            "by": self.by,
+            "instead": self.instead,
+            "settings": self.settings,
+            "whole": self.whole,
+            "layers": {str(layer): value for layer, value in sorted(self.layers.items())},
+            "order": self.order,
+            "rounds": [
+                {str(layer): value for layer, value in sorted(results.items())}
+                for results in self.rounds
+            ],
+        }
+
+    def save(self, path: Path) -> None:
+        """Write beside and rename."""
+        partial = path.with_name(f".{path.name}.partial")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            partial.write_text(json.dumps(self.row(), indent=1) + "\n")
+            os.replace(partial, path)
+        except OSError as problem:
+            raise CorpusError(f"cannot write the ranking {str(path)!r}: {problem}") from problem
+
+    def resume(self, path: Path) -> None:
+        """Take over what a stopped ranking measured.
+
+        Raises:
+            ConfigError: the file holds another ranking.
+        """
+        if not path.exists():
+            return
+        try:
+            row = json.loads(path.read_text())
+        except (OSError, ValueError) as problem:
+            raise ConfigError(f"{str(path)!r} holds no ranking: {problem}") from problem
+        mine = self.row()
+        other = [
+            name for name in ("teacher", "by", "instead", "settings") if row.get(name) != mine[name]
+        ]
+        if other:
+            raise ConfigError(
+                f"{str(path)!r} holds another ranking, with another {', '.join(other)}; "
+                f"choose another file or delete it"
+            )
+        self.whole = row["whole"]
+        self.layers, *self.rounds = (
+            {int(layer): value for layer, value in results.items()}
+            for results in (row["layers"], *row.get("rounds", ()))
+        )
+
+
+@torch.inference_mode()
+def cross_entropy(model: SpeechLM, batches: Sequence[Batch]) -> float:
+    """Mean over all predicted ids, in nats."""
+    losses = [model.loss(batch) for batch in batches]
+    total = sum(float(loss.loss) * loss.predicted for loss in losses)
+    return total / sum(loss.predicted for loss in losses)
+
+
+def word_errors(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -> float:
+    """Wrong words in percent of all words."""
+    judge, wrong, words = Recogniser(RECOGNISER), 0, 0
+    for text in sentences:
+        reference = plain_words(text)
+        try:
+            speech = synthesizer.say(text, seed=seed)
+            heard = judge.hear(speech.samples, speech.rate)
+        except GenerationError:
+            heard = ""
+        wrong += wrong_words(reference, heard)
+        words += len(reference.split())
+    return 100 * wrong / words
+
+
+@torch.no_grad()
+def replacements(
+    model: SpeechLM, batches: Sequence[Batch], mamba: MambaConfig | None
+) -> list[nn.Module]:
+    """The Mamba mixer of every layer, as a conversion makes it with solved output projections."""
+    student, _ = make_student(model, "M" * len(model.backbone.layers), mamba=mamba)
+    stack: Any = getattr(student, "backbone")  # noqa: B009
+    calibrate(model.backbone, stack, [(model.embed(batch), batch.real) for batch in batches])
+    return [block.mixer.eval() for block in stack.blocks]
+
+
+def check(stack: Stack, by: str, instead: str, sentences: Sequence[str]) -> None:
+    """Refuse what cannot be ranked.
+
+    Raises:
+        ConfigError: a name is unknown, there are no sentences, or the teacher has Mamba layers.
+    """
+    for name, given, known in (("by", by, MEASURES), ("instead", instead, INSTEAD)):
+        if given not in known:
+            raise ConfigError(f"{name}={given!r} is unknown; possible are {', '.join(known)}")
+    if not sentences:
+        raise ConfigError("there are no sentences to speak; give at least one")
+    if "M" in stack.config.layout:
+        raise ConfigError(
+            f"the teacher's layout is {stack.config.layout}; only a teacher whose layers are all "
+            f"attention can be ranked"
+        )
+
+
+def rank_layers(
+    synthesizer: Synthesizer,
+    ranking: Ranking,
+    sentences: Sequence[str],
+    seed: int = 0,
+    mamba: MambaConfig | None = None,
+    attention: int | None = None,
+    report: Callable[[], None] = lambda: None,
+) -> Ranking:
+    """Measure every layer that the ranking does not know yet.
+
+    Args:
+        synthesizer: the teacher; its language model is loaded anew, as it is on disk.
+        ranking: filled; what it holds already is not measured again.
+        sentences: what the teacher speaks.
+        seed: of the speech.
+        mamba: form of the Mamba mixers; the parity form where it is None.
+        attention: go on greedily until so many layers are left: give up the layer that is missed
+            least, measure all others again without it, and so on.
+        report: called after every measurement.
+
+    Raises:
+        ConfigError: see ``check``.
+    """
+    # prepared to speak, a model is no longer one whose mixers can be exchanged
+    model = plain_model(synthesizer.folder)
+    synthesizer.parts = replace(synthesizer.parts, speech_lm=model)
+    stack = model.backbone
+    check(stack, ranking.by, ranking.instead, sentences)
+    batches = spoken_sequences(synthesizer, sentences, seed)
+    if ranking.by == "cosine":
+        if attention is not None:
+            raise ConfigError("a greedy search measures the model; choose by='ce' or by='wer'")
+        turned = [importance_by_cosine(stack, model.embed(batch)) for batch in batches]
+        ranking.whole = 0.0
+        ranking.layers = dict(enumerate(torch.stack(turned).mean(0).tolist()))
+        report()
+        return ranking
+
+    def measure() -> float:
+        if ranking.by == "ce":
+            return cross_entropy(model, batches[1::2] or batches)
+        return word_errors(synthesizer, sentences, seed)
+
+    # mixers are fitted to one half of the sequences and measured on the other
+    mixers = replacements(model, batches[::2], mamba) if ranking.instead == "mamba" else None
+    if ranking.whole is None:
+        ranking.whole = measure()
+        report()
+    importance_by_measure(stack, measure, mixers, ranking.layers, ranking.whole, report)
+    if attention is not None:
+        rounds = [ranking.layers, *ranking.rounds]
+
+        def keep() -> None:
+            ranking.rounds = rounds[1:]
+            report()
+
+        greedy(stack, measure, attention, mixers, rounds, keep)
+    return ranking

@@ -1,0 +1,41 @@
+"""Sequences to measure and to fit on, where there is no corpus: what a teacher itself says.
+
+A teacher speaks some sentences; text ids and drawn speech tokens are then sequences as in training.
+"""
+
+from collections.abc import Sequence
+
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.errors import GenerationError
+from mamtra.generation.generate import Request, generate
+from mamtra.speech_lm import Batch, SpeechLM, SpeechLMConfig, cross_lingual, pack, uni_stream
+from mamtra.synthesis.synthesizer import Synthesizer
+
+
+def plain_model(folder: ModelFolder) -> SpeechLM:
+    """The speech language model of a folder in float32, module by module as it was trained."""
+    config = folder.section("speech_lm", SpeechLMConfig)
+    return folder.fill(SpeechLM(config), "speech_lm")
+
+
+def spoken_sequences(
+    synthesizer: Synthesizer, sentences: Sequence[str], seed: int = 0
+) -> list[Batch]:
+    """What the teacher says of each sentence, each a batch of one sequence.
+
+    No voice is needed: the language model says which sounds, whoever speaks them.
+
+    Raises:
+        GenerationError: the teacher says nothing of any of them.
+    """
+    model, batches = synthesizer.parts.speech_lm, []
+    for place, sentence in enumerate(sentences):
+        for piece in synthesizer.pieces(sentence):
+            ids = synthesizer.parts.reader.encode(piece)
+            request = Request(tuple(cross_lingual(ids)), len(ids), seed + place)
+            said = generate(model, request, synthesizer.sampling, synthesizer.guard)
+            if said.ids:
+                batches.append(pack([uni_stream(ids, list(said.ids), model.vocabulary)]))
+    if not batches:
+        raise GenerationError("the teacher said nothing; choose other sentences or another seed")
+    return batches

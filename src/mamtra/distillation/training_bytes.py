@@ -1,0 +1,235 @@
+"""What a distillation will take, by arithmetic: bytes by part, and hours by card.
+
+Weights, gradients, masters and Adam's numbers are exact. Activations are an estimate of what
+autograd keeps of each layer; a test holds it to a quarter of what it really keeps. Time is
+operations over what a card does at its best by its maker's word, times a share of that which is
+really reached, the *utilisation*: an assumption, to be replaced by what your first steps show.
+
+Axes: a place is a text id, a speech id or a mark of the sequence.
+"""
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from mamtra.backbone import BackboneConfig, as_config
+from mamtra.distillation.distill import DistillRun
+from mamtra.errors import ConfigError
+from mamtra.sizing.gpus import memory_of
+from mamtra.sizing.inference_bytes import EXACT, mixer_matrices, mixer_prefill_numbers
+from mamtra.sizing.plan import usable_bytes
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.transfer.freeze import apply
+
+HALF = 2  # bytes of a bfloat16
+UTILISATION = 0.2  # of a card's best; an assumption, cautious for a model this small
+# 10^12 operations a second in bfloat16 without sparsity, from the makers' data sheets
+TERA_OPERATIONS = {"rtx4090": 165.2, "a6000": 154.8, "a100": 312.0, "h100": 989.4, "h200": 989.4}
+LIBRITTS_HOURS = 555.0  # its three training sets
+UTTERANCE_SECONDS = 5.6  # LibriTTS's mean
+TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
+TEXT_IDS_PER_SECOND = 3.25  # 2.5 words of 1.3 ids, see benchmark.sizes
+MARKS = 3  # of each utterance: start, task, end
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingBytes:
+    """Bytes by part, on each device.
+
+    Attributes:
+        teacher, student: weights in the type of the run.
+        gradients: of what learns, in float32, and those that a narrower run gathers them from.
+        masters: of what learns, in float32.
+        adam: two float32 numbers for each.
+        activations: kept for the gradients, an estimate.
+        logits: of teacher and student and what the losses make of them, an estimate.
+    """
+
+    teacher: int
+    student: int
+    gradients: int
+    masters: int
+    adam: int
+    activations: int
+    logits: int
+
+    @property
+    def total(self) -> int:
+        """All together."""
+        return sum(asdict(self).values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CardTime:
+    """What a card needs; ``largest_places`` is the batch that its memory holds."""
+
+    card: str
+    hours: float
+    fits: bool
+    largest_places: int
+
+
+def parameters_of(config: SpeechLMConfig, freeze: str) -> tuple[int, int]:
+    """All weights of a model, and those that learn; nothing is allocated."""
+    with torch.device("meta"):
+        model = SpeechLM(config)
+    chosen = set(apply(model, freeze))
+    counts = {name: weight.numel() for name, weight in model.named_parameters()}
+    return sum(counts.values()), sum(counts[name] for name in chosen)
+
+
+def matrix_numbers(config: SpeechLMConfig) -> int:
+    """Weights that each place is multiplied with: all layers' matrices and the head."""
+    backbone = as_config(config.backbone)
+    network = 3 * backbone.dim * backbone.mlp_dim
+    mixers = sum(
+        matrix.outputs * matrix.inputs
+        for kind in backbone.layout
+        for matrix in mixer_matrices(kind, backbone)
+    )
+    return mixers + backbone.layers * network + backbone.dim * config.vocabulary.size
+
+
+def mixing_operations(backbone: BackboneConfig, length: float) -> float:
+    """Operations for each place that no weight takes part in: attention's scores, the scans."""
+    attention = 2 * 2 * backbone.query_heads * backbone.head_dim * length / 2
+    mamba = backbone.mamba_sizes
+    scan = 2 * 3 * mamba.heads * mamba.head_dim * mamba.state_dim
+    share = {"A": attention, "M": scan}
+    return sum(share[kind] for kind in backbone.layout)
+
+
+def operations_of_place(
+    teacher: SpeechLMConfig, student: SpeechLMConfig, length: float, recompute: bool
+) -> float:
+    """Operations for one place: the teacher forward, the student forward and twice backward.
+
+    The gradient passes through frozen layers as well; that they make no gradient of their own
+    weights is not counted, so a run with few weights that learn needs up to a quarter less.
+    """
+    one = {
+        name: 2 * matrix_numbers(config) + mixing_operations(as_config(config.backbone), length)
+        for name, config in (("teacher", teacher), ("student", student))
+    }
+    return one["teacher"] + one["student"] * (4 if recompute else 3)
+
+
+def kept_bytes(config: BackboneConfig, recompute: bool, width: int = HALF) -> int:
+    """Bytes that a place keeps until the gradients are made."""
+    layers = []
+    for kind in config.layout:
+        plain, exact = mixer_prefill_numbers(kind, config)
+        # both norms and the sums around them; gate, its silu, up and their product
+        plain += 4 * config.dim + 4 * config.mlp_dim
+        exact += 4 * config.dim
+        layers.append(plain * width + exact * EXACT)
+    if not recompute:
+        return sum(layers)
+    return len(layers) * config.dim * width + max(layers)
+
+
+def training_bytes(
+    teacher: SpeechLMConfig, student: SpeechLMConfig, run: DistillRun
+) -> TrainingBytes:
+    """Bytes on each device."""
+    width = HALF if run.settings.precision == "bfloat16" else EXACT
+    taught, _ = parameters_of(teacher, "all")
+    count, learns = parameters_of(student, run.freeze)
+    share = TOKENS_PER_SECOND / (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND)
+    # both models' logits, and in float32 what cross entropy and divergence keep: about 7 of a kind
+    logits = round(run.places * share) * student.vocabulary.size * (2 * width + 7 * EXACT)
+    kept = kept_bytes(as_config(student.backbone), run.recompute, width)
+    return TrainingBytes(
+        teacher=taught * width,
+        student=count * width,
+        gradients=learns * (EXACT + (width if width < EXACT else 0)),
+        masters=learns * EXACT,
+        adam=2 * learns * EXACT,
+        activations=run.places * kept,
+        logits=logits,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a run takes.
+
+    Attributes:
+        places: of the whole run.
+        steps: with one device and the run's batches.
+        operations: of the whole run.
+        parts: bytes on each device.
+    """
+
+    hours_of_speech: float
+    epochs: float
+    utilisation: float
+    places: int
+    steps: int
+    operations: float
+    parts: TrainingBytes
+    cards: tuple[CardTime, ...]
+
+    def row(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        found = asdict(self)
+        found["parts"]["total"] = self.parts.total
+        return found
+
+
+def largest_places(parts: TrainingBytes, places: int, card: str) -> int:
+    """The batch that a card's memory holds; 0 where not even the weights fit."""
+    growing = parts.activations + parts.logits
+    left = usable_bytes(memory_of(card)) - (parts.total - growing)
+    return max(0, math.floor(left / (growing / places)))
+
+
+def estimate(
+    teacher: SpeechLMConfig,
+    student: SpeechLMConfig,
+    run: DistillRun,
+    *,
+    hours_of_speech: float = LIBRITTS_HOURS,
+    epochs: float = 15.0,
+    utilisation: float = UTILISATION,
+) -> Estimate:
+    """Add up a run.
+
+    Args:
+        teacher, student: their sizes.
+        run: batches, precision, what learns.
+        hours_of_speech: of the data; the default is LibriTTS, 50 million speech tokens.
+        epochs: times that it is read.
+        utilisation: share of a card's best that is reached.
+
+    Raises:
+        ConfigError: a number cannot be.
+    """
+    if hours_of_speech <= 0 or epochs <= 0 or not 0 < utilisation <= 1:
+        raise ConfigError(
+            f"{hours_of_speech:g} hours, {epochs:g} epochs, utilisation {utilisation:g}: the first "
+            f"two must be more than 0, the last between 0 and 1"
+        )
+    seconds = hours_of_speech * 3600
+    marks = MARKS / UTTERANCE_SECONDS
+    places = round(seconds * (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND + marks) * epochs)
+    length = UTTERANCE_SECONDS * (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND) + MARKS
+    each = operations_of_place(teacher, student, length, run.recompute)
+    parts = training_bytes(teacher, student, run)
+    cards = []
+    for card, tera in TERA_OPERATIONS.items():
+        room = largest_places(parts, run.places, card)
+        hours = each * places / (tera * 1e12 * utilisation) / 3600
+        cards.append(CardTime(card=card, hours=hours, fits=room >= run.places, largest_places=room))
+    return Estimate(
+        hours_of_speech=hours_of_speech,
+        epochs=epochs,
+        utilisation=utilisation,
+        places=places,
+        steps=math.ceil(places / (run.places * run.settings.accumulate)),
+        operations=each * places,
+        parts=parts,
+        cards=tuple(cards),
+    )

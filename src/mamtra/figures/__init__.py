@@ -1,0 +1,1 @@
+"""Pictures drawn from rows, and where each row came from."""

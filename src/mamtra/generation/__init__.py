@@ -1,0 +1,1 @@
+"""From text ids to speech ids: requests, sampling, guard, running batch."""

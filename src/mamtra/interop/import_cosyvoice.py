@@ -1,0 +1,222 @@
+"""A CosyVoice 2 folder, as published, into a clean folder of our format: once, then never pickles.
+
+The three checkpoints go through the strict tables beside this file; text vocabulary and ONNX files
+are copied under their own names. The text head of the language model, which is never run, is left
+out. Tensors stay mapped to the published file and are written piece by piece, so an import needs
+little more memory than the largest file has bytes, and those can be given back at any time.
+
+Dtype rule: the language model and the decoder are stored as asked for. The vocoder stays float32:
+it is small, and nothing after it could mend its rounding.
+"""
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mamtra.acoustic.mel import MelConfig
+from mamtra.checkpoints.card import CARD, front_matter
+from mamtra.checkpoints.format import ModelConfig, save_part, write_config
+from mamtra.checkpoints.hub import COSYVOICE2
+from mamtra.checkpoints.new_folder import check_vacant, new_folder
+from mamtra.checkpoints.weights import SHARD_BYTES
+from mamtra.errors import ModelError
+from mamtra.interop.cosyvoice_flow import decoder_from_cosyvoice
+from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
+from mamtra.interop.cosyvoice_vocoder import vocoder_from_cosyvoice
+from mamtra.interop.pickles import COUNTERS, read_entries
+from mamtra.text.bpe import SUBFOLDER, WHERE, find_vocabulary
+
+FILES = {"speech_lm": "llm.pt", "decoder": "flow.pt", "vocoder": "hift.pt"}
+LISTENING = {"speech_tokenizer": "speech_tokenizer_v2.onnx", "speaker": "campplus.onnx"}
+
+FRONT = {
+    "license": "apache-2.0",
+    "language": ["zh", "en", "ja", "ko"],
+    "base_model": COSYVOICE2,
+    "tags": ["text-to-speech", "mamtra", "cosyvoice2"],
+}
+ABOUT = f"""# CosyVoice 2, 0.5 B
+
+The weights of CosyVoice2-0.5B ({WHERE}, Apache-2.0) in the format of mamtra, without the text head
+of its language model, made by `mamtra import cosyvoice2`. Its makers publish no voices with it:
+make one from a recording.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartImport:
+    """What became of one checkpoint.
+
+    Attributes:
+        used: entries of the checkpoint that were read.
+        unused: entries that were left out on purpose.
+        fresh: weights of the part that the checkpoint does not hold; the tables allow none.
+    """
+
+    part: str
+    file: str
+    used: int
+    unused: tuple[str, ...]
+    fresh: tuple[str, ...]
+    parameters: int
+    dtype: str
+
+    @property
+    def row(self) -> str:
+        """One line of the report."""
+        counts = f"{self.used:6}{len(self.unused):8}{len(self.fresh):7}{self.parameters:14,}"
+        left_out = f"  without {', '.join(self.unused)}" if self.unused else ""
+        left_out += f"  fresh {', '.join(self.fresh)}" if self.fresh else ""
+        return f"{self.file:18}{self.part:11}{counts}  {self.dtype}{left_out}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Import:
+    """The report of an import.
+
+    Attributes:
+        copied: files copied as they are.
+        missing: files that are not needed to speak with a saved voice, and are not there.
+    """
+
+    parts: tuple[PartImport, ...]
+    copied: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def table(self) -> str:
+        """Text table, one line per checkpoint."""
+        head = f"{'file':18}{'part':11}{'used':>6}{'unused':>8}{'fresh':>7}{'parameters':>14}"
+        return "\n".join([head, *(part.row for part in self.parts)])
+
+    def warnings(self) -> list[str]:
+        """One sentence for each missing file."""
+        return [
+            f"no {name}: voices cannot be made from recordings; "
+            f"fetch {name} from {WHERE} into the new folder"
+            for name in self.missing
+        ]
+
+
+def build(part: str, entries: Mapping[str, Any]) -> tuple[nn.Module, tuple[str, ...]]:
+    """The module that a checkpoint fills, and the names of the entries left out."""
+    match part:
+        case "speech_lm":
+            return speech_lm_from_cosyvoice(entries)
+        case "decoder":
+            return decoder_from_cosyvoice(entries)
+        case _:
+            unused = tuple(name for name in COUNTERS if name in entries)
+            tensors = {name: entry for name, entry in entries.items() if name not in unused}
+            return vocoder_from_cosyvoice(tensors), unused
+
+
+def check_source(source: Path) -> None:
+    """Refuse a folder without what speaking needs, before anything is read.
+
+    Raises:
+        ModelError: files are missing; the message names them and where to fetch them.
+    """
+    if not source.is_dir():
+        raise ModelError(f"there is no folder {str(source)!r}; give that of CosyVoice 2")
+    missing = [name for name in FILES.values() if not (source / name).is_file()]
+    if missing:
+        raise ModelError(
+            f"no {' and no '.join(missing)} in {str(source)!r}; fetch {' and '.join(missing)} "
+            f"from {WHERE} into it, or run: mamtra fetch {COSYVOICE2} -o {source}"
+        )
+    find_vocabulary(source)
+
+
+def import_part(
+    part: str, source: Path, folder: Path, dtype: torch.dtype, shard_bytes: int = SHARD_BYTES
+) -> tuple[PartImport, Any]:
+    """Read one checkpoint and write it as our part; its config is given back as well."""
+    entries = read_entries(source / FILES[part])
+    module, unused = build(part, entries)
+    kept = torch.float32 if part == "vocoder" else dtype
+    save_part(module, folder / f"{part}.safetensors", kept, shard_bytes)
+    told = PartImport(
+        part=part,
+        file=FILES[part],
+        used=len(entries) - len(unused),
+        unused=tuple(unused),
+        fresh=tuple(name for name, weight in module.state_dict().items() if weight.is_meta),
+        parameters=sum(weight.numel() for weight in module.parameters()),
+        dtype=str(kept).removeprefix("torch."),
+    )
+    return told, module.config
+
+
+def copy_files(source: Path, folder: Path) -> tuple[list[str], list[str]]:
+    """Copy vocabulary and ONNX files; their names, and the names of those that are not there."""
+    (folder / SUBFOLDER).mkdir()
+    copied = []
+    for file in find_vocabulary(source):
+        shutil.copy2(file, folder / SUBFOLDER)
+        copied.append(f"{SUBFOLDER}/{file.name}")
+    missing = [name for name in LISTENING.values() if not (source / name).is_file()]
+    for name in LISTENING.values():
+        if name not in missing:
+            shutil.copy2(source / name, folder)
+            copied.append(name)
+    return copied, missing
+
+
+def card(report: Import) -> str:
+    """The model card, with what became of each checkpoint."""
+    return f"{front_matter(FRONT)}{ABOUT}\n```\n{report.table()}\n```\n"
+
+
+def import_cosyvoice2(
+    source: Path,
+    target: Path,
+    dtype: torch.dtype = torch.float32,
+    shard_bytes: int = SHARD_BYTES,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Import:
+    """Write our folder; it appears under its name when it is complete.
+
+    Args:
+        source: the folder that CosyVoice 2 publishes; it is not changed.
+        target: the new folder.
+        dtype: of the language model's and the decoder's weights.
+        shard_bytes: largest size of a file of weights.
+        notice: is told the name of each file before it is read.
+
+    Raises:
+        ModelError: the target is taken, a file is missing, or parts do not fit together.
+        CheckpointError: a checkpoint is not CosyVoice 2's; what does not fit is listed.
+    """
+    check_vacant(target)
+    check_source(source)
+    with new_folder(target) as folder:
+        told, configs = [], {}
+        for part, file in FILES.items():
+            notice(file)
+            report, configs[part] = import_part(part, source, folder, dtype, shard_bytes)
+            told.append(report)
+        spoken = configs["speech_lm"].speech_vocabulary
+        heard = configs["decoder"].sizes_of_encoder.vocabulary
+        if spoken != heard:
+            raise ModelError(
+                f"llm.pt writes {spoken} speech tokens and flow.pt reads {heard}; "
+                f"take both from the same model"
+            )
+        copied, missing = copy_files(source, folder)
+        sections: dict[str, Any] = {part: asdict(config) for part, config in configs.items()}
+        sections |= {part: {"onnx": name} for part, name in LISTENING.items()}
+        config = ModelConfig(
+            name=target.resolve().name,
+            text={"tokenizer": "qwen", "reads_prompts": True, "bistream": True},
+            mel=asdict(MelConfig()),
+            **sections,
+        )
+        done = Import(parts=tuple(told), copied=tuple(copied), missing=tuple(missing))
+        (folder / CARD).write_text(card(done))
+        write_config(folder, config)
+    return done

@@ -1,0 +1,93 @@
+"""The official MamTra checkpoint into a folder of ours, with the parts of an imported CosyVoice 2.
+
+The checkpoint holds a language model only. Text, decoder, vocoder and what makes voices are those
+of its teacher, so they are copied from the teacher's folder.
+"""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+
+from mamtra.acoustic.decoder import DecoderConfig
+from mamtra.checkpoints.card import CARD, front_matter, origin
+from mamtra.checkpoints.derive import TEACHER_CARD, bring_along
+from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+from mamtra.checkpoints.new_folder import check_vacant, new_folder
+from mamtra.checkpoints.weights import SHARD_BYTES
+from mamtra.errors import ModelError
+from mamtra.interop.import_cosyvoice import Import, PartImport
+from mamtra.interop.mamtra_lm import load_official
+
+
+def card(parts: ModelFolder, layout: str, report: Import) -> str:
+    """The model card; the checkpoint names no licence of its own."""
+    tags = ["text-to-speech", "mamtra", "mamba", "hybrid"]
+    front = origin(parts.folder) | {"license": "unknown", "tags": tags}
+    return f"""{front_matter(front)}# MamTra 1:1, the published hybrid
+
+The language model of the published MamTra checkpoint (`{layout}`; A is attention, M is Mamba) in
+the format of mamtra, made by `mamtra import mamtra`; all other parts are those of
+{parts.config.name}, whose card is [{TEACHER_CARD}]({TEACHER_CARD}).
+
+The checkpoint came without a licence; ask its authors before you pass it on.
+
+```
+{report.table()}
+```
+"""
+
+
+def import_official(
+    source: Path,
+    target: Path,
+    parts: ModelFolder,
+    dtype: torch.dtype = torch.float32,
+    shard_bytes: int = SHARD_BYTES,
+) -> Import:
+    """Write our folder; it appears under its name when it is complete.
+
+    Args:
+        source: the checkpoint, a pickle or safetensors.
+        target: the new folder.
+        parts: an imported CosyVoice 2.
+        dtype: of the language model's weights.
+        shard_bytes: largest size of a file of weights.
+
+    Raises:
+        ModelError: the target is taken, or the parts are for other speech tokens.
+        CheckpointError: the checkpoint is not MamTra's; what does not fit is listed.
+    """
+    check_vacant(target)
+    heard = parts.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary
+    model, told = load_official(source)
+    spoken = model.config.speech_vocabulary
+    if spoken != heard:
+        raise ModelError(
+            f"{source.name} writes {spoken} speech tokens and the decoder of "
+            f"{parts.config.name!r} reads {heard}; give the CosyVoice 2 it was made from"
+        )
+    again = (f"{len(told.aliases)} entries under second names",) if told.aliases else ()
+    report = Import(
+        parts=(
+            PartImport(
+                part="speech_lm",
+                file=source.name,
+                used=len(told.tensors),
+                unused=(*told.unused, *again),
+                fresh=(),
+                parameters=sum(weight.numel() for weight in model.parameters()),
+                dtype=str(dtype).removeprefix("torch."),
+            ),
+        ),
+        copied=(f"the other parts of {parts.config.name}",),
+        missing=(),
+    )
+    name, section = target.resolve().name, asdict(model.config)
+    with new_folder(target) as folder:
+        config = bring_along(parts, folder, name, section, share=False)
+        save_part(model, folder / "speech_lm.safetensors", dtype, shard_bytes)
+        layout = str(section["backbone"]["layout"])
+        (folder / CARD).write_text(card(parts, layout, report))
+        write_config(folder, config)
+    return report

@@ -1,0 +1,189 @@
+"""The official MamTra 1:1 checkpoint: its tensor names and ours, and the model built from it.
+
+The published layer replaces ``self_attn`` by ``mamba`` (Mamba-2 in the parity form, which is our
+default) and leaves the rest of CosyVoice 2's speech LM in place. Its module tree reaches the same
+layers by more than one path, so a state dict holds them under several names: entries that end the
+same must be the same tensor, and are read once. The table is strict otherwise: every entry is used
+or listed as unused, every weight is filled. ``N`` stands for the number of a layer.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mamtra.backbone import BackboneConfig, MambaConfig
+from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.checkpoints.shards import read_tensors
+from mamtra.checkpoints.weights import listed
+from mamtra.errors import CheckpointError
+from mamtra.interop.pickles import COUNTERS, read_entries
+from mamtra.interop.qwen2 import FROM_QWEN2, renamed
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm.vocabulary import EXTRA_IDS
+
+MAMBA = (
+    "in_proj.weight",
+    "conv1d.weight",
+    "conv1d.bias",
+    "dt_bias",
+    "A_log",
+    "D",
+    "norm.weight",
+    "out_proj.weight",
+)
+# the ends of their names; what stands before is the path through their modules
+FROM_OFFICIAL = (
+    {f"layers.N.mamba.{name}": f"backbone.layers.N.mixer.{name}" for name in MAMBA}
+    | {
+        theirs.removeprefix("model."): f"backbone.{ours}"
+        for theirs, ours in FROM_QWEN2.items()
+        if ".layers." in theirs
+    }
+    | {
+        "model.norm.weight": "backbone.norm.weight",
+        "embed_tokens.weight": "text_embedding.weight",
+        "speech_embedding.weight": "speech_embedding.weight",
+        "llm_embedding.weight": "special_embedding.weight",
+        "llm_decoder.weight": "head.weight",
+        "llm_decoder.bias": "head.bias",
+    }
+)
+UNUSED = ("lm_head.weight", *COUNTERS)  # the text head is never run
+HEAD_DIM = 64  # Qwen2.5-0.5B; the one size that tensor shapes do not show
+ENDS = re.compile(
+    r"(?:^|\.)(layers\.\d+\..+|model\.norm\.weight|(?:embed_tokens|speech_embedding|llm_embedding"
+    r"|lm_head)\.weight|llm_decoder\.(?:weight|bias)|epoch|step)$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Official:
+    """A checkpoint's tensors under our names, and what was left out.
+
+    Attributes:
+        aliases: entries that are another entry once more.
+        unused: entries that the model does not need.
+    """
+
+    tensors: dict[str, Tensor]
+    aliases: tuple[str, ...]
+    unused: tuple[str, ...]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two entries hold the same numbers."""
+    if a is b or a.data_ptr() == b.data_ptr():
+        return a.shape == b.shape
+    return a.shape == b.shape and torch.equal(a, b)
+
+
+def from_official(tensors: Mapping[str, Any]) -> Official:
+    """Rename the entries of a checkpoint to those of a ``SpeechLM``.
+
+    Raises:
+        CheckpointError: an entry is unknown, or two that should be aliases differ; all are listed.
+    """
+    first: dict[str, str] = {}
+    aliases, unused, unknown, torn = [], [], [], []
+    for name, tensor in tensors.items():
+        end = ENDS.search(name)
+        if end is not None and end[1] in UNUSED:
+            unused.append(name)
+            continue
+        ours = renamed(end[1], FROM_OFFICIAL) if end is not None else None
+        if ours is None:
+            unknown.append(name)
+        elif ours not in first:
+            first[ours] = name
+        elif same(tensors[first[ours]], tensor):
+            aliases.append(name)
+        else:
+            torn.append(f"{name} and {first[ours]}")
+    if unknown:
+        raise CheckpointError(
+            f"{len(unknown)} entries are not part of MamTra's speech LM: {listed(sorted(unknown))}"
+        )
+    if torn:
+        raise CheckpointError(f"entries for the same weight differ: {listed(torn)}")
+    return Official(
+        {ours: tensors[name] for ours, name in first.items()}, tuple(aliases), tuple(unused)
+    )
+
+
+def config_from_official(tensors: Mapping[str, Tensor], head_dim: int = HEAD_DIM) -> SpeechLMConfig:
+    """Read layout and sizes from renamed tensors.
+
+    Args:
+        tensors: under our names.
+        head_dim: width of a head, of attention and Mamba, which no shape shows.
+
+    Raises:
+        CheckpointError: a tensor that carries a size is missing.
+    """
+    layout = ""
+    while f"backbone.layers.{len(layout)}.input_layernorm.weight" in tensors:
+        prefix = f"backbone.layers.{len(layout)}.mixer."
+        layout += "M" if f"{prefix}in_proj.weight" in tensors else "A"
+    if not {"A", "M"} <= set(layout):
+        raise CheckpointError(
+            f"its layers are {layout or 'none'} (A is attention, M is Mamba), which is no hybrid; "
+            f"give the checkpoint of MamTra, not that of CosyVoice 2"
+        )
+    attention = f"backbone.layers.{layout.index('A')}."
+    mamba = f"backbone.layers.{layout.index('M')}.mixer."
+    carriers = {
+        "query": f"{attention}mixer.q_proj.weight",
+        "key": f"{attention}mixer.k_proj.weight",
+        "mlp": f"{attention}mlp.gate_proj.weight",
+        "conv": f"{mamba}conv1d.weight",
+        "text": "text_embedding.weight",
+        "head": "head.weight",
+    }
+    if missing := [name for name in carriers.values() if name not in tensors]:
+        raise CheckpointError(f"the checkpoint lacks {', '.join(missing)}")
+    sizes = {role: tensors[name].shape for role, name in carriers.items()}
+    return SpeechLMConfig(
+        backbone=BackboneConfig(
+            dim=sizes["query"][1],
+            layout=layout,
+            query_heads=sizes["query"][0] // head_dim,
+            kv_heads=sizes["key"][0] // head_dim,
+            head_dim=head_dim,
+            mlp_dim=sizes["mlp"][0],
+            mamba=MambaConfig(conv_width=sizes["conv"][2]),
+        ),
+        text_vocabulary=sizes["text"][0],
+        speech_vocabulary=sizes["head"][0] - EXTRA_IDS,
+    )
+
+
+def speech_lm_from_official(
+    tensors: Mapping[str, Any], head_dim: int = HEAD_DIM
+) -> tuple[SpeechLM, Official]:
+    """Build the model around a checkpoint's tensors, without copying them.
+
+    Returns:
+        The model, in the checkpoint's precision, and what was read and left out.
+
+    Raises:
+        CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
+    """
+    found = from_official(tensors)
+    config = config_from_official(found.tensors, head_dim)
+    return built_around(lambda: SpeechLM(config), found.tensors), found
+
+
+def load_official(path: Path, head_dim: int = HEAD_DIM) -> tuple[SpeechLM, Official]:
+    """Read a checkpoint, safetensors or pickle; only tensors are unpickled.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is not MamTra's speech LM.
+    """
+    if path.suffix == ".safetensors":
+        return speech_lm_from_official(read_tensors(path), head_dim)
+    return speech_lm_from_official(read_entries(path), head_dim)

@@ -1,0 +1,252 @@
+"""The run that makes nano's decoder and speaker encoder: speech tokens and a voice to mel features.
+
+Both learn together. The speaker's vector always comes from a piece of *another* utterance of the
+same voice, so it can only carry what the utterances of a voice share. A share of the steps runs in
+chunks, so that the decoder can stream.
+"""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from mamtra.acoustic.decoder import Decoder, DecoderConfig
+from mamtra.acoustic.flow_matching import flow_loss
+from mamtra.acoustic.mel import LogMel
+from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
+from mamtra.acoustic.token_encoder import TokenEncoderConfig, inside
+from mamtra.corpus.batches import LengthBatches
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.errors import CorpusError
+from mamtra.recipes.nano.tokenizer import NANO_MEL, load_audio
+from mamtra.training.loop import LoopSettings, train
+
+MAIN_VOICE = "slt"
+NANO_MEL_OFFSET, NANO_MEL_SCALE = -5.25, 2.2  # mean and spread of the four voices' log-mel features
+
+NANO_DECODER = DecoderConfig(
+    encoder=TokenEncoderConfig(
+        vocabulary=729,
+        dim=192,
+        heads=4,
+        mlp_dim=384,
+        mlp_taps=3,
+        lower_layers=2,
+        upper_layers=2,
+        speaker_dim=64,
+    ),
+    velocity=None,
+    speaker_dim=64,
+    steps=0,
+    mel_offset=NANO_MEL_OFFSET,
+    mel_scale=NANO_MEL_SCALE,
+)
+NANO_SPEAKER = SpeakerConfig(mel_offset=NANO_MEL_OFFSET, mel_scale=NANO_MEL_SCALE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderRun:
+    """Everything that decides the decoder's training.
+
+    Attributes:
+        batch_frames: mel frames in a batch, padding included.
+        main_share: about how much of what is heard is the main voice; the other voices' utterances
+            come up as much more often as that needs.
+        chunked_share: share of the steps that run in chunks, as in streaming.
+        reference_frames: shortest and longest piece that the speaker's vector is made from.
+        square_weight, melody_weight: weights of the squared error and of the error of the change
+            from frame to frame, against the absolute error.
+    """
+
+    decoder: DecoderConfig = NANO_DECODER
+    speaker: SpeakerConfig = NANO_SPEAKER
+    settings: LoopSettings = field(
+        default_factory=lambda: LoopSettings(
+            steps=1400, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
+        )
+    )
+    batch_frames: int = 4800
+    main_share: float = 0.5
+    chunked_share: float = 0.25
+    reference_frames: tuple[int, int] = (50, 150)
+    square_weight: float = 1.0
+    melody_weight: float = 1.0
+
+
+@runtime_checkable
+class TokenSource(Protocol):
+    """Where speech tokens come from: a ``TokenTable``."""
+
+    def of(self, utterance_id: str) -> np.ndarray:
+        """The tokens of one utterance."""
+        ...
+
+    def __contains__(self, utterance_id: str) -> bool:
+        """Whether the tokens of an utterance are there."""
+        ...
+
+
+class Voiced(nn.Module):
+    """What is trained: the decoder and the speaker encoder that tells it who speaks."""
+
+    def __init__(self, run: DecoderRun) -> None:
+        super().__init__()
+        self.decoder = Decoder(run.decoder)
+        self.speaker = SpeakerEncoder(run.speaker)
+
+
+@dataclass(slots=True, kw_only=True)
+class DecoderBatch:
+    """Tokens of several utterances and the mel features that the decoder should draw."""
+
+    tokens: Int[Tensor, "batch tokens"]
+    lengths: Int[Tensor, "batch"]
+    mel: Float[Tensor, "batch bins frames"]
+    partners: list[int]  # another row of the same voice, or the row itself where it is alone
+
+    @property
+    def content(self) -> Bool[Tensor, "batch frames"]:
+        """True in the frames that belong to an utterance."""
+        return inside(self.lengths * 2, self.mel.shape[-1])
+
+
+def partners(voices: list[str], random: np.random.Generator) -> list[int]:
+    """For each row another row of the same voice: the next one in a random ring."""
+    rings: dict[str, list[int]] = defaultdict(list)
+    for row in random.permutation(len(voices)):
+        rings[voices[row]].append(int(row))
+    after = {
+        row: ring[(at + 1) % len(ring)] for ring in rings.values() for at, row in enumerate(ring)
+    }
+    return [after[row] for row in range(len(voices))]
+
+
+def balanced(utterances: list[Utterance], main_share: float) -> list[Utterance]:
+    """Repeat the utterances of the other voices until the main voice has about its share."""
+    main = [utterance for utterance in utterances if utterance.voice == MAIN_VOICE]
+    rest = [utterance for utterance in utterances if utterance.voice != MAIN_VOICE]
+    wanted = len(main) * (1 - main_share) / main_share
+    return main + rest * max(1, round(wanted / max(1, len(rest))))
+
+
+def distances(
+    drawn: Float[Tensor, "batch bins frames"],
+    wanted: Float[Tensor, "batch bins frames"],
+    content: Bool[Tensor, "batch frames"],
+) -> dict[str, Tensor]:
+    """Absolute and squared error per bin, and absolute error of the change from frame to frame."""
+    mask = content[:, None]
+    error = (drawn - wanted) * mask
+    count = mask.sum() * drawn.shape[1]
+    both = mask[..., 1:] & mask[..., :-1]
+    change = (error.diff(dim=-1) * both).abs().sum()
+    return {
+        "absolute": error.abs().sum() / count,
+        "square": error.square().sum() / count,
+        "melody": change / count,
+    }
+
+
+class DecoderTask:
+    """The loss and the measures of one decoder run."""
+
+    def __init__(self, run: DecoderRun, corpus: Corpus, tokens: TokenSource) -> None:
+        self.run, self.corpus, self.tokens = run, corpus, tokens
+        self.features = LogMel(NANO_MEL)
+        ready = self.ready(corpus.choose("train"))
+        if not ready:
+            raise CorpusError("no training utterance has speech tokens; extract them first")
+        self.train = balanced(ready, run.main_share)
+        held_out = {
+            voice: self.ready(corpus.choose("validation", voice)) for voice in corpus.voices
+        }
+        self.validation = {voice: items[:24] for voice, items in held_out.items() if items}
+        self.batches = LengthBatches(
+            [utterance.samples // NANO_MEL.hop for utterance in self.train],
+            run.batch_frames,
+            run.settings.seed,
+        )
+        torch.manual_seed(run.settings.seed)
+        self.model = Voiced(run)
+
+    def ready(self, utterances: list[Utterance]) -> list[Utterance]:
+        """Those whose speech tokens are there; a corpus may have grown since."""
+        return [utterance for utterance in utterances if utterance.id in self.tokens]
+
+    def batch(self, utterances: list[Utterance], random: np.random.Generator) -> DecoderBatch:
+        """Read the audio and the tokens of some utterances."""
+        ids = [torch.from_numpy(self.tokens.of(utterance.id)) for utterance in utterances]
+        tokens = nn.utils.rnn.pad_sequence(ids, batch_first=True)
+        mel = self.features(load_audio(self.corpus, utterances)[0])[..., : tokens.shape[1] * 2]
+        return DecoderBatch(
+            tokens=tokens,
+            lengths=torch.tensor([len(row) for row in ids]),
+            mel=mel,
+            partners=partners([utterance.voice for utterance in utterances], random),
+        )
+
+    def voices_of(
+        self, batch: DecoderBatch, random: np.random.Generator
+    ) -> Float[Tensor, "batch width"]:
+        """Each row's speaker vector, from a random piece of its partner."""
+        pieces = []
+        for row in batch.partners:
+            frames = int(batch.lengths[row]) * 2
+            size = min(frames, int(random.integers(*self.run.reference_frames)))
+            start = int(random.integers(frames - size + 1))
+            pieces.append(batch.mel[row, :, start : start + size].T)
+        lengths = torch.tensor([len(piece) for piece in pieces])
+        padded = nn.utils.rnn.pad_sequence(pieces, batch_first=True)
+        return self.model.speaker(padded.mT, lengths)
+
+    def compute(
+        self, batch: DecoderBatch, random: np.random.Generator, chunked: bool
+    ) -> dict[str, Tensor]:
+        """Loss values of a batch."""
+        run = self.run
+        speaker = self.voices_of(batch, random)
+        drawn = self.model.decoder.expect(batch.tokens, speaker, batch.lengths, chunked=chunked)
+        wanted = (batch.mel - run.decoder.mel_offset) / run.decoder.mel_scale
+        values = distances(drawn, wanted, batch.content)
+        loss = values["absolute"] + run.square_weight * values["square"]
+        values["loss"] = loss + run.melody_weight * values["melody"]
+        if self.model.decoder.velocity is not None:
+            known = self.model.decoder.condition(
+                drawn.detach(), speaker, torch.zeros_like(wanted), batch.lengths * 2
+            )
+            values["flow"] = flow_loss(self.model.decoder.velocity, wanted, known, chunked=chunked)
+            values["loss"] = values["loss"] + values["flow"]
+        return values
+
+    def loss(self, step: int) -> dict[str, Tensor]:
+        """The loss of one step; everything random comes from the step's number."""
+        random = np.random.default_rng((self.run.settings.seed, step, 1))
+        batch = self.batch([self.train[item] for item in self.batches.at(step)], random)
+        return self.compute(batch, random, bool(random.random() < self.run.chunked_share))
+
+    def evaluate(self) -> dict[str, float]:
+        """Errors on held-out utterances by voice, whole; and of all in chunks."""
+        found: dict[str, float] = {}
+        for voice, utterances in self.validation.items():
+            random = np.random.default_rng(0)
+            batch = self.batch(utterances, random)
+            whole = self.compute(batch, random, chunked=False)
+            pieces = self.compute(batch, random, chunked=True)
+            found[f"{voice}_absolute"] = round(float(whole["absolute"]), 4)
+            found[f"{voice}_melody"] = round(float(whole["melody"]), 4)
+            found[f"{voice}_chunked"] = round(float(pieces["absolute"]), 4)
+        return found
+
+
+def train_decoder(
+    corpus: Corpus, tokens: TokenSource, folder: Path, run: DecoderRun | None = None
+) -> None:
+    """Train decoder and speaker encoder; ``folder/model.safetensors`` then holds a ``Voiced``."""
+    run = run or DecoderRun()
+    task = DecoderTask(run, corpus, tokens)
+    train(folder, task.model, task.loss, run.settings, task.evaluate)

@@ -1,0 +1,187 @@
+"""The run that makes nano's teacher: an all-attention speech language model that reads letters.
+
+Reading English letters is hard to learn from little speech. So some words are given in phones,
+which the synthesiser told the corpus: phones show the model quickly where in the text it is, and
+letters then learn to say the same. Each utterance draws anew which of its words are phones; later a
+user may spell a word in phones in the same way.
+"""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mamtra.backbone import BackboneConfig
+from mamtra.backbone.block import Block
+from mamtra.corpus.batches import LengthBatches
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.errors import TrainingError
+from mamtra.speech_lm.batch import Batch, pack
+from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm.prompt import uni_stream
+from mamtra.text.tokenizer import PHONES, NanoTokenizer
+from mamtra.training.loop import LoopSettings, train
+
+EDGE_MARKS = ".,?!;:-"
+LAYERS = 12  # every ratio of the paper divides it
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechLMRun:
+    """Everything that decides the teacher's training.
+
+    Attributes:
+        voice: the corpus voice whose rhythm is learned.
+        batch_places: text and speech ids in a batch, padding included.
+        all_letters, all_phones: shares of utterances given wholly in letters or in phones; in the
+            rest each word is drawn by itself.
+        compiled: let torch.compile join the small operations of a layer; a step takes two thirds of
+            the time, and a C compiler must be there.
+    """
+
+    config: SpeechLMConfig = field(
+        default_factory=lambda: SpeechLMConfig(
+            backbone=BackboneConfig(
+                dim=192,
+                layout="A" * LAYERS,
+                query_heads=4,
+                kv_heads=2,
+                head_dim=48,
+                mlp_dim=512,
+                rope_theta=10_000.0,
+            ),
+            text_vocabulary=NanoTokenizer().size,
+            speech_vocabulary=729,
+        )
+    )
+    settings: LoopSettings = field(
+        default_factory=lambda: LoopSettings(
+            steps=2100,
+            learning_rate=2e-3,
+            warmup_steps=200,
+            precision="bfloat16",
+            optimizer="muon",
+            weight_decay=0.02,
+        )
+    )
+    voice: str = "slt"
+    batch_places: int = 6000
+    all_letters: float = 0.5
+    all_phones: float = 0.2
+    compiled: bool = True
+
+
+def spelled(utterance: Utterance, share: float, random: np.random.Generator) -> str:
+    """The text of an utterance with about this share of its words in phones."""
+    written = utterance.text.split()
+    if share == 0 or len(written) != len(utterance.words):
+        return utterance.text
+    words = []
+    for word, (_, phones) in zip(written, utterance.words, strict=True):
+        body = word.strip(EDGE_MARKS)
+        known = phones and all(phone in PHONES for phone in phones.split())
+        chosen = body and known and random.random() < share
+        words.append(word.replace(body, f"{{{phones}}}", 1) if chosen else word)
+    return " ".join(words)
+
+
+class SpeechLMTask:
+    """Batches of a corpus for a speech language model, its loss and its measures."""
+
+    def __init__(self, run: SpeechLMRun, corpus: Corpus, tokens: TokenTable) -> None:
+        self.run, self.tokens = run, tokens
+        self.tokenizer = NanoTokenizer()
+        self.train = [u for u in corpus.choose("train", run.voice) if u.id in tokens]
+        self.validation = corpus.choose("validation", run.voice)[:200]
+        self.batches = LengthBatches(
+            [len(u.text) + len(tokens.of(u.id)) + 2 for u in self.train],
+            run.batch_places,
+            run.settings.seed,
+        )
+        torch.manual_seed(run.settings.seed)
+        self.model = SpeechLM(run.config)
+
+    def pack(self, utterances: list[Utterance], texts: list[str]) -> Batch:
+        """Lay utterances side by side as training sequences."""
+        vocabulary = self.model.vocabulary
+        return pack(
+            [
+                uni_stream(
+                    self.tokenizer.encode(text), self.tokens.of(utterance.id).tolist(), vocabulary
+                )
+                for utterance, text in zip(utterances, texts, strict=True)
+            ]
+        )
+
+    def batch(self, number: int) -> Batch:
+        """The training batch of a number, spelled anew each time it is drawn."""
+        random = np.random.default_rng((self.run.settings.seed, number, 1))
+        utterances = [self.train[item] for item in self.batches.at(number)]
+        texts = []
+        for utterance in utterances:
+            draw, share = random.random(), random.random()
+            if draw < self.run.all_letters:
+                share = 0.0
+            elif draw < self.run.all_letters + self.run.all_phones:
+                share = 1.0
+            texts.append(spelled(utterance, share, random))
+        return self.pack(utterances, texts)
+
+    def loss(self, number: int) -> dict[str, Tensor]:
+        """Cross entropy of one batch, in nats a speech token."""
+        losses = self.model.loss(self.batch(number))
+        return {"loss": losses.loss, "accuracy": losses.correct / losses.predicted}
+
+    def evaluate(self) -> dict[str, float]:
+        """Held-out cross entropy: text in letters, in phones, and another sentence's text."""
+        random = np.random.default_rng(0)
+        chosen = sorted(self.validation, key=lambda utterance: len(utterance.text))
+        sums: dict[str, float] = {"letters": 0.0, "phones": 0.0, "wrong_text": 0.0}
+        count = 0
+        for start in range(0, len(chosen), 50):
+            group = chosen[start : start + 50]
+            letters = [utterance.text for utterance in group]
+            forms = {
+                "letters": letters,
+                "phones": [spelled(utterance, 1.0, random) for utterance in group],
+                "wrong_text": [*letters[1:], letters[0]],
+            }
+            for name, texts in forms.items():
+                losses = self.model.loss(self.pack(group, texts))
+                sums[name] += float(losses.loss) * losses.predicted
+            count += sum(len(self.tokens.of(utterance.id)) + 1 for utterance in group)
+        return {f"validation_{name}": round(value / count, 4) for name, value in sums.items()}
+
+
+def compile_layers(model: SpeechLM) -> None:
+    """Compile the attention layers for batches of any shape.
+
+    Mamba layers stay as they are but for their MLPs: compiling the chunked scan for changing
+    lengths took more than five minutes.
+
+    Raises:
+        TrainingError: there is no C++ compiler.
+    """
+    if shutil.which("g++") is None:
+        raise TrainingError(
+            "compiling layers needs the compiler g++, which is not installed; "
+            "run: apt-get install g++, or set compiled=False in the recipe"
+        )
+    for layer, kind in zip(model.backbone.layers, model.backbone.config.layout, strict=True):
+        assert isinstance(layer, Block)
+        (layer if kind == "A" else layer.mlp).compile(dynamic=True)
+
+
+def train_teacher(
+    corpus_folder: Path, tokens_path: Path, folder: Path, run: SpeechLMRun | None = None
+) -> None:
+    """Train the teacher; ``folder/model.safetensors`` then holds the ``SpeechLM``."""
+    run = run or SpeechLMRun()
+    task = SpeechLMTask(run, Corpus.open(corpus_folder), TokenTable.open(tokens_path))
+    if run.compiled:
+        compile_layers(task.model)
+    train(folder, task.model, task.loss, run.settings, task.evaluate)

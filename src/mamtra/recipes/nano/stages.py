@@ -1,0 +1,247 @@
+"""How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
+
+    corpus -> tokenizer -> tokens -> vocoder, decoder, teacher -> student -> model folders
+
+Every stage goes on where it was killed, and is skipped when its result is there.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from mamtra.acoustic.vocoder import Vocoder
+from mamtra.audio.clip import Audio
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.errors import CorpusError
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.recipes.nano.decoder import DecoderRun, Voiced, train_decoder
+from mamtra.recipes.nano.speech_lm import train_teacher
+from mamtra.recipes.nano.student import SHIPPED, StudentRun, train_student
+from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun, train_tokenizer
+from mamtra.recipes.nano.tokens import extract_tokens, trained_tokenizer
+from mamtra.recipes.nano.vocoder import NANO_VOCODER, train_vocoder
+from mamtra.speech_lm.model import SpeechLM
+from mamtra.synthesis.text_reader import TextConfig
+from mamtra.training.workers import launch
+from mamtra.transfer.student import student_config
+from mamtra.voice.encoder import listening_parts
+from mamtra.voice.voice import make_voice
+
+MAIN_VOICE = "slt"  # most of the corpus
+DEFAULT_VOICE = "rms"  # understood best (docs/nano.md)
+PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
+LM_FILE = "speech_lm.safetensors"
+STARTS = ("attention", "xavier", "random")
+COMPARED_STEPS = 80  # of each start, when the two are compared
+SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
+SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
+LICENCE = "speech of a flite voice (CMU), free for any use with attribution"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workshop:
+    """The folder in which nano is made.
+
+    Attributes:
+        workers: training processes of the language models.
+    """
+
+    folder: Path
+    workers: int = 2
+
+    @property
+    def corpus(self) -> Path:
+        """The spoken sentences."""
+        return self.folder / "corpus"
+
+    @property
+    def tokens(self) -> Path:
+        """The speech tokens of the corpus."""
+        return self.folder / "tokens.safetensors"
+
+    def weights(self, stage: str) -> Path:
+        """The result of a training stage."""
+        return self.folder / stage / "model.safetensors"
+
+
+def make_tokenizer(workshop: Workshop) -> None:
+    """Train the speech tokenizer."""
+    train_tokenizer(Corpus.open(workshop.corpus), workshop.folder / "tokenizer")
+
+
+def make_tokens(workshop: Workshop) -> None:
+    """Write the speech tokens of the corpus."""
+    extract_tokens(Corpus.open(workshop.corpus), workshop.weights("tokenizer"), workshop.tokens)
+
+
+def make_vocoder(workshop: Workshop) -> None:
+    """Train the vocoder."""
+    train_vocoder(Corpus.open(workshop.corpus), workshop.folder / "vocoder")
+
+
+def make_decoder(workshop: Workshop) -> None:
+    """Train the decoder and the speaker encoder."""
+    tokens = TokenTable.open(workshop.tokens)
+    train_decoder(Corpus.open(workshop.corpus), tokens, workshop.folder / "decoder")
+
+
+def make_teacher(workshop: Workshop) -> None:
+    """Train the all-attention speech language model."""
+    folder = workshop.folder / "teacher"
+    launch(workshop.workers, train_teacher, workshop.corpus, workshop.tokens, folder)
+
+
+def make_student(workshop: Workshop) -> None:
+    """Distil the hybrid from the teacher; in one process, as the shipped student was."""
+    train_student(
+        workshop.corpus,
+        workshop.tokens,
+        workshop.weights("teacher"),
+        workshop.folder / "student",
+        SHIPPED,
+    )
+
+
+def compare_starts(workshop: Workshop) -> None:
+    """Train the paper's student for a while from the teacher's weights and from random ones.
+
+    Same teacher, batches, steps and learning rate; ``mamtra evaluate curves`` draws the two logs.
+    """
+    run = StudentRun()
+    brief = replace(run.settings, steps=COMPARED_STEPS, evaluate_every=COMPARED_STEPS // 8)
+    for start in STARTS:
+        launch(
+            workshop.workers,
+            train_student,
+            workshop.corpus,
+            workshop.tokens,
+            workshop.weights("teacher"),
+            workshop.folder / f"start-{start}",
+            replace(run, start=start, settings=brief),
+        )
+
+
+STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
+    "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
+    "tokens": (make_tokens, "tokens.safetensors"),
+    "vocoder": (make_vocoder, "vocoder/model.safetensors"),
+    "decoder": (make_decoder, "decoder/model.safetensors"),
+    "teacher": (make_teacher, "teacher/model.safetensors"),
+    "student": (make_student, "student/model.safetensors"),
+    "starts": (compare_starts, "start-random/model.safetensors"),
+}
+
+
+def run_stage(workshop: Workshop, stage: str) -> bool:
+    """Run one stage unless its result is there; says whether it ran."""
+    make, result = STAGES[stage]
+    if (workshop.folder / result).exists():
+        return False
+    make(workshop)
+    return True
+
+
+def silent_tokens(tokens: TokenTable, names: list[str]) -> tuple[int, ...]:
+    """The tokens that open or close utterances: what silence sounds like."""
+    edges = [int(token) for name in names for token in tokens.of(name)[[0, -1]]]
+    counts = Counter(edges)
+    return tuple(sorted(t for t, count in counts.items() if count > SILENT_SHARE * len(edges)))
+
+
+def guard_for(tokens: TokenTable, corpus: Corpus) -> GuardConfig:
+    """Bounds of speech per letter, from the corpus: never beyond what it holds, with a margin."""
+    utterances = [u for u in corpus.choose("train", MAIN_VOICE) if u.id in tokens]
+    ratios = [len(tokens.of(u.id)) / (len(u.text) + 2) for u in utterances]
+    return GuardConfig(
+        min_per_text_token=round(0.8 * min(ratios), 2),
+        max_per_text_token=round(2.0 * max(ratios), 2),
+        spare_tokens=20,
+        silence_tokens=20,
+        silent_ids=silent_tokens(tokens, [u.id for u in utterances]),
+    )
+
+
+def part(whole: nn.Module, name: str) -> nn.Module:
+    """A part of a trained module, by attribute."""
+    found = getattr(whole, name)
+    assert isinstance(found, nn.Module)
+    return found
+
+
+def fill(module: nn.Module, weights: Path) -> nn.Module:
+    """Load trained weights, strictly."""
+    module.load_state_dict(load_file(weights))
+    return module.eval()
+
+
+def save_voices(folder: Path, corpus: Corpus) -> None:
+    """Make a voice of each speaker of the corpus, from a held-out utterance."""
+    parts = listening_parts(ModelFolder(folder))
+    shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
+    for name in corpus.voices:
+        suitable = [
+            utterance
+            for utterance in corpus.choose("validation", name)
+            if shortest <= utterance.samples <= longest
+        ]
+        if not suitable:
+            raise CorpusError(f"no validation utterance of voice {name!r} is of a suitable length")
+        chosen = suitable[0]
+        voice = make_voice(
+            parts,
+            Audio(corpus.audio(chosen), corpus.rate_hz),
+            name,
+            text=chosen.text,
+            source=f"flite {name}",
+            licence=LICENCE,
+        )
+        voice.save(folder / "voices" / f"{name}.safetensors")
+
+
+def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
+    """Write the finished model's folder, and the teacher's beside it as ``NAME-teacher``.
+
+    Args:
+        folder: the student's folder; it gets every part and the voices.
+    """
+    corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
+    run, decoder_run = SHIPPED, DecoderRun()
+    guard, teacher = guard_for(tokens, corpus), run.teacher.config
+    student = student_config(teacher, run.layout, run.mamba)
+    config = ModelConfig(
+        name=name,
+        voice=DEFAULT_VOICE if DEFAULT_VOICE in corpus.voices else MAIN_VOICE,
+        text=asdict(TextConfig()),
+        mel=asdict(NANO_MEL),
+        sampling=asdict(SAMPLING),
+        guard=asdict(guard),
+        speech_lm=asdict(student),
+        speech_tokenizer=asdict(TokenizerRun().config),
+        speaker=asdict(decoder_run.speaker),
+        decoder=asdict(decoder_run.decoder),
+        vocoder=asdict(NANO_VOCODER),
+    )
+    write_config(folder, config)
+    voiced = fill(Voiced(decoder_run), workshop.weights("decoder"))
+    save_part(part(voiced, "decoder"), folder / "decoder.safetensors")
+    save_part(part(voiced, "speaker"), folder / "speaker.safetensors")
+    tokenizer = trained_tokenizer(workshop.weights("tokenizer"))
+    save_part(tokenizer, folder / "speech_tokenizer.safetensors")
+    vocoder = fill(Vocoder(NANO_VOCODER), workshop.weights("vocoder"))
+    save_part(vocoder, folder / "vocoder.safetensors")
+    save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)
+    save_voices(folder, corpus)
+    beside = folder.with_name(f"{folder.name}-teacher")
+    rest = f"../{folder.name}"
+    write_config(
+        beside,
+        ModelConfig(name=f"{name}-teacher", parts_from=rest, speech_lm=asdict(teacher)),
+    )
+    save_part(fill(SpeechLM(teacher), workshop.weights("teacher")), beside / LM_FILE)

@@ -1,0 +1,1 @@
+"""What computes: protocols that speaking talks to, and the engines behind them."""

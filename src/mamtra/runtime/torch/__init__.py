@@ -1,0 +1,1 @@
+"""The PyTorch engine: quick steps, CUDA graphs and 8-bit weights."""

@@ -1,0 +1,42 @@
+"""The quick way through ``SpeechLM.step``: embedding, stack and head with buffers made once."""
+
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mamtra.backbone.state import StackState
+from mamtra.runtime.torch.numpy_step import NumpyStep, steps_in_numpy
+from mamtra.runtime.torch.step import StackStep
+
+if TYPE_CHECKING:
+    from mamtra.speech_lm.model import SpeechLM
+
+KEPT = 4  # numbers of rows whose buffers are kept; speaking one text needs one
+
+
+class Stepper:
+    """Steps of a model that was made ready, operation by operation."""
+
+    def __init__(self, model: "SpeechLM") -> None:
+        self.table, self.head = model.speech_embedding.weight, model.head
+        self.stack = model.backbone
+        self.plan_kind = NumpyStep if steps_in_numpy(self.stack) else StackStep
+        self.plans: dict[int, NumpyStep | StackStep] = {}
+
+    def plan(self, rows: int) -> NumpyStep | StackStep:
+        """The buffers for so many rows; the oldest make room."""
+        if rows not in self.plans:
+            while len(self.plans) >= KEPT:
+                del self.plans[next(iter(self.plans))]
+            self.plans[rows] = self.plan_kind(self.stack, rows)
+        return self.plans[rows]
+
+    @torch.inference_mode()
+    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one speech id; logits of the next."""
+        plan = self.plan(len(ids))
+        plan.hidden.copy_(F.embedding(ids, self.table))
+        return self.head(plan.run(state))

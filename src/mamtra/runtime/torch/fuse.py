@@ -1,0 +1,70 @@
+"""Getting a stack ready to speak: projections that read the same vector become one product.
+
+A stack in training has one layer per projection, under the names that checkpoints use. To speak,
+fewer and larger products are faster, and their weights may have another type. ``ready`` changes a
+stack in place, block by block, and lets go of each block's old weights at once, so that a large
+model is never in memory twice.
+"""
+
+from collections.abc import Sequence
+from typing import Any, Literal, get_args
+
+import torch
+from torch import nn
+
+from mamtra.backbone.block import Block
+from mamtra.backbone.mixers.attention import Attention
+from mamtra.backbone.mixers.mamba import Mamba
+from mamtra.backbone.stack import Stack
+from mamtra.runtime.torch.int8 import Int8Linear
+
+WeightType = Literal["float32", "bfloat16", "int8"]
+WEIGHT_TYPES: tuple[str, ...] = get_args(WeightType)
+FLOATS = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def activation_type(dtype: WeightType) -> torch.dtype:
+    """The type that vectors have between layers whose weights are of this type."""
+    return FLOATS.get(dtype, torch.float32)
+
+
+def one_layer(parts: Sequence[nn.Linear], dtype: WeightType) -> Any:
+    """Linear layers that read the same vector as one, rows below each other; or its 8-bit form."""
+    with torch.no_grad():
+        weight = torch.cat([part.weight.detach() for part in parts])
+        biases = [part.bias.detach() for part in parts if part.bias is not None]
+        bias = torch.cat(biases) if biases else None
+        if dtype == "int8":
+            return Int8Linear(weight, bias)
+        joined = nn.Linear(1, 1, bias=bias is not None)
+        joined.out_features, joined.in_features = weight.shape
+        weight = weight.to(FLOATS[dtype])
+        if dtype == "float32" and weight.shape[0] > weight.shape[1]:
+            # columns side by side: one vector times a tall matrix is twice as fast on a CPU
+            weight = weight.t().contiguous().t()
+        joined.weight = nn.Parameter(weight, requires_grad=False)
+        if bias is not None:
+            joined.bias = nn.Parameter(bias.to(FLOATS[dtype]), requires_grad=False)
+        return joined
+
+
+def ready_block(block: Block, dtype: WeightType) -> None:
+    """Join a block's projections and give its weights their type, in place."""
+    mixer = block.mixer
+    match mixer:
+        case Attention():
+            mixer.join(one_layer(mixer.projections, dtype))
+            mixer.o_proj = one_layer([mixer.o_proj], dtype)
+        case Mamba():
+            mixer.in_proj = one_layer([mixer.in_proj], dtype)
+            mixer.out_proj = one_layer([mixer.out_proj], dtype)
+    block.mlp.join(one_layer(block.mlp.projections, dtype))
+    block.mlp.down_proj = one_layer([block.mlp.down_proj], dtype)
+    block.to(activation_type(dtype)).requires_grad_(False)
+
+
+def ready(stack: Stack, dtype: WeightType) -> None:
+    """Make a whole stack ready to speak, in place; it cannot be trained or saved afterwards."""
+    for block in stack.blocks:
+        ready_block(block, dtype)
+    stack.norm.to(activation_type(dtype)).requires_grad_(False)

@@ -1,0 +1,99 @@
+"""A whole stack for exactly one new token per row: what speaking does 25 times a second.
+
+``StackStep`` belongs to a stack that was made ready (joining.py) and to a number of rows. It holds
+buffers, never memories: the state is an argument, as everywhere. ``run`` is the form for operations
+one by one; ``replay_form`` is the same with nothing in it that depends on a number in Python, so
+that a CUDA graph can record it once and replay it for every later token.
+"""
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.backbone.block import Block
+from mamtra.backbone.mixers.attention import Attention
+from mamtra.backbone.stack import Stack
+from mamtra.backbone.state import KeyValueState, StackState
+from mamtra.runtime.torch.layers import AttentionStep, Buffers, MambaStep, MLPStep, Norm
+from mamtra.runtime.torch.positions import Place, as_positions
+
+
+class LayerStep:
+    """A block: norm, mixer, norm, MLP."""
+
+    def __init__(self, block: Block, buffers: Buffers) -> None:
+        mixer = block.mixer
+        kind: Any = AttentionStep if isinstance(mixer, Attention) else MambaStep
+        self.mixer = kind(mixer, buffers)
+        self.mlp = MLPStep(block.mlp, buffers)
+        self.before_mixer = Norm.of(block.input_layernorm)
+        self.before_mlp = Norm.of(block.post_attention_layernorm)
+
+
+class StackStep:
+    """Buffers and views for steps of ``rows`` rows.
+
+    Attributes:
+        hidden: where the caller puts the embeddings of the new tokens; overwritten by ``run``.
+    """
+
+    def __init__(self, stack: Stack, rows: int) -> None:
+        config, weight = stack.config, stack.norm.weight
+        self.rows = rows
+        buffers = Buffers(rows, weight.dtype, weight.device)
+        self.hidden = buffers.get("hidden", config.dim)
+        self.normal = buffers.get("normal", config.dim)
+        self.exact = buffers.get("exact", config.dim, dtype=torch.float32)
+        if weight.dtype is torch.float32:
+            self.exact = self.normal
+        self.layers = [LayerStep(block, buffers) for block in stack.blocks]
+        self.norm = Norm.of(stack.norm)
+        self.turns = "A" in config.layout or config.mamba_sizes.rotary
+        self.place = Place(
+            rows,
+            config.kv_heads,
+            config.head_dim,
+            config.rope_theta,
+            weight.dtype,
+            weight.device,
+        )
+
+    def through(self, state: StackState) -> Float[Tensor, "rows dim"]:
+        """Run all layers; the result is a buffer that the next step overwrites."""
+        hidden, normal, exact, place = self.hidden, self.normal, self.exact, self.place
+        for layer, memory in zip(self.layers, state.layers, strict=True):
+            layer.before_mixer.into(hidden, exact, normal)
+            layer.mixer(normal, hidden, place, memory)  # pyright: ignore[reportArgumentType]
+            layer.before_mlp.into(hidden, exact, normal)
+            layer.mlp(normal, hidden)
+        self.norm.into(hidden, exact, normal)
+        return normal
+
+    def run(self, state: StackState) -> Float[Tensor, "rows dim"]:
+        """Read ``hidden`` as the next token of each row, and move the state on."""
+        positions = state.positions
+        end = max(positions) + 1
+        for memory in state.layers:
+            if isinstance(memory, KeyValueState):
+                memory.reserve(end)
+        if self.turns:
+            if min(positions) + 1 == end:
+                self.place.set_shared(positions[0])
+            else:
+                self.place.positions.copy_(as_positions(positions, self.hidden.device))
+                self.place.set_each(end)
+        output = self.through(state)
+        state.positions = [position + 1 for position in positions]
+        return output
+
+    def replay_form(self, state: StackState, places: int) -> Float[Tensor, "rows dim"]:
+        """The same for positions in ``place.positions``, all below ``places``.
+
+        The caller moves positions on, in the tensor and in the state, and sees to it that the
+        memories have room.
+        """
+        if self.turns:
+            self.place.set_each(places)
+        return self.through(state)

@@ -1,0 +1,1 @@
+"""Bytes and operations of a model by arithmetic, before anything runs."""

@@ -1,0 +1,218 @@
+"""How many bytes a model needs, by arithmetic on its sizes: nothing is allocated.
+
+Weights are counted from the shapes of the layers, keys and values from the tokens they hold, scan
+states from their one fixed size. What is transient is estimated only: the largest thing that lives
+while a prompt is read (``prefill_bytes``). Tests hold the first three to what is really allocated.
+
+Dtype rule: scan states are float32 in every case; keys, values and the windows of convolutions have
+the type of the activations, which is that of the weights, and float32 beside ``int8`` weights.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.vocoder import Vocoder
+from mamtra.backbone import BackboneConfig
+from mamtra.backbone.mixers.scan import CHUNK_TOKENS
+from mamtra.backbone.state import GROWTH_TOKENS
+from mamtra.errors import ConfigError
+from mamtra.runtime.torch.cuda_graph import places_for
+from mamtra.runtime.torch.int8 import Int8Linear
+from mamtra.sizing.sizes import ModelSizes
+from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
+
+BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
+EXACT = 4  # bytes of a float32
+DTYPES = tuple(BYTES)
+
+
+def activation_bytes(dtype: str) -> int:
+    """Bytes of a number that flows between layers whose weights have this type.
+
+    Raises:
+        ConfigError: the type is unknown.
+    """
+    if dtype not in BYTES:
+        raise ConfigError(f"dtype {dtype!r} is unknown; possible are {', '.join(BYTES)}")
+    return EXACT if dtype == "int8" else BYTES[dtype]
+
+
+@dataclass(frozen=True, slots=True)
+class Matrix:
+    """A linear layer: what an 8-bit engine quantises."""
+
+    outputs: int
+    inputs: int
+    bias: bool = False
+
+    def nbytes(self, dtype: str) -> int:
+        """Weights and bias, and for 8 bits a scale and a zero for each output."""
+        extra = 2 * EXACT * self.outputs if dtype == "int8" else 0
+        biases = self.outputs * activation_bytes(dtype) if self.bias else 0
+        return self.outputs * self.inputs * BYTES[dtype] + biases + extra
+
+
+def mixer_matrices(kind: str, config: BackboneConfig) -> list[Matrix]:
+    """The linear layers of attention (A) or Mamba (M)."""
+    if kind == "A":
+        heads = config.query_heads * config.head_dim
+        keys = config.kv_heads * config.head_dim
+        rows = (heads, keys, keys)
+        inward = [Matrix(row, config.dim, config.attention_bias) for row in rows]
+        return [*inward, Matrix(config.dim, heads)]
+    mamba = config.mamba_sizes
+    inner = mamba.heads * mamba.head_dim
+    biased = mamba.input_bias or mamba.gate == "open"
+    return [Matrix(sum(mamba.sections.values()), config.dim, biased), Matrix(config.dim, inner)]
+
+
+def mixer_rest(kind: str, config: BackboneConfig) -> int:
+    """Numbers of a mixer that are no linear layer: convolution, steps, rates, skips, norm."""
+    if kind == "A":
+        return 0
+    mamba = config.mamba_sizes
+    taps = mamba.channels * (mamba.conv_width + 1) if mamba.conv_width else 0
+    norm = mamba.heads * mamba.head_dim if mamba.norm else 0
+    return taps + 2 * mamba.states + mamba.heads + norm
+
+
+def layer_bytes(kind: str, config: BackboneConfig, dtype: str) -> int:
+    """Weights of one layer: mixer, gated network and two norms."""
+    network = [Matrix(config.mlp_dim, config.dim)] * 2 + [Matrix(config.dim, config.mlp_dim)]
+    matrices = [*mixer_matrices(kind, config), *network]
+    rest = mixer_rest(kind, config) + 2 * config.dim
+    return sum(matrix.nbytes(dtype) for matrix in matrices) + rest * activation_bytes(dtype)
+
+
+def speech_lm_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:
+    """Weights of the language model: tables, layers, last norm, head.
+
+    Tables are only looked up: with 8-bit weights they have 16 bit.
+    """
+    speech, exact = config.vocabulary.size, activation_bytes(dtype)
+    looked_up = (config.text_vocabulary + speech) * sizes.dim * min(exact, 2 * BYTES[dtype])
+    rest = (SPECIAL_ROWS + 1) * sizes.dim * exact  # the last norm is one row more
+    layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
+    head = Matrix(speech, sizes.dim, bias=True)
+    return looked_up + rest + layers + head.nbytes(dtype)
+
+
+def read_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:
+    """Weights that are read for each token: layers, last norm, head."""
+    layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
+    head = Matrix(config.vocabulary.size, sizes.dim, bias=True).nbytes(dtype)
+    return layers + head + sizes.dim * activation_bytes(dtype)
+
+
+def read_numbers(config: SpeechLMConfig, sizes: BackboneConfig) -> int:
+    """The same, counted in weights."""
+    return read_bytes(config, sizes, "float32") // EXACT
+
+
+def held_bytes(module: nn.Module) -> int:
+    """Bytes of a module's weights and tables, 8-bit ones included."""
+    floats = sum(tensor.nbytes for tensor in [*module.parameters(), *module.buffers()])
+    return floats + sum(part.nbytes for part in module.modules() if isinstance(part, Int8Linear))
+
+
+def acoustic_bytes(sizes: ModelSizes) -> dict[str, int]:
+    """Weights of decoder and vocoder in float32, as far as the model has them.
+
+    Their modules are built on PyTorch's ``meta`` device, which knows shapes and holds nothing.
+    """
+    found = {}
+    with torch.device("meta"):
+        if sizes.decoder is not None:
+            found["decoder"] = held_bytes(Decoder(sizes.decoder))
+        if sizes.vocoder is not None:
+            found["vocoder"] = held_bytes(Vocoder(sizes.vocoder))
+    return found
+
+
+def capacity_of(tokens: int, engine: str = "eager") -> int:
+    """Tokens that a key/value memory has room for once it holds ``tokens``.
+
+    It grows in steps; steps recorded as CUDA graphs look at a power of two.
+    """
+    if engine == "graph":
+        return places_for(tokens)
+    return -(-tokens // GROWTH_TOKENS) * GROWTH_TOKENS
+
+
+def token_bytes(config: BackboneConfig, dtype: str) -> int:
+    """Keys and values of one token in one attention layer."""
+    return 2 * config.kv_heads * config.head_dim * activation_bytes(dtype)
+
+
+def scan_bytes(config: BackboneConfig, dtype: str) -> int:
+    """State of one Mamba layer: the recurrence in float32, the convolution's window."""
+    mamba = config.mamba_sizes
+    window = max(mamba.conv_width - 1, 0) * mamba.channels
+    recurrence = mamba.states * mamba.state_dim * mamba.head_dim
+    return recurrence * EXACT + window * activation_bytes(dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class StateBytes:
+    """Memory of streams: what grows with their length, and what does not."""
+
+    key_values: int
+    scans: int
+
+    @property
+    def total(self) -> int:
+        """Both together."""
+        return self.key_values + self.scans
+
+
+def state_bytes(
+    config: BackboneConfig, tokens: int, streams: int, dtype: str, engine: str = "eager"
+) -> StateBytes:
+    """States of ``streams`` rows that hold ``tokens`` each."""
+    attention = config.layout.count("A")
+    return StateBytes(
+        attention * capacity_of(tokens, engine) * token_bytes(config, dtype) * streams,
+        (config.layers - attention) * scan_bytes(config, dtype) * streams,
+    )
+
+
+def break_even_tokens(config: BackboneConfig, dtype: str) -> int:
+    """Length beyond which a Mamba layer holds less than an attention layer; no steps counted."""
+    return -(-scan_bytes(config, dtype) // token_bytes(config, dtype))
+
+
+def paper_break_even_tokens(config: BackboneConfig) -> int:
+    """The same in the paper's accounting: numbers of one width, and a window one token wider."""
+    mamba = config.mamba_sizes
+    numbers = mamba.states * mamba.state_dim * mamba.head_dim + mamba.conv_width * mamba.channels
+    return -(-numbers // (2 * config.kv_heads * config.head_dim))
+
+
+def mixer_prefill_numbers(kind: str, config: BackboneConfig) -> tuple[int, int]:
+    """Numbers for each token that live at the widest point of a mixer: activations, float32."""
+    if kind == "A":
+        heads, keys = config.query_heads, config.kv_heads
+        return (4 * heads + 4 * keys) * config.head_dim, 0
+    mamba = config.mamba_sizes
+    inner, rows = mamba.heads * mamba.head_dim, sum(mamba.sections.values())
+    chunks = 3 * mamba.heads * CHUNK_TOKENS  # decay between tokens, scores, their product
+    carried = 2 * mamba.states * mamba.state_dim * mamba.head_dim // CHUNK_TOKENS
+    return rows + 2 * mamba.channels + inner, 6 * inner + chunks + carried
+
+
+def prefill_bytes(config: BackboneConfig, tokens: int, streams: int, dtype: str) -> int:
+    """An estimate of what lives besides weights and states while prompts are read.
+
+    The widest layer counts: three copies of the gated network's width, or what its mixer holds.
+    Fused kernels need less.
+    """
+    width = activation_bytes(dtype)
+    wide = [3 * config.mlp_dim * width]
+    for kind in sorted(set(config.layout)):
+        plain, exact = mixer_prefill_numbers(kind, config)
+        wide.append(plain * width + exact * EXACT)
+    return (max(wide) + 4 * config.dim * width) * tokens * streams

@@ -1,0 +1,1 @@
+"""A speaker as a value: loaded, checked, or made from a recording."""

@@ -1,0 +1,167 @@
+"""Any folder is distilled into a student that speaks; a stopped run goes on to the same bits."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_model import SPEECH_LM
+
+from mamtra.audio.clip import read
+from mamtra.backbone import Layout
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.distillation.data import DistillBatches, HeldUtterances, random_utterances
+from mamtra.distillation.distill import DistillRun, DistillTask, check_pair, distill, paper_settings
+from mamtra.distillation.samples import sampler_for
+from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
+from mamtra.speech_lm import SpeechLM
+from mamtra.speech_lm.vocabulary import TASK
+from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.transfer.convert import convert
+
+DATA = random_utterances(SPEECH_LM, 24, speech=(10, 30))
+RUN = DistillRun(
+    settings=replace(
+        paper_settings(6), learning_rate=1e-2, log_every=1, evaluate_every=3, precision="float32"
+    ),
+    places=200,
+    held_out=4,
+)
+
+
+@pytest.fixture(scope="module")
+def student(tiny_model_folder, tmp_path_factory) -> ModelFolder:
+    """The tiny model with all its layers Mamba."""
+    folder = tmp_path_factory.mktemp("students") / "student"
+    convert(ModelFolder(tiny_model_folder), folder, Layout.parse("MM"))
+    return ModelFolder(folder)
+
+
+@pytest.fixture(scope="module")
+def finished(tiny_model_folder, student, tmp_path_factory) -> Path:
+    """A finished run."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    said = sampler_for(student, ["Hello there."])
+    distill(folder, ModelFolder(tiny_model_folder), student, DATA, RUN, sampler=said)
+    return folder
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    found = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [{name: v for name, v in row.items() if name != "seconds"} for row in found]
+
+
+def test_the_finished_student_speaks(finished) -> None:
+    folder = ModelFolder(finished / "student")
+    speech = Synthesizer(folder).say("Hello there.", seed=1)
+    assert speech.seconds > 0
+    assert folder.config.name == "student-distilled"
+    assert "6 steps of 200 places" in (finished / "student" / "README.md").read_text()
+
+
+def test_the_student_is_heard_at_each_evaluation(finished) -> None:
+    folders = sorted((finished / "samples").iterdir())
+    assert [folder.name for folder in folders] == ["step-3", "step-6"]
+    for folder in folders:
+        (told,) = json.loads((folder / "samples.json").read_text())
+        assert told["text"] == "Hello there."
+        assert read(folder / told["file"]).seconds > 0
+
+
+def test_what_does_not_learn_stays_to_the_bit_and_the_rest_changes(finished, student) -> None:
+    before = load_file(student.part_file("speech_lm"))
+    after = load_file(finished / "student" / "speech_lm.safetensors")
+    assert before.keys() == after.keys()
+    changed = {name for name in before if not torch.equal(before[name], after[name])}
+    assert "backbone.layers.0.mixer.in_proj.weight" in changed
+    assert all(".mixer." in name or name.startswith(("speech_", "head")) for name in changed)
+
+
+def test_the_log_tells_all_losses_and_both_held_out_measures(finished) -> None:
+    first = rows(finished)[0]
+    assert {"loss", "ce", "logits", "embedding", "teacher_ce", "gradient"} <= first.keys()
+    measured = [row for row in rows(finished) if "validation_ce" in row]
+    assert [row["step"] for row in measured] == [3, 6]
+    assert len({row["validation_teacher_ce"] for row in measured}) == 1
+
+
+def test_a_stopped_run_goes_on_to_the_same_losses(
+    tiny_model_folder, student, finished, tmp_path, monkeypatch
+) -> None:
+    teacher = ModelFolder(tiny_model_folder)
+    folder = tmp_path / "run"
+    run = replace(RUN, settings=replace(RUN.settings, checkpoint_seconds=-1.0))
+    loss = DistillTask.loss
+
+    def stop(self: DistillTask, number: int) -> dict[str, torch.Tensor]:
+        if number == 4:
+            raise TrainingError("stopped")
+        return loss(self, number)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DistillTask, "loss", stop)
+        with pytest.raises(TrainingError, match="stopped"):
+            distill(folder, teacher, student, DATA, run)
+    distill(folder, teacher, student, DATA, run)
+    assert rows(folder) == rows(finished)
+    one, other = (load_file(place / "model.safetensors") for place in (folder, finished))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_a_folder_with_another_run_is_refused_but_more_steps_are_not(
+    tiny_model_folder, student, finished, tmp_path
+) -> None:
+    teacher = ModelFolder(tiny_model_folder)
+    with pytest.raises(ConfigError, match="another freeze, places"):
+        distill(finished, teacher, student, DATA, replace(RUN, freeze="all", places=100))
+    run = replace(RUN, settings=replace(RUN.settings, steps=2))
+    folder = tmp_path / "run"
+    distill(folder, teacher, student, DATA, run)
+    more = replace(RUN, settings=replace(RUN.settings, steps=3))
+    distill(folder, teacher, student, DATA, more)
+    assert [row["step"] for row in rows(folder) if "loss" in row] == [1, 2, 3]
+    assert "3 steps" in (folder / "student" / "README.md").read_text()
+
+
+def test_teacher_and_student_read_one_batch_of_both_layouts() -> None:
+    data = random_utterances(SPEECH_LM, 24, speech=(40, 80))
+    batches = DistillBatches(data, SPEECH_LM, places=10_000, seed=3)
+    first = batches.at(0)
+    assert torch.equal(first.order, batches.at(0).order)
+    fill = SPEECH_LM.vocabulary.fill
+    # every bi-stream sequence has a fill mark among its targets, none of the others has
+    assert (first.targets == fill).any()
+    flat = DistillBatches(data, SPEECH_LM, places=10_000, seed=3, bi_stream=False).at(0)
+    assert not (flat.targets == fill).any()
+    assert (flat.order == TASK + 1).sum() == len(flat.lengths)
+
+
+def test_held_out_utterances_are_never_trained_on() -> None:
+    batches = DistillBatches(DATA, SPEECH_LM, places=100, held_out=8)
+    assert not set(batches.held_out) & set(batches.learnt)
+    assert sum(len(batch.lengths) for batch in batches.validation()) == 8
+    assert batches.steps(2.0, 4) == -(-2 * batches.total // 400)
+
+
+def test_data_of_another_model_is_refused() -> None:
+    strange = HeldUtterances([([1, 2], [5, 27, 3])] * 3)
+    with pytest.raises(CorpusError, match="speech ids up to 27, and the model has 27"):
+        DistillBatches(strange, SPEECH_LM, places=100).at(0)
+    with pytest.raises(CorpusError, match="3 utterances are too few to keep 3"):
+        DistillBatches(strange, SPEECH_LM, places=100, held_out=3)
+
+
+def test_models_with_different_ids_are_refused() -> None:
+    with pytest.raises(ModelError, match="speech_vocabulary is 27 and the student's 28"):
+        check_pair(SPEECH_LM, replace(SPEECH_LM, speech_vocabulary=28))
+
+
+def test_a_student_of_another_width_learns_without_the_embedding_loss() -> None:
+    narrow = replace(SPEECH_LM, backbone=replace(SPEECH_LM.backbone, dim=8))
+    batches = DistillBatches(DATA, SPEECH_LM, places=100)
+    task = DistillTask(SpeechLM(SPEECH_LM), SpeechLM(narrow), batches, replace(RUN, freeze="all"))
+    values = task.loss(0)
+    assert "embedding" not in values
+    assert torch.isfinite(values["loss"])

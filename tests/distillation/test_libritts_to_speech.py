@@ -1,0 +1,38 @@
+"""The whole way that docs/distill.md describes, at the smallest size: recordings to a voice."""
+
+import json
+from pathlib import Path
+
+import pytest
+from mini_libritts_tree import mini_libritts
+
+from mamtra.audio.clip import read
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.cli.main import main
+from mamtra.speech_lm import SpeechLMConfig
+
+TEACHER = "nano-teacher"
+
+
+def run(*words: object) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main([str(word) for word in words])
+    assert not ended.value.code
+
+
+def test_recordings_become_a_student_that_speaks(tmp_path: Path) -> None:
+    tree, shards = mini_libritts(tmp_path / "tree"), tmp_path / "shards"
+    student, trained = tmp_path / "student", tmp_path / "run"
+    run("prepare", "libritts", tree, "-o", shards, "--teacher", TEACHER, "--longest", 3)
+    run("convert", TEACHER, "-o", student, "--ratio", "1:1", "--form", "open", "--solve", 2)
+    small = ["--tokens-per-batch", 100, "--held-out", 1, "--device", "cpu", "--no-samples"]
+    words = ["--steps", 3, "--learning-rate", 1e-4, *small]
+    run("distill", TEACHER, student, "--data", shards, "-o", trained, *words)
+    rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    assert max(row["step"] for row in rows) == 3
+    config = ModelFolder(trained / "student").section("speech_lm", SpeechLMConfig)
+    assert config.backbone.layout == "AM" * 6
+    run("say", "Hello there.", "--model", trained / "student", "-o", tmp_path / "said.wav")
+    speech = read(tmp_path / "said.wav")
+    assert speech.seconds > 0.2
+    assert abs(speech.samples).max() > 0.01

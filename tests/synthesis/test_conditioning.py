@@ -1,0 +1,106 @@
+"""What the language model reads in each mode, and which mode is chosen."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from mamtra.errors import ConfigError, ModelError, VoiceError
+from mamtra.speech_lm.prompt import START_SEGMENT, TASK_SEGMENT, speech_segment, text_segment
+from mamtra.synthesis.conditioning import Manner, manner_of
+from mamtra.synthesis.text_reader import LettersReader, TextConfig
+from mamtra.voice.voice import Voice
+
+MARK = 99
+
+
+class MarkedReader(LettersReader):
+    """Letters with a mark that ends an instruction."""
+
+    end_of_prompt = MARK
+
+
+VOICE = Voice(
+    name="anna",
+    speaker=torch.ones(8),
+    tokens=torch.arange(3),
+    mel=torch.ones(80, 6),
+    text="I paid $5",
+)
+READER = MarkedReader(TextConfig())
+PROMPT = tuple(READER.tokenizer.encode("I paid five dollars"))
+
+
+def manner(
+    mode: str | None = None,
+    instruction: str | None = None,
+    voice: Voice = VOICE,
+    reads_prompts: bool = True,
+    spoken: bool = True,
+) -> Manner:
+    return manner_of(
+        READER, voice, mode, instruction, model="m", reads_prompts=reads_prompts, spoken=spoken
+    )
+
+
+def test_zero_shot_reads_the_prompts_words_and_speech() -> None:
+    request = manner("zero-shot").request([1, 2], seed=7)
+    assert request.segments == (
+        START_SEGMENT,
+        text_segment([*PROMPT, 1, 2]),
+        TASK_SEGMENT,
+        speech_segment([0, 1, 2]),
+    )
+    assert (request.text_tokens, request.seed) == (2, 7)
+
+
+def test_cross_lingual_reads_the_text_alone() -> None:
+    request = manner("cross-lingual").request([1, 2], seed=0)
+    assert request.segments == (START_SEGMENT, text_segment([1, 2]), TASK_SEGMENT)
+
+
+@pytest.mark.parametrize("written", ["speak low", "speak low<|endofprompt|>"])
+def test_instruct_reads_the_instruction_and_one_mark(written: str) -> None:
+    words = READER.tokenizer.encode("speak low")
+    request = manner(instruction=written).request([1, 2], seed=0)
+    assert request.segments == (START_SEGMENT, text_segment([*words, MARK, 1, 2]), TASK_SEGMENT)
+    assert request.text_tokens == 2
+
+
+def test_the_best_mode_that_model_and_voice_allow_is_the_default() -> None:
+    assert manner().mode == "zero-shot"
+    assert manner(reads_prompts=False).mode == "cross-lingual"
+    assert manner(voice=replace(VOICE, text="")).mode == "cross-lingual"
+    assert manner(instruction="speak low").mode == "instruct"
+
+
+@pytest.mark.parametrize(
+    ("mode", "instruction", "reason"),
+    [
+        ("whisper", None, "possible are zero-shot, cross-lingual, instruct"),
+        ("instruct", None, "needs an instruction"),
+        ("instruct", "  ", "needs an instruction"),
+        ("zero-shot", "speak low", "does not go with mode 'zero-shot'"),
+        (None, "<|endofprompt|>", "the instruction is empty"),
+    ],
+)
+def test_contradictions_are_refused(mode: str | None, instruction: str | None, reason: str) -> None:
+    with pytest.raises(ConfigError, match=reason):
+        manner(mode, instruction)
+
+
+def test_what_model_or_voice_lack_is_told() -> None:
+    with pytest.raises(ModelError, match="'m' was not trained to go on from a prompt"):
+        manner("zero-shot", reads_prompts=False)
+    with pytest.raises(VoiceError, match="'anna' lacks the words of its prompt"):
+        manner("zero-shot", voice=replace(VOICE, text=" "))
+    empty = replace(VOICE, tokens=torch.zeros(0, dtype=torch.long), mel=torch.ones(80, 0))
+    with pytest.raises(VoiceError, match="'anna' lacks a prompt"):
+        manner("zero-shot", voice=empty)
+    with pytest.raises(ModelError, match=r"'m' cannot follow instructions: .*endofprompt"):
+        manner_of(LettersReader(TextConfig()), VOICE, None, "low", model="m", reads_prompts=False)
+
+
+def test_the_prompts_words_may_stay_as_they_are() -> None:
+    voice = replace(VOICE, text="I paid five dollars")
+    assert manner("zero-shot", voice=voice, spoken=False).text == PROMPT

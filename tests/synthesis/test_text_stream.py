@@ -1,0 +1,99 @@
+"""Text that is still being written: what can be spoken by now."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from mamtra.errors import TextError
+from mamtra.synthesis.text_reader import LettersReader, TextConfig
+from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces
+
+READER = LettersReader(TextConfig())
+
+
+def said(*parts: str) -> list[str]:
+    return [arrived.text for arrived in arriving_pieces(iter(parts), READER.pieces)]
+
+
+def encode(text: str) -> list[int]:
+    return [ord(letter) for letter in text]
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_sentences_are_whole_wherever_the_text_is_cut(size: int) -> None:
+    text = 'Dr. Smith paid $3.50. "Where?" He lost 2.5 kg! It works'
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    assert said(*parts) == [
+        "doctor Smith paid three dollars and fifty cents.",
+        "Where?",
+        "He lost two point five kilograms!",
+        "It works",
+    ]
+
+
+def test_a_title_does_not_end_a_sentence_and_a_blank_after_a_mark_does() -> None:
+    seen: list[str] = []
+
+    def parts() -> Iterator[str]:
+        for part in ("I met Dr. ", "Smith. ", "Then"):
+            seen.append(part)
+            yield part
+
+    first = next(arriving_pieces(parts(), READER.pieces))
+    assert first.text == "I met doctor Smith."
+    assert seen == ["I met Dr. ", "Smith. "]
+
+
+def test_empty_lines_end_a_paragraph_even_without_a_mark() -> None:
+    found = list(
+        arriving_pieces(iter(["A title\n", "\n", "One line\n", "goes on.\n"]), READER.pieces)
+    )
+    assert found == [
+        Arrived(text="A title"),
+        Arrived(text="One line goes on.", starts_paragraph=True),
+    ]
+
+
+def test_a_text_that_never_ends_is_cut_all_the_same() -> None:
+    def endless() -> Iterator[str]:
+        while True:
+            yield "and then, again, "
+
+    assert next(arriving_pieces(endless(), READER.pieces)).text.startswith("and then, again,")
+
+
+def test_what_cannot_be_spoken_is_left_out_unless_it_is_all_or_a_wrong_phone() -> None:
+    assert said("One. ", "*** ", "\n\n", "Two.") == ["One.", "Two."]
+    with pytest.raises(TextError):
+        said("***")
+    with pytest.raises(TextError, match="zz"):
+        said("One. ", "{zz zz} is wrong.")
+
+
+def test_words_arrive_with_the_blank_before_them_and_make_up_the_text() -> None:
+    words = ArrivingWords(iter(["Hel", "lo  the", "re.\nWe wait", "ed. "]), encode, enough=12)
+    first = list(words.utterance())
+    assert first == [encode("Hello"), encode(" there.")]
+    assert words.text == "Hello there."
+    assert words.has_more()
+    assert list(words.utterance()) == [encode("We"), encode(" waited.")]
+    assert not words.has_more()
+
+
+def test_a_word_is_read_no_further_than_needed() -> None:
+    asked = []
+
+    def parts() -> Iterator[str]:
+        for part in ("One two", " three", " four"):
+            asked.append(part)
+            yield part
+
+    utterance = ArrivingWords(parts(), encode, enough=99).utterance()
+    assert next(utterance) == encode("One")
+    assert asked == ["One two"]
+
+
+def test_chinese_words_need_no_blanks() -> None:
+    words = ArrivingWords(iter(["你好，今天", "很好。再", "见"]), encode, enough=4)
+    assert list(words.utterance()) == [encode("你好，"), encode("今天很好。")]
+    assert list(words.utterance()) == [encode("再见")]
