@@ -27,7 +27,7 @@ class DecoderStream:
 
     voice: EncodedPrompt
     noise: Float[np.ndarray, "bins noise_frames"] | None = None
-    tokens: list[int] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list[int])
     frames: int = 0
 
     def ready(self, sizes: DecoderSizes, final: bool) -> int:
