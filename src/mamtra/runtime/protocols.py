@@ -1,5 +1,5 @@
-"""What speaking asks of an engine: speech model, decoder, vocoder and voice encoder, in numpy arrays
-and plain values.
+"""What speaking asks of an engine: speech model, decoder, vocoder and voice encoder, in numpy
+arrays and plain values.
 
 ``runtime/torch`` and other engines implement these protocols; ``generation``, ``voice`` and
 ``synthesis`` know nothing else of an engine. Rules that hold for all of them:
