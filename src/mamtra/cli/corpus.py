@@ -69,10 +69,11 @@ def speak_corpus(
     seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
 ) -> None:
     """Speak training, validation and test sentences; a killed run goes on."""
+    others = counted(voice) if voice else OTHER_VOICES
+    for name in ("slt", *others):
+        synthesiser_for(name)  # a missing one is reported before any work is done
     texts = read_sentences(sentences) if sentences else training_sentences(count, seed)
-    voices = {"slt": len(texts), **(counted(voice) if voice else OTHER_VOICES)}
-    for name in voices:
-        synthesiser_for(name)  # a missing one is told before any work is done
+    voices = {"slt": len(texts), **others}
     plans = plan_shards(texts, held_out_sentences(), voices)
     console = Console(stderr=True)
     shards = synthesize(output, plans, workers)

@@ -4,6 +4,7 @@ Sentences repeat the common words; a voice that reads letters must have met many
 useful word that the sentences leave out is practised until it was met twice.
 """
 
+import os
 import random
 import re
 from collections import Counter
@@ -14,7 +15,8 @@ from mamtra.corpus.synthetic.spoken_words import words_of
 from mamtra.corpus.synthetic.wordnet import word_counts
 from mamtra.errors import CorpusError
 
-DICTIONARY = Path("/usr/share/dict/american-english")
+# of Debian's wamerican, or any list with one word a line
+DICTIONARY = Path(os.environ.get("MAMTRA_WORD_LIST", "/usr/share/dict/american-english"))
 USEFUL_WORDS = 15_000
 MEETINGS = 2  # how often every useful word should occur in a whole corpus
 LIST_WORDS = (2, 6)
@@ -38,7 +40,8 @@ def useful_words(wordnet: Path, dictionary: Path, most: int = USEFUL_WORDS) -> l
     """
     if not dictionary.exists():
         raise CorpusError(
-            f"no word list {str(dictionary)!r}; install it with: apt-get install wamerican"
+            f"no word list {str(dictionary)!r}; run: apt-get install wamerican, "
+            "or name another list in MAMTRA_WORD_LIST"
         )
     spelled = {
         word

@@ -4,6 +4,7 @@ The glosses of WordNet quote how a word is used; those quotations are short, var
 use. Nothing of WordNet is kept in this project: the package is read when a corpus is made.
 """
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from pathlib import Path
 from mamtra.corpus.synthetic.spoken_words import words_of
 from mamtra.errors import CorpusError
 
-FOLDER = Path("/usr/share/wordnet")
+FOLDER = Path(os.environ.get("MAMTRA_WORDNET", "/usr/share/wordnet"))  # Debian's wordnet-base
 PARTS = ("noun", "verb", "adj", "adv")
 FEWEST_WORDS, MOST_WORDS = 2, 18
 TAGGED_WEIGHT = 10  # a use in WordNet's tagged texts says more than one in a definition
@@ -33,7 +34,8 @@ def lines_of(path: Path) -> list[str]:
     """
     if not path.exists():
         raise CorpusError(
-            f"no WordNet file {str(path)!r}; install it with: apt-get install wordnet-base"
+            f"no WordNet file {str(path)!r}; run: apt-get install wordnet-base, "
+            "or name the folder of its files in MAMTRA_WORDNET"
         )
     return path.read_text(encoding="ascii", errors="replace").splitlines()
 
