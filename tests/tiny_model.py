@@ -14,7 +14,8 @@ from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.audio.clip import Audio
 from mamtra.backbone import BackboneConfig
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.generation.guard import GuardConfig
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig

@@ -77,6 +77,15 @@ class TrainingError(MamtraError, RuntimeError):
     exit_code = 11
 
 
+LISTED = 12  # names that an error message shows before it counts the rest
+
+
+def listed(names: list[str]) -> str:
+    """Names for an error message: the first few, then how many more."""
+    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
+    return ", ".join(names[:LISTED]) + more
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional package.
 

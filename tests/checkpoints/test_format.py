@@ -1,45 +1,21 @@
 """The model folder: strict by name, both ways."""
 
-import json
-from dataclasses import asdict, dataclass, field
+import os
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
-from mamtra.checkpoints.format import (
-    ModelConfig,
-    ModelFolder,
-    rebuild,
-    save_part,
-    write_config,
-)
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.locate import BUILT_IN, locate
-from mamtra.checkpoints.shards import load_part, read_tensors
-from mamtra.errors import CheckpointError, ConfigError, ModelError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inner:
-    width: int = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outer:
-    inner: Inner | dict = field(default_factory=Inner)
-    sizes: tuple[int, ...] = (1, 2)
-    name: str = "x"
-
-
-def test_a_config_survives_json() -> None:
-    config = Outer(inner=Inner(width=5), sizes=(4, 5, 6))
-    assert rebuild(Outer, json.loads(json.dumps(asdict(config))), "here") == config
-
-
-def test_an_unknown_key_lists_the_known_ones() -> None:
-    with pytest.raises(ConfigError, match=r"unknown key depth in inner of here; known: width"):
-        rebuild(Outer, {"inner": {"depth": 1}}, "here")
+from mamtra.checkpoints.modules import load_part, save_part
+from mamtra.checkpoints.weights import read_tensors
+from mamtra.errors import CheckpointError, ConfigError, MamtraError, ModelError
+from mamtra.speech_lm import SpeechLMConfig
 
 
 def test_an_unknown_key_in_config_json_lists_the_known_ones(tmp_path: Path) -> None:
@@ -53,6 +29,80 @@ def test_another_format_or_a_missing_name_is_refused(tmp_path: Path, values: str
     (tmp_path / "config.json").write_text(values)
     with pytest.raises(ConfigError, match=r"format 9|name"):
         ModelFolder(tmp_path)
+
+
+HOSTILE = {
+    "[]": "expected an object",
+    "null": "expected an object",
+    '{"name": 3}': "name in .* is 3; expected text",
+    '{"name": "a", "speech_lm": []}': "speech_lm in .* expected an object or null",
+    '{"name": "a", "format": Infinity}': "Infinity",
+    '{"name": "a", "voice": ["b"]}': "voice in .* expected text or null",
+    "[" * 100_000: "more than 32 deep",
+    "{": "as JSON",
+    "": "as JSON",
+}
+
+
+@pytest.mark.parametrize("content", HOSTILE)
+def test_a_config_of_another_shape_is_refused_in_one_sentence(tmp_path: Path, content: str) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ModelError if "JSON" in HOSTILE[content] else MamtraError) as caught:
+        ModelFolder(tmp_path)
+    assert re.search(HOSTILE[content], str(caught.value))
+    assert "\n" not in str(caught.value)
+
+
+SIZES = {
+    "backbone": {"layout": "AM", "dim": 16, "query_heads": 2, "kv_heads": 1, "head_dim": 8},
+    "text_vocabulary": 9,
+    "speech_vocabulary": 9,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"dim": "16"}, r"speech_lm\.backbone\.dim in .* is '16'; expected a whole number"),
+        ({"rope_theta": None}, r"speech_lm\.backbone\.rope_theta"),
+        ({"layout": "A" * 100_000}, "100,000 letters"),
+        ({"layout": ["A"]}, r"speech_lm\.backbone\.layout"),
+        ({"mamba": {"rotary": "yes"}}, r"speech_lm\.backbone\.mamba\.rotary"),
+        ({"mamba": {"width": 3}}, r"unknown key width in speech_lm\.backbone\.mamba"),
+    ],
+)
+def test_a_wrong_value_deep_in_a_config_is_named_by_its_path(
+    tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    section = {**SIZES, "backbone": {**SIZES["backbone"], **changes}}
+    write_config(tmp_path, ModelConfig(name="a", speech_lm=section))
+    with pytest.raises(ConfigError, match=message):
+        ModelFolder(tmp_path).section("speech_lm", SpeechLMConfig)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int8, torch.int16, torch.int32, torch.bool, torch.float8_e4m3fn]
+)
+def test_a_tensor_of_another_type_is_refused(tmp_path: Path, dtype: torch.dtype) -> None:
+    module = nn.Linear(2, 2, bias=False)
+    save_file({"weight": torch.ones(2, 2).to(dtype)}, tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match=r"weight is \w+ instead of F64 or F32"):
+        load_part(module, tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_weight_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> None:
+    weight = torch.ones(2, 2)
+    weight[1, 0] = value
+    save_file({"weight": weight}, tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="tensor weight holds numbers that are not finite"):
+        load_part(nn.Linear(2, 2, bias=False), tmp_path / "a.safetensors")
+
+
+def test_a_pipe_in_place_of_weights_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.safetensors")
+    with pytest.raises(CheckpointError, match="it is no file"):
+        read_tensors(tmp_path / "a.safetensors")
 
 
 def test_weights_are_halved_on_disk_and_whole_in_memory(tmp_path: Path) -> None:
@@ -130,6 +180,13 @@ def test_a_circle_of_donors_is_refused(tmp_path: Path, donor: str, reason: str) 
     write_config(tmp_path / "b", ModelConfig(name="b", parts_from="../c"))
     write_config(tmp_path / "c", ModelConfig(name="c"))
     with pytest.raises(ModelError, match=reason):
+        ModelFolder(tmp_path / "a")
+
+
+def test_two_folders_that_name_each_other_are_refused(tmp_path: Path) -> None:
+    for name, other in (("a", "b"), ("b", "a")):
+        write_config(tmp_path / name, ModelConfig(name=name, parts_from=f"../{other}"))
+    with pytest.raises(ModelError, match="from elsewhere"):
         ModelFolder(tmp_path / "a")
 
 

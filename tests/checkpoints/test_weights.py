@@ -10,9 +10,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mamtra.checkpoints import weights as module
-from mamtra.checkpoints.format import save_part
-from mamtra.checkpoints.shards import all_files, load_part, read_tensors, weight_files
-from mamtra.checkpoints.weights import INDEX, filled_shards, write_tensors, write_weights
+from mamtra.checkpoints.modules import load_part, save_part
+from mamtra.checkpoints.shards import INDEX, all_files, weight_files
+from mamtra.checkpoints.weights import filled_shards, read_tensors, write_tensors, write_weights
 from mamtra.errors import CheckpointError
 
 TENSORS = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from mamtra.corpus import shards
+from mamtra import atomic
 from mamtra.corpus.prepare import PrepareConfig, Task, prepare
 from mamtra.corpus.readers import libritts
 
@@ -64,5 +64,5 @@ def run_until_write(tree, folder, number):
             os.kill(os.getpid(), signal.SIGKILL)
         replace(beside, path)
 
-    shards.os.replace = replace_or_die
+    atomic.os.replace = replace_or_die
     run(tree, folder)

@@ -68,7 +68,7 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path, monkeypatch):
     def full(descriptor):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("mamtra.corpus.shards.os.fsync", full)
+    monkeypatch.setattr("mamtra.atomic.os.fsync", full)
     writer = ShardWriter(tmp_path, "part-00000")
     writer.add(utterance(9, [9]))
     with pytest.raises(CorpusError, match=r"cannot write .*part-00000.safetensors.*No space left"):

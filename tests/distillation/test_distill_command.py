@@ -10,7 +10,8 @@ from exit_code import ended
 from toy_nano import TOY_LM
 
 from mamtra.backbone import BackboneConfig, Layout, Stack
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.corpus.shards import Prepared, ShardWriter, write_index
 from mamtra.distillation.data import open_utterances
 from mamtra.distillation.distill import DistillRun

@@ -9,9 +9,10 @@ import torch
 
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import open_language_model
 from mamtra.cli.main import main
 from mamtra.distillation.layer_ranking import Ranking, rank_layers
-from mamtra.distillation.self_data import plain_model, spoken_sequences
+from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError
 from mamtra.synthesis.synthesizer import Synthesizer, load
 from mamtra.transfer.convert import convert
@@ -99,9 +100,9 @@ def test_a_conversion_solves_output_projections_on_the_teachers_speech(
     batches = spoken_sequences(teacher, SENTENCES)
     solved = convert(folder, tmp_path / "solved", layout, sequences=batches)
     assert "solved" in solved.start
-    model, losses = plain_model(folder), {}
+    model, losses = open_language_model(folder), {}
     for name in ("plain", "solved"):
-        student = plain_model(ModelFolder(tmp_path / name))
+        student = open_language_model(ModelFolder(tmp_path / name))
         with torch.inference_mode():
             losses[name] = sum(float(student.loss(batch).loss) for batch in batches)
     with torch.inference_mode():

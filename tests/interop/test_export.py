@@ -10,7 +10,8 @@ import torch
 
 from mamtra.backbone import BackboneConfig, MambaConfig
 from mamtra.checkpoints.card import read_front
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.cli.export import export as command
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.export import export_granite

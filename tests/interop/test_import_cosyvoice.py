@@ -20,12 +20,12 @@ from mamtra.backbone import Layout
 from mamtra.checkpoints.card import read_front
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.hub import COSYVOICE2
-from mamtra.checkpoints.weights import INDEX
+from mamtra.checkpoints.modules import fill, open_language_model
+from mamtra.checkpoints.shards import INDEX
 from mamtra.cli.import_ import import_cosyvoice, import_official
 from mamtra.cli.main import main
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.interop.import_cosyvoice import import_cosyvoice2
-from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.transfer.convert import convert
 
 SHAPES = {"llm": llm_shapes, "flow": flow_shapes, "hift": hift_shapes}
@@ -65,9 +65,9 @@ def test_every_part_opens_and_holds_the_checkpoints_numbers(
 ) -> None:
     report = import_cosyvoice2(published, tmp_path / "ours")
     folder = ModelFolder(tmp_path / "ours")
-    speech_lm = folder.fill(SpeechLM(folder.section("speech_lm", SpeechLMConfig)), "speech_lm")
-    folder.fill(Decoder(folder.section("decoder", DecoderConfig)), "decoder")
-    folder.fill(Vocoder(folder.section("vocoder", VocoderConfig)), "vocoder")
+    speech_lm = open_language_model(folder)
+    fill(folder, Decoder(folder.section("decoder", DecoderConfig)), "decoder")
+    fill(folder, Vocoder(folder.section("vocoder", VocoderConfig)), "vocoder")
     assert folder.section("mel", MelConfig).rate_hz == 24_000
     theirs = torch.load(published / "llm.pt", weights_only=True)
     assert torch.equal(speech_lm.head.bias, theirs["llm_decoder.bias"])
@@ -154,8 +154,8 @@ def test_a_full_disk_leaves_nothing_and_says_so(
             raise OSError(errno.ENOSPC, "No space left on device")
         replace(source, target)
 
-    monkeypatch.setattr("mamtra.checkpoints.weights.os.replace", full)
-    with pytest.raises(ModelError, match=r"cannot write the folder .*ours.*No space left"):
+    monkeypatch.setattr("mamtra.atomic.os.replace", full)
+    with pytest.raises(ModelError, match=r"cannot write .*ours.*No space left"):
         import_cosyvoice2(published, tmp_path / "ours")
     assert len(seen) == 2
     assert [path.name for path in tmp_path.iterdir()] == ["published"]
@@ -186,7 +186,7 @@ def test_large_parts_lie_in_shards_and_open_all_the_same(published: Path, tmp_pa
     folder = ModelFolder(tmp_path / "ours")
     assert len(folder.part_files("speech_lm")) > 1
     theirs = torch.load(published / "llm.pt", weights_only=True)
-    model = folder.fill(SpeechLM(folder.section("speech_lm", SpeechLMConfig)), "speech_lm")
+    model = open_language_model(folder)
     assert torch.equal(model.text_embedding.weight, theirs["llm.model.model.embed_tokens.weight"])
     convert(folder, tmp_path / "student", Layout.repeat(1, 1, 4))
     assert ModelFolder(tmp_path / "student").holds("decoder")

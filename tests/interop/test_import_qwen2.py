@@ -9,12 +9,13 @@ import torch
 
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import open_language_model
 from mamtra.cli.import_ import import_plain
 from mamtra.cli.main import main
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.interop.export import export_granite
 from mamtra.interop.import_qwen2 import SpeechIds, import_qwen2, read_range
-from mamtra.speech_lm import SpeechLM, SpeechLMConfig, pack_segments, zero_shot
+from mamtra.speech_lm import SpeechLM, pack_segments, zero_shot
 from mamtra.transfer.convert import convert
 
 transformers = pytest.importorskip("transformers")
@@ -51,8 +52,7 @@ def published(folder: Path, *, tied: bool, shard: str = "1GB") -> Any:
 def ours(folder: Path) -> SpeechLM:
     """The language model of a folder."""
     opened = ModelFolder(folder)
-    model = SpeechLM(opened.section("speech_lm", SpeechLMConfig))
-    return opened.fill(model, "speech_lm")
+    return open_language_model(opened)
 
 
 @pytest.mark.parametrize(("tied", "shard"), [(True, "1GB"), (False, "8KB")])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mamtra.acoustic.vocoder import Vocoder
-from mamtra.checkpoints.format import load_part
+from mamtra.checkpoints.modules import load_part
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.recipes.nano.vocoder import NANO_VOCODER, VocoderRun, VocoderTask, train_vocoder
 from mamtra.training.loop import LoopSettings

@@ -7,8 +7,8 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
-from mamtra.checkpoints.shards import load_part
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import load_part, save_part
 from mamtra.errors import CheckpointError, ConfigError
 from mamtra.runtime.torch import engine
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve

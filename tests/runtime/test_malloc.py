@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from mamtra.backbone import BackboneConfig
-from mamtra.checkpoints.format import ModelConfig, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.runtime.torch.malloc import give_back_from
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 

@@ -8,7 +8,7 @@ import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
 from torch.testing import assert_close
 
-from mamtra.checkpoints.format import rebuild
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, pack, pack_segments, training_sequence
@@ -137,7 +137,7 @@ def test_rows_of_different_lengths_are_read_as_if_alone(small):
 
 def test_a_config_is_rebuilt_from_plain_values(small):
     config = small.config
-    assert rebuild(SpeechLMConfig, asdict(config), "the test") == config
+    assert from_dict(SpeechLMConfig, asdict(config), "the test") == config
     with pytest.raises(ConfigError, match="text_vocabulary=0"):
         SpeechLMConfig(backbone=TOY, text_vocabulary=0)
 

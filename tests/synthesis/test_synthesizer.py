@@ -10,7 +10,9 @@ import soundfile
 import torch
 
 import mamtra
-from mamtra.checkpoints.format import ModelFolder, rebuild, save_part
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import save_part
+from mamtra.config import from_dict
 from mamtra.errors import CheckpointError, ConfigError, ModelError, TextError, VoiceError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.speech import Timings, join
@@ -173,7 +175,9 @@ def test_a_teacher_may_share_all_but_its_language_model(
     config = {"name": "tiny-teacher", "parts_from": str(tiny_model_folder), "speech_lm": section}
     (teacher / "config.json").write_text(json.dumps(config))
     torch.manual_seed(1)
-    save_part(SpeechLM(rebuild(SpeechLMConfig, section, "here")), teacher / "speech_lm.safetensors")
+    save_part(
+        SpeechLM(from_dict(SpeechLMConfig, section, "here")), teacher / "speech_lm.safetensors"
+    )
     synthesizer = mamtra.load(teacher)
     assert synthesizer.name == "tiny-teacher"
     assert synthesizer.voices == ["high", "low"]

@@ -14,6 +14,8 @@ import torch
 from runs_to_stop import STEPS, run, run_on_a_disk_that_fills
 from safetensors.torch import load_file
 
+from mamtra.atomic import leftovers
+
 LIMIT_SECONDS = 60
 
 
@@ -82,22 +84,22 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_bits(
 def test_a_run_killed_while_it_writes_a_checkpoint_has_the_one_before(
     tmp_path, whole, processes
 ) -> None:
-    part, large, caught = tmp_path / "checkpoint.pt.part", 4_000_000, 0
+    large, caught = 4_000_000, 0
     kept = tmp_path / "checkpoint.pt"
     for attempt in range(12):
         process = processes.Process(target=run, args=(tmp_path, large))
         process.start()
-        assert wait_for(lambda: kept.exists() and part.exists(), process)
+        assert wait_for(lambda: kept.exists() and leftovers(tmp_path), process)
         kill(process)
         before = torch.load(kept, weights_only=True)
         assert before["step"] >= 1
-        caught += part.exists()
+        caught += bool(leftovers(tmp_path))
         if caught and attempt:
             break
     assert caught, "no kill came during a write"
     run(tmp_path, large)
     assert rows(tmp_path) == rows(whole)
-    assert not part.exists()
+    assert not leftovers(tmp_path)
 
 
 @pytest.mark.parametrize("full_after", [0, 7])
@@ -111,7 +113,7 @@ def test_a_full_disk_stops_the_run_with_the_last_checkpoint_intact(
     assert said.startswith("TrainingError: cannot write"), said
     assert "File too large" in said
     assert said.endswith("make room and start again")
-    assert not (tmp_path / "checkpoint.pt.part").exists()
+    assert not leftovers(tmp_path)
     if full_after:
         assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == full_after
     run(tmp_path)

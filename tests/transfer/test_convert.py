@@ -10,7 +10,8 @@ import torch
 from safetensors.torch import load_file
 
 from mamtra.backbone import Layout, MambaConfig
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.cli.convert import convert as command
 from mamtra.cli.convert import wanted_layout, wanted_mamba
 from mamtra.errors import ConfigError, LayoutError, ModelError
@@ -100,10 +101,7 @@ def test_the_same_seed_gives_the_same_student(teacher: Path, tmp_path: Path) -> 
 def test_distances_are_zero_for_the_very_same_function(teacher: Path) -> None:
     """The measure itself: a mixer against a wrapped copy of itself, and against its double."""
     folder = ModelFolder(teacher)
-    model, other = (
-        folder.fill(SpeechLM(folder.section("speech_lm", SpeechLMConfig)), "speech_lm")
-        for _ in range(2)
-    )
+    model, other = (open_language_model(folder) for _ in range(2))
 
     class Scaled(torch.nn.Module):
         def __init__(self, mixer: torch.nn.Module, scale: float) -> None:

@@ -14,6 +14,7 @@ import soundfile
 import soxr
 from jaxtyping import Float
 
+from mamtra.atomic import write_file
 from mamtra.errors import AudioError
 
 # suffix -> (soundfile's name of the container, of the encoding)
@@ -117,12 +118,8 @@ def write(path: Path | str, audio: Audio) -> Path:
         AudioError: the file cannot be written, or the samples are not finite.
     """
     path = check_target(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(encode(audio, path.suffix.lower()))
-        os.replace(partial, path)
-    except (OSError, soundfile.LibsndfileError) as problem:
+        write_file(path, encode(audio, path.suffix.lower()), AudioError)
+    except soundfile.LibsndfileError as problem:
         raise AudioError(f"cannot write {str(path)!r}: {problem}") from problem
-    finally:
-        partial.unlink(missing_ok=True)
     return path

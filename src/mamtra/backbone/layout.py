@@ -12,6 +12,7 @@ from typing import Literal, get_args
 from mamtra.errors import LayoutError
 
 KINDS = {"A": "attention", "M": "Mamba"}
+MAX_LAYERS = 1_000  # far beyond any model; a config.json may hold anything
 Placement = Literal["block-begin", "block-end", "front", "middle", "back", "sandwich"]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
 
@@ -71,6 +72,11 @@ class Layout:
     def __post_init__(self) -> None:
         if not self.kinds:
             raise LayoutError("a layout needs at least one layer; write one letter per layer")
+        if len(self.kinds) > MAX_LAYERS:
+            raise LayoutError(
+                f"a layout of {len(self.kinds):,} letters is not possible; the most are "
+                f"{MAX_LAYERS:,} layers"
+            )
         for position, kind in enumerate(self.kinds):
             if kind not in KINDS:
                 allowed = ", ".join(f"{letter} ({name})" for letter, name in KINDS.items())

@@ -19,8 +19,9 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.mel import MelConfig
 from mamtra.backbone import as_config
 from mamtra.benchmark.chain import Chain, read_chain
-from mamtra.checkpoints.format import ModelFolder, write_tensors
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.precision import dtype_named
+from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import MamtraError
 from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig

@@ -17,7 +17,8 @@ import torch
 from mamtra.benchmark.bench_config import OWN, Case, read_case
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.benchmark.say import run_python
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.errors import MamtraError
 from mamtra.sizing.sizes import model_sizes, shaped
 from mamtra.speech_lm import SpeechLM

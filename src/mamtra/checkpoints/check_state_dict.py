@@ -6,8 +6,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError
+from mamtra.errors import CheckpointError, listed
 
 Shapes = Mapping[str, tuple[int, ...]]
 Module = TypeVar("Module", bound=nn.Module)

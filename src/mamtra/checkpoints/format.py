@@ -10,21 +10,14 @@ Nothing is guessed: an unknown key, a tensor left over or a weight not filled is
 what was wrong.
 """
 
-import json
-import os
-import types
-import typing
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import torch
-from torch import nn
-
+from mamtra.atomic import write_json
 from mamtra.checkpoints.locate import CONFIG
-from mamtra.checkpoints.shards import load_part, weight_files
-from mamtra.checkpoints.weights import SHARD_BYTES, listed, write_weights
-from mamtra.checkpoints.weights import write_tensors as write_tensors  # noqa: PLC0414
+from mamtra.checkpoints.shards import weight_files
+from mamtra.config import from_dict, read_json
 from mamtra.errors import ConfigError, ModelError
 
 FORMAT = 1
@@ -33,7 +26,6 @@ VOICES = "voices"
 PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder")
 
 Config = TypeVar("Config")
-Module = TypeVar("Module", bound=nn.Module)
 Section = dict[str, Any]
 
 
@@ -67,56 +59,15 @@ class ModelConfig:
             )
 
 
-def choices(hint: Any) -> tuple[Any, ...]:
-    """The alternatives of a type hint: one, or those of a union."""
-    union = typing.get_origin(hint) in (typing.Union, types.UnionType)
-    return typing.get_args(hint) if union else (hint,)
-
-
-def rebuild(kind: type[Config], values: Section, where: str) -> Config:
-    """Make a config dataclass from what JSON holds; the reverse of ``dataclasses.asdict``.
+def read_config(folder: Path) -> ModelConfig:
+    """What a folder's ``config.json`` says.
 
     Raises:
-        ConfigError: a key is unknown or missing, or the config refuses its values.
+        ModelError: it is missing, or cannot be read.
+        ConfigError: it holds an unknown key, a value of another type, or another format.
     """
-    known = [field.name for field in fields(kind)]  # pyright: ignore[reportArgumentType]
-    unknown = sorted(set(values) - set(known))
-    if unknown:
-        raise ConfigError(f"unknown key {listed(unknown)} in {where}; known: {', '.join(known)}")
-    hints = typing.get_type_hints(kind)
-    arguments = {}
-    for name, value in values.items():
-        inner = next((item for item in choices(hints[name]) if is_dataclass(item)), None)
-        if isinstance(value, dict) and inner is not None:
-            arguments[name] = rebuild(typing.cast(type, inner), value, f"{name} of {where}")
-        elif isinstance(value, list) and typing.get_origin(hints[name]) is tuple:
-            arguments[name] = tuple(value)
-        else:
-            arguments[name] = value
-    try:
-        return kind(**arguments)
-    except TypeError as problem:
-        raise ConfigError(f"{where} does not fit: {problem}") from problem
-
-
-def save_part(
-    module: nn.Module,
-    path: Path,
-    dtype: torch.dtype = torch.float16,
-    shard_bytes: int = SHARD_BYTES,
-) -> None:
-    """Write the weights of one part, floats rounded to ``dtype``; written beside and renamed.
-
-    Args:
-        module: the part.
-        path: of its one file; beside it lie the shards of one that is larger.
-        dtype: of the floats on disk.
-        shard_bytes: largest size of a file.
-
-    Raises:
-        CheckpointError: a weight is not finite once rounded.
-    """
-    write_weights(module.state_dict(), path, dtype, shard_bytes)
+    path = folder / CONFIG
+    return from_dict(ModelConfig, read_json(path, ModelError), str(path))
 
 
 class ModelFolder:
@@ -132,22 +83,18 @@ class ModelFolder:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        try:
-            values = json.loads((folder / CONFIG).read_text())
-        except (OSError, ValueError) as problem:
-            raise ModelError(f"{str(folder)!r} has no readable {CONFIG}: {problem}") from problem
-        self.config = rebuild(ModelConfig, values, str(folder / CONFIG))
+        self.config = read_config(folder)
         self.donor: ModelFolder | None = None
         if self.config.parts_from is not None:
             donor = (folder / self.config.parts_from).resolve()
             if donor == folder.resolve():
                 raise ModelError(f"{str(folder)!r} takes parts from itself")
-            self.donor = ModelFolder(donor)
-            if self.donor.config.parts_from is not None:
+            if (further := read_config(donor).parts_from) is not None:
                 raise ModelError(
-                    f"{str(folder)!r} takes parts from {str(self.donor.folder)!r}, "
-                    "which takes parts from elsewhere itself; name the last folder directly"
+                    f"{str(folder)!r} takes parts from {str(donor)!r}, which takes parts from "
+                    f"elsewhere itself ({further!r}); name the last folder directly"
                 )
+            self.donor = ModelFolder(donor)
 
     def holder(self, section: str) -> "ModelFolder":
         """The folder that describes a section: this one, or the one its parts come from.
@@ -171,7 +118,7 @@ class ModelFolder:
     def section(self, name: str, kind: type[Config]) -> Config:
         """The config of a section, as its own dataclass."""
         holder = self.holder(name)
-        return rebuild(kind, getattr(holder.config, name), f"{name} of {holder.folder / CONFIG}")
+        return from_dict(kind, getattr(holder.config, name), str(holder.folder / CONFIG), name)
 
     def optional(self, name: str, kind: type[Config]) -> Config:
         """The config of a section, or its defaults where no folder has the section."""
@@ -184,12 +131,6 @@ class ModelFolder:
     def part_files(self, part: str) -> list[Path]:
         """The files that hold the weights of a part: one, or its shards."""
         return weight_files(self.part_file(part))
-
-    def fill(self, module: Module, part: str) -> Module:
-        """Load the weights of a part into its module, ready to be used."""
-        load_part(module, self.part_file(part))
-        module.eval().requires_grad_(False)
-        return module
 
     def holds(self, section: str) -> bool:
         """Whether a section is described here or in the donor."""
@@ -212,8 +153,5 @@ class ModelFolder:
 
 def write_config(folder: Path, config: ModelConfig) -> None:
     """Write ``config.json``, without the sections that are not there; beside and renamed."""
-    folder.mkdir(parents=True, exist_ok=True)
     values = {name: value for name, value in asdict(config).items() if value is not None}
-    partial = folder / f".{CONFIG}.partial"
-    partial.write_text(json.dumps(values, indent=2) + "\n")
-    os.replace(partial, folder / CONFIG)
+    write_json(folder / CONFIG, values, indent=2, error=ModelError)

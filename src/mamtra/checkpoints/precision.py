@@ -5,6 +5,7 @@ from pathlib import Path
 import torch
 
 from mamtra.checkpoints.shards import opened
+from mamtra.checkpoints.weights import TYPES
 from mamtra.errors import ConfigError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -28,5 +29,5 @@ def stored_dtype(path: Path) -> torch.dtype:
         CheckpointError: a file is missing or damaged.
     """
     with opened(path) as weights:
-        kinds = {weights.dtype(name) for name in weights}
+        kinds = {TYPES.get(weights.kind(name)) for name in weights}
     return next((kind for kind in DTYPES.values() if kind in kinds), torch.float32)

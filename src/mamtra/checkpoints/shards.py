@@ -1,25 +1,26 @@
-"""Reading weights back: a part's one file, or its shards, which must be what their index says.
+"""Reading weights: a part's one file, or its shards, which must be what their index says.
 
 Strict over shards: each tensor lies in the shard that the index names, no shard holds another, and
-no file of both forms may lie about, for then nobody knows which one counts.
+no file of both forms may lie about, for then nobody knows which one counts. Nothing here needs
+torch: tensors are read as numpy arrays, or as torch's where the caller asks for them.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-import torch
 from safetensors import SafetensorError, safe_open
-from torch import Tensor, nn
 
-from mamtra.checkpoints.check_state_dict import check_fit, shapes_of
-from mamtra.checkpoints.weights import INDEX, TYPES, listed
-from mamtra.errors import CheckpointError
+from mamtra.config import read_json
+from mamtra.errors import CheckpointError, listed
 
+INDEX = ".index.json"  # behind the name of the one file that there would be
+INDEX_BYTES = 64 << 20  # the most that an index can have; one of 10,000 tensors has 1 MB
 LFS = b"version https://git-lfs"  # how a pointer begins that stands where a large file should
+FLOATS = ("F64", "F32", "F16", "BF16")  # safetensors' names of the floats that weights may have
 
 
 def is_pointer(path: Path) -> bool:
@@ -34,16 +35,17 @@ def read_index(index: Path) -> dict[str, str]:
     Raises:
         CheckpointError: the index is damaged, or names a file outside its folder.
     """
-    try:
-        where = json.loads(index.read_text())["weight_map"]
-        names = {str(name): str(file) for name, file in where.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    values = read_json(index, CheckpointError, INDEX_BYTES)
+    names = values.get("weight_map") if isinstance(values, dict) else None
+    if not isinstance(names, dict) or not all(isinstance(file, str) for file in names.values()):
         raise CheckpointError(
-            f"{str(index)!r} is no index of shards ({problem!r}); fetch or write it again"
-        ) from problem
-    if outside := sorted({file for file in names.values() if Path(file).name != file}):
+            f"{str(index)!r} is no index of shards: it has no weight_map from tensors to files; "
+            f"fetch or write it again"
+        )
+    if outside := sorted({file for file in names.values() if not file or Path(file).name != file}):
         raise CheckpointError(
-            f"{str(index)!r} names {listed(outside)}; shards must lie beside their index"
+            f"{str(index)!r} names {listed([repr(file) for file in outside])}; shards must lie "
+            f"beside their index"
         )
     return names
 
@@ -84,13 +86,26 @@ class Weights:
         """Shape of a tensor, from the header."""
         return tuple(self.files[name].get_slice(name).get_shape())
 
-    def dtype(self, name: str) -> torch.dtype | None:
-        """Type of a tensor, from the header; None for one that we never write."""
-        return TYPES.get(self.files[name].get_slice(name).get_dtype())
+    def kind(self, name: str) -> str:
+        """Type of a tensor by safetensors' name, such as F16, from the header."""
+        return str(self.files[name].get_slice(name).get_dtype())
 
-    def tensor(self, name: str) -> Tensor:
-        """Read a tensor."""
-        return self.files[name].get_tensor(name)
+    def tensor(self, name: str) -> Any:
+        """Read a tensor: an array of numpy or of torch, as the part was opened.
+
+        Raises:
+            CheckpointError: a number is not finite; the file is damaged.
+        """
+        tensor = self.files[name].get_tensor(name)
+        if self.kind(name) in FLOATS and 0 not in tensor.shape:
+            # the least and the greatest are finite only if all are, and need no memory
+            ends = float(tensor.min()), float(tensor.max())
+            if not all(map(math.isfinite, ends)):
+                raise CheckpointError(
+                    f"tensor {name} holds numbers that are not finite; the file is damaged, "
+                    f"fetch or make it again"
+                )
+        return tensor
 
 
 def check_index(path: Path, found: dict[str, list[str]]) -> None:
@@ -118,8 +133,12 @@ def check_index(path: Path, found: dict[str, list[str]]) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Weights]:
+def opened(path: Path, framework: Literal["pt", "numpy"] = "pt") -> Iterator[Weights]:
     """Open a part for reading; only headers are read at first.
+
+    Args:
+        path: of its one file; beside it lie the shards of one that is larger.
+        framework: whose arrays are read: torch's, or numpy's, which knows no bfloat16.
 
     Raises:
         CheckpointError: a file is missing or damaged, or shards and index disagree.
@@ -127,13 +146,15 @@ def opened(path: Path) -> Iterator[Weights]:
     with ExitStack() as stack:
         files: dict[str, Any] = {}
         found: dict[str, list[str]] = {}
-        for place in weight_files(path):
+        for part in weight_files(path):
+            if part.exists() and not part.is_file():  # a pipe would be waited for
+                raise CheckpointError(f"cannot read weights from {str(part)!r}: it is no file")
             try:
-                file = stack.enter_context(safe_open(str(place), "pt"))
+                file = stack.enter_context(safe_open(str(part), framework))
             except (OSError, SafetensorError) as problem:
-                raise unreadable(place, problem) from problem
-            found[place.name] = list(file.keys())
-            files |= dict.fromkeys(found[place.name], file)
+                raise unreadable(part, problem) from problem
+            found[part.name] = list(file.keys())
+            files |= dict.fromkeys(found[part.name], file)
         if list(found) != [path.name]:
             check_index(path, found)
         yield Weights(files)
@@ -147,37 +168,3 @@ def unreadable(path: Path, problem: Exception) -> CheckpointError:
     elif path.is_file() and is_pointer(path):
         reason = "it is a Git LFS pointer; run git lfs pull there, or fetch the file itself"
     return CheckpointError(f"cannot read weights from {str(path)!r}: {reason}")
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Every tensor of a part.
-
-    Raises:
-        CheckpointError: a file is missing or damaged, or shards and index disagree.
-    """
-    with opened(path) as weights:
-        return {name: weights.tensor(name) for name in weights}
-
-
-def check_part(given: Weights, wanted: Mapping[str, Tensor], path: Path) -> None:
-    """Refuse an opened part that does not fit the weights of its module, by its headers alone.
-
-    Raises:
-        CheckpointError: names or shapes differ; all such are listed.
-    """
-    shapes = {name: given.shape(name) for name in given}
-    check_fit(shapes, shapes_of(wanted), f"{str(path)!r} does not fit the model")
-
-
-@torch.no_grad()
-def load_part(module: nn.Module, path: Path) -> None:
-    """Fill one part by name: every tensor is used, every weight is filled, one after the other.
-
-    Raises:
-        CheckpointError: the file and the module disagree; the message lists where.
-    """
-    with opened(path) as given:
-        wanted = module.state_dict()
-        check_part(given, wanted, path)
-        for name, weight in wanted.items():
-            weight.copy_(given.tensor(name))

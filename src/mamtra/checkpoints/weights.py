@@ -9,7 +9,6 @@ piece as they are converted, so that writing a model needs little memory beside 
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mamtra.atomic import write_json, written_beside
+from mamtra.checkpoints.shards import INDEX, opened
 from mamtra.errors import CheckpointError
 
-INDEX = ".index.json"  # behind the name of the one file that there would be
 SHARD_BYTES = 2 * 1024**3  # larger parts are cut; some file systems and hosts balk at 4 GB
 PIECE = 1 << 24  # numbers that are converted at once
-LISTED = 12  # names that an error message shows before it counts the rest
 KINDS = {  # safetensors' names of the types
     torch.float64: "F64",
     torch.float32: "F32",
@@ -36,12 +35,6 @@ KINDS = {  # safetensors' names of the types
     torch.bool: "BOOL",
 }
 TYPES = {name: kind for kind, name in KINDS.items()}
-
-
-def listed(names: list[str]) -> str:
-    """Names for an error message: the first few, then how many more."""
-    more = f" and {len(names) - LISTED} more" if len(names) > LISTED else ""
-    return ", ".join(names[:LISTED]) + more
 
 
 def kind_on_disk(tensor: Tensor, dtype: torch.dtype | None) -> torch.dtype:
@@ -101,17 +94,12 @@ def write_tensors(
     Raises:
         CheckpointError: a float is not finite once rounded.
     """
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        with partial.open("wb") as file:
-            header, order = header_of(tensors, dtype, notes)
-            file.write(header)
-            for name in order:
-                for piece in pieces(name, tensors[name], dtype):
-                    file.write(piece)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    with written_beside(path, CheckpointError) as beside, beside.open("wb") as file:
+        header, order = header_of(tensors, dtype, notes)
+        file.write(header)
+        for name in order:
+            for piece in pieces(name, tensors[name], dtype):
+                file.write(piece)
 
 
 def shard_names(path: Path, count: int) -> list[Path]:
@@ -165,10 +153,18 @@ def write_weights(
     if len(shards) > 1:
         where = {n: file.name for file, names in zip(files, shards, strict=True) for n in names}
         values = {"metadata": {"total_size": sum(sizes.values())}, "weight_map": where}
-        partial = path.with_name(f".{index.name}.partial")
-        partial.write_text(json.dumps(values, indent=2) + "\n")
-        os.replace(partial, index)
+        write_json(index, values, indent=2, error=CheckpointError)
         kept.add(index)
     for file in before - kept:
         file.unlink(missing_ok=True)
     return files
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Every tensor of a part.
+
+    Raises:
+        CheckpointError: a file is missing or damaged, or shards and index disagree.
+    """
+    with opened(path) as weights:
+        return {name: weights.tensor(name) for name in weights}

@@ -6,13 +6,13 @@ what is left to be done.
 
 import hashlib
 import json
-import os
 import re
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mamtra.atomic import leftovers, write_file
 from mamtra.audio.clip import FORMATS
 from mamtra.errors import AudioError, CorpusError, TextError
 
@@ -130,7 +130,7 @@ class Manifest:
             folder.mkdir(parents=True, exist_ok=True)
             if self.path.exists():
                 self.read()
-            for leftover in folder.glob(".*.partial"):  # of a process that was killed
+            for leftover in leftovers(folder):  # of a process that was killed
                 leftover.unlink()
         except OSError as problem:
             raise AudioError(f"cannot write into {str(folder)!r}: {problem}") from problem
@@ -146,9 +146,8 @@ class Manifest:
                 self.rows[row["id"]] = row
             except (ValueError, KeyError, TypeError):
                 continue
-        partial = self.path.with_name(f".{MANIFEST}.partial")
-        partial.write_text("".join(f"{json.dumps(row)}\n" for row in self.rows.values()))
-        os.replace(partial, self.path)
+        rows = "".join(f"{json.dumps(row)}\n" for row in self.rows.values())
+        write_file(self.path, rows, AudioError)
 
     def holds(self, line: Line, fingerprint: str) -> bool:
         """Whether exactly this line was spoken and its sound is still there."""

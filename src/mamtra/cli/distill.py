@@ -76,13 +76,10 @@ def print_estimate(models: tuple[str, str], run: "DistillRun", given: dict[str, 
 def folder_pair(teacher: str, student: str) -> tuple["SpeechLM", "SpeechLM"]:
     """The language models of two folders."""
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+    from mamtra.checkpoints.modules import open_language_model
 
     opened = [ModelFolder(locate(name)) for name in (teacher, student)]
-    first, second = (
-        folder.fill(SpeechLM(folder.section("speech_lm", SpeechLMConfig)), "speech_lm")
-        for folder in opened
-    )
+    first, second = map(open_language_model, opened)
     return first, second
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mamtra.atomic import leftovers
 from mamtra.audio.clip import Audio
 from mamtra.corpus.readers import Recording
 from mamtra.corpus.shards import Prepared, ShardWriter, put, unchanged, write_index
@@ -164,7 +165,7 @@ def check_plan(task: Task, recordings: Sequence[Recording]) -> None:
             f"{str(task.folder)!r} was begun with another {', another '.join(changed)}; "
             f"give the same as then, or another folder"
         )
-    for left in task.folder.glob(".*.partial"):  # of a run that was killed while it wrote
+    for left in leftovers(task.folder):  # of a run that was killed while it wrote
         left.unlink(missing_ok=True)
 
 

@@ -10,9 +10,7 @@ receipts and is written when no part is missing.
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 from torch import Tensor
 
+from mamtra.atomic import write_file
 from mamtra.errors import CorpusError
 
 INDEX, FORMAT, VERSION = "index.json", "mamtra-shards", 1
@@ -54,19 +53,7 @@ def put(path: Path, content: bytes) -> str:
     Raises:
         CorpusError: it cannot be written; what was there before is as it was.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except OSError as problem:
-        raise CorpusError(f"cannot write {str(path)!r}: {problem.strerror}") from problem
-    finally:
-        with suppress(OSError):  # it is renamed already, or its folder is none
-            beside.unlink()
+    write_file(path, content, CorpusError)
     return hashlib.sha256(content).hexdigest()
 
 

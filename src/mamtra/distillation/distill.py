@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import open_language_model
 from mamtra.distillation.data import DistillBatches, Utterances
 from mamtra.distillation.run_folder import STUDENT, note_request, request_of, write_trained
 from mamtra.distillation.teacher_cache import Answers
@@ -212,10 +213,7 @@ def distill(
     if rank() == 0:
         note_request(folder, request_of(run, places))
     wait()
-    models = [
-        opened.fill(SpeechLM(opened.section("speech_lm", SpeechLMConfig)), "speech_lm")
-        for opened in (teacher, student)
-    ]
+    models = [open_language_model(opened) for opened in (teacher, student)]
     batches = batches_for(run, utterances, models[1].config)
     kept = None
     if run.answers:

@@ -9,7 +9,6 @@ Every measurement is kept in a file as soon as it is made; a ranking that was st
 """
 
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,8 +17,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from mamtra.atomic import write_json
 from mamtra.backbone import Layout, MambaConfig, Stack
-from mamtra.distillation.self_data import plain_model, spoken_sequences
+from mamtra.checkpoints.modules import open_language_model
+from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError, CorpusError, GenerationError, LayoutError
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Recogniser, plain_words
@@ -109,13 +110,7 @@ class Ranking:
 
     def save(self, path: Path) -> None:
         """Write beside and rename."""
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            partial.write_text(json.dumps(self.row(), indent=1) + "\n")
-            os.replace(partial, path)
-        except OSError as problem:
-            raise CorpusError(f"cannot write the ranking {str(path)!r}: {problem}") from problem
+        write_json(path, self.row(), indent=1, error=CorpusError)
 
     def resume(self, path: Path) -> None:
         """Take over what a stopped ranking measured.
@@ -222,7 +217,7 @@ def rank_layers(
         ConfigError: see ``check``.
     """
     # prepared to speak, a model is no longer one whose mixers can be exchanged
-    model = plain_model(synthesizer.folder)
+    model = open_language_model(synthesizer.folder)
     synthesizer.parts = replace(synthesizer.parts, speech_lm=model)
     stack = model.backbone
     check(stack, ranking.by, ranking.instead, sentences)

@@ -1,7 +1,6 @@
 """The folder of a distillation: what was asked for, and the student that comes out of it."""
 
 import json
-import os
 import shutil
 from dataclasses import asdict
 from pathlib import Path
@@ -9,13 +8,14 @@ from typing import Any
 
 from safetensors.torch import load_file
 
+from mamtra.atomic import write_json
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.derive import bring_along
-from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelFolder, write_config
+from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.checkpoints.new_folder import new_folder
 from mamtra.checkpoints.precision import stored_dtype
-from mamtra.errors import ConfigError
-from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
+from mamtra.errors import ConfigError, TrainingError
 from mamtra.training.checkpoint import FINISHED
 
 REQUEST = "run.json"
@@ -48,10 +48,7 @@ def note_request(folder: Path, request: dict[str, Any]) -> None:
                 f"{str(folder)!r} holds a run with another {', '.join(changed)} ({REQUEST}); "
                 f"choose another folder, or give the values it was started with"
             )
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f"{REQUEST}.part"
-    partial.write_text(json.dumps(request, indent=2) + "\n")
-    os.replace(partial, path)
+    write_json(path, request, indent=2, error=TrainingError)
 
 
 def trained_card(student: ModelFolder, request: dict[str, Any]) -> str:
@@ -79,7 +76,7 @@ def write_trained(run_folder: Path, source: ModelFolder, learnt: list[str]) -> P
     """
     target = run_folder / STUDENT
     request = json.loads((run_folder / REQUEST).read_text())
-    model = source.fill(SpeechLM(source.section("speech_lm", SpeechLMConfig)), "speech_lm")
+    model = open_language_model(source)
     trained = load_file(run_folder / FINISHED)
     model.load_state_dict({name: trained[name] for name in learnt}, strict=False)
     if target.exists():

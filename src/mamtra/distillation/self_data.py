@@ -5,17 +5,10 @@ A teacher speaks some sentences; text ids and drawn speech tokens are then seque
 
 from collections.abc import Sequence
 
-from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import GenerationError
 from mamtra.generation.generate import Request, generate
-from mamtra.speech_lm import Batch, SpeechLM, SpeechLMConfig, cross_lingual, pack, uni_stream
+from mamtra.speech_lm import Batch, cross_lingual, pack, uni_stream
 from mamtra.synthesis.synthesizer import Synthesizer
-
-
-def plain_model(folder: ModelFolder) -> SpeechLM:
-    """The speech language model of a folder in float32, module by module as it was trained."""
-    config = folder.section("speech_lm", SpeechLMConfig)
-    return folder.fill(SpeechLM(config), "speech_lm")
 
 
 def spoken_sequences(

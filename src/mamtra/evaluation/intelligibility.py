@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mamtra.atomic import write_json
 from mamtra.audio.clip import write
 from mamtra.checkpoints.format import PARTS, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
@@ -102,7 +103,7 @@ class Results:
         """Write the settings of a new run, or compare those of the one to be continued."""
         told = json.loads(json.dumps(settings))
         if not path.exists():
-            write_json(path, told)
+            write_json(path, told, indent=2)
             return
         try:
             before = json.loads(path.read_text())
@@ -141,13 +142,6 @@ class Results:
             with (self.folder / ROWS).open("a") as file:
                 file.write(json.dumps(asdict(row)) + "\n")
         self.rows[row.key] = row
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON for people to read, beside and renamed."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(json.dumps(value, indent=2) + "\n")
-    os.replace(partial, path)
 
 
 def fingerprint(sentences: Sequence[str]) -> str:
@@ -264,4 +258,4 @@ def summarise(rows: Sequence[Row], seed: int = 0) -> list[Result]:
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
     """Keep the figures beside the rows they come from."""
-    write_json(folder / SUMMARY, summary)
+    write_json(folder / SUMMARY, summary, indent=2)

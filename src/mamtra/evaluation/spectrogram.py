@@ -4,8 +4,6 @@ What to look for: the bands of a voice in motion, gaps before p, t and k, noise 
 means that detail was lost, a stripe that does not move means that the model lost its place.
 """
 
-import json
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.atomic import write_json, written_beside
 from mamtra.errors import AudioError, require
 from mamtra.evaluation.recogniser import EXTRA
 from mamtra.evaluation.stages import COPY, SOURCE, SPEECH, Clip
@@ -89,16 +88,12 @@ def draw(
     panels[0].set_xlim(0, max(clip.seconds for clip in clips.values()))
     panels[0].set_ylabel("kHz")
     figure.suptitle(text, wrap=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     rows = [
         {"stage": stage, "seconds": round(clip.seconds, 3), "stop": clip.stop}
         for stage, clip in clips.items()
     ]
-    try:
-        figure.savefig(partial, dpi=120)
-        os.replace(partial, path)
-        told = json.dumps({"text": text, "clips": rows, **(notes or {})}, indent=2)
-        path.with_suffix(".json").write_text(told + "\n")
-    except OSError as problem:
-        raise AudioError(f"cannot draw {str(path)!r}: {problem}") from problem
+    with written_beside(path, AudioError) as beside:
+        figure.savefig(beside, dpi=120, format=path.suffix[1:])
+    about = {"text": text, "clips": rows, **(notes or {})}
+    write_json(path.with_suffix(".json"), about, indent=2, error=AudioError)
     return path

@@ -1,11 +1,10 @@
 """A picture with the rows it was drawn from beside it, as JSON."""
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mamtra.atomic import write_json, written_beside
 from mamtra.errors import ConfigError, require
 
 EXTRA = "bench"  # matplotlib comes with it
@@ -27,16 +26,9 @@ def save_picture(picture: Path, paint: Callable[[Any], None], rows: Mapping[str,
     figure, axes = pyplot.subplots(figsize=INCHES, layout="constrained")
     paint(axes)
     axes.grid(alpha=0.3)
-    beside = picture.with_suffix(".json")
-    partial = picture.with_name(f".partial{picture.suffix}"), beside.with_name(".partial.json")
     try:
-        figure.savefig(partial[0], dpi=PIXELS_PER_INCH)
-        partial[1].write_text(json.dumps(rows, indent=1) + "\n")
-        os.replace(partial[0], picture)
-        os.replace(partial[1], beside)
-    except OSError as problem:
-        raise ConfigError(f"cannot write {str(picture)!r}: {problem}") from problem
+        with written_beside(picture, ConfigError) as beside:
+            figure.savefig(beside, dpi=PIXELS_PER_INCH, format=picture.suffix[1:])
+        write_json(picture.with_suffix(".json"), rows, indent=1, error=ConfigError)
     finally:
         pyplot.close(figure)
-        for path in partial:
-            path.unlink(missing_ok=True)

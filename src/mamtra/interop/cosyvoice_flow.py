@@ -15,8 +15,7 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError
+from mamtra.errors import CheckpointError, listed
 from mamtra.interop.pickles import COUNTERS
 
 BOTH = ("weight", "bias")

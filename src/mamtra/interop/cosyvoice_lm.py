@@ -13,8 +13,7 @@ from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError
+from mamtra.errors import CheckpointError, listed
 from mamtra.interop.pickles import COUNTERS
 from mamtra.interop.qwen2 import FROM_QWEN2, renamed
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig

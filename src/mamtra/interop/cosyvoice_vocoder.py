@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError
+from mamtra.errors import CheckpointError, listed
 
 FROM_HIFT = {
     "m_source.l_linear": "source.mix",

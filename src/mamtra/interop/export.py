@@ -12,12 +12,13 @@ import torch
 from mamtra.backbone import as_config
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.format import CONFIG, ModelFolder
+from mamtra.checkpoints.modules import open_language_model
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.checkpoints.weights import write_weights
 from mamtra.errors import ModelError
 from mamtra.interop.granite import granite_config, granite_tensors, id_table, obstacles
-from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm import SpeechLMConfig
 
 
 def card(student: ModelFolder) -> str:
@@ -51,7 +52,7 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
             f"{student.config.name!r} cannot be written as Granite: {'; '.join(reasons)}; "
             f"convert its teacher again with --form portable or parity"
         )
-    model = student.fill(SpeechLM(config), "speech_lm")
+    model = open_language_model(student)
     dtype = dtype or stored_dtype(student.part_file("speech_lm"))
     bias, ids = model.head.bias.float().tolist(), config.vocabulary
     tensors = granite_tensors(model)

@@ -20,8 +20,9 @@ from torch import nn
 
 from mamtra.acoustic.mel import MelConfig
 from mamtra.checkpoints.card import CARD, front_matter
-from mamtra.checkpoints.format import ModelConfig, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, write_config
 from mamtra.checkpoints.hub import COSYVOICE2
+from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.weights import SHARD_BYTES
 from mamtra.errors import ModelError

@@ -12,7 +12,8 @@ import torch
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.derive import TEACHER_CARD, bring_along
-from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.weights import SHARD_BYTES
 from mamtra.errors import ModelError

@@ -25,11 +25,11 @@ from torch import Tensor
 
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.checkpoints.format import ModelConfig, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
-from mamtra.checkpoints.shards import read_tensors
-from mamtra.checkpoints.weights import SHARD_BYTES
+from mamtra.checkpoints.weights import SHARD_BYTES, read_tensors
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.interop.import_cosyvoice import Import, PartImport
 from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2

@@ -18,9 +18,8 @@ from torch import Tensor
 
 from mamtra.backbone import BackboneConfig, MambaConfig
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.checkpoints.shards import read_tensors
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError
+from mamtra.checkpoints.weights import read_tensors
+from mamtra.errors import CheckpointError, listed
 from mamtra.interop.pickles import COUNTERS, read_entries
 from mamtra.interop.qwen2 import FROM_QWEN2, renamed
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig

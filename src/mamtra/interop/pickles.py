@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from mamtra.checkpoints.shards import LFS
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError
+from mamtra.errors import CheckpointError, listed
 
 COUNTERS = ("epoch", "step")  # numbers that training checkpoints carry beside their tensors
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how PyTorch's files begin, since 1.6 and before

@@ -11,8 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
-from mamtra.checkpoints.weights import listed
-from mamtra.errors import CheckpointError, ConfigError
+from mamtra.errors import CheckpointError, ConfigError, listed
 
 FROM_QWEN2 = {
     "model.layers.N.input_layernorm.weight": "layers.N.input_layernorm.weight",

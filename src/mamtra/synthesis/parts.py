@@ -17,6 +17,7 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.mel import MelConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import fill
 from mamtra.checkpoints.skip_init import hollow
 from mamtra.errors import ConfigError, ModelError
 from mamtra.runtime.torch.engine import AUTO, EngineConfig, check_device, open_speech_lm
@@ -124,7 +125,7 @@ def speaking_part(
     kind, config = SPEAKING[part]
     with hollow(device, dtype):
         module = kind(folder.section(part, config))
-    return folder.fill(module.to(device, dtype), part)
+    return fill(folder, module.to(device, dtype), part)
 
 
 def model_reader(folder: ModelFolder) -> Reader:

@@ -1,53 +1,39 @@
 """Checkpoints: everything that a run needs to go on, in one file that is whole or not there.
 
-checkpoint.pt      step, seconds, masters, their running mean, frozen weights, optimisers
-log.jsonl          cut back to the checkpoint's step when a run goes on
+    checkpoint.pt            step, seconds, float32 master weights, their running mean, frozen
+                             weights, optimisers
+    checkpoint.previous.pt   the one before, until the run is finished
+    log.jsonl                cut back to the checkpoint's step when a run goes on
+
+A checkpoint is a zip file, whose entries carry CRC-32 checksums. They are verified before anything
+is used: a damaged checkpoint is named, and the one before it is used if there is one.
 """
 
 import json
-import os
-from collections.abc import Callable
+import logging
+import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from torch import nn
 
+from mamtra.atomic import leftovers, write_file, written_beside
 from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import TrainingError
 from mamtra.training.master_weights import Masters
 
 FILE = "checkpoint.pt"
+PREVIOUS = "checkpoint.previous.pt"
 FINISHED = "model.safetensors"
 
-
-def write_beside(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Write a file under another name and rename it, so that a kill leaves the old one whole.
-
-    Raises:
-        TrainingError: it cannot be written; the old file is as it was.
-    """
-    beside = path.with_name(path.name + ".part")
-    try:
-        with beside.open("wb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    # PyTorch tells of a full disk by a RuntimeError of its own
-    except (OSError, RuntimeError) as problem:
-        beside.unlink(missing_ok=True)
-        reason = problem.__context__ if isinstance(problem.__context__, OSError) else problem
-        raise TrainingError(
-            f"cannot write {str(path)!r} ({reason}); what was there before is intact, "
-            f"make room and start again"
-        ) from problem
+logger = logging.getLogger(__name__)
 
 
 def save_checkpoint(
     folder: Path, masters: Masters, model: nn.Module, step: int, seconds: float
 ) -> None:
-    """Write everything that a resumed run needs.
+    """Write everything that a resumed run needs; the checkpoint before stays beside it.
 
     Raises:
         TrainingError: it cannot be written; the last checkpoint is intact.
@@ -64,52 +50,119 @@ def save_checkpoint(
     }
     if masters.mean:
         content["mean"] = masters.mean
-    write_beside(folder / FILE, lambda file: torch.save(content, file))
+    path = folder / FILE
+    try:
+        with written_beside(path, TrainingError) as beside:
+            with beside.open("wb") as file:  # tells more of a full disk than PyTorch's own writer
+                torch.save(content, file)
+            if path.exists():
+                path.replace(folder / PREVIOUS)
+    # PyTorch tells of a full disk by a RuntimeError of its own
+    except (TrainingError, RuntimeError) as problem:
+        cause = problem.__cause__ or problem
+        reason = cause.__context__ if isinstance(cause.__context__, OSError) else cause
+        raise TrainingError(
+            f"cannot write {str(path)!r} ({reason}); the last checkpoint is intact, "
+            f"make room and start again"
+        ) from problem
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What a checkpoint holds, once its checksums are verified.
+
+    Raises:
+        TrainingError: it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            damaged = archive.testzip()
+        if damaged is None:
+            return torch.load(path, weights_only=True, map_location="cpu")
+        reason = f"the checksum of {damaged} is wrong"
+    # whatever bytes may make zipfile and torch raise
+    except Exception as problem:
+        if isinstance(problem, MemoryError):
+            raise
+        reason = f"{type(problem).__name__}: {problem}".splitlines()[0]
+    raise TrainingError(f"the checkpoint {str(path)!r} is damaged ({reason})")
+
+
+def last_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
+    """The newest checkpoint of a run that is whole; None where there is none at all.
+
+    Raises:
+        TrainingError: all that there are are damaged.
+    """
+    damage: TrainingError | None = None
+    for path in (folder / FILE, folder / PREVIOUS):
+        if not path.exists():
+            continue
+        try:
+            content = read_checkpoint(path)
+        except TrainingError as problem:
+            damage = damage or problem
+            continue
+        if damage is not None:
+            logger.warning("%s; the run goes on from the one before, %s", damage, path.name)
+        return path, content
+    if damage is not None:
+        raise TrainingError(
+            f"{damage} and there is no whole one before it; delete it to train from the beginning"
+        )
+    return None
 
 
 def load_checkpoint(folder: Path, masters: Masters, model: nn.Module) -> tuple[int, float]:
     """Restore a run's state; returns the finished steps and the seconds spent on them.
 
     Raises:
-        TrainingError: the checkpoint is another model's.
+        TrainingError: the checkpoint is damaged, or another model's.
     """
-    path = folder / FILE
-    if not path.exists():
+    found = last_checkpoint(folder)
+    if found is None:
         return 0, 0.0
-    content = torch.load(path, weights_only=True, map_location="cpu")
-    if content["masters"].keys() != masters.weights.keys():
-        raise TrainingError(f"{str(path)!r} belongs to another model; choose another folder")
-    mean = content.get("mean", content["masters"]) if masters.mean else {}
-    for kept, saved in ((masters.weights, content["masters"]), (masters.mean, mean)):
-        for name, value in saved.items():
-            kept[name].copy_(value)
-    model.load_state_dict(content["frozen"], strict=False)
-    for optimizer, state in zip(masters.optimizers, content["optimizers"], strict=True):
-        optimizer.load_state_dict(state)
+    path, content = found
+    other = TrainingError(f"{str(path)!r} belongs to another model; choose another folder")
+    try:
+        if content["masters"].keys() != masters.weights.keys():
+            raise other
+        mean = content.get("mean", content["masters"]) if masters.mean else {}
+        for kept, saved in ((masters.weights, content["masters"]), (masters.mean, mean)):
+            for name, value in saved.items():
+                kept[name].copy_(value)
+        model.load_state_dict(content["frozen"], strict=False)
+        for optimizer, state in zip(masters.optimizers, content["optimizers"], strict=True):
+            optimizer.load_state_dict(state)
+        step, seconds = int(content["step"]), float(content["seconds"])
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as problem:
+        raise other from problem
     masters.publish()
-    return content["step"], content["seconds"]
+    return step, seconds
 
 
 def save_finished(folder: Path, masters: Masters, model: nn.Module) -> None:
-    """Write ``model.safetensors``: the weights to be used, in float32.
+    """Write ``model.safetensors``: the weights to be used, in float32; drop the older checkpoint.
 
     Raises:
         CheckpointError: a weight is not finite.
     """
     weights = {**model.state_dict(), **masters.finished}
     write_tensors(weights, folder / FINISHED, dtype=torch.float32)
+    (folder / PREVIOUS).unlink(missing_ok=True)
 
 
-def cut_log(path: Path, step: int) -> None:
-    """Take out of a log what is behind a step, or was cut short by a kill."""
+def clean_folder(folder: Path, log: str, step: int) -> None:
+    """Remove what killed processes left, and cut the log back to the checkpoint's step."""
+    for left in leftovers(folder):
+        left.unlink(missing_ok=True)
+    path = folder / log
     if not path.exists():
         return
     kept = []
-    for line in path.read_text().splitlines():
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            row = json.loads(line)
-        except ValueError:
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+        except (ValueError, KeyError, TypeError):  # cut short by a kill, or damaged
             continue
-        if row["step"] <= step:
-            kept.append(line + "\n")
-    write_beside(path, lambda file: file.write("".join(kept).encode()))
+    write_file(path, "".join(kept), TrainingError)

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from mamtra.errors import TrainingError
-from mamtra.training.checkpoint import cut_log, load_checkpoint, save_checkpoint, save_finished
+from mamtra.training.checkpoint import clean_folder, load_checkpoint, save_checkpoint, save_finished
 from mamtra.training.clear_errors import clear_stops
 from mamtra.training.log import Log
 from mamtra.training.master_weights import Masters, check_numbers
@@ -81,7 +81,7 @@ class Run:
         self.first, self.before = load_checkpoint(folder, self.masters, model)
         self.chief = rank() == 0
         if self.chief:
-            cut_log(folder / LOG, self.first)
+            clean_folder(folder, LOG, self.first)
         wait()
         self.started = self.saved = time.monotonic()
 

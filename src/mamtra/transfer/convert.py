@@ -21,7 +21,8 @@ import torch
 from mamtra.backbone import Layout, MambaConfig, as_config
 from mamtra.backbone.layout import KINDS
 from mamtra.checkpoints.derive import CARD, bring_along, student_card
-from mamtra.checkpoints.format import ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelFolder, write_config
+from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.errors import ConfigError, LayoutError
@@ -226,7 +227,7 @@ def convert(
             f"layout {layout} is the teacher's own, so nothing would become Mamba; "
             f"choose fewer attention layers"
         )
-    model = teacher.fill(SpeechLM(config), "speech_lm")
+    model = open_language_model(teacher)
     made, report = make_student(model, layout, start, mamba, seed)
     student, sample = cast(SpeechLM, made.eval().requires_grad_(False)), Sample()
     if sequences:

@@ -25,6 +25,7 @@ from mamtra.acoustic.speech_tokenizer import (
 )
 from mamtra.audio.clip import Audio
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import fill
 from mamtra.errors import ModelError
 
 SECTIONS = ("speech_tokenizer", "speaker")
@@ -144,6 +145,6 @@ def listening_parts(folder: ModelFolder) -> Listener:
     speaker = SpeakerEncoder(folder.section("speaker", SpeakerConfig))
     return ListeningParts(
         mel=mel,
-        speech_tokenizer=folder.fill(tokenizer, "speech_tokenizer"),
-        speaker=folder.fill(speaker, "speaker"),
+        speech_tokenizer=fill(folder, tokenizer, "speech_tokenizer"),
+        speaker=fill(folder, speaker, "speaker"),
     )

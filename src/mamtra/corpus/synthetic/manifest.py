@@ -6,7 +6,6 @@ A folder holds ``NAME.npy`` (all samples of a shard in one array, memory-mapped 
 """
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mamtra.atomic import write_file, written_beside
 from mamtra.errors import CorpusError
 
 SPLITS = ("train", "validation", "test")
@@ -108,9 +108,7 @@ def write_shard(
 ) -> None:
     """Write one shard, audio first, so that a manifest never names audio that is not there."""
     audio, manifest = folder / f"{name}.npy", folder / f"{name}.jsonl"
-    with audio.with_suffix(".part").open("wb") as file:
+    with written_beside(audio, CorpusError) as beside, beside.open("wb") as file:
         np.save(file, np.concatenate(samples))
-    os.replace(audio.with_suffix(".part"), audio)
     text = "".join(json.dumps(asdict(utterance)) + "\n" for utterance in utterances)
-    manifest.with_suffix(".text").write_text(text)
-    os.replace(manifest.with_suffix(".text"), manifest)
+    write_file(manifest, text, CorpusError)

@@ -5,14 +5,14 @@ The file is a safetensors file with ``ids`` (all tokens, one utterance after the
 """
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from safetensors import safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
+from mamtra.atomic import write_file
 from mamtra.errors import CorpusError
 
 
@@ -61,9 +61,5 @@ def write_tokens(path: Path, tokens: Iterable[tuple[str, np.ndarray]]) -> None:
         names.append(name)
         arrays.append(ids.astype(np.uint16))
     offsets = np.cumsum([0, *map(len, arrays)]).astype(np.int64)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_suffix(".part")
-    save_file(
-        {"ids": np.concatenate(arrays), "offsets": offsets}, beside, {"names": json.dumps(names)}
-    )
-    os.replace(beside, path)
+    notes = {"names": json.dumps(names)}
+    write_file(path, save({"ids": np.concatenate(arrays), "offsets": offsets}, notes), CorpusError)

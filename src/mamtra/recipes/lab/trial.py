@@ -18,10 +18,12 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.atomic import write_json
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
-from mamtra.errors import GenerationError
+from mamtra.errors import GenerationError, TrainingError
 from mamtra.evaluation.intelligibility import wrong_words
 from mamtra.evaluation.recogniser import Recogniser, plain_words
 from mamtra.evaluation.report import rates
@@ -154,9 +156,7 @@ def measured(
 
 def keep(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
     """Write a row beside its place and rename it: from now on the trial is finished."""
-    partial = folder / f"{RESULT}.part"
-    partial.write_text(json.dumps(row) + "\n")
-    os.replace(partial, folder / RESULT)
+    write_json(folder / RESULT, row, error=TrainingError)
     return row
 
 

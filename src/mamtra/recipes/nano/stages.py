@@ -15,7 +15,8 @@ from torch import nn
 
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.audio.clip import Audio
-from mamtra.checkpoints.format import ModelConfig, ModelFolder, save_part, write_config
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError

@@ -23,7 +23,8 @@ import torch
 from torch import nn
 
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.checkpoints.shards import check_part, opened
+from mamtra.checkpoints.modules import check_part
+from mamtra.checkpoints.shards import opened
 from mamtra.checkpoints.skip_init import hollow
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch.cpu_features import missing_for_compiled

@@ -1,0 +1,85 @@
+"""Files that are whole or not there: written under a hidden name beside, flushed, renamed.
+
+A kill, a full disk or an error at any moment leaves what was there before as it was. What a killed
+process leaves behind has a name that ``leftovers`` finds.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from mamtra.errors import MamtraError
+
+PARTIAL = ".partial"
+
+
+def partial_path(path: Path) -> Path:
+    """The hidden name beside a file that this process writes it under."""
+    # a name of 255 bytes is the most that common file systems take
+    stem = path.name.encode()[:200].decode(errors="ignore")
+    return path.with_name(f".{stem}.{os.getpid()}{PARTIAL}")
+
+
+def leftovers(folder: Path) -> list[Path]:
+    """Hidden files that killed processes left in a folder."""
+    return sorted(folder.glob(f".*{PARTIAL}"))
+
+
+def reason_of(problem: BaseException) -> str:
+    """Why a file could not be written, without Python's numbers."""
+    if isinstance(problem, OSError) and problem.strerror:
+        return problem.strerror
+    return str(problem)
+
+
+@contextmanager
+def written_beside(path: Path, error: type[MamtraError] = MamtraError) -> Iterator[Path]:
+    """Give a hidden path to write; when the ``with`` block ends well, it takes the file's name.
+
+    Args:
+        path: of the finished file; its folder is made.
+        error: what is raised where the system refuses.
+
+    Raises:
+        MamtraError: of the class ``error``: the file cannot be written; what was there before is
+            as it was.
+    """
+    beside = partial_path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield beside
+        with beside.open("rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as problem:
+        raise error(
+            f"cannot write {str(path)!r}: {reason_of(problem)}; what was there before is intact"
+        ) from problem
+    finally:
+        with suppress(OSError):  # renamed already, or its folder is none
+            beside.unlink()
+
+
+def write_file(path: Path, content: bytes | str, error: type[MamtraError] = MamtraError) -> None:
+    """Write a whole file.
+
+    Raises:
+        MamtraError: of the class ``error``: the file cannot be written.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    with written_beside(path, error) as beside:
+        beside.write_bytes(data)
+
+
+def write_json(
+    path: Path, values: Any, indent: int | None = None, error: type[MamtraError] = MamtraError
+) -> None:
+    """Write values as JSON, with a line break at the end.
+
+    Raises:
+        MamtraError: of the class ``error``: the file cannot be written.
+    """
+    write_file(path, json.dumps(values, indent=indent) + "\n", error)
