@@ -104,7 +104,7 @@ def test_logits_and_greedy_ids_are_ours(form: str, tmp_path: Path) -> None:
 
 def test_an_all_attention_model_can_be_exported(tmp_path: Path) -> None:
     folder, _ = student(tmp_path / "student", MambaConfig(), "AA")
-    command(str(folder.folder), tmp_path / "granite", "granite", "bfloat16")
+    command(str(folder.folder), "granite", tmp_path / "granite", "bfloat16")
     config = json.loads((tmp_path / "granite" / "config.json").read_text())
     assert config["layer_types"] == ["attention", "attention"]
     assert (config["residual_multiplier"], config["rms_norm_eps"]) == (1.0, 1e-6)
@@ -125,7 +125,7 @@ def test_what_granite_cannot_express_is_listed(tmp_path: Path) -> None:
 
 def test_an_unknown_form_and_a_taken_folder_are_refused(tmp_path: Path) -> None:
     folder, _ = student(tmp_path / "student", MambaConfig())
-    with pytest.raises(ConfigError, match="possible are granite"):
-        command(str(folder.folder), tmp_path / "x", "gguf")
+    with pytest.raises(ConfigError, match="possible are onnx, granite"):
+        command(str(folder.folder), "gguf", tmp_path / "x")
     with pytest.raises(ModelError, match="not empty"):
-        command(str(folder.folder), tmp_path / "student", "granite")
+        command(str(folder.folder), "granite", tmp_path / "student")

@@ -1,4 +1,4 @@
-"""``mamtra export``: write the language model in another project's form."""
+"""``mamtra export``: write a model as graphs for onnxruntime, or in another project's form."""
 
 import sys
 from pathlib import Path
@@ -9,29 +9,56 @@ import typer
 from mamtra.checkpoints.locate import locate
 from mamtra.errors import ConfigError
 
-FORMS = ("granite",)
+FORMS = ("onnx", "granite")
 
 
 def export(
-    student: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The new folder.")],
-    to: Annotated[str, typer.Option("--to", help="granite: GraniteMoeHybridForCausalLM.")],
-    dtype: Annotated[
-        str | None, typer.Option("--dtype", help="float32, bfloat16 or float16; as stored if left.")
+    model: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
+    to: Annotated[
+        str,
+        typer.Option("--to", help="onnx: graphs to speak from; granite: GraniteMoeHybrid."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A new folder; onnx: beside the weights if left."),
     ] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option("--dtype", help="granite: float32, bfloat16 or float16; as stored if left."),
+    ] = None,
+    bits: Annotated[
+        int, typer.Option("--bits", help="onnx: of the language model's matrices, 32, 16, 8 or 4.")
+    ] = 32,
+    standard: Annotated[
+        bool, typer.Option("--standard", help="onnx: operators of the standard only, opset 27.")
+    ] = False,
 ) -> None:
-    """Write the language model for transformers, vLLM and the like; speech needs our decoder.
+    """Write a model as ONNX graphs, or its language model for transformers, vLLM and the like.
+
+    mamtra export student --to onnx --bits 8
 
     mamtra export student -o granite --to granite
     """
     if to not in FORMS:
         raise ConfigError(f"form {to!r} is unknown; possible are {', '.join(FORMS)}")
-    folder = locate(student)
+    folder = locate(model)
 
     # torch loads here and not for --help
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.checkpoints.precision import dtype_named
-    from mamtra.interop.export import export_granite
 
-    export_granite(ModelFolder(folder), output, None if dtype is None else dtype_named(dtype))
-    print(f"{output}: ids in ids.json, the head's bias in head_bias.json", file=sys.stderr)
+    if to == "granite":
+        from mamtra.checkpoints.precision import dtype_named
+        from mamtra.interop.export import export_granite
+
+        if output is None:
+            raise ConfigError("granite needs a new folder; name it with -o")
+        export_granite(ModelFolder(folder), output, None if dtype is None else dtype_named(dtype))
+        print(f"{output}: ids in ids.json, the head's bias in head_bias.json", file=sys.stderr)
+        return
+    from mamtra.errors import require
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx
+
+    require("onnx", "onnx")
+    made = export_onnx(ModelFolder(folder), OnnxExport(bits=bits, standard=standard), output)
+    for path in made:
+        print(f"{path} ({path.stat().st_size / 1000:.0f} kB)", file=sys.stderr)

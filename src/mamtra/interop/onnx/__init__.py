@@ -1,0 +1,1 @@
+"""Models as ONNX graphs: what speaking without torch runs."""

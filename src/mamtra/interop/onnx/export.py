@@ -1,0 +1,259 @@
+"""A model folder as ONNX graphs: one file per part, beside the weights that it uses.
+
+    speech_lm.onnx          the speech language model
+    decoder.onnx            speech tokens to mel features (or what a flow starts from)
+    velocity.onnx           one step of the flow, for a decoder that has one
+    vocoder.onnx            mel features to samples
+    speech_tokenizer.onnx, speaker.onnx    what makes voices
+
+A graph holds no weights: it points into the safetensors files of its folder. With 8 or 4 bits the
+matrices of the speech language model are rounded and stored anew (``speech_lm.8bit.safetensors``)
+for a graph of their own (``speech_lm.8bit.onnx``).
+"""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import onnx
+from safetensors.numpy import save_file
+
+from mamtra.acoustic.decoder import DecoderConfig
+from mamtra.acoustic.speaker import SpeakerConfig
+from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
+from mamtra.acoustic.vocoder import VocoderConfig
+from mamtra.acoustic.vocoder_stream import exact_frames
+from mamtra.atomic import written_beside
+from mamtra.backbone import as_config
+from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
+from mamtra.checkpoints.locate import CONFIG
+from mamtra.errors import ConfigError, ModelError
+from mamtra.interop.onnx.graph import StoredTensor, stored_tensors
+from mamtra.interop.onnx.layers import Form
+from mamtra.interop.onnx.products import Bits, Matrix, rounded
+from mamtra.interop.onnx.speech_lm import SpeechLMExport, matrices_of, speech_lm_graph
+from mamtra.interop.onnx.token_encoder import decoder_graph
+from mamtra.interop.onnx.velocity import velocity_graph
+from mamtra.interop.onnx.vocoder import vocoder_graph
+from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
+from mamtra.speech_lm import SpeechLMConfig
+
+EXACT_BITS = (32, 16)  # no rounding beyond that of the stored weights
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OnnxExport:
+    """What was asked for.
+
+    Attributes:
+        bits: of the speech language model's matrices: 32 takes them as they are stored, 16 too
+            (floats of 16 bit are widened while a graph loads), 8 and 4 round them.
+        standard: only operators of the ONNX standard, for other runtimes.
+    """
+
+    bits: int = 32
+    standard: bool = False
+
+    def __post_init__(self) -> None:
+        if self.bits not in (*get_args(Bits), *EXACT_BITS):
+            raise ConfigError(f"{self.bits} bits are not possible; possible are 32, 16, 8 and 4")
+        if self.standard and self.bits not in EXACT_BITS:
+            raise ConfigError(
+                f"{self.bits} bits need operators of onnxruntime's own; leave --standard out or "
+                "take 32 bits"
+            )
+
+
+def write_graph(model: onnx.ModelProto, path: Path) -> None:
+    """Write a graph whole or not at all."""
+    with written_beside(path, ModelError) as beside:
+        beside.write_bytes(model.SerializeToString())
+
+
+def notes_for(part: str, **sizes: Any) -> dict[str, str]:
+    """The texts that a graph carries."""
+    return {"part": part, "sizes": json.dumps(sizes, sort_keys=True)}
+
+
+def read_stored(tensor: StoredTensor) -> np.ndarray:
+    """A stored tensor's numbers, as float32 where numpy lacks its type."""
+    if tensor.kind == onnx.TensorProto.BFLOAT16:
+        halves = np.memmap(tensor.file, np.uint16, "r", tensor.offset, tensor.shape)
+        return (halves.astype(np.uint32) << 16).view(np.float32)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.kind)
+    return np.asarray(np.memmap(tensor.file, dtype, "r", tensor.offset, tensor.shape))
+
+
+def with_few_bits(
+    stored: dict[str, StoredTensor], matrices: dict[str, Matrix], bits: int, folder: Path
+) -> dict[str, StoredTensor]:
+    """Round matrices, store them in a file of their own, and add them to what is stored."""
+    path = folder / f"speech_lm.{bits}bit.safetensors"
+    with written_beside(path, ModelError) as beside:
+        save_file(rounded(matrices, lambda name: read_stored(stored[name]), bits), beside)
+    return stored | stored_tensors([path])
+
+
+def sizes_of_decoder(config: DecoderConfig) -> dict[str, Any]:
+    """What the runtime has to know of a decoder."""
+    encoder = config.sizes_of_encoder
+    found = {
+        "codes": encoder.vocabulary,
+        "speaker_dim": config.speaker_dim,
+        "bins": config.bins,
+        "frames_per_token": encoder.frames_per_token,
+        "chunk_tokens": encoder.chunk_tokens,
+        "lookahead_tokens": encoder.lookahead_tokens,
+        "steps": config.steps,
+        "guidance": config.guidance,
+        "mel_offset": config.mel_offset,
+        "mel_scale": config.mel_scale,
+    }
+    velocity = config.sizes_of_velocity
+    return found | ({"chunk_frames": velocity.chunk_frames} if velocity else {})
+
+
+def sizes_of_speech_lm(config: SpeechLMConfig, bits: int) -> dict[str, Any]:
+    """What the runtime has to know of a speech language model."""
+    return {
+        "speech_vocabulary": config.speech_vocabulary,
+        "text_vocabulary": config.text_vocabulary,
+        "rope_theta": as_config(config.backbone).rope_theta,
+        "bits": bits,
+    }
+
+
+def sizes_of_vocoder(config: VocoderConfig) -> dict[str, Any]:
+    """What the runtime has to know of a vocoder."""
+    return {
+        "rate_hz": config.rate_hz,
+        "bins": config.bins,
+        "hop": config.mel_hop,
+        "noises": config.overtones + 1,
+        "exact_frames": exact_frames(config),
+    }
+
+
+class FolderExport:
+    """The graphs of one folder.
+
+    Args:
+        model: the folder, its parts in it.
+        export: what was asked for.
+    """
+
+    def __init__(self, model: ModelFolder, export: OnnxExport) -> None:
+        self.model, self.export = model, export
+        self.form: Form = "standard" if export.standard else "fused"
+
+    def stored(self, part: str) -> dict[str, StoredTensor]:
+        """Tensors of a part."""
+        return stored_tensors(self.model.part_files(part))
+
+    def speech_lm(self) -> dict[str, onnx.ModelProto]:
+        """Files of the speech language model."""
+        config = self.model.section("speech_lm", SpeechLMConfig)
+        stored, name, bits = self.stored("speech_lm"), "speech_lm.onnx", 32
+        if self.export.bits not in EXACT_BITS:
+            bits, name = self.export.bits, f"speech_lm.{self.export.bits}bit.onnx"
+            stored = with_few_bits(stored, matrices_of(config), bits, self.model.folder)
+        notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits))
+        made = SpeechLMExport(form=self.form, bits=bits)
+        return {name: speech_lm_graph(config, stored, made, notes)}
+
+    def decoder(self) -> dict[str, onnx.ModelProto]:
+        """Files of the decoder."""
+        config = self.model.section("decoder", DecoderConfig)
+        stored, notes = self.stored("decoder"), notes_for("decoder", **sizes_of_decoder(config))
+        found = {"decoder.onnx": decoder_graph(config, stored, notes)}
+        if config.steps:
+            found["velocity.onnx"] = velocity_graph(config, stored, notes)
+        return found
+
+    def vocoder(self) -> dict[str, onnx.ModelProto]:
+        """The file of the vocoder."""
+        config = self.model.section("vocoder", VocoderConfig)
+        notes = notes_for("vocoder", **sizes_of_vocoder(config))
+        return {"vocoder.onnx": vocoder_graph(config, self.stored("vocoder"), notes)}
+
+    def speech_tokenizer(self) -> dict[str, onnx.ModelProto]:
+        """The file of the speech tokenizer; none where it is published as a graph."""
+        if "onnx" in (self.model.config.speech_tokenizer or {}):
+            return {}
+        config = self.model.section("speech_tokenizer", SpeechTokenizerConfig)
+        notes = notes_for("speech_tokenizer")
+        return {
+            "speech_tokenizer.onnx": tokenizer_graph(config, self.stored("speech_tokenizer"), notes)
+        }
+
+    def speaker(self) -> dict[str, onnx.ModelProto]:
+        """The file of the speaker encoder; none where it is published as a graph."""
+        if "onnx" in (self.model.config.speaker or {}):
+            return {}
+        config = self.model.section("speaker", SpeakerConfig)
+        return {"speaker.onnx": speaker_graph(config, self.stored("speaker"), notes_for("speaker"))}
+
+
+def copy_model(model: ModelFolder, output: Path) -> None:
+    """Copy a model with everything that speaks into one new folder, a donor's parts included.
+
+    Raises:
+        ModelError: the folder exists and is not empty.
+    """
+    if output.exists() and any(output.iterdir()):
+        raise ModelError(f"{str(output)!r} is not empty; name a new folder")
+    (output / VOICES).mkdir(parents=True, exist_ok=True)
+    values = json.loads((model.folder / CONFIG).read_text())
+    values.pop("parts_from", None)
+    for name, value in vars_of(model).items():
+        values.setdefault(name, value)
+    (output / CONFIG).write_text(json.dumps(values, indent=2) + "\n")
+    for part in PARTS:
+        if not model.holds(part):
+            continue
+        section = getattr(model.holder(part).config, part)
+        published = section.get("onnx")
+        files = [model.holder(part).folder / published] if published else model.part_files(part)
+        for file in files:
+            shutil.copyfile(file, output / file.name)
+    for name, file in model.voice_files().items():
+        shutil.copyfile(file, output / VOICES / f"{name}{file.suffix}")
+
+
+def vars_of(model: ModelFolder) -> dict[str, Any]:
+    """Sections and default voice of a folder that its donor adds."""
+    donor = model.donor.config if model.donor else None
+    names = (*PARTS, "text", "mel", "sampling", "guard", "voice")
+    found = {name: getattr(donor, name, None) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = None) -> list[Path]:
+    """Write the graphs of a model.
+
+    Args:
+        model: its folder.
+        export: what was asked for.
+        output: a new folder that gets a copy of everything that speaks; without one the graphs are
+            written beside the model's own weights, those of its own parts only.
+
+    Returns:
+        The graphs.
+
+    Raises:
+        ModelError: a part is missing or damaged, or the output is not empty.
+    """
+    if output is not None:
+        copy_model(model, output)
+        model = ModelFolder(output)
+    made, written = FolderExport(model, export), []
+    for part in PARTS:
+        if getattr(model.config, part) is None:
+            continue
+        for name, graph in getattr(made, part)().items():
+            write_graph(graph, model.folder / name)
+            written.append(model.folder / name)
+    return written

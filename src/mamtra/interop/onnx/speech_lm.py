@@ -1,0 +1,199 @@
+"""The speech language model as one graph for prompts and for single steps.
+
+    ids         (batch, time) int64: special ids, then speech ids, then text ids, in one numbering
+    positions   (batch, time) int64: where they stand in their rows
+    cosine, sine  (positions, head_dim / 2): rotary tables, as long as needed
+    keys.N, values.N   (batch, kv_heads, capacity, head_dim): caches of attention layer N
+    scan.N, window.N   memory of Mamba layer N
+
+gives ``logits`` (batch, speech ids) after each row's last id, and ``next.`` of each state. Caches
+may be given and taken in the same memory; their capacity must hold the new ids (in the fused form
+without shared memory they may also be as long as what was read, and grow by the new ids). Rows of a
+batch bring the same number of ids; several at once on top of what was read need a batch of one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from mamtra.backbone import as_config
+from mamtra.interop.onnx.graph import Graph, StoredTensor
+from mamtra.interop.onnx.layers import (
+    Form,
+    Pass,
+    attention,
+    gated_mlp,
+    layer_matrices,
+    mamba,
+)
+from mamtra.interop.onnx.products import Matrix
+from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
+
+FUSED_OPSET = 21  # the newest that needs no newer runtime, browsers included
+PLAIN_ATTENTION_OPSET = 24  # TensorScatter
+STANDARD_OPSET = 27  # LinearAttention, CausalConvWithState
+
+
+def matrices_of(config: SpeechLMConfig) -> dict[str, Matrix]:
+    """Every matrix of the model that a product uses, by name."""
+    backbone = as_config(config.backbone)
+    found = {"head": Matrix(("head.weight",))}
+    for layer in range(backbone.layers):
+        found |= layer_matrices(backbone, layer)
+    return found
+
+
+def declare(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
+    """Add an input."""
+    graph.inputs.append(helper.make_tensor_value_info(name, kind, sizes))
+
+
+def declare_states(graph: Graph, config: SpeechLMConfig) -> None:
+    """Add the states of all layers, as inputs and as outputs."""
+    backbone = as_config(config.backbone)
+    mamba_sizes = backbone.mamba_sizes
+    cache = ("batch", backbone.kv_heads, "capacity", backbone.head_dim)
+    held = ("batch", mamba_sizes.states, mamba_sizes.state_dim, mamba_sizes.head_dim)
+    window = ("batch", mamba_sizes.channels, mamba_sizes.conv_width - 1)
+    for layer, kind in enumerate(backbone.layout):
+        states = {f"keys.{layer}": cache, f"values.{layer}": cache}
+        if kind == "M":
+            states = {f"scan.{layer}": held}
+            if mamba_sizes.conv_width > 1:
+                states[f"window.{layer}"] = window
+        for name, sizes in states.items():
+            declare(graph, name, TensorProto.FLOAT, *sizes)
+            grown = ["grown" if size == "capacity" else size for size in sizes]
+            graph.outputs.append(
+                helper.make_tensor_value_info(f"next.{name}", TensorProto.FLOAT, grown)
+            )
+
+
+def embed(graph: Graph, config: SpeechLMConfig) -> str:
+    """Look ids up: special and speech ids in one table, text ids in their own."""
+    first_text = graph.constant(SPECIAL_ROWS + config.vocabulary.size, np.int64)
+    last_other = graph.constant(SPECIAL_ROWS + config.vocabulary.size - 1, np.int64)
+    tables = [graph.weight(f"{name}_embedding.weight") for name in ("special", "speech")]
+    table = graph.add("Concat", tables, axis=0)
+    other = graph.add("Gather", [table, graph.add("Min", ["ids", last_other])])
+    shifted = graph.add("Sub", ["ids", first_text])
+    text_ids = graph.add("Max", [shifted, graph.constant(0, np.int64)])
+    # looked up as stored: the table is large and few of its rows are needed
+    text = graph.add("Gather", [graph.raw("text_embedding.weight"), text_ids])
+    if graph.stored["text_embedding.weight"].kind != TensorProto.FLOAT:
+        text = graph.add("Cast", [text], to=TensorProto.FLOAT)
+    is_text = graph.add("GreaterOrEqual", ["ids", first_text])
+    is_text = graph.add("Unsqueeze", [is_text, graph.shape(-1)])
+    return graph.add("Where", [is_text, text, other])
+
+
+def prepare_attention(step: Pass) -> None:
+    """What all attention layers need to know of positions."""
+    graph = step.graph
+    if not step.plain_attention:
+        last = graph.add("Gather", ["positions", graph.constant(-1, np.int64)], axis=1)
+        step.last = graph.add("Cast", [last], to=TensorProto.INT32)
+        most = graph.add("ReduceMax", [step.last], keepdims=0)
+        step.total = graph.add("Add", [most, graph.constant(1, np.int32)])
+        return
+    step.starts = graph.add("Gather", ["positions", graph.constant(0, np.int64)], axis=1)
+    first = step.config.layout.index("A")
+    capacity = graph.add("Shape", [f"keys.{first}"], start=2, end=3)
+    capacity = graph.add("Squeeze", [capacity])
+    stored = graph.add(
+        "Range", [graph.constant(0, np.int64), capacity, graph.constant(1, np.int64)]
+    )
+    places = graph.add("Unsqueeze", ["positions", graph.shape(1, 3)])
+    step.visible = graph.add("LessOrEqual", [stored, places])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechLMExport:
+    """How the graph is to be made.
+
+    Attributes:
+        form: which operators.
+        bits: of the matrices that ``stored`` holds in few bits.
+    """
+
+    form: Form = "fused"
+    bits: int = 32
+
+
+def speech_lm_graph(
+    config: SpeechLMConfig,
+    stored: Mapping[str, StoredTensor],
+    export: SpeechLMExport,
+    notes: dict[str, str],
+) -> onnx.ModelProto:
+    """Build the graph; the weights stay where they are.
+
+    Args:
+        config: of the model.
+        stored: its tensors, and those of matrices in few bits.
+        export: how.
+        notes: texts that the file carries.
+    """
+    backbone = as_config(config.backbone)
+    opset = STANDARD_OPSET if export.form == "standard" else FUSED_OPSET
+    graph = Graph(dict(stored), opset)
+    declare(graph, "ids", TensorProto.INT64, "batch", "time")
+    declare(graph, "positions", TensorProto.INT64, "batch", "time")
+    step = Pass(
+        graph=graph,
+        config=backbone,
+        form=export.form,
+        bits=export.bits,
+        shape="",
+        matrices=matrices_of(config),
+    )
+    graph.outputs.append(
+        helper.make_tensor_value_info(
+            "logits", TensorProto.FLOAT, ("batch", config.vocabulary.size)
+        )
+    )
+    if turns(config):
+        for name in ("cosine", "sine"):
+            declare(graph, name, TensorProto.FLOAT, "positions", backbone.head_dim // 2)
+    declare_states(graph, config)
+    hidden = step.reshape(embed(graph, config), -1, backbone.dim)
+    step.shape = graph.add("Concat", [graph.add("Shape", ["ids"]), graph.shape(-1)], axis=0)
+    if "A" in backbone.layout:
+        if step.plain_attention:
+            graph.opset = max(opset, PLAIN_ATTENTION_OPSET)
+        prepare_attention(step)
+    last = run_layers(step, hidden)
+    last = graph.add("Reshape", [last, step.shape])
+    last = graph.add("Gather", [last, graph.constant(-1, np.int64)], axis=1)
+    logits = step.product(last, "head", graph.weight("head.bias"))
+    graph.nodes[-1].output[0] = "logits"
+    assert logits, "the head is the last node"
+    return graph.model(notes)
+
+
+def turns(config: SpeechLMConfig) -> bool:
+    """Whether any layer has rotary positions."""
+    backbone = as_config(config.backbone)
+    return "A" in backbone.layout or backbone.mamba_sizes.rotary
+
+
+def run_layers(step: Pass, hidden: str) -> str:
+    """All layers and the final norm; vectors in and out."""
+    config = step.config
+    norms = [
+        f"backbone.layers.{layer}.{name}.weight"
+        for layer in range(config.layers)
+        for name in ("input_layernorm", "post_attention_layernorm")
+    ]
+    weights = [step.graph.weight(name) for name in [*norms, "backbone.norm.weight"]]
+    normal = step.normalise(hidden, weights[0], config.rms_eps)
+    for layer, kind in enumerate(config.layout):
+        mixed = (attention if kind == "A" else mamba)(step, normal, layer)
+        normal, hidden = step.add_and_normalise(mixed, hidden, weights[2 * layer + 1])
+        mixed = gated_mlp(step, normal, f"backbone.layers.{layer}.mlp")
+        normal, hidden = step.add_and_normalise(mixed, hidden, weights[2 * layer + 2])
+    return normal

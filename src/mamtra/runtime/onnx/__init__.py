@@ -1,0 +1,1 @@
+"""Models run by onnxruntime: numpy and onnxruntime only, never torch."""

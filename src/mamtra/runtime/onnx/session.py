@@ -1,0 +1,97 @@
+"""Opening a graph for the CPU: options, checks and errors in one place."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from mamtra.errors import ModelError
+
+QUIET = 3  # onnxruntime's level "error": its warnings are about its own optimiser
+WEIGHTS = "weights "  # before the name of a weight file, in a graph's notes
+PROVIDERS = ["CPUExecutionProvider"]
+
+
+def fingerprint(file: Path) -> str:
+    """A short hash of a safetensors header: it changes when a tensor moves, not with its values."""
+    with file.open("rb") as content:
+        size = int.from_bytes(content.read(8), "little")
+        return hashlib.sha256(content.read(size)).hexdigest()[:16]
+
+
+def check_weights(path: Path, notes: Mapping[str, str]) -> None:
+    """Refuse a graph whose weights are no longer laid out as when it was exported.
+
+    Raises:
+        ModelError: a weight file is missing or was written anew.
+    """
+    for name, noted in notes.items():
+        if not name.startswith(WEIGHTS):
+            continue
+        file = path.with_name(name.removeprefix(WEIGHTS))
+        try:
+            found = fingerprint(file)
+        except OSError as problem:
+            raise ModelError(f"cannot read the weights of {str(path)!r}: {problem}") from problem
+        if found != noted:
+            raise ModelError(
+                f"{str(path)!r} was made for other weights than those in {file.name}; "
+                f"make it again with mamtra export {str(path.parent)!r} --to onnx"
+            )
+
+
+def open_session(path: Path, threads: int) -> Any:
+    """A session for one graph.
+
+    Args:
+        path: of the graph.
+        threads: that compute.
+
+    Raises:
+        ModelError: the file is missing or damaged, or does not belong to its weights.
+    """
+    if not path.is_file():
+        raise ModelError(
+            f"no {path.name} in {str(path.parent)!r}; make it with mamtra export "
+            f"{str(path.parent)!r} --to onnx"
+        )
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = QUIET
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS)
+    except Exception as broken:  # the runtime raises its own exceptions, which share no parent
+        raise ModelError(
+            f"cannot open {str(path)!r}; if its weights were written anew, make it again with "
+            f"mamtra export {str(path.parent)!r} --to onnx ({broken})"
+        ) from broken
+    check_weights(path, notes_of(session))
+    return session
+
+
+def notes_of(session: Any) -> dict[str, str]:
+    """The texts that a graph carries."""
+    return session.get_modelmeta().custom_metadata_map
+
+
+def sizes_of(session: Any, path: Path) -> dict[str, Any]:
+    """The sizes that the exporter noted.
+
+    Raises:
+        ModelError: the graph is not one of ours.
+    """
+    try:
+        return json.loads(notes_of(session)["sizes"])
+    except (KeyError, ValueError) as problem:
+        raise ModelError(f"{str(path)!r} is no graph that mamtra exported") from problem
+
+
+def value_of(array: np.ndarray) -> Any:
+    """An array for binding; it shares the array's memory."""
+    return onnxruntime.OrtValue.ortvalue_from_numpy(array)

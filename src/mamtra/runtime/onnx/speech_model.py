@@ -1,0 +1,220 @@
+"""The speech language model run by onnxruntime.
+
+One graph reads prompts and single steps. States are numpy arrays that the graph reads and writes
+where they lie, so a step copies nothing and allocates nothing. Prompts are read row by row, each
+into its own part of the batch's arrays; a step takes all rows at once.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from mamtra.errors import ConfigError
+from mamtra.runtime.onnx.session import open_session, sizes_of, value_of
+from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
+
+GROWTH_TOKENS = 256  # capacity of caches is rounded up to this; a growth copies them once
+TABLE_TOKENS = 2048  # rotary tables are made for a multiple of this many positions
+BATCH, CAPACITY = "batch", "capacity"  # axes of states whose sizes are not fixed
+
+
+@dataclass(slots=True, eq=False)
+class OnnxState:
+    """What a speech model remembers: one array for each state of the graph, rows first.
+
+    Attributes:
+        arrays: by the graph's names.
+        cached: names of those that grow with the ids read, along their axis 2.
+        positions: ids that each row has read.
+    """
+
+    arrays: dict[str, np.ndarray]
+    cached: frozenset[str]
+    positions: list[int]
+    step: "Step | None" = field(default=None, repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now by all rows, spare capacity included."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+    @property
+    def capacity(self) -> int:
+        """Ids that fit before the state must grow; without caches, any number."""
+        return min((self.arrays[name].shape[2] for name in self.cached), default=2**62)
+
+    def reserve(self, tokens: int) -> None:
+        """Grow so that so many ids fit in each row."""
+        if tokens <= self.capacity:
+            return
+        room = -(-tokens // GROWTH_TOKENS) * GROWTH_TOKENS
+        for name in self.cached:
+            old = self.arrays[name]
+            new = np.zeros((*old.shape[:2], room, old.shape[3]), old.dtype)
+            new[:, :, : old.shape[2]] = old
+            self.arrays[name] = new
+        self.step = None
+
+    def keep_rows(self, rows: list[int]) -> None:
+        """Keep only these rows, in this order."""
+        self.arrays = {name: array[rows] for name, array in self.arrays.items()}
+        self.positions = [self.positions[row] for row in rows]
+        self.step = None
+
+    def copy_row(self, row: int, other: "OnnxState", other_row: int = 0) -> None:
+        """Overwrite a row with a row of another state of the same model."""
+        tokens = other.positions[other_row]
+        self.reserve(tokens)
+        for name, array in self.arrays.items():
+            theirs = other.arrays[name][other_row]
+            if name in self.cached:
+                array[row, :, :tokens] = theirs[:, :tokens]
+            else:
+                array[row] = theirs
+        self.positions[row] = tokens
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """Rows of a state bound to the graph, with the arrays that change from pass to pass."""
+
+    binding: Any
+    ids: Int[np.ndarray, "rows time"]
+    positions: Int[np.ndarray, "rows time"]
+    logits: Float[np.ndarray, "rows ids"]
+    tables: int
+
+
+class OnnxSpeechModel:
+    """A speech model from its graph.
+
+    Args:
+        path: of the graph.
+        threads: that compute.
+
+    Raises:
+        ModelError: the graph is missing or damaged.
+    """
+
+    fixed_width = False
+
+    def __init__(self, path: Path, threads: int = 1) -> None:
+        self._session = open_session(path, threads)
+        sizes = sizes_of(self._session, path)
+        self.vocabulary = SpeechVocabulary(sizes["speech_vocabulary"])
+        self.text_vocabulary: int = sizes["text_vocabulary"]
+        self.threads = threads
+        self._theta: float = sizes["rope_theta"]
+        inputs = {entry.name: list(entry.shape) for entry in self._session.get_inputs()}
+        self._table_width = inputs["cosine"][1] if "cosine" in inputs else 0
+        self._states = {
+            name: shape for name, shape in inputs.items() if f"next.{name}" in self._outputs
+        }
+        self._cached = frozenset(name for name, shape in self._states.items() if CAPACITY in shape)
+        self._tables: list[Any] = []
+        self._table_tokens = 0
+        self._first = {"special": 0, "speech": SPECIAL_ROWS}
+        self._first["text"] = SPECIAL_ROWS + self.vocabulary.size
+
+    @property
+    def _outputs(self) -> set[str]:
+        return {entry.name for entry in self._session.get_outputs()}
+
+    def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
+        """An empty state for so many rows."""
+        known = {BATCH: batch, CAPACITY: capacity_hint}
+        arrays = {
+            name: np.zeros([known.get(size, size) for size in shape], np.float32)
+            for name, shape in self._states.items()
+        }
+        return OnnxState(arrays, self._cached, [0] * batch)
+
+    def _reserve_tables(self, tokens: int) -> None:
+        """Make rotary tables for so many positions, in float32 as in training."""
+        if tokens <= self._table_tokens or not self._table_width:
+            return
+        tokens = -(-tokens // TABLE_TOKENS) * TABLE_TOKENS
+        steps = np.arange(0, 2 * self._table_width, 2, dtype=np.float32) / np.float32(
+            2 * self._table_width
+        )
+        frequency = np.float32(1) / np.float32(self._theta) ** steps
+        angle = np.outer(np.arange(tokens, dtype=np.float32), frequency)
+        self._tables = [value_of(np.cos(angle)), value_of(np.sin(angle))]
+        self._table_tokens = tokens
+
+    def _bind(self, state: OnnxState, rows: slice, time: int) -> Step:
+        """Bind the graph to rows of a state, where they lie."""
+        count = len(state.positions[rows])
+        ids, positions = np.zeros((count, time), np.int64), np.zeros((count, time), np.int64)
+        logits = np.zeros((count, self.vocabulary.size), np.float32)
+        binding = self._session.io_binding()
+        named = {"ids": ids, "positions": positions}
+        named |= {name: array[rows] for name, array in state.arrays.items()}
+        for name, array in named.items():
+            binding.bind_ortvalue_input(name, value_of(array))
+        for name, table in zip(("cosine", "sine"), self._tables, strict=False):
+            binding.bind_ortvalue_input(name, table)
+        outputs = {f"next.{name}": named[name] for name in state.arrays} | {"logits": logits}
+        for name, array in outputs.items():
+            binding.bind_ortvalue_output(name, value_of(array))
+        return Step(binding, ids, positions, logits, self._table_tokens)
+
+    def read(
+        self, rows: Sequence[Sequence[Segment]], state: OnnxState
+    ) -> Float[np.ndarray, "rows ids"]:
+        """Continue each row by segments; logits of the id that follows each row's last one.
+
+        Raises:
+            ConfigError: the rows do not fit the state, or a row brings nothing.
+        """
+        self._check(len(rows), state)
+        flat = [
+            [self._first[part.kind] + id_ for part in segments for id_ in part.ids]
+            for segments in rows
+        ]
+        if not all(flat):
+            raise ConfigError("a row brings no ids; give each at least one")
+        ends = [start + len(ids) for start, ids in zip(state.positions, flat, strict=True)]
+        state.reserve(max(ends))
+        self._reserve_tables(max(ends))
+        logits = np.empty((len(rows), self.vocabulary.size), np.float32)
+        for row, (ids, end) in enumerate(zip(flat, ends, strict=True)):
+            bound = self._bind(state, slice(row, row + 1), len(ids))
+            bound.ids[0] = ids
+            bound.positions[0] = np.arange(state.positions[row], end)
+            self._session.run_with_iobinding(bound.binding)
+            logits[row] = bound.logits[0]
+            state.positions[row] = end
+        return logits
+
+    def step(self, ids: Sequence[int], state: OnnxState) -> Float[np.ndarray, "rows ids"]:
+        """Continue each row by one speech id; logits of the next.
+
+        Raises:
+            ConfigError: the ids do not fit the state.
+        """
+        self._check(len(ids), state)
+        end = max(state.positions) + 1
+        state.reserve(end)
+        self._reserve_tables(end)
+        bound = state.step
+        if bound is None or bound.tables != self._table_tokens:
+            bound = state.step = self._bind(state, slice(None), 1)
+        bound.ids[:, 0] = ids
+        bound.ids += self._first["speech"]
+        bound.positions[:, 0] = state.positions
+        self._session.run_with_iobinding(bound.binding)
+        state.positions = [position + 1 for position in state.positions]
+        return bound.logits.copy()
+
+    def _check(self, rows: int, state: OnnxState) -> None:
+        """Refuse rows that a state does not have."""
+        if rows != len(state.positions):
+            raise ConfigError(
+                f"{rows} rows do not fit a state of {len(state.positions)}; give one for each row"
+            )

@@ -1,0 +1,110 @@
+"""Whole folders as graphs: beside their weights, or copied into a folder of their own."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnx")
+import onnx
+from tiny_model import write_tiny_model
+
+from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
+from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import fill
+from mamtra.cli.export import export as command
+from mamtra.errors import ConfigError, ModelError
+from mamtra.interop.onnx.export import OnnxExport, export_onnx
+from mamtra.runtime.onnx.session import open_session
+from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
+
+GRAPHS = {"speech_lm", "decoder", "vocoder", "speech_tokenizer", "speaker"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> ModelFolder:
+    return ModelFolder(write_tiny_model(tmp_path / "tiny"))
+
+
+def weights_in(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.glob("*.safetensors"))
+
+
+def test_graphs_lie_beside_the_weights_and_hold_none(folder):
+    before = weights_in(folder.folder)
+    made = export_onnx(folder, OnnxExport())
+    assert {path.name for path in made} == {f"{name}.onnx" for name in GRAPHS}
+    assert weights_in(folder.folder) == before
+    for path in made:
+        model = onnx.load(str(path), load_external_data=False)
+        inside = [tensor for tensor in model.graph.initializer if not tensor.external_data]
+        assert sum(len(tensor.raw_data) for tensor in inside) < 20_000
+
+
+def test_exporting_again_writes_the_same_bytes(folder):
+    made = export_onnx(folder, OnnxExport())
+    first = [path.read_bytes() for path in made]
+    assert [path.read_bytes() for path in export_onnx(folder, OnnxExport())] == first
+
+
+def test_every_graph_passes_the_checker(folder):
+    for path in export_onnx(folder, OnnxExport(standard=True)):
+        onnx.checker.check_model(str(path), full_check=True)
+        domains = {node.domain for node in onnx.load(str(path)).graph.node}
+        assert domains == {""}
+
+
+def test_tokenizer_and_speaker_are_those_of_the_modules(folder):
+    export_onnx(folder, OnnxExport())
+    tokenizer = SpeechTokenizer(folder.section("speech_tokenizer", SpeechTokenizerConfig))
+    fill(folder, tokenizer, "speech_tokenizer")
+    speaker = SpeakerEncoder(folder.section("speaker", SpeakerConfig))
+    fill(folder, speaker, "speaker")
+    sessions = [
+        open_session(folder.folder / f"{name}.onnx", 1) for name in ("speech_tokenizer", "speaker")
+    ]
+    for frames in (40, 41, 137):
+        mel = np.random.default_rng(frames).normal(-5, 2, (80, frames)).astype(np.float32)
+        found = [session.run(None, {"mel": mel})[0] for session in sessions]
+        with torch.inference_mode():
+            assert found[0].tolist() == tokenizer.encode(torch.tensor(mel)[None])[0].tolist()
+            expected = speaker(torch.tensor(mel)[None])[0].numpy()
+        np.testing.assert_allclose(found[1], expected, atol=1e-6)
+
+
+def test_a_copy_speaks_without_the_donor(folder, tmp_path):
+    student = tmp_path / "student"
+    student.mkdir()
+    values = json.loads((folder.folder / "config.json").read_text())
+    own = {"name": "student", "format": 1, "parts_from": "../tiny"}
+    own["speech_lm"] = values["speech_lm"]
+    (student / "config.json").write_text(json.dumps(own))
+    weights = folder.part_file("speech_lm")
+    (student / weights.name).write_bytes(weights.read_bytes())
+    made = export_onnx(ModelFolder(student), OnnxExport())
+    assert [path.name for path in made] == ["speech_lm.onnx"]
+    export_onnx(ModelFolder(student), OnnxExport(), tmp_path / "copy")
+    copy = ModelFolder(tmp_path / "copy")
+    assert copy.donor is None
+    assert {path.stem for path in copy.folder.glob("*.onnx")} == GRAPHS
+    assert list(copy.voice_files()) == list(folder.voice_files())
+    with pytest.raises(ModelError, match="not empty"):
+        export_onnx(folder, OnnxExport(), tmp_path / "copy")
+
+
+def test_few_bits_get_a_graph_and_a_file_of_their_own(folder, capsys):
+    command(str(folder.folder), "onnx", bits=8)
+    assert "speech_lm.8bit.onnx" in capsys.readouterr().err
+    assert (folder.folder / "speech_lm.8bit.safetensors").is_file()
+    model = OnnxSpeechModel(folder.folder / "speech_lm.8bit.onnx")
+    assert model.step([1], model.new_state(1)).shape == (1, 30)
+
+
+def test_what_cannot_be_exported_is_said(folder):
+    with pytest.raises(ConfigError, match="possible are 32, 16, 8 and 4"):
+        OnnxExport(bits=5)
+    with pytest.raises(ConfigError, match="leave --standard out"):
+        OnnxExport(bits=8, standard=True)

@@ -1,0 +1,112 @@
+"""Small random models, as modules and as the graphs that the exporter makes of them."""
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from mamtra.backbone import BackboneConfig, MambaConfig
+from mamtra.interop.onnx.export import (
+    notes_for,
+    sizes_of_decoder,
+    sizes_of_speech_lm,
+    sizes_of_vocoder,
+    with_few_bits,
+    write_graph,
+)
+from mamtra.interop.onnx.graph import stored_tensors
+from mamtra.interop.onnx.layers import Form
+from mamtra.interop.onnx.speech_lm import SpeechLMExport, matrices_of, speech_lm_graph
+from mamtra.interop.onnx.token_encoder import decoder_graph
+from mamtra.interop.onnx.velocity import velocity_graph
+from mamtra.interop.onnx.vocoder import vocoder_graph
+from mamtra.runtime.onnx.decoder import OnnxDecoder
+from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
+from mamtra.runtime.onnx.vocoder import OnnxVocoder
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+
+VARIANTS = {
+    "parity": MambaConfig(),
+    "grouped": MambaConfig(decay="group", decay_start="long", gate="open"),
+    "rotary": MambaConfig(rotary=True, input_bias=True, conv_start="identity", activation="none"),
+    "bare": MambaConfig(conv_width=0, gate="none", norm=False, activation="none"),
+    "unshared": MambaConfig(kv_heads=4, state_dim=8, conv_width=1),
+    "two taps": MambaConfig(conv_width=2, gate="open", decay="group", head_dim=4),
+}
+# layout, Mamba variant, head width: 6 needs attention by standard operators, 8 a rotation of its
+# own, 16 is taken whole by the fused operator
+STACKS = {
+    "A6": ("A", "parity", 6),
+    "A8": ("A", "parity", 8),
+    "A16": ("A", "parity", 16),
+    "M": ("M", "parity", 6),
+    "M-grouped": ("M", "grouped", 6),
+    "M-rotary": ("M", "rotary", 6),
+    "M-bare": ("M", "bare", 6),
+    "M-unshared": ("M", "unshared", 6),
+    "M-two-taps": ("M", "two taps", 6),
+    "AMMA": ("AMMA", "parity", 16),
+    "MAM": ("MAM", "grouped", 8),
+    "MA-rotary": ("MA", "rotary", 16),
+}
+
+
+def toy_speech_lm(name: str, dim: int = 24) -> SpeechLM:
+    """A speech language model with random weights, its norms and biases too."""
+    layout, variant, head_dim = STACKS[name]
+    torch.manual_seed(0)
+    backbone = BackboneConfig(
+        dim=dim,
+        layout=layout,
+        query_heads=4,
+        kv_heads=2,
+        head_dim=head_dim,
+        mlp_dim=32,
+        rope_theta=1e4,
+        mamba=VARIANTS[variant],
+    )
+    config = SpeechLMConfig(backbone=backbone, text_vocabulary=20, speech_vocabulary=27)
+    model = SpeechLM(config).requires_grad_(False).eval()
+    for parameter in model.parameters():
+        if parameter.dim() == 1:
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return model
+
+
+def save(module: torch.nn.Module, path: Path) -> None:
+    """Write a module's weights as they are."""
+    save_file({name: value.contiguous() for name, value in module.state_dict().items()}, path)
+
+
+def open_speech_lm(
+    module: SpeechLM, folder: Path, form: Form = "fused", bits: int = 32
+) -> OnnxSpeechModel:
+    """The runtime's form of a speech language model."""
+    save(module, folder / "speech_lm.safetensors")
+    stored = stored_tensors([folder / "speech_lm.safetensors"])
+    if bits != 32:
+        stored = with_few_bits(stored, matrices_of(module.config), bits, folder)
+    notes = notes_for("speech_lm", **sizes_of_speech_lm(module.config, bits))
+    graph = speech_lm_graph(module.config, stored, SpeechLMExport(form=form, bits=bits), notes)
+    write_graph(graph, folder / "speech_lm.onnx")
+    return OnnxSpeechModel(folder / "speech_lm.onnx")
+
+
+def open_decoder(module, folder: Path) -> OnnxDecoder:
+    """The runtime's form of a decoder."""
+    save(module, folder / "decoder.safetensors")
+    stored = stored_tensors([folder / "decoder.safetensors"])
+    notes = notes_for("decoder", **sizes_of_decoder(module.config))
+    write_graph(decoder_graph(module.config, stored, notes), folder / "decoder.onnx")
+    if module.config.steps:
+        write_graph(velocity_graph(module.config, stored, notes), folder / "velocity.onnx")
+    return OnnxDecoder(folder / "decoder.onnx")
+
+
+def open_vocoder(module, folder: Path) -> OnnxVocoder:
+    """The runtime's form of a vocoder."""
+    save(module, folder / "vocoder.safetensors")
+    stored = stored_tensors([folder / "vocoder.safetensors"])
+    notes = notes_for("vocoder", **sizes_of_vocoder(module.config))
+    write_graph(vocoder_graph(module.config, stored, notes), folder / "vocoder.onnx")
+    return OnnxVocoder(folder / "vocoder.onnx")

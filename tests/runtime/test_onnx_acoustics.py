@@ -1,0 +1,151 @@
+"""Graphs of decoder, vocoder and voice encoder against the modules they were exported from."""
+
+import numpy as np
+import pytest
+import torch
+
+pytest.importorskip("onnx")
+import tiny_model
+from onnx_toys import open_decoder, open_vocoder
+from toy_flow import decoder as toy_flow_decoder
+from toy_vocoder import toy_vocoder
+
+from mamtra.acoustic.decoder import Decoder, DecoderConfig, Prompt
+from mamtra.acoustic.flow_matching import fixed_noise
+from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
+from mamtra.errors import ConfigError
+from mamtra.runtime.onnx.vocoder import OnnxVocoder
+from mamtra.runtime.protocols import Decoder as DecoderProtocol
+from mamtra.runtime.protocols import EncodedPrompt
+from mamtra.runtime.protocols import Vocoder as VocoderProtocol
+
+WAYS = [(False, True), (True, True), (True, False)]
+
+
+def drawn(*shape: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
+
+
+def voice_for(config: DecoderConfig, tokens: int) -> EncodedPrompt:
+    ids = np.arange(tokens) % config.sizes_of_encoder.vocabulary
+    mel = drawn(config.bins, 2 * tokens)
+    return EncodedPrompt(tokens=ids, mel=mel, speaker=drawn(config.speaker_dim, seed=1))
+
+
+@pytest.fixture
+def nano_decoder() -> Decoder:
+    torch.manual_seed(0)
+    return Decoder(tiny_model.DECODER).eval().requires_grad_(False)
+
+
+@pytest.mark.parametrize(("chunked", "final"), WAYS)
+def test_a_deterministic_decoder_gives_the_modules_features(nano_decoder, tmp_path, chunked, final):
+    decoder = open_decoder(nano_decoder, tmp_path)
+    assert isinstance(decoder, DecoderProtocol)
+    tokens = [(7 * index) % 27 for index in range(61)]
+    voice = voice_for(nano_decoder.config, 4)
+    got = decoder.decode(tokens, voice, None, chunked=chunked, final=final)
+    expected = nano_decoder(
+        torch.tensor([tokens]), torch.tensor(voice.speaker)[None], chunked=chunked, final=final
+    )[0]
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("chunked", "final"), WAYS)
+@pytest.mark.parametrize("prompt", [0, 9])
+def test_a_flow_gives_the_modules_features(tmp_path, chunked, final, prompt):
+    module = toy_flow_decoder().eval()
+    decoder = open_decoder(module, tmp_path)
+    voice, noise = voice_for(module.config, prompt), fixed_noise(module.config.bins)
+    tokens = [(5 * index) % 20 for index in range(33)]
+    got = decoder.decode(tokens, voice, noise[0].numpy(), chunked=chunked, final=final)
+    said = Prompt(tokens=torch.tensor(voice.tokens)[None], mel=torch.tensor(voice.mel)[None])
+    with torch.inference_mode():
+        expected = module(
+            torch.tensor([tokens]),
+            torch.tensor(voice.speaker)[None],
+            said if prompt else None,
+            noise,
+            chunked=chunked,
+            final=final,
+        )[0]
+    np.testing.assert_allclose(got, expected.numpy(), atol=1e-4, rtol=1e-4)
+
+
+def test_a_flow_asks_for_noise(tmp_path):
+    module = toy_flow_decoder().eval()
+    decoder, voice = open_decoder(module, tmp_path), voice_for(module.config, 0)
+    with pytest.raises(ConfigError, match="starts in noise"):
+        decoder.decode([1, 2, 3], voice, None)
+    with pytest.raises(ConfigError, match="split the text"):
+        decoder.decode([1, 2, 3], voice, drawn(module.config.bins, 5))
+
+
+def small(head: str) -> Vocoder:
+    torch.manual_seed(0)
+    if head == "filter":
+        return Vocoder(tiny_model.VOCODER).eval().requires_grad_(False)
+    return toy_vocoder().eval().requires_grad_(False)
+
+
+def assert_sounds_alike(got: np.ndarray, expected: np.ndarray, share: float) -> None:
+    assert got.shape == expected.shape
+    assert np.linalg.norm(got - expected) < share * np.linalg.norm(expected)
+
+
+# A last bit of pitch, counted up over a second or two and times nine harmonics, is that much of
+# the sound; with the pitch given, what is left is rounding.
+PITCH_SHARE = {"filter": 1e-3, "spectrum": 1e-2}
+GIVEN_SHARE = 1e-4
+
+
+@pytest.mark.parametrize("head", PITCH_SHARE)
+def test_a_vocoder_gives_the_modules_samples(head, tmp_path):
+    module = small(head)
+    vocoder = open_vocoder(module, tmp_path)
+    assert isinstance(vocoder, VocoderProtocol)
+    mel = 2 * drawn(module.config.bins, 40) - 4
+    noise = drawn(module.source.noises, 40 * module.config.mel_hop, seed=2)
+    with torch.inference_mode():
+        pitch = module.predict_pitch(torch.tensor(mel)[None])
+        whole = module(torch.tensor(mel)[None], torch.tensor(noise)[None], pitch)[0].numpy()
+    samples, found = vocoder._run(mel, noise, pitch[0].numpy()[:0])
+    np.testing.assert_allclose(found, pitch[0].numpy(), atol=1e-3, rtol=1e-5)
+    assert np.array_equal(vocoder.speak(mel, noise), samples)
+    assert_sounds_alike(samples, whole, PITCH_SHARE[head])
+    assert_sounds_alike(vocoder._run(mel, noise, pitch[0].numpy())[0], whole, GIVEN_SHARE)
+
+
+@pytest.mark.parametrize("head", PITCH_SHARE)
+@pytest.mark.parametrize("cut", [7, 25, 61])
+def test_samples_in_pieces_equal_the_whole(head, cut, tmp_path):
+    vocoder = open_vocoder(small(head), tmp_path)
+    sizes, frames = vocoder.sizes, 120
+    mel = 2 * drawn(sizes.bins, frames) - 4
+    noise = drawn(sizes.noises, frames * sizes.hop, seed=2)
+    state, pieces = vocoder.new_state(), []
+    for start in range(0, frames, cut):
+        end = min(start + cut, frames)
+        part = noise[:, start * sizes.hop : end * sizes.hop]
+        pieces.append(vocoder.speak_chunk(mel[:, start:end], part, state))
+        assert state.mel.shape[1] < 61 + 3 * vocoder._reach
+    pieces.append(vocoder.speak_chunk(mel[:, :0], noise[:, :0], state, last=True))
+    assert_sounds_alike(np.concatenate(pieces), vocoder.speak(mel, noise), PITCH_SHARE[head])
+
+
+def test_nothing_makes_no_sound(tmp_path, nano_decoder):
+    vocoder = open_vocoder(small("filter"), tmp_path)
+    nothing = drawn(80, 0), drawn(1, 0)
+    assert len(vocoder.speak(*nothing)) == 0
+    assert len(vocoder.speak_chunk(*nothing, vocoder.new_state(), last=True)) == 0
+    decoder = open_decoder(nano_decoder, tmp_path)
+    assert decoder.decode([], voice_for(nano_decoder.config, 0), None).shape == (80, 0)
+
+
+def test_graphs_know_the_sizes_of_their_configs(tmp_path, nano_decoder):
+    decoder = open_decoder(nano_decoder, tmp_path)
+    assert decoder.sizes.chunk_tokens == DecoderConfig().sizes_of_encoder.chunk_tokens
+    assert not decoder.sizes.flow
+    vocoder: OnnxVocoder = open_vocoder(small("spectrum"), tmp_path)
+    assert vocoder.sizes.hop == VocoderConfig().mel_hop
+    assert vocoder.sizes.noises == 9
