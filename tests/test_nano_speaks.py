@@ -49,9 +49,10 @@ def test_it_is_sound_neither_silent_nor_clipped(spoken: list[Speech]) -> None:
 def test_a_recogniser_hears_most_of_its_words(spoken: list[Speech]) -> None:
     pytest.importorskip("pocketsphinx")
     jiwer = pytest.importorskip("jiwer")
-    from mamtra.evaluation.recogniser import Recogniser, plain_words
+    from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
+    from mamtra.evaluation.word_errors import plain_words
 
-    judge = Recogniser("unigram", SENTENCES)
+    judge = Pocketsphinx("unigram", SENTENCES)
     heard = [judge.hear(speech.samples, speech.rate) for speech in spoken]
     wanted = [plain_words(sentence) for sentence in SENTENCES]
     assert jiwer.wer(wanted, heard) < 0.5, heard

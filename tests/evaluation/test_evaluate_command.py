@@ -1,13 +1,16 @@
-"""``mamtra evaluate`` as a person meets it: data to stdout, talk to stderr."""
+"""``mamtra evaluate`` as a person meets it: a table on the terminal, figures in files."""
 
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from mamtra.cli.evaluate import app, read_sentences
-from mamtra.errors import CorpusError, ModelError
+from mamtra.audio.clip import Audio, write
+from mamtra.cli.evaluate import app
+from mamtra.cli.evaluate_intelligibility import lines_to_say
+from mamtra.errors import ConfigError, CorpusError, ModelError
 
 TEXTS = "Hello there.\n\nGood morning to you.\nSee you soon.\n"
 
@@ -23,38 +26,44 @@ def sentences(tmp_path: Path) -> Path:
     return path
 
 
-def test_an_evaluation_prints_one_line_of_json_and_keeps_its_rows(
+def test_an_evaluation_shows_a_table_and_keeps_its_row(
     tiny_model_folder: Path, sentences: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("pocketsphinx")
     common = ["intelligibility", "--model", str(tiny_model_folder), "--sentences", str(sentences)]
-    kept = ["--limit", "2", "--judge", "choice", "-o", str(tmp_path / "kept"), "--wavs"]
-    first = run(*common, "--voice", "low", "--voice", "high", *kept)
+    common += ["--voice", "low", "--voice", "high", "--limit", "2"]
+    kept = ["--judge", "pocketsphinx:choice", "-o", str(tmp_path / "kept")]
+    kept += ["--row", str(tmp_path / "rows.jsonl")]
+    first = run(*common, *kept)
     assert first.exit_code == 0
-    (line,) = first.stdout.splitlines()
-    told = json.loads(line)
-    assert [(row["voice"], row["stage"]) for row in told["results"]] == [
-        ("low", "speech"),
-        ("high", "speech"),
-    ]
-    assert set(told["missing"]) == {"low", "high"}
+    assert "low/speech" in first.stdout
+    assert "{" not in first.stdout
     assert "no source to compare with" in first.stderr
-    assert told["provenance"]["versions"]["pocketsphinx"]
-    assert str(tmp_path) not in line
-    folder = tmp_path / "kept"
-    assert len((folder / "rows.jsonl").read_text().splitlines()) == 4
-    assert json.loads((folder / "summary.json").read_text()) == told
-    assert len(list(folder.rglob("*.wav"))) == 4
-    again = json.loads(run(*common, "--voice", "low", "--voice", "high", *kept).stdout)
-    assert again["results"] == told["results"]
-    with pytest.raises(CorpusError, match="another seed"):
-        run(*common, *kept, "--seed", "7")
+    told = json.loads((tmp_path / "kept" / "scores.json").read_text())
+    assert list(told["systems"]) == ["low/speech", "high/speech"]
+    assert told["judges"][0]["name"] == "pocketsphinx choice"
+    assert told["judges"][0]["version"] == told["provenance"]["versions"]["pocketsphinx"]
+    assert str(tmp_path) not in json.dumps(told)
+    assert len(list((tmp_path / "kept").rglob("*.wav"))) == 4
+    (line,) = (tmp_path / "rows.jsonl").read_text().splitlines()
+    assert json.loads(line) == told
+    assert "| low/speech |" in (tmp_path / "kept" / "table.md").read_text()
+    assert r"low/speech &" in (tmp_path / "kept" / "table.tex").read_text()
+    run(*common, *kept)
+    again = json.loads((tmp_path / "kept" / "scores.json").read_text())
+    assert again["systems"] == told["systems"]
 
 
-def test_sounds_need_a_folder(tiny_model_folder: Path) -> None:
-    refused = run("intelligibility", "--model", str(tiny_model_folder), "--wavs")
-    assert refused.exit_code == 2
-    assert "-o FOLDER" in refused.stderr
+def test_anybodys_recordings_are_judged_without_a_model(sentences: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pocketsphinx")
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    for number in (1, 2):
+        write(folder / f"{number}.wav", Audio(samples=noise, rate_hz=16_000))
+    done = run("intelligibility", "--sentences", str(sentences), "--wavs", str(folder))
+    assert done.exit_code == 0
+    assert "theirs failed on 1 lines" in done.stdout.replace("\n", " ")
 
 
 def test_an_unknown_model_is_refused_before_anything_loads() -> None:
@@ -62,14 +71,19 @@ def test_an_unknown_model_is_refused_before_anything_loads() -> None:
         run("intelligibility", "--model", "nobody")
 
 
-def test_sentences_are_lines_and_empty_ones_are_skipped(sentences: Path) -> None:
-    assert read_sentences(sentences, None) == [
+def test_an_unknown_stage_is_refused(tiny_model_folder: Path, sentences: Path) -> None:
+    pytest.importorskip("pocketsphinx")
+    common = ["intelligibility", "--model", str(tiny_model_folder), "--sentences", str(sentences)]
+    with pytest.raises(ConfigError, match="known: source, vocoder, copy, forced, speech"):
+        run(*common, "--stage", "sing")
+
+
+def test_sentences_are_lines_or_those_kept_from_training(sentences: Path) -> None:
+    assert [line.text for line in lines_to_say(sentences, 2).lines] == [
         "Hello there.",
         "Good morning to you.",
-        "See you soon.",
     ]
-    assert len(read_sentences(sentences, 2)) == 2
-    assert len(read_sentences(None, None)) >= 200
+    assert len(lines_to_say(None, None).lines) >= 200
 
 
 @pytest.mark.parametrize("content", [None, "", "\n \n"])
@@ -78,7 +92,23 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path, content: str | None
     if content is not None:
         path.write_text(content)
     with pytest.raises(CorpusError):
-        read_sentences(path, None)
+        lines_to_say(path, None)
+
+
+@pytest.mark.parametrize("command", ["carry", "stream"])
+def test_two_ways_of_saying_the_same_are_compared(
+    command: str, tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    count = ["--pairs", "2"] if command == "carry" else ["--sentences", "2"]
+    model = ["--model", str(tiny_model_folder)]
+    judge = ["--judge", "pocketsphinx:choice"]
+    done = run(command, *model, *count, *judge, "--row", str(tmp_path / "rows.jsonl"))
+    assert done.exit_code == 0
+    told = json.loads((tmp_path / "rows.jsonl").read_text())
+    first, second = told["systems"]
+    assert told["systems"][second]["baseline"] == first
+    assert ("from_offline" in told) == (command == "stream")
 
 
 def test_a_picture_of_one_sentence(tiny_model_folder: Path, tmp_path: Path) -> None:

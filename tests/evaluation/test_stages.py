@@ -8,8 +8,9 @@ import pytest
 import mamtra
 from mamtra.errors import MissingExtraError
 from mamtra.evaluation import stages
-from mamtra.evaluation.intelligibility import fingerprint_of_model
-from mamtra.evaluation.stages import STAGES, Chain, Clip, Source, fault
+from mamtra.evaluation.clip import Clip, fault
+from mamtra.evaluation.stages import STAGES, Chain, Source
+from mamtra.evaluation.systems import fingerprint_of_model
 from mamtra.synthesis.synthesizer import Synthesizer
 
 TEXT = "Hello there."

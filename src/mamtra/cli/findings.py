@@ -15,7 +15,8 @@ from mamtra.runtime.torch.int8 import chosen_kernel
 
 # extra: the modules it brings
 EXTRAS = {
-    "eval": ("pocketsphinx", "jiwer", "matplotlib"),
+    "eval": ("pocketsphinx", "jiwer", "matplotlib", "faster_whisper"),
+    "judges": ("distillmos", "speechmos", "resemblyzer", "whisper_normalizer"),
     "cosyvoice": ("tokenizers", "wetext", "onnxruntime"),
     "hub": ("huggingface_hub",),
     "train": ("accelerate", "tensorboard"),

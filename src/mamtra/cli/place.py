@@ -9,7 +9,7 @@ import typer
 
 from mamtra.checkpoints.locate import locate
 from mamtra.cli.convert import read_ratio
-from mamtra.cli.evaluate import read_sentences
+from mamtra.cli.evaluate_intelligibility import lines_to_say
 
 if TYPE_CHECKING:
     from mamtra.distillation.layer_ranking import Ranking
@@ -116,15 +116,16 @@ def place(
     """
     locate(teacher)
     attention, mamba = read_ratio(ratio)
-    texts = read_sentences(sentences, limit)
+    texts = [line.text for line in lines_to_say(sentences, limit).lines]
 
     # torch loads here and not for --help
     from rich.console import Console
 
     from mamtra.backbone.layout import attention_share
     from mamtra.distillation.layer_ranking import Ranking
-    from mamtra.evaluation.intelligibility import fingerprint, fingerprint_of_model
+    from mamtra.evaluation.line_set import fingerprint
     from mamtra.evaluation.spectrogram import check_picture
+    from mamtra.evaluation.systems import fingerprint_of_model
     from mamtra.synthesis.synthesizer import load
 
     if picture is not None:

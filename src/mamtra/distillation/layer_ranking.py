@@ -21,9 +21,9 @@ from mamtra.atomic import write_json
 from mamtra.backbone import Layout, MambaConfig, Stack
 from mamtra.checkpoints.modules import open_language_model
 from mamtra.distillation.self_data import spoken_sequences
-from mamtra.errors import ConfigError, CorpusError, GenerationError, LayoutError
-from mamtra.evaluation.intelligibility import wrong_words
-from mamtra.evaluation.recogniser import Recogniser, plain_words
+from mamtra.errors import ConfigError, CorpusError, LayoutError
+from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
+from mamtra.evaluation.understood import understood
 from mamtra.speech_lm import Batch, SpeechLM
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.calibrate import calibrate
@@ -150,17 +150,8 @@ def cross_entropy(model: SpeechLM, batches: Sequence[Batch]) -> float:
 
 def word_errors(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -> float:
     """Wrong words in percent of all words."""
-    judge, wrong, words = Recogniser(RECOGNISER), 0, 0
-    for text in sentences:
-        reference = plain_words(text)
-        try:
-            speech = synthesizer.say(text, seed=seed)
-            heard = judge.hear(speech.samples, speech.rate)
-        except GenerationError:
-            heard = ""
-        wrong += wrong_words(reference, heard)
-        words += len(reference.split())
-    return 100 * wrong / words
+    errors = [one for one, _ in understood(synthesizer, sentences, Pocketsphinx(RECOGNISER), seed)]
+    return 100 * sum(one.wrong for one in errors) / sum(one.words for one in errors)
 
 
 @torch.no_grad()

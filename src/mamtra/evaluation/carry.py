@@ -1,78 +1,65 @@
 """Whether a sentence gains or loses when the language model knows the one before it.
 
-Pairs of sentences are spoken, and only the second is judged: once ``fresh`` and once with the first
-one's words and speech carried, in the same voice and from the same seed.
+Pairs of sentences are spoken, and only the second is judged: by one system fresh, by the other with
+the first one's words and speech carried, in the same voice and from the same seed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import time
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
-from mamtra.evaluation.intelligibility import wrong_words
-from mamtra.evaluation.recogniser import Judge, plain_words
-from mamtra.evaluation.report import rates
+from mamtra.evaluation.clip import Clip
+from mamtra.evaluation.line_set import Line, LineSet
+from mamtra.evaluation.systems import fingerprint_of_model, short_hash
 from mamtra.generation.generate import piece_seed
-from mamtra.synthesis.long_text import STATES, Carried
-from mamtra.synthesis.speech import ENDED
+from mamtra.synthesis.long_text import Carried
 from mamtra.synthesis.synthesizer import Synthesizer
 
-Pair = tuple[str, str]
-Watch = Callable[[Sequence[Pair]], Iterable[Pair]]
+
+def pairs_of(sentences: Sequence[str]) -> LineSet:
+    """Neighbouring sentences two by two, the first as the second's prompt text; one left over is
+    dropped.
+    """
+    pairs = list(pairwise(sentences))[::2]
+    lines = (Line(id=f"{n:04d}", text=b, prompt_text=a) for n, (a, b) in enumerate(pairs, 1))
+    return LineSet(name="pairs", lines=tuple(lines), numbered=True)
 
 
-def pairs_of(sentences: Sequence[str]) -> list[Pair]:
-    """Neighbouring sentences two by two; one left over is dropped."""
-    return list(pairwise(sentences))[::2]
-
-
-def measure(
-    synthesizer: Synthesizer,
-    pairs: Sequence[Pair],
-    judges: Mapping[str, Judge],
-    voice: str | None = None,
-    seed: int = 0,
-    watch: Watch = lambda pairs: pairs,
-) -> dict[str, Any]:
-    """Speak and judge the second sentence of each pair, fresh and carried.
+class AfterAnother:
+    """A model that has just said the line's prompt text.
 
     Args:
         synthesizer: the model.
-        pairs: sentences that are short enough to be spoken in one piece.
-        judges: forms of the recogniser by name.
+        state: ``fresh`` forgets what was said, ``carry`` knows it.
         voice: of the model.
-        seed: of the first pair.
-        watch: sees the pairs pass by.
-
-    Raises:
-        GenerationError: the model said nothing.
+        seed: of the first pair; the others count up.
     """
-    narrator = synthesizer.narrator(voice)
-    wrong: dict[str, list[dict[str, int]]] = {state: [] for state in STATES}
-    ended: dict[str, int] = dict.fromkeys(STATES, 0)
-    words = [len(plain_words(second).split()) for _, second in pairs]
-    for number, (first, second) in enumerate(watch(pairs)):
-        known, own_seed = Carried(), seed + number
-        reference = plain_words(second)
-        before, piece = (synthesizer.pieces(text)[0] for text in (first, second))
-        narrator.speak(before, own_seed, known)
-        for state in STATES:
-            carried = known if state == "carry" else None
-            speech = narrator.speak(piece, piece_seed(own_seed, 1), carried)
-            ended[state] += speech.stop_reason == ENDED
-            heard = {
-                name: judge.hear(speech.samples, speech.rate) for name, judge in judges.items()
-            }
-            wrong[state].append(
-                {name: wrong_words(reference, said) for name, said in heard.items()}
-            )
-    more = [
-        {name: carry[name] - fresh[name] for name in judges}
-        for fresh, carry in zip(wrong["fresh"], wrong["carry"], strict=True)
-    ]
-    return {
-        "pairs": len(pairs),
-        "words": sum(words),
-        "wer": {state: rates(counts, words, seed) for state, counts in wrong.items()},
-        "carry_above_fresh": rates(more, words, seed),
-        "ended_by_itself": ended,
-    }
+
+    def __init__(
+        self, synthesizer: Synthesizer, state: str, voice: str | None = None, seed: int = 0
+    ) -> None:
+        self.name, self.synthesizer, self.seed = state, synthesizer, seed
+        self.narrator = synthesizer.narrator(voice)
+
+    @property
+    def fingerprint(self) -> str:
+        """Weights, voice and seed."""
+        weights = fingerprint_of_model(self.synthesizer.folder)
+        return short_hash(weights, self.narrator.voice.name, str(self.seed))
+
+    def speak(self, line: Line, run: int) -> Clip:
+        """Say the first sentence of a pair, then the second, which is handed out."""
+        seed, known = self.seed + run + int(line.id) - 1, Carried()
+        before, piece = (self.synthesizer.pieces(text)[0] for text in (line.prompt_text, line.text))
+        if self.name == "carry":
+            self.narrator.speak(before, seed, known)
+        started = time.perf_counter()
+        carried = known if self.name == "carry" else None
+        speech = self.narrator.speak(piece, piece_seed(seed, 1), carried)
+        return Clip(
+            samples=speech.samples,
+            rate_hz=speech.rate,
+            stop=speech.stop_reason,
+            took_seconds=time.perf_counter() - started,
+            state_bytes=speech.state_bytes,
+        )

@@ -1,94 +1,144 @@
-"""From counted mistakes to a table: rates with intervals, and what each stage adds.
+"""The table of an evaluation: the same rows for the terminal, for Markdown and for LaTeX."""
 
-A rate is all wrong words over all words. Its interval comes from the bootstrap: sentences drawn
-again and again with replacement, because the words of one sentence are not independent. Differences
-between stages are taken sentence by sentence, which makes them much sharper than the rates.
-"""
-
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-DRAWS = 2000
-CONFIDENCE = 95.0  # percent
-
-Result = dict[str, Any]
+from mamtra.evaluation.scores import Figures
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """A percentage and where it would lie with other sentences of the same kind."""
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of text.
 
-    percent: float
-    low: float
-    high: float
-
-
-def interval(wrong: Sequence[int], words: Sequence[int], seed: int = 0) -> Interval:
-    """Wrong words in percent of all words, with a bootstrap interval over sentences.
-
-    Args:
-        wrong: mistakes of each sentence, or differences of mistakes.
-        words: words of each sentence.
-        seed: of the sentences drawn.
+    Attributes:
+        headings: of the columns; the first column is aligned left.
+        rows: each with as many cells.
+        title: above.
+        notes: below.
     """
-    mistakes, counts = np.asarray(wrong, float), np.asarray(words, float)
-    chosen = np.random.default_rng(seed).integers(len(counts), size=(DRAWS, len(counts)))
-    rates = 100 * mistakes[chosen].sum(1) / counts[chosen].sum(1)
-    tail = (100 - CONFIDENCE) / 2
-    low, high = np.percentile(rates, [tail, 100 - tail])
-    return Interval(
-        percent=round(100 * mistakes.sum() / counts.sum(), 2),
-        low=round(float(low), 2),
-        high=round(float(high), 2),
-    )
 
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    title: str = ""
+    notes: tuple[str, ...] = ()
 
-def rates(
-    wrong: Sequence[dict[str, int]], words: Sequence[int], seed: int = 0
-) -> dict[str, dict[str, float]]:
-    """The interval of every form of the judge."""
-    return {
-        form: asdict(interval([counts[form] for counts in wrong], words, seed)) for form in wrong[0]
-    }
-
-
-def shown(rate: dict[str, float] | None, sign: str = "") -> str:
-    """An interval in a cell of the table; the bounds are rounded, the JSON has them in full."""
-    if rate is None:
-        return ""
-    return f"{rate['percent']:{sign}.1f} ({rate['low']:{sign}.0f}..{rate['high']:{sign}.0f})"
-
-
-def table(results: Sequence[Result], title: str) -> Table:
-    """The results of one voice as a table, one row a stage, 80 columns wide.
-
-    Args:
-        results: what ``summarise`` gave.
-        title: written above.
-    """
-    forms = list(results[0]["wer"])
-    retried = max(result["retried_percent"] for result in results)
-    drawn = Table(
-        title=title,
-        caption=f"% wrong words by form of the judge, 95 % intervals; {retried:.1f} % tried again",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-        show_edge=False,
-    )
-    drawn.add_column("stage", no_wrap=True)
-    for name in (*forms, "over source", "bad"):
-        drawn.add_column(name, justify="right", no_wrap=True)
-    for result in results:
-        more = result["above_source"]
-        drawn.add_row(
-            result["stage"],
-            *(shown(result["wer"][form]) for form in forms),
-            shown(more[forms[0]] if more else None, sign="+"),
-            f"{result['degenerate_percent']:.1f}",
+    def terminal(self) -> Table:
+        """For a console of ``rich``."""
+        drawn = Table(
+            title=self.title,
+            caption="\n".join(self.notes),
+            box=SIMPLE_HEAD,
+            padding=(0, 1, 0, 0),
+            show_edge=False,
+            caption_justify="left",
         )
-    return drawn
+        for place, heading in enumerate(self.headings):
+            drawn.add_column(heading, justify="right" if place else "left")
+        for row in self.rows:
+            drawn.add_row(*row)
+        return drawn
+
+    def markdown(self) -> str:
+        """For a page."""
+        lines = [
+            f"| {' | '.join(self.headings)} |",
+            f"|{'---|' * len(self.headings)}",
+            *(f"| {' | '.join(row)} |" for row in self.rows),
+        ]
+        title = [f"## {self.title}", ""] if self.title else []
+        return "\n".join([*title, *lines, "", *(f"{note}  " for note in self.notes)]) + "\n"
+
+    def latex(self) -> str:
+        """For a paper: a ``tabular``."""
+        body = [" & ".join(map(escaped, row)) + r" \\" for row in (self.headings, *self.rows)]
+        return "\n".join(
+            [
+                r"\begin{tabular}{l" + "r" * (len(self.headings) - 1) + "}",
+                r"\toprule",
+                body[0],
+                r"\midrule",
+                *body[1:],
+                r"\bottomrule",
+                r"\end{tabular}",
+                *(f"% {note}" for note in self.notes),
+                "",
+            ]
+        )
+
+
+def escaped(text: str) -> str:
+    """Text that LaTeX sets as it stands."""
+    for mark in "&%_#$":
+        text = text.replace(mark, f"\\{mark}")
+    return text
+
+
+def ranged(found: Mapping[str, Any] | None, sign: str = "", digits: int = 1) -> str:
+    """A value and its interval in a cell."""
+    if found is None:
+        return ""
+    value, low, high = (f"{found[part]:{sign}.{digits}f}" for part in ("value", "low", "high"))
+    return f"{value} ({low} to {high})"
+
+
+def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequence[str]) -> Grid:
+    """One row for each system, or for each system and recogniser if there are several.
+
+    Args:
+        systems: what ``score`` gave.
+        first: which of the two rates is shown; see ``text_rules``.
+        title: above the table.
+        notes: below it.
+    """
+    judges = list(dict.fromkeys(name for told in systems.values() for name in told["heard"]))
+    ratings = list(dict.fromkeys(name for told in systems.values() for name in told["rated"]))
+    compared = any("against" in told for told in systems.values())
+    headings = ["system"] + ["judge"] * (len(judges) > 1) + ["WER %"]
+    headings += ["over baseline"] * compared + ["dropped %"]
+    headings += [*(f"{name} (least)" for name in ratings), "bad %"]
+    rows = []
+    for name, told in systems.items():
+        for place, judge in enumerate(judges):
+            heard, apart = told["heard"][judge], told.get("against", {}).get(judge)
+            cells = [name if not place else ""] + [judge] * (len(judges) > 1)
+            cells.append(ranged(heard["wer"][first]))
+            if compared:
+                cells.append(ranged(apart[first]["interval"], "+") if apart else "")
+            cells.append(f"{heard['dropped_percent']['value']:.1f}")
+            for rating in ratings:
+                rated = None if place else told["rated"].get(rating)
+                cells.append(f"{rated['value']:.2f} ({rated['least']:.2f})" if rated else "")
+            cells.append("" if place else f"{told['degenerate_percent']:.1f}")
+            rows.append(tuple(cells))
+    return Grid(tuple(headings), tuple(rows), title, tuple(notes))
+
+
+def difference_notes(systems: Mapping[str, Figures], first: str) -> list[str]:
+    """A sentence for each comparison: who was better how often, and what could have been seen."""
+    notes = []
+    for name, told in systems.items():
+        for judge, found in told.get("against", {}).items():
+            apart, count = found[first], told["utterances"]
+            note = (
+                f"{name} against {told['baseline']} ({judge}): better in {apart['better']} and "
+                f"worse in {apart['worse']} lines, sign test p {apart['sign_p']:.3f}"
+            )
+            if apart["detectable"] is not None:
+                note += f"; {count} lines show differences from {apart['detectable']:.1f} points"
+            notes.append(note)
+    return notes
+
+
+def failure_notes(systems: Mapping[str, Figures]) -> list[str]:
+    """A sentence for each system that failed."""
+    return [
+        f"{name} failed on {len(told['failed'])} lines, each counted as all words dropped: "
+        f"{told['failed'][0]['line']} ({told['failed'][0]['why']})"
+        + (", ..." if len(told["failed"]) > 1 else "")
+        for name, told in systems.items()
+        if told["failed"]
+    ]

@@ -13,8 +13,9 @@ from jaxtyping import Float
 
 from mamtra.atomic import write_json, written_beside
 from mamtra.errors import AudioError, require
-from mamtra.evaluation.recogniser import EXTRA
-from mamtra.evaluation.stages import COPY, SOURCE, SPEECH, Clip
+from mamtra.evaluation.clip import Clip
+from mamtra.evaluation.stages import COPY, SOURCE, SPEECH
+from mamtra.evaluation.word_errors import EXTRA
 
 SHOWN = (SOURCE, COPY, SPEECH)
 TITLES = {SOURCE: "source", COPY: "copy synthesis", SPEECH: "the model"}

@@ -12,8 +12,7 @@ is hard to understand names the part to work on.
 """
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -23,20 +22,16 @@ from torch import Tensor
 
 from mamtra.audio.clip import Audio
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
+from mamtra.evaluation.clip import Clip
+from mamtra.evaluation.systems import Stage, fingerprint_of_model, short_hash
 from mamtra.speech_lm import pack, uni_stream
 from mamtra.synthesis.acoustics import draw_mel
-from mamtra.synthesis.speech import ENDED
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.voice.encoder import listening_parts
 from mamtra.voice.voice import Voice
 
 SOURCE, VOCODER, COPY, FORCED, SPEECH = STAGES = ("source", "vocoder", "copy", "forced", "speech")
 SOURCE_RATE_HZ = 16_000
-SILENT_RMS = 1e-3  # -60 dB; the quietest source voice has 0.04
-# flite's four voices need 0.05-0.10 s a letter in sentences and up to 0.15 in single words
-LEAST_SECONDS_PER_LETTER = 0.03
-MOST_SECONDS_PER_LETTER = 0.16
-SPARE_SECONDS = 0.6  # silence at both ends and a pause
 
 
 @runtime_checkable
@@ -46,52 +41,6 @@ class Source(Protocol):
     def speak(self, text: str) -> np.ndarray:
         """Samples of one sentence at ``SOURCE_RATE_HZ``."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Clip:
-    """What one stage made of one sentence.
-
-    Attributes:
-        stop: why the speech LM stopped; ``end`` for stages without one.
-        attempts: how often the speech LM tried.
-        took_seconds: how long making it took.
-        nats: the speech LM's cross entropy on the source's tokens, where it was computed.
-    """
-
-    samples: Float[np.ndarray, " samples"]
-    rate_hz: int
-    stop: str = ENDED
-    attempts: int = 1
-    took_seconds: float = 0.0
-    nats: float | None = None
-
-    @property
-    def seconds(self) -> float:
-        """How long it lasts."""
-        return len(self.samples) / self.rate_hz
-
-    @property
-    def audio(self) -> Audio:
-        """The sound alone."""
-        return Audio(samples=self.samples, rate_hz=self.rate_hz)
-
-
-Stage = Callable[[str], Clip]
-
-
-def fault(clip: Clip, text: str) -> str:
-    """What makes a clip degenerate: a stop reason, an impossible length, silence; or nothing."""
-    letters = sum(character.isalpha() for character in text)
-    if clip.stop != ENDED:
-        return clip.stop
-    if clip.seconds < LEAST_SECONDS_PER_LETTER * letters:
-        return "too short"
-    if clip.seconds > MOST_SECONDS_PER_LETTER * letters + SPARE_SECONDS:
-        return "too long"
-    if not np.isfinite(clip.samples).all():
-        return "not finite"
-    return "silent" if np.sqrt(np.mean(np.square(clip.samples))) < SILENT_RMS else ""
 
 
 def find_source(voice: str) -> Source:
@@ -141,13 +90,26 @@ class Chain:
             self.listening = listening_parts(synthesizer.folder)
 
     @property
-    def stages(self) -> dict[str, Stage]:
+    def stages(self) -> dict[str, Callable[[str], Clip]]:
         """The stages that can run here, by name."""
-        stages: dict[str, Stage] = {SPEECH: self.speech}
+        stages: dict[str, Callable[[str], Clip]] = {SPEECH: self.speech}
         if self.source is not None:
             before = {SOURCE: self.sound, VOCODER: self.vocode, COPY: self.copy}
             stages = before | {FORCED: self.force} | stages
         return stages
+
+    def systems(self, only: Sequence[str] = STAGES) -> list[Stage]:
+        """The stages that can run here and were asked for, each as a system of an evaluation."""
+        weights = fingerprint_of_model(self.synthesizer.folder)
+        return [
+            Stage(
+                name=f"{self.voice.name}/{name}",
+                fingerprint=short_hash(weights, self.voice.name, str(self.seed), name),
+                make=make,
+            )
+            for name, make in self.stages.items()
+            if name in only
+        ]
 
     def source_samples(self, text: str) -> Tensor:
         """The source's sound at the model's rate; the last sentence is kept for the next stage."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mamtra.errors import TrainingError, require
-from mamtra.evaluation.recogniser import EXTRA
+from mamtra.evaluation.word_errors import EXTRA
 
 INCHES = (7.0, 4.2)
 PIXELS_PER_INCH = 140

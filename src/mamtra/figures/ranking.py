@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mamtra.errors import require
-from mamtra.evaluation.recogniser import EXTRA
+from mamtra.evaluation.word_errors import EXTRA
 from mamtra.figures.trials import save
 
 INCHES = (7.0, 3.6)

@@ -14,7 +14,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from mamtra.errors import CorpusError, require
-from mamtra.evaluation.recogniser import EXTRA
+from mamtra.evaluation.word_errors import EXTRA
 
 CE, WER = "validation_letters", "wer"
 INCHES = (7.5, 4.8)

@@ -23,10 +23,10 @@ from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
-from mamtra.errors import GenerationError, TrainingError
-from mamtra.evaluation.intelligibility import wrong_words
-from mamtra.evaluation.recogniser import Recogniser, plain_words
-from mamtra.evaluation.report import rates
+from mamtra.errors import TrainingError
+from mamtra.evaluation.intervals import interval
+from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
+from mamtra.evaluation.understood import understood
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, SpeechLMTask
 from mamtra.recipes.nano.stages import LM_FILE, Workshop
 from mamtra.recipes.nano.student import StudentRun, train_student, untrained
@@ -110,25 +110,15 @@ def speaking_folder(weights: Path, config: Any, model: Path, folder: Path) -> Mo
     return ModelFolder(folder)
 
 
-def understood(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -> dict[str, Any]:
+def speech_figures(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -> dict[str, Any]:
     """Word error rate in percent with its 95 % interval, and the share that went wrong."""
-    judge, counts, words, failed = Recogniser(FORM), [], [], 0
-    for text in sentences:
-        reference = plain_words(text)
-        try:
-            speech = synthesizer.say(text, seed=seed)
-            heard = judge.hear(speech.samples, speech.rate)
-            failed += speech.stop_reason != "end"
-        except GenerationError:
-            heard, failed = "", failed + 1
-        counts.append({FORM: wrong_words(reference, heard)})
-        words.append(len(reference.split()))
-    rate = rates(counts, words)[FORM]
+    found = list(understood(synthesizer, sentences, Pocketsphinx(FORM), seed))
+    rate = interval([one.wrong for one, _ in found], [one.words for one, _ in found])
     return {
-        "wer": rate["percent"],
-        "wer_low": rate["low"],
-        "wer_high": rate["high"],
-        "degenerate_percent": round(100 * failed / len(sentences), 2),
+        "wer": round(100 * rate.value, 2),
+        "wer_low": round(100 * rate.low, 2),
+        "wer_high": round(100 * rate.high, 2),
+        "degenerate_percent": round(100 * sum(not ended for _, ended in found) / len(found), 2),
     }
 
 
@@ -149,7 +139,7 @@ def measured(
     row: dict[str, Any] = evaluated(model, weights, bench, run.teacher)
     if bench.sentences:
         speaking = speaking_folder(weights, model.config, bench.model, folder / "student")
-        row |= understood(Synthesizer(speaking), bench.sentences, run.settings.seed)
+        row |= speech_figures(Synthesizer(speaking), bench.sentences, run.settings.seed)
         row["sentences"] = len(bench.sentences)
     return row
 

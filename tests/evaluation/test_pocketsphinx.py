@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from mamtra.errors import ConfigError, MissingExtraError
-from mamtra.evaluation.recogniser import Judge, Recogniser, plain_words, unigram_file
+from mamtra.evaluation.judges.judge import Hearing
+from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx, unigram_file
+from mamtra.evaluation.word_errors import plain_words
 
 pytest.importorskip("pocketsphinx")
 
@@ -56,29 +58,29 @@ def test_words_are_as_probable_as_they_are_frequent() -> None:
 
 def test_an_unknown_form_is_refused_with_the_known_ones() -> None:
     with pytest.raises(ConfigError, match="default, unigram, choice"):
-        Recogniser("trigram", SENTENCES)
+        Pocketsphinx("trigram", SENTENCES)
 
 
 def test_a_form_that_needs_sentences_says_so() -> None:
     with pytest.raises(ConfigError, match="needs test sentences"):
-        Recogniser("unigram", [])
+        Pocketsphinx("unigram", [])
 
 
 def test_silence_is_heard_as_nothing_or_little() -> None:
     silence = np.zeros(8000, np.float32)
-    assert len(Recogniser("default").hear(silence, 16_000).split()) <= 1
+    assert len(Pocketsphinx("default").hear(silence, 16_000).split()) <= 1
 
 
 def test_words_it_cannot_hear_are_listed_and_do_no_harm(spoken: list[np.ndarray]) -> None:
     sentences = [*SENTENCES, "He saw the blixtwump again."]
-    judge = Recogniser("choice", sentences)
+    judge = Pocketsphinx("choice", sentences)
     assert judge.unknown == ["blixtwump"]
     assert judge.hear(spoken[1], 16_000) == plain_words(SENTENCES[1])
 
 
 def test_choice_names_the_sentence_that_was_said(spoken: list[np.ndarray]) -> None:
-    judge = Recogniser("choice", SENTENCES)
-    assert isinstance(judge, Judge)
+    judge = Pocketsphinx("choice", SENTENCES)
+    assert isinstance(judge, Hearing)
     heard = [judge.hear(samples, 16_000) for samples in spoken]
     assert heard == [plain_words(text) for text in SENTENCES]
 
@@ -86,7 +88,7 @@ def test_choice_names_the_sentence_that_was_said(spoken: list[np.ndarray]) -> No
 def test_the_order_of_clips_does_not_matter_and_another_rate_little(
     spoken: list[np.ndarray],
 ) -> None:
-    judge = Recogniser("unigram", SENTENCES)
+    judge = Pocketsphinx("unigram", SENTENCES)
     forth = [judge.hear(samples, 16_000) for samples in spoken]
     back = [judge.hear(samples, 16_000) for samples in reversed(spoken)]
     assert forth == back[::-1]
@@ -97,5 +99,5 @@ def test_the_order_of_clips_does_not_matter_and_another_rate_little(
 
 
 def test_the_default_form_understands_most_words(spoken: list[np.ndarray]) -> None:
-    heard = Recogniser("default").hear(spoken[1], 16_000).split()
+    heard = Pocketsphinx("default").hear(spoken[1], 16_000).split()
     assert len(set(heard) & set(plain_words(SENTENCES[1]).split())) >= 6

@@ -1,8 +1,7 @@
-"""The judge: a recogniser that writes down what it hears, so that words can be counted.
+"""pocketsphinx with its default English model: the judge that needs no further weights.
 
-pocketsphinx with its default English model, which works offline and hears the same sound the same
-way every time. It is no modern recogniser: read its figures beside those of the sound that the
-model learned from. Three forms of the same judge:
+It works offline and hears the same sound the same way every time. It is no modern recogniser:
+compare systems with it, and report Whisper's figures. Three forms:
 
     default   the English language model that comes with it
     unigram   only the words of the test sentences, as often as they occur there, in any order
@@ -15,44 +14,27 @@ help where a clip has none: 6.8 % became 5.0 %.
 """
 
 import math
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mamtra.audio.clip import Audio
-from mamtra.errors import ConfigError, TextError, require
-from mamtra.text.normalize import normalize
+from mamtra.errors import ConfigError, require
+from mamtra.evaluation.judges.judge import Identity
+from mamtra.evaluation.line_set import fingerprint
+from mamtra.evaluation.word_errors import EXTRA, plain_words
 
 RATE_HZ = 16_000  # the rate its acoustic model was trained at
 QUIET_SECONDS = 0.2  # silence put before and after each clip
 FORMS = ("default", "unigram", "choice")
-EXTRA = "eval"
 NAME = "test"  # of the grammar or word list inside the recogniser
 NEVER_LOG10 = -99.0  # how ARPA files write a probability of zero
-
-
-@runtime_checkable
-class Judge(Protocol):
-    """Something that writes down what it hears."""
-
-    def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:
-        """The words of one clip, in the form of ``plain_words``."""
-        ...
-
-
-def plain_words(text: str) -> str:
-    """Text as both sides of a comparison have it: spoken words in small letters, no marks."""
-    try:
-        spoken = normalize(text)
-    except TextError:
-        return ""
-    return " ".join(re.findall(r"[a-z][a-z']*", spoken.lower()))
 
 
 def known_words(decoder: Any, sentences: Sequence[str]) -> list[list[str]]:
@@ -73,7 +55,7 @@ def unigram_file(sentences: Sequence[Sequence[str]]) -> str:
     return f"\\data\\\nngram 1={len(rows)}\n\n\\1-grams:\n{listed}\n\n\\end\\\n"
 
 
-class Recogniser:
+class Pocketsphinx:
     """pocketsphinx in one of its forms; made once, then asked for any number of clips.
 
     Args:
@@ -93,7 +75,6 @@ class Recogniser:
             raise ConfigError(f"unknown form {form!r} of the judge; known: {', '.join(FORMS)}")
         sphinx = require("pocketsphinx", EXTRA)
         spoken = [plain_words(sentence) for sentence in sentences]
-        self.form = form
         self.decoder = (
             sphinx.Decoder(loglevel="FATAL")
             if form == "default"
@@ -112,6 +93,14 @@ class Recogniser:
                 self.sentence_of.setdefault(" ".join(words), text)
             self.sentence_of.pop("", None)
             self.listen_for_sentences()
+        self.identity = Identity(
+            name="pocketsphinx" if form == "default" else f"pocketsphinx {form}",
+            package="pocketsphinx",
+            version=metadata.version("pocketsphinx"),
+            weights="en-us, in the package",
+            settings={"form": form, "quiet_seconds": QUIET_SECONDS}
+            | ({} if form == "default" else {"sentences": fingerprint(spoken)}),
+        )
 
     def listen_for_words(self, sphinx: Any, sentences: Sequence[Sequence[str]]) -> None:
         """Hear any sequence of the sentences' own words."""

@@ -1,0 +1,145 @@
+"""``mamtra evaluate intelligibility``: how well speech is understood, anybody's too."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.evaluate_run import (
+    JUDGE,
+    Evaluation,
+    JudgeOption,
+    Limit,
+    Output,
+    QualityOption,
+    Reference,
+    RowFile,
+    Seed,
+    SimilarityOption,
+    Threads,
+    Wavs,
+    evaluate,
+    opened_judges,
+)
+from mamtra.errors import ConfigError
+
+if TYPE_CHECKING:
+    from mamtra.evaluation.line_set import LineSet
+    from mamtra.evaluation.stages import Chain
+    from mamtra.evaluation.systems import System
+
+
+def lines_to_say(path: Path | None, limit: int | None) -> "LineSet":
+    """One sentence a line, a meta.lst, or the sentences that were kept out of training.
+
+    Raises:
+        CorpusError: the file cannot be read or holds no sentence.
+    """
+    from mamtra.evaluation.line_set import plain_set, read_set
+
+    if path is not None:
+        return read_set(path).part(limit)
+    from mamtra.corpus.synthetic.sentences import held_out_sentences
+
+    return plain_set("held out", held_out_sentences()).part(limit)
+
+
+def chains_of(model: str, voices: list[str] | None, seed: int) -> "list[Chain]":
+    """The stages of each voice asked for."""
+    from mamtra.evaluation.stages import Chain
+    from mamtra.synthesis.synthesizer import load
+
+    synthesizer = load(model)
+    return [Chain(synthesizer, voice, seed) for voice in voices or [None]]
+
+
+def stages_of(
+    chains: "list[Chain]", stages: list[str] | None
+) -> "tuple[list[System], dict[str, str]]":
+    """The stages as systems, and for each the source that it is compared with.
+
+    Raises:
+        ConfigError: there is no such stage.
+    """
+    from mamtra.evaluation.stages import SOURCE, STAGES
+
+    unknown = [name for name in stages or () if name not in STAGES]
+    if unknown:
+        raise ConfigError(f"stage {unknown[0]!r} is unknown; known: {', '.join(STAGES)}")
+    systems: list[System] = []
+    baselines = {}
+    for chain in chains:
+        made = chain.systems(stages or STAGES)
+        systems += made
+        baselines |= {system.name: f"{chain.voice.name}/{SOURCE}" for system in made}
+    return systems, baselines
+
+
+def evaluate_intelligibility(
+    model: Annotated[
+        str | None, typer.Option("--model", help="A built-in model or a folder.")
+    ] = None,
+    sentences: Annotated[
+        Path | None,
+        typer.Option("--sentences", help="One a line, or meta.lst; else those kept from training."),
+    ] = None,
+    wavs: Wavs = None,
+    voice: Annotated[list[str] | None, typer.Option("--voice", help="Repeatable.")] = None,
+    stage: Annotated[
+        list[str] | None,
+        typer.Option("--stage", help="source, vocoder, copy, forced or speech; else all."),
+    ] = None,
+    judge: JudgeOption = None,
+    quality: QualityOption = None,
+    similarity: SimilarityOption = None,
+    reference: Reference = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    output: Output = None,
+    row: RowFile = None,
+) -> None:
+    """Let judges write down and rate what is said, and count wrong and dropped words.
+
+    mamtra evaluate intelligibility --sentences lines.txt --wavs recordings --judge whisper:FOLDER
+
+    mamtra evaluate intelligibility --model nano --voice slt --quality distillmos -o results
+
+    Of a model, each stage of its chain is judged: the source that the voice learned from, vocoder,
+    copy synthesis, forced tokens, speech. With --wavs and without --model, only recordings are.
+    """
+    speaks = model is not None or not wavs
+    if speaks:
+        locate(model or DEFAULT)
+    line_set = lines_to_say(sentences, limit)
+    texts = [line.text for line in line_set.lines]
+    names = [*(judge or [JUDGE]), *(quality or ()), *(similarity or ())]
+    judges = opened_judges(names, texts, "en", threads, reference)
+    # torch loads here and not for --help
+    from rich.console import Console
+
+    from mamtra.evaluation.systems import Recordings
+    from mamtra.evaluation.text_rules import profile_named
+
+    systems: list[System] = [Recordings(folder, line_set) for folder in wavs or ()]
+    baselines: dict[str, str] = {}
+    if speaks:
+        chains = chains_of(model or DEFAULT, voice, seed)
+        made, baselines = stages_of(chains, stage)
+        systems = [*made, *systems]
+        for chain in chains:
+            if chain.missing and not stage:
+                text = f"voice {chain.voice.name}: no source to compare with: {chain.missing}"
+                Console(stderr=True).print(text, markup=False)
+    evaluation = Evaluation(
+        kind="intelligibility",
+        line_set=line_set,
+        systems=systems,
+        judges=judges,
+        profile=profile_named("spoken"),
+        seed=seed,
+        baselines=baselines,
+        settings={"model": Path(model or DEFAULT).name} if speaks else {},
+    )
+    evaluate(evaluation, output, row)

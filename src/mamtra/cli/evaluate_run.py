@@ -1,0 +1,198 @@
+"""What the commands of ``mamtra evaluate`` share: options, running, the table, the row."""
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mamtra.atomic import write_file, write_json
+from mamtra.cli.result_rows import add_row
+from mamtra.errors import CorpusError
+
+if TYPE_CHECKING:
+    from mamtra.evaluation.harness import Judged, Judges
+    from mamtra.evaluation.line_set import LineSet
+    from mamtra.evaluation.run_folder import RunFolder
+    from mamtra.evaluation.systems import System
+    from mamtra.evaluation.text_rules import Profile
+
+SCORES, TABLE, TEX = "scores.json", "table.md", "table.tex"
+JUDGE = "pocketsphinx"
+PACKAGES = ("jiwer", "onnxruntime")
+
+Model = Annotated[str, typer.Option("--model", help="A built-in model or a folder.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of what the model says.")]
+Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first lines.")]
+JudgeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--judge",
+        help="Who hears the words: pocketsphinx, pocketsphinx:unigram, whisper:FOLDER; repeatable.",
+    ),
+]
+QualityOption = Annotated[
+    list[str] | None,
+    typer.Option("--quality", help="Who rates naturalness: distillmos, dnsmos; repeatable."),
+]
+SimilarityOption = Annotated[
+    list[str] | None,
+    typer.Option("--similarity", help="Who compares voices: resemblyzer; repeatable."),
+]
+Reference = Annotated[
+    Path | None,
+    typer.Option("--reference", help="A recording of the right voice, where lines have no prompt."),
+]
+Wavs = Annotated[
+    list[Path] | None,
+    typer.Option("--wavs", help="Judge the recordings of this folder; repeatable."),
+]
+Output = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="Folder of sounds and results; a stopped run goes on."),
+]
+RowFile = Annotated[
+    Path | None, typer.Option("--row", help="Also add the figures to this file of rows (.jsonl).")
+]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="Of the judges.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Everything that one evaluation does.
+
+    Attributes:
+        kind: the command's name.
+        baselines: for a system's name, the one that it is compared with.
+        settings: what else belongs into the row.
+        part: of several processes that share the output folder, as ``1of4``.
+    """
+
+    kind: str
+    line_set: "LineSet"
+    systems: "Sequence[System]"
+    judges: "Judges"
+    profile: "Profile"
+    language: str = "en"
+    runs: int = 1
+    seed: int = 0
+    baselines: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
+
+
+def opened_judges(
+    names: Sequence[str],
+    sentences: Sequence[str],
+    language: str,
+    threads: int,
+    reference: Path | None,
+) -> "Judges":
+    """The judges that were asked for.
+
+    Raises:
+        ConfigError: one is unknown.
+        ModelError: its weights are not here.
+        MissingExtraError: its package is not installed.
+    """
+    from mamtra.evaluation.harness import Judges
+    from mamtra.evaluation.judges.registry import open_judge
+
+    opened = [open_judge(name, sentences, language, threads) for name in names]
+    return Judges.of(opened, reference)
+
+
+def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
+    """Say and judge what is missing, with a bar of progress."""
+    from rich.console import Console
+    from rich.progress import track
+
+    from mamtra.evaluation.harness import judged_lines
+    from mamtra.evaluation.scores import check_lines
+
+    lines = evaluation.line_set.lines
+    check_lines(lines, evaluation.profile.rule(evaluation.language))
+    clips = judged_lines(lines, evaluation.systems, evaluation.judges, folder, evaluation.runs)
+    total = len(lines) * len(evaluation.systems) * evaluation.runs
+    console = Console(stderr=True)
+    return list(track(clips, "speaking and judging", total=total, console=console, transient=True))
+
+
+def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]:
+    """The row: settings, who judged, every system's figures, where they come from."""
+    from mamtra.evaluation.scores import score
+    from mamtra.figures.provenance import provenance
+
+    packages = [judge.identity.package for judge in evaluation.judges.all]
+    return {
+        "evaluation": evaluation.kind,
+        "set": evaluation.line_set.name,
+        "lines": len(evaluation.line_set.lines),
+        "set_sha256": evaluation.line_set.sha256,
+        "profile": evaluation.profile.name,
+        "language": evaluation.language,
+        "runs": evaluation.runs,
+        **evaluation.settings,
+        "judges": [judge.identity.row() for judge in evaluation.judges.all],
+        "systems": score(
+            judged, evaluation.profile, evaluation.language, evaluation.baselines, evaluation.seed
+        ),
+        "provenance": provenance(evaluation.seed, [*PACKAGES, *packages]).row(),
+    }
+
+
+def evaluate(
+    evaluation: Evaluation,
+    output: Path | None,
+    rows: Path | None = None,
+    more: Callable[[], dict[str, Any]] = dict,
+) -> dict[str, Any]:
+    """Run an evaluation, show its table, keep its row; returns the row.
+
+    Args:
+        evaluation: what to do.
+        output: where everything is kept; without it, only the table is shown.
+        rows: a file that the row is added to.
+        more: further figures of the row, asked for when everything has been said.
+
+    Raises:
+        CorpusError: results cannot be kept.
+    """
+    import tempfile
+
+    from mamtra.evaluation.run_folder import RunFolder
+
+    with ExitStack() as stack:
+        place = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        judged = judge_all(evaluation, RunFolder(place, evaluation.part))
+    row = row_of(evaluation, judged) | more()
+    show(evaluation, row, output)
+    if rows is not None:
+        add_row(row, rows)
+    return row
+
+
+def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) -> None:
+    """Print the table, and write it beside the row."""
+    from rich.console import Console
+
+    from mamtra.evaluation.report import difference_notes, failure_notes, table
+
+    first, systems = evaluation.profile.first, row["systems"]
+    notes = [
+        f"WER: {first}, text rule {evaluation.profile.name}; 95 % intervals over lines",
+        *(str(judge.identity) for judge in evaluation.judges.all),
+        *difference_notes(systems, first),
+        *failure_notes(systems),
+    ]
+    title = f"{row['set']}, {row['lines']} lines"
+    grid = table(systems, first, title, notes)
+    console = Console()
+    console.print(grid.terminal())
+    if output is not None:
+        write_json(output / SCORES, row, indent=1, error=CorpusError)
+        write_file(output / TABLE, grid.markdown(), error=CorpusError)
+        write_file(output / TEX, grid.latex(), error=CorpusError)
+        Console(stderr=True).print(f"written: {output / SCORES}, {TABLE}, {TEX}", soft_wrap=True)

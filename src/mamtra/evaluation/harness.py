@@ -1,0 +1,198 @@
+"""Say every line with every system, let every judge hear it, and hand out what each clip came to.
+
+Both steps look into the run's folder first, so that only what is missing is done.
+"""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mamtra.audio.clip import Audio, read, write
+from mamtra.errors import AudioError, MamtraError
+from mamtra.evaluation.clip import Clip, fault
+from mamtra.evaluation.judges.judge import Hearing, Judge, Quality, Similarity
+from mamtra.evaluation.line_set import Line
+from mamtra.evaluation.run_folder import RunFolder, Said
+from mamtra.evaluation.systems import Recordings, System, short_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judges:
+    """Who listens.
+
+    Attributes:
+        hearing: write down words; the first one's figures come first.
+        quality: rate naturalness.
+        similarity: compare voices, with the line's prompt or with ``reference``.
+        reference: a recording of the voice that everybody should have.
+    """
+
+    hearing: Sequence[Hearing] = ()
+    quality: Sequence[Quality] = ()
+    similarity: Sequence[Similarity] = ()
+    reference: Path | None = None
+
+    @property
+    def all(self) -> list[Judge]:
+        """Every one."""
+        return [*self.hearing, *self.quality, *self.similarity]
+
+    @classmethod
+    def of(cls, judges: Sequence[Judge], reference: Path | None = None) -> "Judges":
+        """Sort judges by what they do."""
+        return cls(
+            hearing=[judge for judge in judges if isinstance(judge, Hearing)],
+            quality=[judge for judge in judges if isinstance(judge, Quality)],
+            similarity=[judge for judge in judges if isinstance(judge, Similarity)],
+            reference=reference,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One clip and what the judges made of it.
+
+    Attributes:
+        heard: words by the judge's name, as the judge wrote them.
+        ratings: naturalness and likeness by the judge's name; None where it could not tell.
+    """
+
+    line: Line
+    said: Said
+    heard: dict[str, str] = field(default_factory=dict)
+    ratings: dict[str, float | None] = field(default_factory=dict)
+
+
+def sound_sha256(audio: Audio) -> str:
+    """A name for exactly these samples."""
+    total = hashlib.sha256(str(audio.rate_hz).encode())
+    total.update(np.ascontiguousarray(audio.samples, np.float32).tobytes())
+    return total.hexdigest()[:32]
+
+
+def kept_sound(folder: RunFolder, system: System, said: Said) -> Audio:
+    """The sound of a clip that was said before.
+
+    Raises:
+        AudioError: it is not there any more, or is another one.
+    """
+    if isinstance(system, Recordings):
+        audio = read(system.files[said.line])
+    else:
+        audio = read(folder.sound_path(said.system, said.run, said.line))
+    if sound_sha256(audio) != said.sha256:
+        raise AudioError("the sound was changed")
+    return audio
+
+
+def say(folder: RunFolder, system: System, line: Line, run: int) -> tuple[Said, Audio | None]:
+    """A clip of one line: the one that is there, or a new one; without sound if it failed."""
+    prompt = "" if line.prompt is None else line.prompt.name
+    key = short_hash(system.name, system.fingerprint, str(run), line.id, line.text, prompt)
+    before = folder.said.get(key)
+    if before is not None and before.error and not isinstance(system, Recordings):
+        return before, None
+    if before is not None and before.sha256:
+        try:
+            return before, kept_sound(folder, system, before)
+        except AudioError:
+            pass  # said again below
+    names = {"key": key, "system": system.name, "run": run, "line": line.id}
+    try:
+        clip = system.speak(line, run)
+        said, audio = keep(folder, system, line, clip, names)
+    except MamtraError as problem:
+        said, audio = Said(**names, stop="error", fault="error", error=str(problem)), None
+    if said != before:
+        folder.add_said(said)
+    return said, audio
+
+
+def keep(
+    folder: RunFolder, system: System, line: Line, clip: Clip, names: dict[str, Any]
+) -> tuple[Said, Audio]:
+    """Write a clip down, and read it as every judge will hear it."""
+    audio = clip.audio
+    if not isinstance(system, Recordings):
+        path = folder.sound_path(names["system"], names["run"], names["line"])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(path, audio)
+        audio = read(path)
+    said = Said(
+        **names,
+        sha256=sound_sha256(audio),
+        seconds=round(clip.seconds, 3),
+        took_seconds=round(clip.took_seconds, 4),
+        stop=clip.stop,
+        fault=fault(clip, line.text),
+        attempts=clip.attempts,
+        nats=None if clip.nats is None else round(clip.nats, 4),
+        state_bytes=clip.state_bytes,
+    )
+    return said, audio
+
+
+def listen(
+    folder: RunFolder, judges: Judges, line: Line, said: Said, audio: Audio | None
+) -> Judged:
+    """Ask every judge about a clip; what failed is heard as nothing."""
+    if audio is None:
+        return Judged(
+            line=line,
+            said=said,
+            heard={judge.identity.name: "" for judge in judges.hearing},
+            ratings=dict.fromkeys(j.identity.name for j in (*judges.quality, *judges.similarity)),
+        )
+
+    def opinion(judge: Judge, ask: Any, other: str = "") -> Any:
+        """The one that is kept, or a new one."""
+        place = (said.sha256, judge.identity.key, other)
+        if place not in folder.opinions:
+            folder.add_opinion(*place, ask())
+        return folder.opinions[place]
+
+    samples, rate_hz = audio.samples, audio.rate_hz
+    heard = {
+        judge.identity.name: opinion(judge, lambda judge=judge: judge.hear(samples, rate_hz))
+        for judge in judges.hearing
+    }
+    ratings: dict[str, float | None] = {
+        judge.identity.name: opinion(judge, lambda judge=judge: judge.quality(samples, rate_hz))
+        for judge in judges.quality
+    }
+    reference = line.prompt or judges.reference
+    for judge in judges.similarity if reference is not None else ():
+        other = read(reference)
+        ratings[judge.identity.name] = opinion(
+            judge,
+            lambda judge=judge, other=other: likeness(judge, audio, other),
+            sound_sha256(other),
+        )
+    return Judged(line=line, said=said, heard=heard, ratings=ratings)
+
+
+def likeness(judge: Similarity, audio: Audio, other: Audio) -> float | None:
+    """How alike two clips are; None where the judge hears nobody."""
+    try:
+        return judge.likeness(audio.samples, audio.rate_hz, other.samples, other.rate_hz)
+    except AudioError:
+        return None
+
+
+def judged_lines(
+    lines: Sequence[Line],
+    systems: Sequence[System],
+    judges: Judges,
+    folder: RunFolder,
+    runs: int = 1,
+) -> Iterator[Judged]:
+    """Every line by every system in every run, said and judged; recordings have one run only."""
+    for line in lines:
+        for system in systems:
+            for run in range(1 if isinstance(system, Recordings) else runs):
+                said, audio = say(folder, system, line, run)
+                yield listen(folder, judges, line, said, audio)

@@ -1,0 +1,1 @@
+"""Judges of speech: who hears words, rates naturalness, or compares voices."""

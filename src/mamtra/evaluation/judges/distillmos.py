@@ -1,0 +1,82 @@
+"""DistillMOS: naturalness of speech from 1 to 5, with weights inside the package (17 MB).
+
+A clip is scaled to one peak before it is rated, so that loudness makes no difference.
+"""
+
+import io
+import sys
+import types
+import warnings
+from contextlib import redirect_stdout
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from mamtra.audio.clip import Audio
+from mamtra.errors import require
+from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file
+
+EXTRA = "judges"
+PACKAGE = "distillmos"
+WEIGHTS = "distill_mos_v7.pt"
+RATE_HZ = 16_000
+PEAK = 0.7
+LEAST_PEAK = 1e-6  # below, a clip is silence and stays as it is
+
+
+def import_without_torchaudio() -> Any:
+    """The package; an empty ``torchaudio`` stands in where that is not installed.
+
+    The package imports torchaudio and rates without it. Each torchaudio fits exactly one torch, so
+    asking for it would decide which torch is installed.
+
+    Raises:
+        MissingExtraError: the package is not installed.
+    """
+    try:
+        import torchaudio  # noqa: F401  # pyright: ignore[reportMissingImports]
+    except ImportError:
+        stand_in = types.ModuleType("torchaudio")
+        transforms = types.ModuleType("torchaudio.transforms")
+        for name in ("MFCC", "Resample"):
+            setattr(transforms, name, type(name, (torch.nn.Module,), {}))
+        stand_in.transforms = transforms  # pyright: ignore[reportAttributeAccessIssue]
+        sys.modules |= {"torchaudio": stand_in, "torchaudio.transforms": transforms}
+        try:
+            return require("distillmos", EXTRA)
+        finally:
+            del sys.modules["torchaudio"], sys.modules["torchaudio.transforms"]
+    return require("distillmos", EXTRA)
+
+
+class DistillMos:
+    """The rating model.
+
+    Raises:
+        MissingExtraError: distillmos is not installed.
+    """
+
+    def __init__(self) -> None:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the package talks
+            warnings.simplefilter("ignore")
+            self.model = import_without_torchaudio().ConvTransformerSQAModel().eval()
+        self.identity = Identity(
+            name="distillmos",
+            package=PACKAGE,
+            version=metadata.version(PACKAGE),
+            weights=WEIGHTS,
+            sha256=file_sha256(package_file(PACKAGE, WEIGHTS)),
+            settings={"rate_hz": RATE_HZ, "peak": PEAK},
+        )
+
+    @torch.inference_mode()
+    def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
+        """A mean opinion score, 1 (bad) to 5 (excellent)."""
+        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
+        sound = np.nan_to_num(sound)
+        peak = float(np.abs(sound).max(initial=0))
+        scaled = sound if peak < LEAST_PEAK else sound / peak * PEAK
+        return float(self.model(torch.from_numpy(scaled)[None])[0])

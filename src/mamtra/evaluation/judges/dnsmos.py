@@ -1,0 +1,44 @@
+"""DNSMOS (P.835, overall quality) by the package speechmos, whose wheel holds the weights.
+
+It was made to rate noise suppression: it sees noise and clicks, hardly a voice's naturalness.
+"""
+
+from importlib import metadata
+
+import numpy as np
+from jaxtyping import Float
+
+from mamtra.audio.clip import Audio
+from mamtra.errors import require
+from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file
+
+EXTRA = "judges"
+PACKAGE = "speechmos"
+WEIGHTS = "dnsmos_models/sig_bak_ovr.onnx"
+RATE_HZ = 16_000
+LEAST_SAMPLES = 400  # the package repeats shorter clips until they are 9 s long
+
+
+class Dnsmos:
+    """The rating model.
+
+    Raises:
+        MissingExtraError: speechmos, or what it needs, is not installed.
+    """
+
+    def __init__(self) -> None:
+        self.package = require("speechmos.dnsmos", EXTRA)
+        self.identity = Identity(
+            name="dnsmos",
+            package=PACKAGE,
+            version=metadata.version(PACKAGE),
+            weights=WEIGHTS,
+            sha256=file_sha256(package_file(PACKAGE, WEIGHTS)),
+            settings={"rate_hz": RATE_HZ, "scale": "overall"},
+        )
+
+    def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
+        """A mean opinion score, 1 (bad) to 5 (excellent)."""
+        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
+        padded = np.pad(np.nan_to_num(sound), (0, max(0, LEAST_SAMPLES - len(sound))))
+        return float(self.package.run(np.clip(padded, -1, 1), RATE_HZ)["ovrl_mos"])

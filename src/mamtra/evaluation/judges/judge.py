@@ -1,0 +1,133 @@
+"""What a judge is: three small protocols, and an identity that stands beside every figure.
+
+A judge that hears writes down words, one that compares says how alike two voices are, one that
+rates says how natural a clip sounds. Figures of judges whose identities differ are never compared.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from jaxtyping import Float
+
+BLOCK_BYTES = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Everything that a judge's answers depend on.
+
+    Attributes:
+        name: short, for tables; never a path.
+        package: whose code it runs.
+        version: of the package.
+        weights: file name of the weights.
+        sha256: of the weights' file.
+        settings: how it decodes or computes.
+    """
+
+    name: str
+    package: str
+    version: str
+    weights: str = ""
+    sha256: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return asdict(self)
+
+    @property
+    def key(self) -> str:
+        """A short name for exactly this judge."""
+        return hashlib.sha256(json.dumps(self.row(), sort_keys=True).encode()).hexdigest()[:16]
+
+    def __str__(self) -> str:
+        checksum = f", sha256 {self.sha256[:12]}" if self.sha256 else ""
+        settings = ", ".join(f"{name} {value}" for name, value in self.settings.items())
+        return f"{self.name}: {self.package} {self.version}{checksum}" + (
+            f" ({settings})" if settings else ""
+        )
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Something that gives an opinion on sound, and says what it is."""
+
+    @property
+    def identity(self) -> Identity:
+        """What its answers depend on."""
+        ...
+
+
+@runtime_checkable
+class Hearing(Protocol):
+    """A judge that writes down what it hears."""
+
+    @property
+    def identity(self) -> Identity:
+        """What its answers depend on."""
+        ...
+
+    def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:
+        """The words of one clip, as the recogniser writes them."""
+        ...
+
+
+@runtime_checkable
+class Quality(Protocol):
+    """A judge that rates how natural a clip sounds."""
+
+    @property
+    def identity(self) -> Identity:
+        """What its answers depend on."""
+        ...
+
+    def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
+        """A mean opinion score, 1 (bad) to 5 (excellent)."""
+        ...
+
+
+@runtime_checkable
+class Similarity(Protocol):
+    """A judge that compares voices."""
+
+    @property
+    def identity(self) -> Identity:
+        """What its answers depend on."""
+        ...
+
+    def likeness(
+        self,
+        samples: Float[np.ndarray, " samples"],
+        rate_hz: int,
+        other: Float[np.ndarray, " others"],
+        other_rate_hz: int,
+    ) -> float:
+        """How alike the speakers of two clips are: a cosine, 1 for the same sound."""
+        ...
+
+
+def file_sha256(path: Path) -> str:
+    """The checksum of a file."""
+    total = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            total.update(block)
+    return total.hexdigest()
+
+
+def package_file(package: str, name: str) -> Path:
+    """A file inside an installed package, by the end of its name.
+
+    Raises:
+        FileNotFoundError: the package holds no such file.
+    """
+    for entry in metadata.files(package) or ():
+        if str(entry).endswith(name):
+            return Path(str(entry.locate()))
+    raise FileNotFoundError(f"the package {package} holds no file {name}")

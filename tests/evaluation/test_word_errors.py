@@ -1,0 +1,30 @@
+"""Word errors, counted once."""
+
+import pytest
+
+from mamtra.evaluation.word_errors import WordErrors, plain_words, word_errors, wrong_words
+
+pytest.importorskip("jiwer")
+
+
+@pytest.mark.parametrize(
+    ("reference", "heard", "errors"),
+    [
+        ("a b c", "a b c", (3, 0, 0, 0)),
+        ("a b c", "a x c d", (3, 1, 0, 1)),
+        ("a b c", "", (3, 0, 3, 0)),
+        ("a b", "b", (2, 0, 1, 0)),
+        ("", "b c", (0, 0, 0, 2)),
+    ],
+)
+def test_words_are_replaced_left_out_or_added(reference: str, heard: str, errors: tuple) -> None:
+    assert word_errors(reference, heard) == WordErrors(*errors)
+    assert wrong_words(reference, heard) == sum(errors[1:])
+
+
+def test_the_rate_may_be_above_one() -> None:
+    assert word_errors("a", "b c d").rate == 3
+
+
+def test_text_without_a_word_has_no_words() -> None:
+    assert plain_words("...") == ""
