@@ -6,13 +6,17 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.evaluate_gate import evaluate_gate
 from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibility
 from mamtra.cli.evaluate_run import Model, Seed
+from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
 from mamtra.cli.evaluate_ways import evaluate_carry, evaluate_stream
 from mamtra.errors import ConfigError
 
 app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)
 app.command("intelligibility")(evaluate_intelligibility)
+app.command("seed-tts")(evaluate_seed_tts)
+app.command("gate")(evaluate_gate)
 app.command("carry")(evaluate_carry)
 app.command("stream")(evaluate_stream)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -67,7 +67,6 @@ class Evaluation:
         kind: the command's name.
         baselines: for a system's name, the one that it is compared with.
         settings: what else belongs into the row.
-        part: of several processes that share the output folder, as ``1of4``.
     """
 
     kind: str
@@ -80,7 +79,6 @@ class Evaluation:
     seed: int = 0
     baselines: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-    part: str = ""
 
 
 def opened_judges(
@@ -102,6 +100,19 @@ def opened_judges(
 
     opened = [open_judge(name, sentences, language, threads) for name in names]
     return Judges.of(opened, reference)
+
+
+def judge_part(evaluation: Evaluation, output: Path, part: int, parts: int) -> int:
+    """Say and judge one of several parts of the lines into a shared folder; the number of clips.
+
+    Raises:
+        CorpusError: results cannot be kept.
+    """
+    from mamtra.evaluation.run_folder import RunFolder
+
+    lines = evaluation.line_set.lines[part - 1 :: parts]
+    own = replace(evaluation, line_set=replace(evaluation.line_set, lines=lines))
+    return len(judge_all(own, RunFolder(output, f"{part}of{parts}")))
 
 
 def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
@@ -166,7 +177,7 @@ def evaluate(
 
     with ExitStack() as stack:
         place = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        judged = judge_all(evaluation, RunFolder(place, evaluation.part))
+        judged = judge_all(evaluation, RunFolder(place))
     row = row_of(evaluation, judged) | more()
     show(evaluation, row, output)
     if rows is not None:

@@ -27,8 +27,9 @@ class Interval:
     low: float
     high: float
 
-    def __str__(self) -> str:
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+    def times(self, factor: float) -> "Interval":
+        """The same in another unit."""
+        return Interval(value=factor * self.value, low=factor * self.low, high=factor * self.high)
 
     @property
     def signed(self) -> str:

@@ -91,7 +91,7 @@ def by_line(counted: Sequence[Counted]) -> dict[str, list[Counted]]:
 
 def percent(found: Interval) -> dict[str, float]:
     """Shares as percentages."""
-    return {name: round(100 * value, 2) for name, value in asdict(found).items()}
+    return {name: round(value, 2) for name, value in asdict(found.times(100.0)).items()}
 
 
 def percent_difference(found: Difference) -> Figures:
@@ -201,6 +201,11 @@ def system_figures(counted: Sequence[Counted], seed: int) -> Figures:
         "times_real_time": round(seconds / took, 2) if took else None,
         "nats": round(fmean(nats), 4) if nats else None,
         "state_bytes": max(one.state_bytes for one in said),
+        "words_by_line": wrong_and_words(by_line(counted), judge)[1] if judge else [],
+        "wrong_by_line": {
+            name: [round(wrong, 3) for wrong in wrong_and_words(by_line(counted), name)[0]]
+            for name in first.errors
+        },
         "by_words": length_figures(counted, judge) if judge else [],
     }
 

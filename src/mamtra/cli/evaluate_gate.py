@@ -1,0 +1,85 @@
+"""``mamtra evaluate gate``: stop a release whose model is understood worse than before."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.evaluate_run import (
+    JUDGE,
+    Evaluation,
+    JudgeOption,
+    Limit,
+    Model,
+    Output,
+    Seed,
+    Threads,
+    evaluate,
+    opened_judges,
+)
+
+WORSE = 1  # exit code
+
+
+def evaluate_gate(
+    baseline: Annotated[
+        Path,
+        typer.Option("--baseline", help="scores.json of before, or a file of rows."),
+    ],
+    model: Model = DEFAULT,
+    voice: Annotated[str | None, typer.Option("--voice", help="A voice of the model.")] = None,
+    sentences: Annotated[
+        Path | None, typer.Option("--sentences", help="Those of the baseline.")
+    ] = None,
+    system: Annotated[
+        str | None, typer.Option("--system", help="Of the baseline, if it has several.")
+    ] = None,
+    judge: JudgeOption = None,
+    limit: Limit = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    output: Output = None,
+) -> None:
+    """Speak the baseline's lines again; end with 1 if more words are wrong, beyond the interval.
+
+    mamtra evaluate intelligibility --stage speech --sentences twenty.txt -o before
+
+    mamtra evaluate gate --baseline before/scores.json --model nano --sentences twenty.txt
+    """
+    locate(model)
+    from rich.console import Console
+
+    from mamtra.cli.evaluate_intelligibility import lines_to_say
+    from mamtra.evaluation.gate import compare, read_row, system_of
+    from mamtra.evaluation.systems import SpeakingModel
+    from mamtra.evaluation.text_rules import profile_named
+    from mamtra.synthesis.synthesizer import load
+
+    before = read_row(baseline)
+    system_of(before, system)
+    lines = lines_to_say(sentences, limit)
+    texts = [line.text for line in lines.lines]
+    evaluation = Evaluation(
+        kind="gate",
+        line_set=lines,
+        systems=[SpeakingModel(load(model), voice, seed)],
+        judges=opened_judges(judge or [JUDGE], texts, before["language"], threads, None),
+        profile=profile_named(before["profile"]),
+        language=before["language"],
+        seed=seed,
+    )
+    verdicts = compare(evaluate(evaluation, output), before, None, system)
+    console = Console()
+    for verdict in verdicts:
+        told = verdict.difference
+        percent = told.interval.times(100.0)
+        console.print(
+            f"{verdict.judge}: {percent.signed} points of wrong words against the baseline; "
+            f"{len(texts)} lines show {100 * told.detectable:.1f}: "
+            f"{'worse' if verdict.worse else 'not worse'}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    if any(verdict.worse for verdict in verdicts):
+        raise typer.Exit(WORSE)

@@ -1,0 +1,110 @@
+"""Is a model worse than it was? A new evaluation against a row of figures that was kept."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mamtra.errors import CorpusError
+from mamtra.evaluation.intervals import Difference, difference
+
+SAME = ("set_sha256", "profile", "language")  # what two rows must agree on to be compared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What one judge says.
+
+    Attributes:
+        judge: its name.
+        difference: wrong words of the new figures less the old ones', as a share of all words.
+    """
+
+    judge: str
+    difference: Difference
+
+    @property
+    def worse(self) -> bool:
+        """Whether the whole interval lies above zero."""
+        return self.difference.interval.low > 0
+
+
+def read_row(path: Path) -> dict[str, Any]:
+    """A row of figures: ``scores.json``, or the last line of a file of rows.
+
+    Raises:
+        CorpusError: the file cannot be read or holds no figures of an evaluation.
+    """
+    try:
+        text = path.read_text()
+        row = json.loads(text if path.suffix == ".json" else text.strip().splitlines()[-1])
+    except (OSError, ValueError, IndexError) as problem:
+        raise CorpusError(f"cannot read figures from {str(path)!r}: {problem}") from problem
+    if not isinstance(row, dict) or not row.get("systems") or not row.get("judges"):
+        raise CorpusError(
+            f"{str(path)!r} holds no figures of an evaluation; give the scores.json that "
+            f"mamtra evaluate wrote with -o"
+        )
+    return row
+
+
+def system_of(row: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
+    """The figures of one system of a row; without a name, of its only one.
+
+    Raises:
+        CorpusError: there is no such system, or there are several and none was named.
+    """
+    systems = row["systems"]
+    if name is None and len(systems) == 1:
+        return next(iter(systems.values()))
+    if name not in systems:
+        told = "has several systems" if name is None else f"has no system {name!r}"
+        raise CorpusError(f"the baseline {told}; choose one of: {', '.join(systems)}")
+    return systems[name]
+
+
+def compare(
+    new: Mapping[str, Any],
+    old: Mapping[str, Any],
+    new_system: str | None = None,
+    old_system: str | None = None,
+) -> list[Verdict]:
+    """Compare line by line; refuses what cannot be compared.
+
+    Args:
+        new, old: rows of figures.
+        new_system, old_system: which systems of them.
+
+    Raises:
+        CorpusError: other lines, another profile, or no judge of the same identity in both.
+    """
+    if other := [name for name in SAME if new.get(name) != old.get(name)]:
+        raise CorpusError(
+            f"the rows differ in {', '.join(other)}; only figures of the same lines, profile and "
+            f"language can be compared"
+        )
+    mine, theirs = system_of(new, new_system), system_of(old, old_system)
+    identities = {judge["name"]: judge for judge in old["judges"]}
+    same = [
+        judge["name"]
+        for judge in new["judges"]
+        if identities.get(judge["name"]) == judge and judge["name"] in theirs["wrong_by_line"]
+    ]
+    if not same:
+        raise CorpusError(
+            f"no judge is the same in both rows (package, version, checksum, settings): "
+            f"{', '.join(judge['name'] for judge in new['judges'])} against "
+            f"{', '.join(identities)}; figures of different judges are not comparable"
+        )
+    words = mine["words_by_line"]
+    return [
+        Verdict(
+            judge=judge,
+            difference=difference(
+                mine["wrong_by_line"][judge], theirs["wrong_by_line"][judge], words
+            ),
+        )
+        for judge in same
+        if judge in mine["wrong_by_line"]
+    ]
