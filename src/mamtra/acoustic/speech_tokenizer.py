@@ -1,9 +1,10 @@
 """The speech tokenizer: 25 tokens a second that say *which sound*, not how it sounds.
 
 An encoder is trained to recognise speech with a quantiser inside (the idea of CosyVoice's
-supervised tokens): what passes the quantiser must be enough to name the phones (CTC), and, lightly,
-to redraw the mel features when the speaker is given. Each clip's mean is removed from every mel bin
-first, and the clip's scale from all, which takes most of the speaker's colour away.
+supervised tokens): what passes the quantiser must be enough to name the phones, to follow the pitch
+around the clip's mean, and to redraw the mel features when the speaker is given. Each clip's mean
+is removed from every mel bin first, and the clip's scale from all, which takes most of the
+speaker's colour away.
 
 Only the encoder and the quantiser are used after training; ``Recogniser`` holds the part that
 teaches them.
@@ -20,6 +21,7 @@ from mamtra.acoustic.quantizer import Quantizer
 from mamtra.errors import ConfigError
 
 FRAMES_PER_TOKEN = 2
+MEL_LEVEL = -6.0  # where the drawn mel features start
 EXPANSION = 3  # inner width of a block against its outer width
 
 
@@ -113,7 +115,7 @@ class SpeechTokenizer(nn.Module):
 
 
 class Recogniser(nn.Module):
-    """A tokenizer with the heads that supervise it: phones by CTC, and the mel features.
+    """A tokenizer with the heads that supervise it: phones, pitch, and the mel features.
 
     Args:
         config: the tokenizer's sizes.
@@ -128,17 +130,24 @@ class Recogniser(nn.Module):
         self.spread = nn.Linear(config.dim, FRAMES_PER_TOKEN * config.dim)
         self.phone_norm = nn.LayerNorm(config.dim)
         self.phone_head = nn.Linear(config.dim, phones + 1)
+        self.pitch_head = nn.Linear(config.dim, 2)
         self.speaker = nn.Embedding(speakers, config.dim)
         self.mel_block = ConvBlock(config.dim, 5)
         self.mel_head = nn.Linear(config.dim, config.bins)
+        nn.init.constant_(self.mel_head.bias, MEL_LEVEL)
 
     def forward(
         self,
         mel: Float[Tensor, "batch bins frames"],
         frames: Int[Tensor, "batch"],
         speaker: Int[Tensor, "batch"],
-    ) -> tuple[Float[Tensor, "batch even classes"], Float[Tensor, "batch bins even"]]:
-        """Log-probabilities of phones, and mel features, at the mel's rate, from the tokens.
+    ) -> tuple[
+        Float[Tensor, "batch even classes"],
+        Float[Tensor, "batch bins even"],
+        Float[Tensor, "batch even 2"],
+    ]:
+        """From the tokens, at the mel's rate: log-probabilities of phones; mel features; and
+        whether there is voice (a logit) with its pitch against the clip's mean.
 
         An odd last frame belongs to no token and gets nothing.
         """
@@ -147,7 +156,9 @@ class Recogniser(nn.Module):
         for block in self.blocks:
             hidden = block(hidden, mask)
         wide = rearrange(self.spread(hidden), "b t (f d) -> b (t f) d", f=FRAMES_PER_TOKEN)
-        phones = self.phone_head(self.phone_norm(wide)).float().log_softmax(-1)
+        named = self.phone_norm(wide)
+        phones = self.phone_head(named).float().log_softmax(-1)
+        melody = self.pitch_head(named).float()
         wide_mask = mask.repeat_interleave(FRAMES_PER_TOKEN, dim=1)
         drawn = self.mel_block(wide + self.speaker(speaker)[:, None], wide_mask)
-        return phones, rearrange(self.mel_head(drawn).float(), "b t m -> b m t")
+        return phones, rearrange(self.mel_head(drawn).float(), "b t m -> b m t"), melody

@@ -11,13 +11,18 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from mamtra.corpus.synthetic.sentences import held_out_sentences, training_sentences
-from mamtra.corpus.synthetic.synthesize import plan_shards, synthesiser_for, synthesize
+from mamtra.corpus.synthetic.sentences import all_held_out, training_sentences
+from mamtra.corpus.synthetic.synthesize import (
+    SHARD_SENTENCES,
+    plan_shards,
+    synthesiser_for,
+    synthesize,
+)
 from mamtra.errors import CorpusError
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
 
-OTHER_VOICES = {"rms": 4000, "awb": 4000, "kal16": 4000}  # enough to learn how a voice sounds
+MAIN_VOICE = "heart"
 
 
 def read_sentences(path: Path) -> list[str]:
@@ -59,24 +64,41 @@ def describe() -> None:
 @app.command("synthesize")
 def speak_corpus(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
-    count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 45_000,
+    count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 100_000,
     sentences: Annotated[Path | None, typer.Option(help="Speak these instead, one a line.")] = None,
     voice: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=COUNT beside slt: rms, awb, kal16, espeak-f1 ... espeak-m8."),
+        typer.Option(
+            help="NAME=COUNT, the main voice first: heart (hibari), am_michael and others of "
+            "Kokoro, slt and others of flite, espeak-f1 ... espeak-m8; heart alone if not set."
+        ),
     ] = None,
+    others: Annotated[
+        bool, typer.Option("--others", help="None of these is the main voice; add them to it.")
+    ] = False,
+    shard: Annotated[int, typer.Option(min=1, help="Sentences in a shard.")] = SHARD_SENTENCES,
     workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
     seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
 ) -> None:
     """Speak training, validation and test sentences; a killed run goes on."""
-    others = counted(voice) if voice else OTHER_VOICES
-    for name in ("slt", *others):
+    voices = counted(voice) if voice else {}
+    for name in voices:
         synthesiser_for(name)  # a missing one is reported before any work is done
     texts = read_sentences(sentences) if sentences else training_sentences(count, seed)
-    voices = {"slt": len(texts), **others}
-    plans = plan_shards(texts, held_out_sentences(), voices)
+    voices = voices or {MAIN_VOICE: len(texts)}
+    plans = plan_shards(texts, all_held_out(), voices, shard_sentences=shard, only_others=others)
     console = Console(stderr=True)
     shards = synthesize(output, plans, workers)
     missing = [plan for plan in plans if not (output / f"{plan.name}.jsonl").exists()]
-    samples = sum(track(shards, "speaking", total=len(missing), console=console))
-    console.print(f"{len(missing)} shards spoken, {samples / 16_000 / 3600:.1f} hours, in {output}")
+    seconds = sum(track(shards, "speaking", total=len(missing), console=console))
+    console.print(f"{len(missing)} shards spoken, {seconds / 3600:.1f} hours, in {output}")
+
+
+@app.command("sentences")
+def write_sentences(
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
+) -> None:
+    """Write the training sentences, one a line, without speaking them."""
+    output.write_text("".join(f"{line}\n" for line in training_sentences(count, seed)))

@@ -10,7 +10,8 @@ import subprocess
 import numpy as np
 import soxr
 
-from mamtra.corpus.synthetic.flite import LEAD_SECONDS, RATE_HZ, TAIL_SECONDS, Flite, Spoken
+from mamtra.corpus.synthetic.flite import RATE_HZ, Flite
+from mamtra.corpus.synthetic.spoken import LEAD_SECONDS, TAIL_SECONDS, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
 
 PREFIX = "espeak-"
@@ -41,6 +42,8 @@ class Espeak:
         MissingExtraError: espeak-ng or flite is not installed.
     """
 
+    rate_hz = RATE_HZ
+
     def __init__(self, voice: str) -> None:
         if voice not in VOICES:
             raise CorpusError(f"unknown espeak-ng voice {voice!r}; known: {', '.join(VOICES)}")
@@ -68,3 +71,7 @@ class Espeak:
         read = self.reader.say(text)
         clipped = (np.clip(samples, -1, 1) * 32767).astype(np.int16)
         return Spoken(samples=clipped, words=read.words, phones=read.phones)
+
+    def identity(self) -> dict[str, str]:
+        """The package, for the corpus's manifest."""
+        return {"package": "espeak (Debian)"}

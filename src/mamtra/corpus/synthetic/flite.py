@@ -5,35 +5,15 @@ pronunciations. flite is a build-time tool only: nothing that speaks with a trai
 """
 
 import ctypes
-from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
 
+from mamtra.corpus.synthetic.spoken import LEAD_SECONDS, PAUSE, TAIL_SECONDS, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
-from mamtra.text import tokenizer as text_tokenizer
 
 RATE_HZ = 16_000
 VOICES = ("slt", "rms", "awb", "kal16")
-PAUSE = "pau"
-PHONES = (PAUSE, *text_tokenizer.PHONES)
-LEAD_SECONDS = 0.08  # silence kept before the first phone; flite itself leaves about 0.2 s
-TAIL_SECONDS = 0.12  # silence kept after the last phone
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Spoken:
-    """One spoken sentence.
-
-    Attributes:
-        samples: signed 16-bit audio at ``RATE_HZ``.
-        words: each word as written, with its phones.
-        phones: every phone in order, pauses included.
-    """
-
-    samples: np.ndarray
-    words: list[tuple[str, list[str]]]
-    phones: list[str]
 
 
 class Wave(ctypes.Structure):
@@ -94,6 +74,8 @@ class Flite:
         CorpusError: the voice is unknown.
         MissingExtraError: flite is not installed.
     """
+
+    rate_hz = RATE_HZ
 
     def __init__(self, voice: str = "slt") -> None:
         if voice not in VOICES:
@@ -165,3 +147,7 @@ class Flite:
     def speak(self, text: str) -> np.ndarray:
         """Speak one sentence: float32 samples in [-1, 1] at ``RATE_HZ``."""
         return self.say(text).samples.astype(np.float32) / 32768
+
+    def identity(self) -> dict[str, str]:
+        """The package, for the corpus's manifest."""
+        return {"package": "flite (Debian)"}

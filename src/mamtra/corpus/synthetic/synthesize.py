@@ -1,19 +1,39 @@
 """Speak a list of sentences into a corpus folder, shard by shard, on all cores.
 
 A killed run goes on where it stopped: complete shards are kept, the rest is spoken again, and the
-    result is the same.
+result is the same. Shards for tests come first, then those for training, the voices in turn, so
+whatever is there already can be trained on.
 """
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from mamtra.corpus.synthetic import espeak, flite
-from mamtra.corpus.synthetic.manifest import Utterance, write_shard
+from mamtra.atomic import write_file
+from mamtra.corpus.synthetic import espeak, flite, hibari, kokoro
+from mamtra.corpus.synthetic.manifest import CORPUS_FILE, Utterance, write_shard
+from mamtra.corpus.synthetic.spoken import PAUSE, Spoken
 from mamtra.errors import CorpusError
 
 SHARD_SENTENCES = 500
+SOURCES = (hibari, kokoro, flite, espeak)
+
+
+class Synthesiser(Protocol):
+    """What speaks one sentence, or gives None where nothing is to be heard."""
+
+    rate_hz: int
+
+    def say(self, text: str) -> Spoken | None:
+        """Speak a sentence."""
+        ...
+
+    def identity(self) -> dict[str, str]:
+        """What package it is, for the manifest."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,18 +46,22 @@ class ShardPlan:
     sentences: tuple[str, ...]
 
 
-def synthesiser_for(voice: str) -> flite.Flite | espeak.Espeak:
+def synthesiser_for(voice: str) -> Synthesiser:
     """The synthesiser that has a voice.
 
     Raises:
         CorpusError: none has it.
         MissingExtraError: the one that has it is not installed.
     """
+    if voice in hibari.VOICES:
+        return hibari.Hibari(voice)
+    if voice in kokoro.VOICES:
+        return kokoro.Kokoro(voice)
     if voice in flite.VOICES:
         return flite.Flite(voice)
     if voice in espeak.VOICES:
         return espeak.Espeak(voice)
-    known = ", ".join((*flite.VOICES, *espeak.VOICES))
+    known = ", ".join(name for source in SOURCES for name in source.VOICES)
     raise CorpusError(f"unknown voice {voice!r}; known: {known}")
 
 
@@ -46,42 +70,49 @@ def plan_shards(
     held_out: list[str],
     voices: dict[str, int],
     validation: int = 300,
+    others_validation: int = 24,
+    shard_sentences: int = SHARD_SENTENCES,
+    only_others: bool = False,
 ) -> list[ShardPlan]:
     """Divide sentences into shards.
 
     Args:
         sentences: training sentences; the first ``validation`` of them become the validation split.
-        held_out: the test split, spoken by every voice.
+        held_out: the test split, spoken by the first voice, the main one.
         voices: how many training sentences each voice speaks; each voice starts where the one
-            before ended, and
-            begins anew at the end of the list.
-        validation: sentences of the validation split, spoken by every voice.
+            before ended, and begins anew at the end of the list.
+        validation: sentences of the validation split of the first voice.
+        others_validation: of them, how many every other voice speaks.
+        shard_sentences: most sentences in a shard.
+        only_others: the main voice is not among them.
     """
     plans, train, start = [], sentences[validation:], 0
-    for voice, count in voices.items():
-        parts = {"test": held_out, "validation": sentences[:validation]}
+    for place, (voice, count) in enumerate(voices.items()):
+        main = place == 0 and not only_others
+        known = sentences[: validation if main else min(others_validation, validation)]
+        parts = {"test": held_out if main else [], "validation": known}
         parts["train"] = [train[(start + i) % len(train)] for i in range(min(count, len(train)))]
         start += count
         for split, texts in parts.items():
-            for number in range(0, len(texts), SHARD_SENTENCES):
+            for number in range(0, len(texts), shard_sentences):
                 plans.append(
                     ShardPlan(
-                        name=f"{voice}-{split}-{number // SHARD_SENTENCES:04d}",
+                        name=f"{voice}-{split}-{number // shard_sentences:04d}",
                         voice=voice,
                         split=split,
-                        sentences=tuple(texts[number : number + SHARD_SENTENCES]),
+                        sentences=tuple(texts[number : number + shard_sentences]),
                     )
                 )
-    return plans
+    return sorted(plans, key=lambda plan: (plan.split == "train", plan.name.rpartition("-")[2]))
 
 
-def speak_shard(folder: Path, plan: ShardPlan) -> int:
-    """Speak and write one shard; returns its number of samples."""
+def speak_shard(folder: Path, plan: ShardPlan) -> float:
+    """Speak and write one shard; returns its seconds."""
     synthesiser = synthesiser_for(plan.voice)
-    samples, utterances, offset = [], [], 0
+    samples, pitches, utterances, offset = [], [], [], 0
     for number, text in enumerate(plan.sentences):
         spoken = synthesiser.say(text)
-        if not any(phone != flite.PAUSE for phone in spoken.phones):
+        if spoken is None or not any(phone != PAUSE for phone in spoken.phones):
             continue
         utterances.append(
             Utterance(
@@ -94,17 +125,46 @@ def speak_shard(folder: Path, plan: ShardPlan) -> int:
                 samples=len(spoken.samples),
                 words=[[word, " ".join(phones)] for word, phones in spoken.words],
                 phones=" ".join(spoken.phones),
+                starts=spoken.starts,
+                ends=spoken.ends,
             )
         )
         samples.append(spoken.samples)
+        if spoken.pitch is not None:
+            pitches.append(spoken.pitch)
         offset += len(spoken.samples)
-    write_shard(folder, plan.name, samples, utterances)
-    return offset
+    write_shard(folder, plan.name, samples, utterances, pitches)
+    return offset / synthesiser.rate_hz
 
 
-def synthesize(folder: Path, plans: list[ShardPlan], workers: int) -> Iterator[int]:
-    """Speak all shards that are not there yet; yields the samples of each as it is done."""
+def describe(folder: Path, voices: dict[str, Synthesiser]) -> None:
+    """Write into the corpus's description which synthesisers speak in it, at what rate.
+
+    Raises:
+        CorpusError: they, or those that are there already, speak at different rates.
+    """
+    path = folder / CORPUS_FILE
+    known = json.loads(path.read_text()) if path.exists() else {"rate_hz": 0, "voices": {}}
+    rates = {voice.rate_hz for voice in voices.values()} | ({known["rate_hz"]} - {0})
+    if len(rates) > 1:
+        raise CorpusError(
+            f"voices of {' and '.join(map(str, sorted(rates)))} Hz cannot share a corpus; "
+            "use another folder"
+        )
+    identities = {name: voice.identity() for name, voice in voices.items()}
+    described = {"rate_hz": rates.pop(), "voices": {**known["voices"], **identities}}
+    write_file(path, json.dumps(described, indent=1), CorpusError)
+
+
+def synthesize(folder: Path, plans: list[ShardPlan], workers: int) -> Iterator[float]:
+    """Speak all shards that are not there yet; yields the seconds of each as it is done.
+
+    Raises:
+        CorpusError: voices of different rates, or an unknown voice.
+        MissingExtraError: a synthesiser is not installed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
+    describe(folder, {name: synthesiser_for(name) for name in {plan.voice for plan in plans}})
     missing = [plan for plan in plans if not (folder / f"{plan.name}.jsonl").exists()]
     with ProcessPoolExecutor(workers) as pool:
         yield from pool.map(speak_shard, [folder] * len(missing), missing)

@@ -7,7 +7,7 @@ use. Nothing of WordNet is kept in this project: the package is read when a corp
 import os
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mamtra.corpus.synthetic.spoken_words import words_of
@@ -40,13 +40,13 @@ def lines_of(path: Path) -> list[str]:
     return path.read_text(encoding="ascii", errors="replace").splitlines()
 
 
-def entries(folder: Path) -> Iterator[tuple[list[str], str]]:
+def entries(folder: Path, parts: Sequence[str] = PARTS) -> Iterator[tuple[list[str], str]]:
     """The words and the gloss of every entry; a gloss is a definition, then quoted examples.
 
     Raises:
         CorpusError: the folder lacks WordNet's files.
     """
-    for part in PARTS:
+    for part in parts:
         for line in lines_of(folder / f"data.{part}"):
             if line.startswith("  "):  # the licence
                 continue
@@ -80,6 +80,23 @@ def examples(folder: Path = FOLDER) -> list[str]:
             if sentence:
                 found[sentence] = None
     return list(found)
+
+
+def words_by_part(folder: Path = FOLDER) -> dict[str, list[str]]:
+    """The single words of each part of speech, by ``PARTS``; the offensive ones are left out.
+
+    Raises:
+        CorpusError: the folder lacks WordNet's files.
+    """
+    found: dict[str, dict[str, None]] = {part: {} for part in PARTS}
+    hurtful: set[str] = set()
+    for part in PARTS:
+        for words, gloss in entries(folder, (part,)):
+            plain = [word for word in words if re.fullmatch(r"[a-z]+", word)]
+            if HURTFUL.search(gloss):
+                hurtful.update(plain)
+            found[part] |= dict.fromkeys(plain)
+    return {part: [word for word in words if word not in hurtful] for part, words in found.items()}
 
 
 def word_counts(folder: Path = FOLDER) -> Counter[str]:

@@ -1,11 +1,12 @@
-"""The run that makes nano's speech tokenizer: supervised by phones and, lightly, by mel features.
+"""The run that makes nano's speech tokenizer: supervised by phones, mel features and pitch.
 
-Trained to the end before anything is built on it, since the language model and the decoder both
-learn its tokens.
+Where the corpus tells the times of its phones, each frame is told its phone, which learns faster
+than CTC; elsewhere CTC finds them. Trained to the end before anything is built on it, since the
+language model and the decoder both learn its tokens.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +16,19 @@ from torch import Tensor, nn
 from mamtra.acoustic.mel import LogMel, MelConfig
 from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizerConfig, time_mask
 from mamtra.corpus.batches import LengthBatches
-from mamtra.corpus.synthetic.flite import PHONES
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.corpus.synthetic.spoken import PHONES
+from mamtra.errors import CorpusError
 from mamtra.training.loop import LoopSettings, train
 
-NANO_MEL = MelConfig(rate_hz=16_000, n_fft=1024, window=1024, hop=320)
+NANO_MEL = MelConfig(
+    rate_hz=24_000, bins=100, n_fft=1280, window=1280, hop=480, fmin_hz=0.0, fmax_hz=12_000.0
+)
+NANO_TOKENIZER = SpeechTokenizerConfig(bins=NANO_MEL.bins, digits=7)
+UNKNOWN = -100  # the phone of a frame between two phones
+FACTORS = (1.0, 0.67, 0.75, 0.85, 1.15)  # of pitch and formants, when clips are heard as others
+GRAIN = 2 * NANO_MEL.hop  # samples of a token
+PITCH_SPREAD = 0.2  # of the logarithm of the pitch around a sentence's mean, about
 PHONE_ID = {phone: number + 1 for number, phone in enumerate(PHONES)}  # 0 is CTC's blank
 
 
@@ -27,14 +36,16 @@ PHONE_ID = {phone: number + 1 for number, phone in enumerate(PHONES)}  # 0 is CT
 class TokenizerRun:
     """Everything that decides the tokenizer's training."""
 
-    config: SpeechTokenizerConfig = field(default_factory=SpeechTokenizerConfig)
+    config: SpeechTokenizerConfig = NANO_TOKENIZER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=1700, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
+            steps=1000, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
         )
     )
-    batch_frames: int = 6000
-    mel_weight: float = 0.4
+    batch_frames: int = 4000
+    mel_weight: float = 0.6
+    pitch_weight: float = 0.5
+    changed_share: float = 0.4  # of the clips are played slower or faster, so as other speakers
 
 
 def phone_ids(utterance: Utterance) -> list[int]:
@@ -42,11 +53,89 @@ def phone_ids(utterance: Utterance) -> list[int]:
     return [PHONE_ID[phone] for phone in utterance.phones.split()]
 
 
+def phone_frames(utterance: Utterance, frames: int) -> Tensor:
+    """The class of the phone at the middle of each frame, ``UNKNOWN`` between two phones."""
+    classes = torch.full((frames,), UNKNOWN)
+    places = zip(phone_ids(utterance), utterance.starts, utterance.ends, strict=True)
+    for phone, start, end in places:
+        first, last = (round(at / NANO_MEL.hop) for at in (start, end))
+        classes[first:last] = phone
+    return classes
+
+
+def relative_pitch(pitch: np.ndarray) -> np.ndarray:
+    """Logarithm of the pitch against its mean, in units of ``PITCH_SPREAD``; NaN where unvoiced."""
+    voiced = pitch > 0
+    found = np.full(len(pitch), np.nan, np.float32)
+    if voiced.any():
+        level = np.log(pitch[voiced])
+        found[voiced] = (level - level.mean()) / PITCH_SPREAD
+    return found
+
+
+def same_rate(corpus: Corpus) -> None:
+    """Make sure that a corpus has the rate of nano's mel features.
+
+    Raises:
+        CorpusError: it has another.
+    """
+    if corpus.rate_hz != NANO_MEL.rate_hz:
+        raise CorpusError(
+            f"the corpus speaks at {corpus.rate_hz} Hz and nano at {NANO_MEL.rate_hz}; "
+            "make a corpus with a voice of that rate: mamtra corpus synthesize"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """An utterance as the tokenizer hears it in one step.
+
+    Attributes:
+        utterance: with the times of its phones in these samples.
+        samples: float32.
+        pitch: a value a frame, or None where the source did not tell.
+        speaker: number of the voice, counted anew for each of ``FACTORS``.
+    """
+
+    utterance: Utterance
+    samples: np.ndarray
+    pitch: np.ndarray | None
+    speaker: int
+
+
+def heard(corpus: Corpus, utterance: Utterance, factor: int = 0) -> Heard:
+    """An utterance, played slower or faster by one of ``FACTORS``."""
+    samples, pitch, ratio = corpus.audio(utterance), corpus.pitch(utterance), FACTORS[factor]
+    if factor:
+        length = round(len(samples) / ratio / GRAIN) * GRAIN
+        places = np.arange(length) * ratio
+        samples = np.interp(places, np.arange(len(samples)), samples).astype(np.float32)
+        if pitch is not None:
+            middles = (np.arange(length // NANO_MEL.hop) + 0.5) * ratio
+            pitch = pitch[np.clip(middles.astype(int), 0, len(pitch) - 1)] * ratio
+        utterance = replace(
+            utterance,
+            samples=length,
+            starts=[round(at / ratio) for at in utterance.starts],
+            ends=[round(at / ratio) for at in utterance.ends],
+        )
+    return Heard(
+        utterance=utterance,
+        samples=samples,
+        pitch=pitch,
+        speaker=corpus.voices.index(utterance.voice) * len(FACTORS) + factor,
+    )
+
+
+def padded(clips: list[np.ndarray]) -> tuple[Tensor, Tensor]:
+    """Clips side by side, padded, and their numbers of samples."""
+    rows = [torch.from_numpy(clip) for clip in clips]
+    return nn.utils.rnn.pad_sequence(rows, batch_first=True), torch.tensor([len(r) for r in rows])
+
+
 def load_audio(corpus: Corpus, utterances: list[Utterance]) -> tuple[Tensor, Tensor]:
     """Samples of several utterances, padded, and their numbers of samples."""
-    clips = [torch.from_numpy(corpus.audio(utterance)) for utterance in utterances]
-    lengths = torch.tensor([len(clip) for clip in clips])
-    return nn.utils.rnn.pad_sequence(clips, batch_first=True), lengths
+    return padded([corpus.audio(utterance) for utterance in utterances])
 
 
 def edit_distance(given: list[int], wanted: list[int]) -> int:
@@ -72,6 +161,7 @@ class TokenizerTask:
     """The loss and the measures of one tokenizer run."""
 
     def __init__(self, run: TokenizerRun, corpus: Corpus) -> None:
+        same_rate(corpus)
         self.run, self.corpus = run, corpus
         self.mel = LogMel(NANO_MEL)
         self.train = corpus.choose("train")
@@ -86,38 +176,79 @@ class TokenizerTask:
             run.settings.seed,
         )
         torch.manual_seed(run.settings.seed)
-        self.model = Recogniser(run.config, len(PHONES), len(corpus.voices))
+        self.model = Recogniser(run.config, len(PHONES), len(corpus.voices) * len(FACTORS))
 
-    def compute(self, utterances: list[Utterance]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
+    def name_loss(self, phones: Tensor, utterances: list[Utterance], frames: Tensor) -> Tensor:
+        """How badly the phones are named: cross entropy of frames, or CTC a phone without times."""
+        losses = []
+        timed = [row for row, utterance in enumerate(utterances) if utterance.starts]
+        if timed:
+            time = phones.shape[1]
+            wanted = torch.stack([phone_frames(utterances[row], time) for row in timed])
+            wanted[~time_mask(frames[timed], time)] = UNKNOWN
+            losses.append(nn.functional.nll_loss(phones[timed].mT, wanted, ignore_index=UNKNOWN))
+        rest = [row for row in range(len(utterances)) if row not in set(timed)]
+        if rest:
+            targets = [phone_ids(utterances[row]) for row in rest]
+            counts = torch.tensor([len(target) for target in targets])
+            ctc = nn.functional.ctc_loss(
+                phones[rest].transpose(0, 1),
+                torch.tensor([phone for target in targets for phone in target]),
+                frames[rest],
+                counts,
+                reduction="sum",
+                zero_infinity=True,
+            )
+            losses.append(ctc / counts.sum())
+        return torch.stack(losses).mean()
+
+    def pitch_loss(self, melody: Tensor, clips: list[Heard]) -> Tensor:
+        """Error of voicing and of relative pitch, where the corpus tells the pitch."""
+        total = melody.new_zeros(())
+        for row, clip in enumerate(clips):
+            if clip.pitch is None:
+                continue
+            wanted = torch.from_numpy(relative_pitch(clip.pitch))[: melody.shape[1]]
+            drawn = melody[row, : len(wanted)]
+            voiced = ~wanted.isnan()
+            total = total + nn.functional.binary_cross_entropy_with_logits(
+                drawn[:, 0], voiced.float()
+            )
+            if voiced.any():
+                total = total + (drawn[:, 1] - wanted)[voiced].abs().mean()
+        return total / len(clips)
+
+    def compute(self, clips: list[Heard]) -> tuple[dict[str, Tensor], Tensor, Tensor]:
         """Loss values of a batch, the best phone of every frame, and the numbers of frames."""
-        samples, lengths = load_audio(self.corpus, utterances)
+        samples, lengths = padded([clip.samples for clip in clips])
         frames = lengths // NANO_MEL.hop // 2 * 2
         with torch.no_grad():
             mel = self.mel(samples)
-        speaker = torch.tensor([self.corpus.voices.index(u.voice) for u in utterances])
-        phones, drawn = self.model(mel, frames, speaker)
-        targets = [phone_ids(utterance) for utterance in utterances]
-        counts = torch.tensor([len(target) for target in targets])
-        ctc = nn.functional.ctc_loss(
-            phones.transpose(0, 1),
-            torch.tensor([phone for target in targets for phone in target]),
-            frames,
-            counts,
-            reduction="sum",
-            zero_infinity=True,
-        )
+        speaker = torch.tensor([clip.speaker for clip in clips])
+        phones, drawn, melody = self.model(mel, frames, speaker)
         mask = time_mask(frames, drawn.shape[-1])[:, None]
         distance = ((drawn - mel[..., : drawn.shape[-1]]).abs() * mask).sum()
         values = {
-            "ctc": ctc / counts.sum(),
+            "phones": self.name_loss(phones, [clip.utterance for clip in clips], frames),
             "mel": distance / (mask.sum() * drawn.shape[1]),
+            "pitch": self.pitch_loss(melody, clips),
         }
-        values["loss"] = values["ctc"] + self.run.mel_weight * values["mel"]
+        values["loss"] = (
+            values["phones"]
+            + self.run.mel_weight * values["mel"]
+            + self.run.pitch_weight * values["pitch"]
+        )
         return values, phones.argmax(-1), frames
 
     def loss(self, step: int) -> dict[str, Tensor]:
-        """The loss of one step."""
-        return self.compute([self.train[item] for item in self.batches.at(step)])[0]
+        """The loss of one step; everything random comes from the step's number."""
+        random = np.random.default_rng((self.run.settings.seed, step, 1))
+        clips = []
+        for item in self.batches.at(step):
+            changed = random.random() < self.run.changed_share
+            factor = int(random.integers(1, len(FACTORS))) if changed else 0
+            clips.append(heard(self.corpus, self.train[item], factor))
+        return self.compute(clips)[0]
 
     def evaluate(self) -> dict[str, float]:
         """Phone error rate through the bottleneck, and how the codes are used."""
@@ -126,7 +257,9 @@ class TokenizerTask:
         codes: Counter[int] = Counter()
         groups = [self.validation[i : i + 40] for i in range(0, len(self.validation), 40)]
         for group in groups:
-            values, best, frames = self.compute(group)
+            values, best, frames = self.compute(
+                [heard(self.corpus, utterance) for utterance in group]
+            )
             sums.update({name: value.item() / len(groups) for name, value in values.items()})
             samples, _ = load_audio(self.corpus, group)
             ids = self.model.tokenizer.encode(self.mel(samples), frames)

@@ -12,7 +12,7 @@ from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
-from mamtra.recipes.nano.tokenizer import NANO_MEL, load_audio
+from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio
 
 BATCH = 32
 
@@ -21,7 +21,7 @@ def trained_tokenizer(
     weights: Path, config: SpeechTokenizerConfig | None = None
 ) -> SpeechTokenizer:
     """The tokenizer inside a trained ``Recogniser``."""
-    tokenizer = SpeechTokenizer(config or SpeechTokenizerConfig())
+    tokenizer = SpeechTokenizer(config or NANO_TOKENIZER)
     prefix = "tokenizer."
     inside: dict[str, Tensor] = {
         name.removeprefix(prefix): value

@@ -1,9 +1,10 @@
 """The run that makes nano's vocoder.
 
-It hears random pieces of about a second, of all voices, half of them of the main one. Its
-excitation is made from the pitch that is measured in the recording, so that pulses and speech agree
-from the first step; the pitch network learns to predict that same pitch. Losses compare spectra,
-not samples, and there is no adversary.
+It hears random pieces of about a second, half of them of the main voice where there are others.
+Its excitation is made from the pitch that the corpus tells, or that is measured in the recording,
+so that pulses and speech agree from the first step; the pitch network learns to predict that same
+pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
+are trained beside it and make it sharper.
 """
 
 from dataclasses import dataclass, field
@@ -11,55 +12,65 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
-from mamtra.acoustic.mel import LogMel, MelConfig
+from mamtra.acoustic.adversary import Adversary
+from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.pitch import track_pitch
 from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
 from mamtra.training.loop import LoopSettings, train
 
 NANO_VOCODER = VocoderConfig(
-    rate_hz=16_000,
+    rate_hz=NANO_MEL.rate_hz,
+    bins=NANO_MEL.bins,
     channels=256,
-    upsample_rates=(5,),
-    upsample_kernels=(11,),
+    upsample_rates=(4,),
+    upsample_kernels=(8,),
     source_kernels=(3,),
     block_kernels=(3, 7),
     dilations=(1, 3),
-    n_fft=256,
-    hop=64,
+    n_fft=480,
+    hop=120,
     overtones=0,
     voiced_above_hz=50.0,
     pitch_channels=128,
     pitch_scale_hz=100.0,
-    mel_mean=-5.0,
+    mel_mean=-6.0,
     mel_scale=0.4,
     head="filter",
 )
-NANO_MEL = MelConfig(rate_hz=16_000, n_fft=1024, window=1024, hop=320)
-MAIN_VOICE = "slt"
+MAIN_VOICE = "heart"
 MARGIN_FRAMES = 2  # cut beside every piece, so that its mel features see the sound around it
 PITCH_UNIT_HZ = 50.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocoderRun:
-    """Everything that decides the vocoder's training."""
+    """Everything that decides the vocoder's training.
+
+    Attributes:
+        adversary_from: the step from which the judges learn and are listened to.
+        adversary_pieces, adversary_frames: so many pieces, and frames of each, are judged.
+        fooled_weight, feature_weight: of the judges' answers and of their inner features.
+    """
 
     config: VocoderConfig = NANO_VOCODER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=2600,
+            steps=2400,
             learning_rate=1.2e-3,
             warmup_steps=100,
             weight_decay=0.0,
             gradient_clip=1.0,
             precision="bfloat16",
+            final_learning_rate_share=0.1,
         )
     )
-    batch: int = 16
+    batch: int = 12
     shortest_frames: int = 40
     longest_frames: int = 60
     main_voice_share: float = 0.5
@@ -67,12 +78,27 @@ class VocoderRun:
     pitch_weight: float = 0.5
     loudness_weight: float = 0.1
     validation_frames: int = 100
+    adversary_from: int = 1500
+    adversary_pieces: int = 6
+    adversary_frames: int = 24
+    fooled_weight: float = 0.3
+    feature_weight: float = 0.6
+
+
+class Judged(nn.Module):
+    """What is trained: the vocoder, and the judges that are forgotten afterwards."""
+
+    def __init__(self, config: VocoderConfig) -> None:
+        super().__init__()
+        self.vocoder = Vocoder(config)
+        self.adversary = Adversary()
 
 
 class VocoderTask:
     """The loss and the measures of one vocoder run."""
 
     def __init__(self, run: VocoderRun, corpus: Corpus) -> None:
+        same_rate(corpus)
         self.run, self.corpus = run, corpus
         self.mel = LogMel(NANO_MEL)
         train_set = corpus.choose("train")
@@ -82,25 +108,35 @@ class VocoderTask:
         held_out = corpus.choose("validation")
         self.validation = held_out[:: max(1, len(held_out) // 32)]
         torch.manual_seed(run.settings.seed)
-        self.model = Vocoder(run.config)
+        self.judged = Judged(run.config)
+        self.model = self.judged.vocoder
 
-    def piece(self, utterance: Utterance, frames: int, random: np.random.Generator) -> np.ndarray:
-        """So many frames of an utterance with their margins, from a random place."""
+    def piece(
+        self, utterance: Utterance, frames: int, random: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """So many frames of an utterance with their margins, from a random place, and the pitch."""
         hop, samples = NANO_MEL.hop, self.corpus.audio(utterance)
-        length = (frames + 2 * MARGIN_FRAMES) * hop
-        samples = np.pad(samples, (MARGIN_FRAMES * hop, max(MARGIN_FRAMES * hop, length)))
-        last = max(1, utterance.samples - frames * hop)
+        around, length = MARGIN_FRAMES * hop, (frames + 2 * MARGIN_FRAMES) * hop
+        samples = np.pad(samples, (around, max(around, length)))
+        last = max(1, utterance.samples // hop - frames)
         start = int(random.integers(last))
-        return samples[start : start + length]
+        cut = samples[start * hop : start * hop + length]
+        pitch = self.corpus.pitch(utterance)
+        if pitch is None:
+            track = track_pitch(torch.from_numpy(cut)[None], NANO_MEL.rate_hz, hop)[0].numpy()
+            return cut, track[MARGIN_FRAMES:-MARGIN_FRAMES]
+        return cut, np.pad(pitch, (0, frames))[start : start + frames]
 
-    def compute(self, pieces: list[np.ndarray], noise_seed: int) -> dict[str, Tensor]:
-        """Loss values of pieces of one length."""
+    def compute(
+        self, pieces: list[tuple[np.ndarray, np.ndarray]], noise_seed: int, judged: bool = False
+    ) -> dict[str, Tensor]:
+        """Loss values of pieces of one length; ``judged`` asks the judges as well."""
         run, hop = self.run, NANO_MEL.hop
-        audio = torch.from_numpy(np.stack(pieces))
+        audio = torch.from_numpy(np.stack([samples for samples, _ in pieces]))
+        pitch = torch.from_numpy(np.stack([track for _, track in pieces])).float()
         margin = MARGIN_FRAMES
         with torch.no_grad():
             mel = self.mel(audio)[..., margin:-margin].contiguous()
-            pitch = track_pitch(audio, NANO_MEL.rate_hz, hop)[:, margin:-margin].contiguous()
         wanted = audio[:, margin * hop : -margin * hop]
         generator = torch.Generator().manual_seed(noise_seed)
         noise = self.model.draw_noise(len(pieces), mel.shape[-1], generator)
@@ -118,6 +154,17 @@ class VocoderTask:
             + run.pitch_weight * values["pitch"]
             + run.loudness_weight * values["loudness"]
         )
+        if judged:
+            first = noise_seed % max(1, mel.shape[-1] - run.adversary_frames)
+            part = slice(first * hop, (first + run.adversary_frames) * hop)
+            rows = slice(None, None, max(1, len(made) // run.adversary_pieces))
+            values |= self.judged.adversary.losses(made[rows, part], wanted[rows, part])
+            values["loss"] = (
+                values["loss"]
+                + values["judges"]
+                + run.fooled_weight * values["fooled"]
+                + run.feature_weight * values["features"]
+            )
         return values
 
     def loss(self, step: int) -> dict[str, Tensor]:
@@ -128,7 +175,8 @@ class VocoderTask:
         mains = round(run.batch * run.main_voice_share)
         sets = [self.main] * mains + [self.others] * (run.batch - mains)
         chosen = [items[int(random.integers(len(items)))] for items in sets]
-        return self.compute([self.piece(item, frames, random) for item in chosen], step)
+        pieces = [self.piece(item, frames, random) for item in chosen]
+        return self.compute(pieces, step, judged=step >= run.adversary_from)
 
     def evaluate(self) -> dict[str, float]:
         """The loss on held-out pieces."""
@@ -139,8 +187,16 @@ class VocoderTask:
         return {f"validation_{name}": round(float(value), 4) for name, value in values.items()}
 
 
+def trained_vocoder(weights: Path, config: VocoderConfig = NANO_VOCODER) -> Vocoder:
+    """The vocoder inside a trained ``Judged``."""
+    judged = Judged(config)
+    judged.load_state_dict(load_file(weights))
+    return judged.vocoder.eval()
+
+
 def train_vocoder(corpus: Corpus, folder: Path, run: VocoderRun | None = None) -> None:
-    """Train the vocoder; ``folder/model.safetensors`` then holds its weights."""
+    """Train the vocoder; ``folder/model.safetensors`` then holds a ``Judged``."""
     run = run or VocoderRun()
     task = VocoderTask(run, corpus)
-    train(folder, task.model, task.loss, run.settings, task.evaluate if task.validation else None)
+    evaluate = task.evaluate if task.validation else None
+    train(folder, task.judged, task.loss, run.settings, evaluate)
