@@ -39,7 +39,7 @@ class TokenizerRun:
     config: SpeechTokenizerConfig = NANO_TOKENIZER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=1000, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
+            steps=600, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
         )
     )
     batch_frames: int = 4000
