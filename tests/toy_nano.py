@@ -18,8 +18,9 @@ from mamtra.training.loop import LoopSettings
 
 WORDS = [["Hello", "hh ax l ow"], ["old", "ow l d"], ["world", "w er l d"]]
 SETTINGS = LoopSettings(steps=2, warmup_steps=1, log_every=1, evaluate_every=2)
-SIZES = SpeechTokenizerConfig(dim=16, blocks=1)
+SIZES = SpeechTokenizerConfig(bins=100, dim=16, blocks=1)
 TOY_LM = SpeechLMRun(
+    voice="slt",
     config=SpeechLMConfig(
         backbone=BackboneConfig(
             dim=16,
@@ -57,10 +58,11 @@ def utterance(number: int, samples: int = 0, offset: int = 0, split: str = "trai
 def make_workshop(folder: Path) -> Workshop:
     made = Workshop(folder=folder, workers=1)
     made.corpus.mkdir()
+    (made.corpus / "corpus.json").write_text('{"rate_hz": 24000}')
     random = np.random.default_rng(0)
     for split, count in (("train", 12), ("validation", 3)):
         clips = [
-            (1000 * random.standard_normal(16_000 + 700 * n)).astype(np.int16) for n in range(count)
+            (1000 * random.standard_normal(24_000 + 960 * n)).astype(np.int16) for n in range(count)
         ]
         starts = np.cumsum([0, *map(len, clips)])
         write_shard(

@@ -36,12 +36,13 @@ TOY = DecoderRun(
             speaker_dim=6,
         ),
         velocity=None,
+        bins=100,
         speaker_dim=6,
         steps=0,
         mel_offset=-5.0,
         mel_scale=2.0,
     ),
-    speaker=SpeakerConfig(dim=8, layers=1, width=6),
+    speaker=SpeakerConfig(bins=100, dim=8, layers=1, width=6),
     settings=LoopSettings(steps=2, warmup_steps=1, log_every=1, evaluate_every=2),
     batch_frames=120,
     reference_frames=(5, 20),
@@ -52,7 +53,7 @@ class SomeTokens:
     """Tokens as long as the utterances of the toy corpus."""
 
     def __init__(self, corpus: Corpus) -> None:
-        self.counts = {item.id: item.samples // 640 for item in corpus.utterances}
+        self.counts = {item.id: item.samples // 960 for item in corpus.utterances}
 
     def __contains__(self, utterance_id: str) -> bool:
         return utterance_id in self.counts
@@ -65,7 +66,7 @@ class SomeTokens:
 def corpus(tmp_path: Path) -> Corpus:
     random, clips, utterances, place = np.random.default_rng(0), [], [], 0
     for number in range(12):
-        clip = random.integers(-9000, 9000, 8000 + 320 * number).astype(np.int16)
+        clip = random.integers(-9000, 9000, 12000 + 480 * number).astype(np.int16)
         utterances.append(
             Utterance(
                 id=f"u{number}",
@@ -82,6 +83,7 @@ def corpus(tmp_path: Path) -> Corpus:
         clips.append(clip)
         place += len(clip)
     write_shard(tmp_path, "toy", clips, utterances)
+    (tmp_path / "corpus.json").write_text('{"rate_hz": 24000}')
     return Corpus.open(tmp_path)
 
 
@@ -140,7 +142,9 @@ def test_a_run_leaves_decoder_and_speaker(corpus: Corpus, tmp_path: Path) -> Non
 
 
 def test_a_flow_adds_its_own_loss(corpus: Corpus) -> None:
-    velocity = VelocityConfig(dim=8, heads=2, head_dim=4, blocks=1, middle=1, speaker_bins=4)
+    velocity = VelocityConfig(
+        bins=100, dim=8, heads=2, head_dim=4, blocks=1, middle=1, speaker_bins=4
+    )
     run = replace(TOY, decoder=replace(TOY.decoder, velocity=velocity, steps=2))
     values = DecoderTask(run, corpus, SomeTokens(corpus)).loss(0)
     values["loss"].backward()

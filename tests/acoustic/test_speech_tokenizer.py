@@ -40,8 +40,11 @@ def test_every_code_can_be_reached_and_read() -> None:
 def test_the_gradient_passes_the_rounding() -> None:
     torch.manual_seed(0)
     model = Recogniser(CONFIG, phones=5, speakers=2)
-    phones, drawn = model(torch.randn(2, 8, 20), torch.tensor([20, 14]), torch.tensor([0, 1]))
+    phones, drawn, melody = model(
+        torch.randn(2, 8, 20), torch.tensor([20, 14]), torch.tensor([0, 1])
+    )
     assert phones.shape == (2, 20, 6)
     assert drawn.shape == (2, 8, 20)
+    assert melody.shape == (2, 20, 2)
     (phones[..., 1].sum() + drawn.sum()).backward()
     assert model.tokenizer.stem.weight.grad.abs().sum() > 0

@@ -34,7 +34,7 @@ def test_words_are_spelled_in_phones_by_share() -> None:
 def test_every_utterance_has_a_token_for_each_two_frames(workshop: Workshop) -> None:
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
     for item in corpus.utterances:
-        assert len(tokens.of(item.id)) == item.samples // 640
+        assert len(tokens.of(item.id)) == item.samples // 960
         assert tokens.of(item.id).max() < 729
 
 

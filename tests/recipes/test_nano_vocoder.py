@@ -7,10 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mamtra.acoustic.vocoder import Vocoder
-from mamtra.checkpoints.modules import load_part
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
-from mamtra.recipes.nano.vocoder import NANO_VOCODER, VocoderRun, VocoderTask, train_vocoder
+from mamtra.errors import CorpusError
+from mamtra.recipes.nano.vocoder import (
+    NANO_VOCODER,
+    VocoderRun,
+    VocoderTask,
+    train_vocoder,
+    trained_vocoder,
+)
 from mamtra.training.loop import LoopSettings
 
 RUN = VocoderRun(
@@ -26,9 +31,9 @@ RUN = VocoderRun(
 @pytest.fixture
 def corpus(tmp_path: Path) -> Corpus:
     """Two spoken sentences, one of them shorter than a piece."""
-    seconds = np.arange(16_000) / 16_000
+    seconds = np.arange(24_000) / 24_000
     tone = (8000 * np.sin(2 * np.pi * 150 * seconds)).astype(np.int16)
-    samples = [tone, tone[:2000]]
+    samples = [tone, tone[:2880]]
     for split in ("train", "validation"):
         rows = [
             Utterance(
@@ -42,9 +47,10 @@ def corpus(tmp_path: Path) -> Corpus:
                 words=[],
                 phones="",
             )
-            for voice, start, length in [("slt", 0, 16_000), ("rms", 16_000, 2000)]
+            for voice, start, length in [("heart", 0, 24_000), ("am_adam", 24_000, 2880)]
         ]
         write_shard(tmp_path, split, samples, rows)
+    (tmp_path / "corpus.json").write_text('{"rate_hz": 24000}')
     return Corpus.open(tmp_path)
 
 
@@ -59,4 +65,23 @@ def test_training_writes_weights_that_a_vocoder_takes(corpus: Corpus, tmp_path: 
     train_vocoder(corpus, tmp_path / "run", RUN)
     last = json.loads((tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1])
     assert np.isfinite(last["validation_loss"])
-    load_part(Vocoder(RUN.config), tmp_path / "run" / "model.safetensors")
+    vocoder = trained_vocoder(tmp_path / "run" / "model.safetensors", RUN.config)
+    assert not vocoder.training
+
+
+def test_judges_are_asked_from_their_step_on_and_do_not_touch_each_other(corpus: Corpus) -> None:
+    task = VocoderTask(replace(RUN, adversary_from=1, adversary_frames=4), corpus)
+    assert "fooled" not in task.loss(0)
+    values = task.loss(1)
+    values["judges"].backward(retain_graph=True)
+    assert all(weight.grad is None for weight in task.model.parameters())
+    task.judged.zero_grad()
+    (values["fooled"] + values["features"]).backward()
+    assert all(weight.grad is None for weight in task.judged.adversary.parameters())
+    assert task.model.conv_in.weight.grad is not None
+
+
+def test_a_corpus_of_another_rate_is_named(corpus: Corpus) -> None:
+    corpus.rate_hz = 16_000
+    with pytest.raises(CorpusError, match="16000 Hz and nano at 24000"):
+        VocoderTask(RUN, corpus)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mamtra.checkpoints.locate import locate
 from mamtra.errors import ConfigError
 from mamtra.recipes.nano.stages import STAGES, Workshop, assemble, run_stage
 
@@ -27,12 +28,20 @@ def nano(
         typer.Option("--output", "-o", help="The model's folder; in FOLDER if not set."),
     ] = None,
     workers: Annotated[int, typer.Option(min=1, help="Training processes.")] = 2,
+    start: Annotated[
+        str | None,
+        typer.Option(help="An earlier model that decoder and teacher begin with, such as nano."),
+    ] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Steps of the stage, other than its recipe's.")
+    ] = None,
 ) -> None:
     """Train nano's parts on a synthetic corpus and write the model's folder.
 
     The corpus comes first: mamtra corpus synthesize -o FOLDER/corpus.
     """
-    workshop = Workshop(folder=folder, workers=workers)
+    begin = None if start is None else locate(start)
+    workshop = Workshop(folder=folder, workers=workers, start=begin, steps=steps)
     console = Console(stderr=True)
     if stage not in (*STAGES, MODEL, ALL):
         raise ConfigError(f"unknown stage {stage!r}; known: {', '.join((*STAGES, MODEL, ALL))}")

@@ -62,7 +62,7 @@ def plural(noun: str) -> str:
 def odd_sentences(
     count: int, source: random.Random, *, wordnet: Path, dictionary: Path
 ) -> list[str]:
-    """Different sentences without sense.
+    """Different sentences without sense; fewer than ``count`` where the words do not suffice.
 
     Raises:
         CorpusError: WordNet or the word list is not installed.
@@ -82,7 +82,9 @@ def odd_sentences(
         return inflect(next(draw["verb"]))[kind]
 
     found: dict[str, None] = {}
-    while len(found) < count:
+    for _ in range(3 * count):  # few words give few different sentences
+        if len(found) == count:
+            break
         pattern = source.choice(PATTERNS)
         found[finish(SLOT.sub(lambda slot: word(slot[1]), pattern))] = None
     return list(found)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mamtra.atomic import write_file
 from mamtra.corpus.synthetic import espeak, flite, hibari, kokoro
@@ -22,6 +22,7 @@ SHARD_SENTENCES = 500
 SOURCES = (hibari, kokoro, flite, espeak)
 
 
+@runtime_checkable
 class Synthesiser(Protocol):
     """What speaks one sentence, or gives None where nothing is to be heard."""
 

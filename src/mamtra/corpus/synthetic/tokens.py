@@ -7,6 +7,7 @@ The file is a safetensors file with ``ids`` (all tokens, one utterance after the
 import json
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from safetensors import safe_open
@@ -14,6 +15,19 @@ from safetensors.numpy import save
 
 from mamtra.atomic import write_file
 from mamtra.errors import CorpusError
+
+
+@runtime_checkable
+class TokenSource(Protocol):
+    """Where speech tokens come from: a ``TokenTable``."""
+
+    def of(self, utterance_id: str) -> np.ndarray:
+        """The tokens of one utterance."""
+        ...
+
+    def __contains__(self, utterance_id: str) -> bool:
+        """Whether the tokens of an utterance are there."""
+        ...
 
 
 class TokenTable:

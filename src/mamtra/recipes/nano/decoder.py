@@ -5,10 +5,10 @@ same voice, so it can only carry what the utterances of a voice share. A share o
 chunks, so that the decoder can stream.
 """
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -20,18 +20,22 @@ from mamtra.acoustic.flow_matching import flow_loss
 from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
 from mamtra.acoustic.token_encoder import TokenEncoderConfig, inside
+from mamtra.atomic import write_file
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
-from mamtra.recipes.nano.tokenizer import NANO_MEL, load_audio
+from mamtra.recipes.nano.start import start_decoder
+from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio, same_rate
+from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
 
-MAIN_VOICE = "slt"
-NANO_MEL_OFFSET, NANO_MEL_SCALE = -5.25, 2.2  # mean and spread of the four voices' log-mel features
+MAIN_VOICE = "heart"
+NANO_MEL_OFFSET, NANO_MEL_SCALE = -5.6, 2.3  # mean and spread of heart's log-mel features
 
 NANO_DECODER = DecoderConfig(
     encoder=TokenEncoderConfig(
-        vocabulary=729,
+        vocabulary=3**NANO_TOKENIZER.digits,
         dim=192,
         heads=4,
         mlp_dim=384,
@@ -41,12 +45,15 @@ NANO_DECODER = DecoderConfig(
         speaker_dim=64,
     ),
     velocity=None,
+    bins=NANO_MEL.bins,
     speaker_dim=64,
     steps=0,
     mel_offset=NANO_MEL_OFFSET,
     mel_scale=NANO_MEL_SCALE,
 )
-NANO_SPEAKER = SpeakerConfig(mel_offset=NANO_MEL_OFFSET, mel_scale=NANO_MEL_SCALE)
+NANO_SPEAKER = SpeakerConfig(
+    bins=NANO_MEL.bins, mel_offset=NANO_MEL_OFFSET, mel_scale=NANO_MEL_SCALE
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +74,7 @@ class DecoderRun:
     speaker: SpeakerConfig = NANO_SPEAKER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=1400, learning_rate=2e-3, warmup_steps=150, precision="bfloat16", optimizer="muon"
+            steps=1000, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
         )
     )
     batch_frames: int = 4800
@@ -76,19 +83,6 @@ class DecoderRun:
     reference_frames: tuple[int, int] = (50, 150)
     square_weight: float = 1.0
     melody_weight: float = 1.0
-
-
-@runtime_checkable
-class TokenSource(Protocol):
-    """Where speech tokens come from: a ``TokenTable``."""
-
-    def of(self, utterance_id: str) -> np.ndarray:
-        """The tokens of one utterance."""
-        ...
-
-    def __contains__(self, utterance_id: str) -> bool:
-        """Whether the tokens of an utterance are there."""
-        ...
 
 
 class Voiced(nn.Module):
@@ -156,6 +150,7 @@ class DecoderTask:
     """The loss and the measures of one decoder run."""
 
     def __init__(self, run: DecoderRun, corpus: Corpus, tokens: TokenSource) -> None:
+        same_rate(corpus)
         self.run, self.corpus, self.tokens = run, corpus, tokens
         self.features = LogMel(NANO_MEL)
         ready = self.ready(corpus.choose("train"))
@@ -244,9 +239,25 @@ class DecoderTask:
 
 
 def train_decoder(
-    corpus: Corpus, tokens: TokenSource, folder: Path, run: DecoderRun | None = None
+    corpus: Corpus,
+    tokens: TokenSource,
+    folder: Path,
+    run: DecoderRun | None = None,
+    start: Path | None = None,
 ) -> None:
-    """Train decoder and speaker encoder; ``folder/model.safetensors`` then holds a ``Voiced``."""
+    """Train decoder and speaker encoder; ``folder/model.safetensors`` then holds a ``Voiced``.
+
+    Args:
+        corpus: the spoken sentences.
+        tokens: their speech tokens.
+        folder: where the run lives.
+        run: what decides it.
+        start: folder of an earlier model to begin with; ``folder/start.json`` then says which of
+            its weights were taken.
+    """
     run = run or DecoderRun()
     task = DecoderTask(run, corpus, tokens)
+    if start is not None and not (folder / CHECKPOINT).exists():
+        told = start_decoder(task.model, start, corpus, tokens, NANO_MEL)
+        write_file(folder / "start.json", json.dumps(told, indent=1))
     train(folder, task.model, task.loss, run.settings, task.evaluate)

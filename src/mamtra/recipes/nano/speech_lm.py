@@ -6,6 +6,7 @@ letters then learn to say the same. Each utterance draws anew which of its words
 user may spell a word in phones in the same way.
 """
 
+import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +15,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mamtra.atomic import write_file
 from mamtra.backbone import BackboneConfig
 from mamtra.backbone.block import Block
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import TrainingError
+from mamtra.recipes.nano.start import start_language_model
+from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.prompt import uni_stream
 from mamtra.text.tokenizer import PHONES, NanoTokenizer
+from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
 
 EDGE_MARKS = ".,?!;:-"
@@ -55,20 +60,20 @@ class SpeechLMRun:
                 rope_theta=10_000.0,
             ),
             text_vocabulary=NanoTokenizer().size,
-            speech_vocabulary=729,
+            speech_vocabulary=3**NANO_TOKENIZER.digits,
         )
     )
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=2100,
+            steps=1600,
             learning_rate=2e-3,
-            warmup_steps=200,
+            warmup_steps=100,
             precision="bfloat16",
             optimizer="muon",
             weight_decay=0.02,
         )
     )
-    voice: str = "slt"
+    voice: str = "heart"
     batch_places: int = 6000
     all_letters: float = 0.5
     all_phones: float = 0.2
@@ -177,11 +182,28 @@ def compile_layers(model: SpeechLM) -> None:
 
 
 def train_teacher(
-    corpus_folder: Path, tokens_path: Path, folder: Path, run: SpeechLMRun | None = None
+    corpus_folder: Path,
+    tokens_path: Path,
+    folder: Path,
+    run: SpeechLMRun | None = None,
+    start: Path | None = None,
 ) -> None:
-    """Train the teacher; ``folder/model.safetensors`` then holds the ``SpeechLM``."""
+    """Train the teacher; ``folder/model.safetensors`` then holds the ``SpeechLM``.
+
+    Args:
+        corpus_folder: the spoken sentences.
+        tokens_path: their speech tokens.
+        folder: where the run lives.
+        run: what decides it.
+        start: folder of an earlier model to begin with; ``folder/start.json`` then says which of
+            its weights were taken.
+    """
     run = run or SpeechLMRun()
-    task = SpeechLMTask(run, Corpus.open(corpus_folder), TokenTable.open(tokens_path))
+    corpus, tokens = Corpus.open(corpus_folder), TokenTable.open(tokens_path)
+    task = SpeechLMTask(run, corpus, tokens)
+    if start is not None and not (folder / CHECKPOINT).exists():
+        told = start_language_model(task.model, start, corpus, tokens)
+        write_file(folder / "start.json", json.dumps(told, indent=1))
     if run.compiled:
         compile_layers(task.model)
     train(folder, task.model, task.loss, run.settings, task.evaluate)

@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from safetensors.torch import load_file
 from torch import nn
 
-from mamtra.acoustic.vocoder import Vocoder
 from mamtra.audio.clip import Audio
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
@@ -23,11 +23,16 @@ from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.recipes.nano.decoder import DecoderRun, Voiced, train_decoder
-from mamtra.recipes.nano.speech_lm import train_teacher
+from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun, train_tokenizer
 from mamtra.recipes.nano.tokens import extract_tokens, trained_tokenizer
-from mamtra.recipes.nano.vocoder import NANO_VOCODER, train_vocoder
+from mamtra.recipes.nano.vocoder import (
+    NANO_VOCODER,
+    VocoderRun,
+    train_vocoder,
+    trained_vocoder,
+)
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.training.workers import launch
@@ -35,15 +40,17 @@ from mamtra.transfer.student import student_config
 from mamtra.voice.encoder import listening_parts
 from mamtra.voice.voice import make_voice
 
-MAIN_VOICE = "slt"  # most of the corpus
-DEFAULT_VOICE = "rms"  # understood best (docs/nano.md)
+MAIN_VOICE = "heart"  # most of the corpus
+DEFAULT_VOICE = "heart"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
 LM_FILE = "speech_lm.safetensors"
+Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun)
 STARTS = ("attention", "xavier", "random")
 COMPARED_STEPS = 80  # of each start, when the two are compared
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
-LICENCE = "speech of a flite voice (CMU), free for any use with attribution"
+LICENCE = "Apache-2.0 (hibari and Kokoro-82M)"
+PIECE_CHARACTERS = 240  # longest text that is spoken at once; the corpus has sentences of 40 words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +59,14 @@ class Workshop:
 
     Attributes:
         workers: training processes of the language models.
+        start: folder of an earlier model that decoder and teacher begin with.
+        steps: of the stage that is run, where its recipe's number is not wanted.
     """
 
     folder: Path
     workers: int = 2
+    start: Path | None = None
+    steps: int | None = None
 
     @property
     def corpus(self) -> Path:
@@ -71,10 +82,17 @@ class Workshop:
         """The result of a training stage."""
         return self.folder / stage / "model.safetensors"
 
+    def lasting(self, run: Run) -> Run:
+        """A run with the wanted number of steps."""
+        if self.steps is None:
+            return run
+        return replace(run, settings=replace(run.settings, steps=self.steps))
+
 
 def make_tokenizer(workshop: Workshop) -> None:
     """Train the speech tokenizer."""
-    train_tokenizer(Corpus.open(workshop.corpus), workshop.folder / "tokenizer")
+    run = workshop.lasting(TokenizerRun())
+    train_tokenizer(Corpus.open(workshop.corpus), workshop.folder / "tokenizer", run)
 
 
 def make_tokens(workshop: Workshop) -> None:
@@ -84,19 +102,22 @@ def make_tokens(workshop: Workshop) -> None:
 
 def make_vocoder(workshop: Workshop) -> None:
     """Train the vocoder."""
-    train_vocoder(Corpus.open(workshop.corpus), workshop.folder / "vocoder")
+    run = workshop.lasting(VocoderRun())
+    train_vocoder(Corpus.open(workshop.corpus), workshop.folder / "vocoder", run)
 
 
 def make_decoder(workshop: Workshop) -> None:
     """Train the decoder and the speaker encoder."""
     tokens = TokenTable.open(workshop.tokens)
-    train_decoder(Corpus.open(workshop.corpus), tokens, workshop.folder / "decoder")
+    run, folder = workshop.lasting(DecoderRun()), workshop.folder / "decoder"
+    train_decoder(Corpus.open(workshop.corpus), tokens, folder, run, workshop.start)
 
 
 def make_teacher(workshop: Workshop) -> None:
     """Train the all-attention speech language model."""
-    folder = workshop.folder / "teacher"
-    launch(workshop.workers, train_teacher, workshop.corpus, workshop.tokens, folder)
+    given = (workshop.corpus, workshop.tokens, workshop.folder / "teacher")
+    run = workshop.lasting(SpeechLMRun())
+    launch(workshop.workers, train_teacher, *given, run, workshop.start)
 
 
 def make_student(workshop: Workshop) -> None:
@@ -106,7 +127,7 @@ def make_student(workshop: Workshop) -> None:
         workshop.tokens,
         workshop.weights("teacher"),
         workshop.folder / "student",
-        SHIPPED,
+        workshop.lasting(SHIPPED),
     )
 
 
@@ -182,6 +203,12 @@ def fill(module: nn.Module, weights: Path) -> nn.Module:
     return module.eval()
 
 
+def source_of(corpus: Corpus, voice: str) -> str:
+    """Whose speech a voice learned from, in words."""
+    told = corpus.sources.get(voice, {})
+    return " ".join(filter(None, (told.get("package"), told.get("version"), voice)))
+
+
 def save_voices(folder: Path, corpus: Corpus) -> None:
     """Make a voice of each speaker of the corpus, from a held-out utterance."""
     parts = listening_parts(ModelFolder(folder))
@@ -200,7 +227,7 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
             Audio(corpus.audio(chosen), corpus.rate_hz),
             name,
             text=chosen.text,
-            source=f"flite {name}",
+            source=source_of(corpus, name),
             licence=LICENCE,
         )
         voice.save(folder / "voices" / f"{name}.safetensors")
@@ -219,7 +246,7 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     config = ModelConfig(
         name=name,
         voice=DEFAULT_VOICE if DEFAULT_VOICE in corpus.voices else MAIN_VOICE,
-        text=asdict(TextConfig()),
+        text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS)),
         mel=asdict(NANO_MEL),
         sampling=asdict(SAMPLING),
         guard=asdict(guard),
@@ -235,8 +262,7 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     save_part(part(voiced, "speaker"), folder / "speaker.safetensors")
     tokenizer = trained_tokenizer(workshop.weights("tokenizer"))
     save_part(tokenizer, folder / "speech_tokenizer.safetensors")
-    vocoder = fill(Vocoder(NANO_VOCODER), workshop.weights("vocoder"))
-    save_part(vocoder, folder / "vocoder.safetensors")
+    save_part(trained_vocoder(workshop.weights("vocoder")), folder / "vocoder.safetensors")
     save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)
     save_voices(folder, corpus)
     beside = folder.with_name(f"{folder.name}-teacher")
