@@ -20,7 +20,6 @@ WORDS = [["Hello", "hh ax l ow"], ["old", "ow l d"], ["world", "w er l d"]]
 SETTINGS = LoopSettings(steps=2, warmup_steps=1, log_every=1, evaluate_every=2)
 SIZES = SpeechTokenizerConfig(bins=100, dim=16, blocks=1)
 TOY_LM = SpeechLMRun(
-    voice="slt",
     config=SpeechLMConfig(
         backbone=BackboneConfig(
             dim=16,
@@ -45,7 +44,7 @@ def utterance(number: int, samples: int = 0, offset: int = 0, split: str = "trai
     return Utterance(
         id=f"slt-{split}-{number}",
         text="Hello, old world.",
-        voice="slt",
+        voice="heart",
         split=split,
         shard=split,
         offset=offset,

@@ -71,7 +71,7 @@ def corpus(tmp_path: Path) -> Corpus:
             Utterance(
                 id=f"u{number}",
                 text="",
-                voice=("slt", "rms")[number % 2],
+                voice=("heart", "rms")[number % 2],
                 split="validation" if number > 7 else "train",
                 shard="toy",
                 offset=place,
@@ -88,7 +88,7 @@ def corpus(tmp_path: Path) -> Corpus:
 
 
 def test_a_partner_is_another_row_of_the_same_voice() -> None:
-    voices = ["slt", "rms", "slt", "slt", "awb", "rms"]
+    voices = ["heart", "rms", "heart", "heart", "awb", "rms"]
     found = partners(voices, np.random.default_rng(0))
     assert [voices[row] for row in found] == voices
     assert [row for row, other in enumerate(found) if row == other] == [4]
@@ -106,10 +106,10 @@ def test_errors_do_not_count_padding() -> None:
 
 
 def test_the_main_voice_has_its_share(corpus: Corpus) -> None:
-    slt = [item for item in corpus.utterances if item.voice == "slt"]
+    heart = [item for item in corpus.utterances if item.voice == "heart"]
     rms = [item for item in corpus.utterances if item.voice == "rms"][:2]
-    voices = [item.voice for item in balanced(slt + rms, 0.5)]
-    assert voices.count("slt") == voices.count("rms") == 6
+    voices = [item.voice for item in balanced(heart + rms, 0.5)]
+    assert voices.count("heart") == voices.count("rms") == 6
     assert balanced(rms, 0.5) == rms
 
 
@@ -137,7 +137,7 @@ def test_a_run_leaves_decoder_and_speaker(corpus: Corpus, tmp_path: Path) -> Non
     names = {name.split(".")[0] for name in load_file(tmp_path / "run" / "model.safetensors")}
     assert names == {"decoder", "speaker"}
     last = (tmp_path / "run" / "log.jsonl").read_text().splitlines()[-1]
-    assert '"slt_absolute"' in last
+    assert '"heart_absolute"' in last
     assert '"rms_chunked"' in last
 
 
