@@ -39,13 +39,14 @@ class TokenizerRun:
     config: SpeechTokenizerConfig = NANO_TOKENIZER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=600, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
+            steps=1300, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
         )
     )
     batch_frames: int = 4000
+    phone_weight: float = 2.0
     mel_weight: float = 0.6
     pitch_weight: float = 0.5
-    changed_share: float = 0.4  # of the clips are played slower or faster, so as other speakers
+    changed_share: float = 0.1  # of the clips are played slower or faster, so as other speakers
 
 
 def phone_ids(utterance: Utterance) -> list[int]:
@@ -234,7 +235,7 @@ class TokenizerTask:
             "pitch": self.pitch_loss(melody, clips),
         }
         values["loss"] = (
-            values["phones"]
+            self.run.phone_weight * values["phones"]
             + self.run.mel_weight * values["mel"]
             + self.run.pitch_weight * values["pitch"]
         )
