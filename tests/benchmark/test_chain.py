@@ -9,9 +9,9 @@ import soundfile
 from cosyvoice_folder import PROMPT_WORDS, write_prompt, write_toy_folder
 
 from mamtra.backbone import Layout
-from mamtra.benchmark.chain import Chain, measure, read_chain, row
+from mamtra.benchmark.chain import Chain, measure, read_chain, results_of
 from mamtra.benchmark.chain_stages import STAGES, main
-from mamtra.benchmark.say import Finished
+from mamtra.benchmark.process import Finished
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError
 from mamtra.transfer.convert import convert
@@ -47,17 +47,16 @@ def test_every_stage_runs_and_leaves_what_the_next_one_needs(chain: Chain) -> No
     assert told["decoder"]["frames"] == 24
     assert told["vocoder"]["audio_seconds"] == pytest.approx(12 / 25)
     assert soundfile.info(Path(chain.folder) / "speech.wav").frames == 24 * 480
-    line = row(
-        chain,
+    results = results_of(
         {
-            stage: Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=7, told=told[stage])
-            for stage in told
-        },
+            stage: Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=7, printed=printed)
+            for stage, printed in told.items()
+        }
     )
-    assert line["stages"]["decoder"]["peak_bytes"] == 7
-    assert line["real_time_factor"]["cpu_seconds"]["sum"] > 0
-    assert line["published"] == "published"
-    assert str(Path(chain.folder).parent) not in json.dumps(line)
+    assert results["decoder"]["peak_bytes"] == 7
+    assert results["decoder"]["real_time_factor"]["cpu_seconds"] > 0
+    assert chain.settings()["published"] == "published"
+    assert str(Path(chain.folder).parent) not in json.dumps(chain.settings())
 
 
 def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
@@ -66,12 +65,12 @@ def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
     def run(arguments: list[str]) -> Finished:
         ran.append(arguments)
         return Finished(
-            seconds=1.0, cpu_seconds=1.0, peak_bytes=1, told={"layout": "AM", "layers": []}
+            seconds=1.0, cpu_seconds=1.0, peak_bytes=1, printed={"layout": "AM", "layers": []}
         )
 
     measured = dict(measure(chain, run))
     assert list(measured) == ["import", "convert", *list(STAGES)[1:]]
-    assert measured["convert"].told == {"layout": "AM"}
+    assert measured["convert"].printed == {"layout": "AM"}
     assert ran[1][:3] == ["-m", "mamtra", "convert"]
     assert all(read_chain(arguments[-1]) == chain for arguments in [ran[0], *ran[2:]])
 

@@ -1,6 +1,5 @@
-"""mamtra bench stream: what a player would hear, and the row."""
+"""What a player hears of a stream, and the figures made of it."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +7,6 @@ import pytest
 
 import mamtra
 from mamtra.benchmark.stream import listen, measure
-from mamtra.cli.main import main
 from mamtra.synthesis.stream import AudioPiece
 
 
@@ -25,22 +23,10 @@ def test_the_longest_wait_is_that_of_a_player_who_begins_at_once() -> None:
     assert wait == pytest.approx(2.0)
 
 
-def test_the_row_tells_ratios_of_stream_and_say(tiny_model_folder: Path) -> None:
-    row = measure(mamtra.load(tiny_model_folder), "Hello there.", runs=2)
-    assert row["benchmark"] == "stream"
-    assert row["model"] == "tiny"
-    assert 0 < row["first_audio_of_say"]["least"] <= row["first_audio_of_say"]["most"]
-    assert row["real_time_factor"]["median"] > 0
-    assert row["mel_distance"]["absolute"] >= 0
-
-
-def test_the_command_adds_a_row_with_its_origin(
-    tiny_model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    path = tmp_path / "stream.jsonl"
-    told = ["--model", str(tiny_model_folder), "--text", "Hello.", "--runs", "1", "-o", str(path)]
-    with pytest.raises(SystemExit) as caught:
-        main(["bench", "stream", *told])
-    assert not caught.value.code
-    assert json.loads(path.read_text()) == json.loads(capsys.readouterr().out)
-    assert json.loads(path.read_text())["provenance"]["seed"] == 0
+def test_results_tell_ratios_of_stream_and_say(tiny_model_folder: Path) -> None:
+    results = measure(mamtra.load(tiny_model_folder), "Hello there.", runs=2)
+    assert list(results) == ["warm say", "stream"]
+    stream = results["stream"]
+    assert 0 < stream["first_audio_of_say"]["least"] <= stream["first_audio_of_say"]["most"]
+    assert stream["real_time_factor"]["whole"]["median"] > 0
+    assert stream["mel_distance"]["absolute"] >= 0

@@ -1,4 +1,4 @@
-"""One case measured: what is timed, what is counted, what is left out."""
+"""One target measured: what is timed, what is counted, what is left out."""
 
 import json
 import sys
@@ -9,11 +9,11 @@ import torch
 
 from mamtra.backbone.state import KeyValueState
 from mamtra.benchmark import worker
-from mamtra.benchmark.bench_config import Case, read_case
+from mamtra.benchmark.bench_config import BenchConfig, read_config
+from mamtra.benchmark.decode import run_config
 from mamtra.benchmark.prefilled_state import fill_stack
 from mamtra.benchmark.process_memory import forget_peak, peak_bytes, resident_bytes
 from mamtra.benchmark.random_weights import with_random_weights
-from mamtra.benchmark.rounds import run_case
 from mamtra.benchmark.targets import build
 from mamtra.benchmark.timing import Speaker, decode_row, prompt_of
 from mamtra.errors import ConfigError, GenerationError
@@ -22,24 +22,24 @@ from mamtra.sizing.inference_bytes import held_bytes, speech_lm_bytes
 from mamtra.sizing.sizes import COSYVOICE2, TOY, shaped
 from mamtra.speech_lm import SpeechLM
 
-CASE = Case(
-    subject="1:5", model="toy", threads=1, contexts=(40, 300), batches=(1, 2), steps=1, repeats=1
+CONFIG = BenchConfig(
+    target="1:5", model="toy", threads=1, contexts=(40, 300), batches=(1, 2), steps=1, repeats=1
 )
 WITHIN = 0.05  # what a plan may be wrong by
 
 
-def test_a_case_survives_its_journey() -> None:
-    assert read_case(CASE.written()) == CASE
+def test_settings_survive_their_journey() -> None:
+    assert read_config(CONFIG.written()) == CONFIG
     with pytest.raises(ConfigError, match="unknown key speed"):
-        read_case('{"speed": 1}')
+        read_config('{"speed": 1}')
     with pytest.raises(ConfigError, match="repeats=0"):
-        replace(CASE, repeats=0)
+        replace(CONFIG, repeats=0)
     with pytest.raises(ConfigError, match="contexts must be"):
-        replace(CASE, contexts=(0,))
+        replace(CONFIG, contexts=(0,))
 
 
 def test_every_context_and_batch_is_timed_and_counted() -> None:
-    row = worker.measure(replace(CASE, prompts=(12,), seconds=0.2))
+    row = worker.measure(replace(CONFIG, prompts=(12,), seconds=0.2))
     assert [(cell["context"], cell["batch"]) for cell in row["decode"]] == [
         (40, 1),
         (40, 2),
@@ -48,7 +48,7 @@ def test_every_context_and_batch_is_timed_and_counted() -> None:
     ]
     for cell in row["decode"]:
         assert cell["tokens_per_second"] > 0
-        assert cell["seconds_per_step"]["least"] <= cell["seconds_per_step"]["most"]
+        assert cell["seconds_per_step"] > 0
         assert 0 < cell["share_of_bandwidth"] < 1  # tiny layers: nowhere near the floor
     assert row["prefill"][0]["tokens"] == 12
     assert set(row["chain"]["real_time_factor"]) == {"speech_lm", "decoder", "vocoder"}
@@ -58,14 +58,14 @@ def test_every_context_and_batch_is_timed_and_counted() -> None:
 
 
 def test_counting_alone_times_nothing_and_meets_the_plan() -> None:
-    row = worker.measure(replace(CASE, contexts=(4096,), batches=(4,), steps=0))
+    row = worker.measure(replace(CONFIG, contexts=(4096,), batches=(4,), steps=0))
     (cell,) = row["decode"]
     assert "tokens_per_second" not in cell
     assert cell["predicted_bytes"] == pytest.approx(cell["state_bytes"], rel=WITHIN)
 
 
-def test_the_yardstick_is_measured_by_the_same_calls() -> None:
-    row = worker.measure(replace(CASE, subject="yardstick", prompts=(12,), spoken=3))
+def test_the_baseline_is_measured_by_the_same_calls() -> None:
+    row = worker.measure(replace(CONFIG, target="baseline", prompts=(12,), spoken=3))
     assert row["engine"]["engine"] == "transformers"
     assert row["memory"]["peak_speaking"] > row["memory"]["weights"]
     assert row["decode"][0]["tokens_per_second"] > 0
@@ -75,7 +75,7 @@ def test_what_does_not_fit_into_memory_is_told_and_not_tried(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(worker, "free_bytes", lambda device: 1000)
-    row = worker.measure(CASE)
+    row = worker.measure(CONFIG)
     assert all("are free" in cell["skipped"] for cell in row["decode"])
 
 
@@ -134,7 +134,7 @@ def test_a_peak_can_be_forgotten() -> None:
 def test_a_failure_is_one_sentence_and_its_exit_code(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["worker", replace(CASE, subject="1:6").written()])
+    monkeypatch.setattr(sys, "argv", ["worker", replace(CONFIG, target="1:6").written()])
     with pytest.raises(SystemExit) as ended:
         worker.main()
     assert ended.value.code == ConfigError.exit_code
@@ -143,26 +143,26 @@ def test_a_failure_is_one_sentence_and_its_exit_code(
 
 @pytest.mark.slow
 def test_a_fresh_process_measures_memory_of_a_model_from_disk() -> None:
-    row = run_case(replace(CASE, contexts=(40,), batches=(1,), spoken=5))
+    row = run_config(replace(CONFIG, contexts=(40,), batches=(1,), spoken=5))
     memory = row["memory"]
     assert memory["interpreter"] < memory["peak_speaking"]
     assert memory["states"] > 0
     with pytest.raises(GenerationError, match=r"measuring 1:6 of toy"):
-        run_case(replace(CASE, subject="1:6"))
+        run_config(replace(CONFIG, target="1:6"))
 
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("engine", ["eager", "graph"])
 def test_a_gpu_is_measured(engine: str) -> None:
-    case = replace(CASE, device="cuda", engine=engine, spoken=5, prompts=(12,), seconds=0.2)
-    row = worker.measure(case)
+    config = replace(CONFIG, device="cuda", engine=engine, spoken=5, prompts=(12,), seconds=0.2)
+    row = worker.measure(config)
     assert row["memory"]["device"]["peak_allocated"] > 0
     for cell in row["decode"]:
         assert cell["predicted_bytes"] == pytest.approx(cell["state_bytes"], rel=WITHIN)
 
 
 def test_times_are_those_of_the_model_and_not_of_its_filling() -> None:
-    subject = build(CASE)
-    row = decode_row(subject.model, context=30, batch=1, steps=2, repeats=3)
-    assert row["tokens_per_second"] == pytest.approx(1 / row["seconds_per_step"]["median"])
+    target = build(CONFIG)
+    row = decode_row(target.model, context=30, batch=1, steps=2, repeats=3)
+    assert row["tokens_per_second"] == pytest.approx(1 / row["seconds_per_step"])

@@ -42,7 +42,7 @@ def transformers() -> Any:
 
 
 @dataclass(slots=True)
-class YardstickState:
+class BaselineState:
     """The cache of transformers, and how many tokens are in it."""
 
     cache: Any
@@ -61,7 +61,7 @@ class YardstickState:
         self.positions = [tokens] * len(self.positions)
 
 
-class Yardstick(nn.Module):
+class Baseline(nn.Module):
     """A language model with the same calls as ours, run as the original runs its own."""
 
     def __init__(self, config: SpeechLMConfig) -> None:
@@ -96,10 +96,10 @@ class Yardstick(nn.Module):
         """Where the weights are."""
         return self.head.weight.device
 
-    def new_state(self, batch: int, capacity_hint: int = 0) -> YardstickState:
+    def new_state(self, batch: int, capacity_hint: int = 0) -> BaselineState:
         """An empty cache; it makes no room in advance."""
         del capacity_hint
-        return YardstickState(transformers().DynamicCache(), [0] * batch)
+        return BaselineState(transformers().DynamicCache(), [0] * batch)
 
     def table(self, kind: str) -> nn.Module:
         """The embedding of a kind of ids."""
@@ -112,7 +112,7 @@ class Yardstick(nn.Module):
                 return self.special_embedding
 
     def forward(
-        self, inputs: Float[Tensor, "batch time dim"], state: YardstickState
+        self, inputs: Float[Tensor, "batch time dim"], state: BaselineState
     ) -> Float[Tensor, "batch ids"]:
         """Continue each row; logits of the next speech id."""
         told = self.language_model(
@@ -127,7 +127,7 @@ class Yardstick(nn.Module):
 
     @torch.inference_mode()
     def read(
-        self, rows: Sequence[Sequence[Segment]], state: YardstickState
+        self, rows: Sequence[Sequence[Segment]], state: BaselineState
     ) -> Float[Tensor, "batch ids"]:
         """Continue each row by segments; rows must be equally long."""
         embedded = [
@@ -142,14 +142,14 @@ class Yardstick(nn.Module):
         return self(torch.stack(embedded), state)
 
     @torch.inference_mode()
-    def step(self, ids: Int[Tensor, " batch"], state: YardstickState) -> Float[Tensor, "batch ids"]:
+    def step(self, ids: Int[Tensor, " batch"], state: BaselineState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
         return self(self.speech_embedding(ids)[:, None], state)
 
 
-def new_yardstick(
+def new_baseline(
     config: SpeechLMConfig, device: torch.device | str = "cpu", seed: int = 0
-) -> Yardstick:
+) -> Baseline:
     """The stand-in with random float32 weights.
 
     Raises:
@@ -158,7 +158,7 @@ def new_yardstick(
     """
     torch.manual_seed(seed)
     with torch.device("meta"):
-        model = Yardstick(config)
+        model = Baseline(config)
     model = model.to_empty(device=device)
     inner = model.language_model.model
     # its frequencies are computed when it is made, and are no weights

@@ -7,18 +7,18 @@ from typing import Any
 
 from mamtra.errors import ConfigError
 
-YARDSTICK = "yardstick"  # the subject that is not ours
+BASELINE = "baseline"  # the target that is not ours
 OWN = "own"  # the model's own layout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class BenchConfig:
     """A model in a shape on an engine, and what to measure of it.
 
     Attributes:
-        subject: a shape of ``benchmark.sizes``, ``own``, or ``yardstick``.
+        target: a shape of ``benchmark.sizes``, ``own``, or ``baseline``.
         model: whose sizes; the weights are random.
-        dtype, engine: as ``mamtra say`` takes them; the yardstick is always float32 on PyTorch.
+        dtype, engine: as ``mamtra say`` takes them; the baseline is always float32 on PyTorch.
         threads: of the processor; 0 leaves the choice to the engine.
         contexts: tokens held when steps are timed.
         batches: rows when steps are timed.
@@ -29,7 +29,7 @@ class Case:
         spoken: tokens spoken while memory is watched; 0 does not watch.
     """
 
-    subject: str = OWN
+    target: str = OWN
     model: str = "cosyvoice2"
     device: str = "cpu"
     dtype: str = "auto"
@@ -55,26 +55,28 @@ class Case:
                     f"{name} must be numbers of at least 1, not {getattr(self, name)}"
                 )
 
-    def of_each(self, subjects: Sequence[str]) -> dict[str, "Case"]:
-        """The same measurements of several subjects, by name."""
-        return {subject: replace(self, subject=subject) for subject in subjects}
+    def of_each(self, targets: Sequence[str]) -> dict[str, "BenchConfig"]:
+        """The same measurements of several targets, by name."""
+        return {target: replace(self, target=target) for target in targets}
 
     def written(self) -> str:
         """As one JSON line."""
         return json.dumps(asdict(self))
 
 
-def read_case(line: str) -> Case:
-    """The reverse of ``Case.written``.
+def read_config(line: str) -> BenchConfig:
+    """The reverse of ``BenchConfig.written``.
 
     Raises:
         ConfigError: a key is unknown, or a value cannot work.
     """
     values: dict[str, Any] = json.loads(line)
-    known = [entry.name for entry in fields(Case)]
+    known = [entry.name for entry in fields(BenchConfig)]
     if unknown := sorted(set(values) - set(known)):
-        raise ConfigError(f"unknown key {', '.join(unknown)} in a case; known: {', '.join(known)}")
+        raise ConfigError(
+            f"unknown key {', '.join(unknown)} in a benchmark's settings; known: {', '.join(known)}"
+        )
     for name, value in values.items():
         if isinstance(value, list):
             values[name] = tuple(value)
-    return Case(**values)
+    return BenchConfig(**values)

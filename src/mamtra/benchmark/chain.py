@@ -15,7 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mamtra.benchmark.say import SENTENCE, Finished, run_python
+from mamtra.benchmark.process import Finished, run_python
+from mamtra.benchmark.speak import SENTENCE
 from mamtra.errors import ConfigError
 
 PREPARING = ("import", "convert", "voice")
@@ -106,7 +107,7 @@ class Chain:
         made = Path(self.folder) / "voice.safetensors"
         return made if self.published is not None else Path(self.voice)
 
-    def told(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What is written beside the figures: names, not places."""
         names = ("published", "model", "voice", "prompt")
         values = {name: value for name, value in asdict(self).items() if name != "folder"}
@@ -129,34 +130,25 @@ def measure(
     for stage in chain.stages:
         if stage == "convert":
             finished = run(chain.convert_command)
-            yield stage, replace(finished, told={"layout": finished.told["layout"]})
+            yield stage, replace(finished, printed={"layout": finished.printed["layout"]})
         else:
             yield stage, run(["-m", WORKER, stage, json.dumps(asdict(chain))])
 
 
-def row(chain: Chain, measured: Mapping[str, Finished]) -> dict[str, Any]:
-    """The line that is kept: what was measured, what each stage took, and what can be compared."""
-    stages = {
+def results_of(measured: Mapping[str, Finished]) -> dict[str, dict[str, Any]]:
+    """What each stage took; the parts' also for a second of speech."""
+    results: dict[str, dict[str, Any]] = {
         stage: {
-            "process_seconds": round(finished.seconds, 3),
-            "process_cpu_seconds": round(finished.cpu_seconds, 3),
+            "process_seconds": finished.seconds,
+            "process_cpu_seconds": finished.cpu_seconds,
             "peak_bytes": finished.peak_bytes,
-            **finished.told,
+            **finished.printed,
         }
         for stage, finished in measured.items()
     }
-    audio = stages["whole"]["audio_seconds"]
-    factors = {
-        kind: {part: round(stages[part][kind] / audio, 4) for part in PARTS}
-        for kind in ("seconds", "cpu_seconds")
-    }
-    return {
-        "benchmark": "chain",
-        **chain.told(),
-        "audio_seconds": audio,
-        "stages": stages,
-        "real_time_factor": {
-            kind: {**values, "sum": round(sum(values.values()), 4)}
-            for kind, values in factors.items()
-        },
-    }
+    audio = results["whole"]["audio_seconds"]
+    for part in PARTS:
+        results[part]["real_time_factor"] = {
+            kind: round(results[part][kind] / audio, 4) for kind in ("seconds", "cpu_seconds")
+        }
+    return results

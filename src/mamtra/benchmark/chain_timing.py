@@ -109,5 +109,5 @@ def chain_row(
         "seconds_of_speech": spoken,
         "prompt_tokens": prompt,
         "real_time_factor": {name: timing.median / spoken for name, timing in factors.items()},
-        "first_audio_seconds": timed(first, device, repeats).row(),
+        "first_audio_seconds": timed(first, device, repeats).median,
     }

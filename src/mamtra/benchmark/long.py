@@ -71,8 +71,10 @@ def factor(samples: Sequence[Sample]) -> float:
     return round(sum(sample.took_seconds for sample in samples) / speech, 4)
 
 
-def summarise(samples: Sequence[Sample], written: Written, loaded: int | None) -> dict[str, Any]:
-    """The figures of a chapter.
+def results_of(
+    samples: Sequence[Sample], written: Written, loaded: int | None
+) -> dict[str, dict[str, Any]]:
+    """The figures of the whole chapter and of its pieces on the way.
 
     Args:
         samples: of each piece.
@@ -80,24 +82,28 @@ def summarise(samples: Sequence[Sample], written: Written, loaded: int | None) -
         loaded: bytes that the process held before it spoke.
     """
     count = len(samples)
-    quarter = max(1, count // 4)
-    places = sorted({max(1, round(share * count)) for share in SHARES})
     states = [sample.state_bytes for sample in samples]
     reasons = sorted(set(written.stop_reasons))
-    return {
-        "pieces": count,
-        "audio_seconds": round(written.seconds, 2),
-        "real_time_factor": {
-            "whole": factor(samples),
-            "first_quarter": factor(samples[:quarter]),
-            "last_quarter": factor(samples[-quarter:]),
+    results: dict[str, dict[str, Any]] = {
+        "chapter": {
+            "pieces": count,
+            "audio_seconds": round(written.seconds, 2),
+            "real_time_factor": factor(samples),
+            "peak_bytes": peak_bytes(),
+            "state_bytes": {"least": min(states), "most": max(states)},
+            "stop_reasons": {reason: written.stop_reasons.count(reason) for reason in reasons},
         },
-        "resident_bytes": {"loaded": loaded}
-        | {f"piece_{place}": samples[place - 1].resident_bytes for place in places},
-        "peak_bytes": peak_bytes(),
-        "state_bytes": {"least": min(states), "most": max(states)},
-        "stop_reasons": {reason: written.stop_reasons.count(reason) for reason in reasons},
+        "loaded": {"resident_bytes": loaded},
     }
+    before = 0
+    for place in sorted({max(1, round(share * count)) for share in SHARES}):
+        since = samples[before:place]
+        results[f"piece {place}"] = {
+            "resident_bytes": samples[place - 1].resident_bytes,
+            "real_time_factor": factor(since),
+        }
+        before = place
+    return results
 
 
 def measure(
@@ -108,7 +114,7 @@ def measure(
     state: str = "fresh",
     watch: Watch = lambda spoken, _: spoken,
 ) -> dict[str, Any]:
-    """Speak a chapter into a file that is thrown away; the row of figures.
+    """Speak a chapter into a file that is thrown away; the results by name.
 
     Args:
         synthesizer: the model.
@@ -130,10 +136,6 @@ def measure(
         with GrowingSound(Path(folder) / "chapter.wav", synthesizer.rate) as file:
             written = write_pieces(watch(sampled(spoken, samples), pieces), file)
         size = (Path(folder) / "chapter.wav").stat().st_size
-    settings = {"model": synthesizer.name, "voice": voice, "state": state, "sentences": sentences}
-    return {
-        "benchmark": "long",
-        **settings,
-        **summarise(samples, written, loaded),
-        "file_bytes": size,
-    }
+    results = results_of(samples, written, loaded)
+    results["chapter"]["file_bytes"] = size
+    return results

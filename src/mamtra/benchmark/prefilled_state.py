@@ -10,7 +10,7 @@ import torch
 
 from mamtra.backbone import StackState
 from mamtra.backbone.state import KeyValueState
-from mamtra.benchmark.baseline import Yardstick, YardstickState
+from mamtra.benchmark.baseline import Baseline, BaselineState
 
 SPREAD = 0.1  # standard deviation of scan states, so that nothing overflows
 
@@ -29,18 +29,18 @@ def fill_stack(state: StackState, tokens: int) -> None:
     state.positions = [tokens] * len(state.positions)
 
 
-def filled_state(model: Any, tokens: int, batch: int, room: int) -> StackState | YardstickState:
+def filled_state(model: Any, tokens: int, batch: int, room: int) -> StackState | BaselineState:
     """A new memory of ``batch`` rows that hold ``tokens``, with room for some more.
 
     Args:
-        model: what speaks: a speech LM, an engine around one, or the yardstick.
+        model: what speaks: a speech LM, an engine around one, or the baseline.
         tokens: that each row has read.
         batch: rows.
         room: further tokens that will be read.
     """
     state = model.new_state(batch, tokens + room)
-    if isinstance(state, YardstickState):
-        assert isinstance(model, Yardstick)
+    if isinstance(state, BaselineState):
+        assert isinstance(model, Baseline)
         sizes = model.backbone
         with torch.device(model.device), torch.inference_mode():
             state.fill(tokens, sizes.kv_heads, sizes.head_dim, sizes.layers)

@@ -12,18 +12,11 @@ from typing import Any
 
 import torch
 
-from mamtra.benchmark.say import spread
+from mamtra.benchmark.spread import merged
 from mamtra.synthesis.acoustics import draw_mel
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.voice.voice import Voice
-
-# eleven seconds of nano
-TEXT = (
-    "The weather was fine, so we walked along the river until evening. "
-    "The train to the coast leaves at half past nine. "
-    "Our neighbor keeps three hens in her garden, and they lay an egg every day."
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,30 +101,32 @@ def mel_distance(synthesizer: Synthesizer, tokens: list[int], voice: Voice) -> d
     }
 
 
-def summarise(measured: list[Round]) -> dict[str, Any]:
-    """The figures of all rounds; every ratio is taken within a round."""
+def round_figures(one: Round) -> dict[str, Any]:
+    """One round as a row; every ratio is taken within it."""
     return {
-        "audio_seconds": spread([one.audio_seconds for one in measured]),
-        "pieces": measured[0].pieces,
-        "first_audio_seconds": spread([one.first_audio_seconds for one in measured]),
-        "say_seconds": spread([one.say_seconds for one in measured]),
-        "stream_seconds": spread([one.stream_seconds for one in measured]),
-        "longest_wait_seconds": spread([one.longest_wait_seconds for one in measured]),
-        "first_audio_of_say": spread([o.first_audio_seconds / o.say_seconds for o in measured]),
-        "stream_of_say": spread([o.stream_seconds / o.say_seconds for o in measured]),
-        "real_time_factor": spread([o.stream_seconds / o.audio_seconds for o in measured]),
+        "warm say": {"seconds": one.say_seconds},
+        "stream": {
+            "seconds": one.stream_seconds,
+            "first_audio_seconds": one.first_audio_seconds,
+            "audio_seconds": one.audio_seconds,
+            "pieces": one.pieces,
+            "longest_wait_seconds": one.longest_wait_seconds,
+            "first_audio_of_say": one.first_audio_seconds / one.say_seconds,
+            "times_say": one.stream_seconds / one.say_seconds,
+            "real_time_factor": {"whole": one.stream_seconds / one.audio_seconds},
+        },
     }
 
 
 def measure(
     synthesizer: Synthesizer,
-    text: str = TEXT,
+    text: str,
     voice: str | None = None,
     seed: int = 0,
     runs: int = 5,
     watch: Callable[[Iterable[Round]], Iterable[Round]] = iter,
 ) -> dict[str, Any]:
-    """The row of figures.
+    """The results of a stream and of a whole ``say``, by name.
 
     Args:
         synthesizer: the model.
@@ -148,6 +143,6 @@ def measure(
     chosen = synthesizer.voice(voice)
     first = synthesizer.pieces(text)[0]
     tokens = next(synthesizer.speak([first], chosen, seed)).speech_tokens
-    settings = {"model": synthesizer.name, "voice": voice, "text": text, "runs": runs}
-    figures = {"mel_distance": mel_distance(synthesizer, tokens, chosen), **summarise(measured)}
-    return {"benchmark": "stream", **settings, **figures}
+    results = merged([round_figures(one) for one in measured])
+    results["stream"]["mel_distance"] = mel_distance(synthesizer, tokens, chosen)
+    return results

@@ -1,12 +1,12 @@
-"""What is measured: a speech LM with random weights on an engine, or the yardstick."""
+"""What is measured: a speech LM with random weights on an engine, or the baseline."""
 
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from mamtra.benchmark.baseline import new_yardstick, transformers
-from mamtra.benchmark.bench_config import OWN, YARDSTICK, Case
+from mamtra.benchmark.baseline import new_baseline, transformers
+from mamtra.benchmark.bench_config import BASELINE, OWN, BenchConfig
 from mamtra.benchmark.random_folder import random_folder
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve
@@ -16,7 +16,7 @@ from mamtra.speech_lm import SpeechLM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Subject:
+class Target:
     """A language model that is ready to speak.
 
     Attributes:
@@ -31,33 +31,33 @@ class Subject:
     engine: dict[str, Any]
 
 
-def sizes_of(case: Case) -> ModelSizes:
-    """The model's sizes in the case's shape.
+def sizes_of(config: BenchConfig) -> ModelSizes:
+    """The model's sizes in the target's shape.
 
     Raises:
         ConfigError: the shape is unknown, or does not fit.
         ModelError: there is no such model.
     """
-    sizes = model_sizes(case.model)
-    if case.subject == OWN:
+    sizes = model_sizes(config.model)
+    if config.target == OWN:
         return sizes
-    return shaped(sizes, "1:0" if case.subject == YARDSTICK else case.subject)
+    return shaped(sizes, "1:0" if config.target == BASELINE else config.target)
 
 
-def make_ready(case: Case) -> None:
-    """Load the packages that a case needs, so that they don't count as its weights.
+def make_ready(config: BenchConfig) -> None:
+    """Load the packages that a target needs, so that they don't count as its weights.
 
     Raises:
-        MissingExtraError: the yardstick needs transformers.
+        MissingExtraError: the baseline needs transformers.
     """
-    if case.threads:
-        torch.set_num_threads(case.threads)
-    if case.subject == YARDSTICK:
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if config.target == BASELINE:
         transformers()
 
 
-def prepared(case: Case, sizes: ModelSizes) -> tuple[SpeechLM, dict[str, Any]]:
-    """Our model on the engine that the case asks for, and how that engine runs.
+def prepared(config: BenchConfig, sizes: ModelSizes) -> tuple[SpeechLM, dict[str, Any]]:
+    """Our model on the engine that was asked for, and how that engine runs.
 
     Where memory is watched, the model comes from a folder, as a user's does.
 
@@ -65,47 +65,47 @@ def prepared(case: Case, sizes: ModelSizes) -> tuple[SpeechLM, dict[str, Any]]:
         ConfigError: this machine cannot run it.
     """
     wanted = EngineConfig(
-        device=case.device, dtype=case.dtype, kind=case.engine, threads=case.threads
+        device=config.device, dtype=config.dtype, kind=config.engine, threads=config.threads
     )
     engine = resolve(wanted, read_numbers(sizes.speech_lm, sizes.backbone))
     told = {"engine": engine.kind, "dtype": engine.dtype, "reasons": engine.reasons}
-    if case.spoken:
-        with random_folder(case) as folder:
+    if config.spoken:
+        with random_folder(config) as folder:
             # what it maps of a file stays readable when the file is gone
             return open_speech_lm(folder, wanted), told
     first = torch.float32 if engine.dtype == "float32" else torch.bfloat16
-    model = with_random_weights(lambda: SpeechLM(sizes.speech_lm), first, seed=case.seed)
+    model = with_random_weights(lambda: SpeechLM(sizes.speech_lm), first, seed=config.seed)
     return prepare(model, wanted), told
 
 
-def build(case: Case) -> Subject:
-    """Make what a case measures.
+def build(config: BenchConfig) -> Target:
+    """Make what is measured.
 
     Raises:
-        MissingExtraError: the yardstick needs transformers.
-        ConfigError: the case cannot be.
+        MissingExtraError: the baseline needs transformers.
+        ConfigError: the target cannot be.
     """
-    sizes = sizes_of(case)
-    if case.subject == YARDSTICK:
-        model: Any = new_yardstick(sizes.speech_lm, case.device, case.seed)
+    sizes = sizes_of(config)
+    if config.target == BASELINE:
+        model: Any = new_baseline(sizes.speech_lm, config.device, config.seed)
         engine: dict[str, Any] = {"engine": "transformers", "dtype": "float32"}
     else:
-        model, engine = prepared(case, sizes)
-    engine |= {"device": case.device, "threads": torch.get_num_threads()}
-    return Subject(sizes=sizes, model=model, weight_bytes=held_bytes(model), engine=engine)
+        model, engine = prepared(config, sizes)
+    engine |= {"device": config.device, "threads": torch.get_num_threads()}
+    return Target(sizes=sizes, model=model, weight_bytes=held_bytes(model), engine=engine)
 
 
-def expected_state_bytes(subject: Subject, context: int, batch: int) -> int:
+def expected_state_bytes(target: Target, context: int, batch: int) -> int:
     """What a memory will take."""
-    kept, engine = str(subject.engine["dtype"]), str(subject.engine["engine"])
-    return state_bytes(subject.sizes.backbone, context, batch, kept, engine).total
+    kept, engine = str(target.engine["dtype"]), str(target.engine["engine"])
+    return state_bytes(target.sizes.backbone, context, batch, kept, engine).total
 
 
-def bytes_per_step(subject: Subject, context: int, batch: int) -> int:
+def bytes_per_step(target: Target, context: int, batch: int) -> int:
     """What a step reads at least: weights once, states once for each row.
 
-    The yardstick's text head, which it computes at every step, is not needed and not counted.
+    The baseline's text head, which it computes at every step, is not needed and not counted.
     """
-    config, dtype = subject.sizes.speech_lm, str(subject.engine["dtype"])
-    weights = read_bytes(config, subject.sizes.backbone, dtype)
-    return weights + state_bytes(subject.sizes.backbone, context, batch, dtype).total
+    config, dtype = target.sizes.speech_lm, str(target.engine["dtype"])
+    weights = read_bytes(config, target.sizes.backbone, dtype)
+    return weights + state_bytes(target.sizes.backbone, context, batch, dtype).total

@@ -44,10 +44,6 @@ class Timing:
         """The middle one."""
         return statistics.median(self.seconds)
 
-    def row(self) -> dict[str, float]:
-        """Median, least and most."""
-        return {"median": self.median, "least": min(self.seconds), "most": max(self.seconds)}
-
 
 def timed(work: Callable[[], Any], device: torch.device, repeats: int) -> Timing:
     """Run something several times; a device's queue is empty before and after each."""
@@ -122,7 +118,7 @@ def decode_row(model: Any, context: int, batch: int, steps: int, repeats: int) -
         timing = timed(lambda: speaker.speak(steps), model.device, repeats)
         rate = batch * steps / timing.median
         row |= {
-            "seconds_per_step": {name: value / steps for name, value in timing.row().items()},
+            "seconds_per_step": timing.median / steps,
             "cpu_seconds_per_step": statistics.median(timing.cpu_seconds) / steps,
             "tokens_per_second": rate,
             "tokens_per_cpu_second": batch * steps / statistics.median(timing.cpu_seconds),
@@ -155,6 +151,6 @@ def prefill_row(model: Any, tokens: int, repeats: int) -> dict[str, Any]:
     timing = timed(read, model.device, min(repeats, MOST_READS))
     return {
         "tokens": tokens,
-        "seconds": timing.row(),
+        "seconds": timing.median,
         "tokens_per_second": tokens / timing.median,
     }

@@ -1,7 +1,7 @@
-"""One fresh process that measures one case: ``python -m mamtra.benchmark.worker CASE``.
+"""One fresh process that measures one target: ``python -m mamtra.benchmark.worker CONFIG``.
 
-The case comes as JSON in the only argument, and what was measured goes to standard output as one
-JSON line. A process of its own for each case, because memory that one model has taken, threads
+Its settings come as JSON in the only argument, and what was measured goes to standard output as one
+JSON line. A process of its own for each target, because memory that one model has taken, threads
 that it has started and kernels that it has warmed would count for the next.
 """
 
@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from mamtra.benchmark.bandwidth import bytes_per_second
-from mamtra.benchmark.bench_config import Case, read_case
+from mamtra.benchmark.bench_config import BenchConfig, read_config
 from mamtra.benchmark.chain_timing import Acoustics, chain_row, speak_once
 from mamtra.benchmark.process_memory import (
     device_bytes,
@@ -22,7 +22,7 @@ from mamtra.benchmark.process_memory import (
     resident_bytes,
 )
 from mamtra.benchmark.targets import (
-    Subject,
+    Target,
     build,
     bytes_per_step,
     expected_state_bytes,
@@ -33,12 +33,12 @@ from mamtra.errors import MamtraError
 from mamtra.sizing.gpus import readable
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 
-SHARE = 0.6  # of the free memory that a state may take before its case is left out
+SHARE = 0.6  # of the free memory that a state may take before that context is left out
 PROMPT = 100  # text ids, about 30 s of speech for CosyVoice 2
 
 
 def watched(
-    subject: Subject, acoustics: Acoustics | None, case: Case, before: int | None
+    target: Target, acoustics: Acoustics | None, config: BenchConfig, before: int | None
 ) -> dict[str, Any]:
     """Memory by part while a text is spoken.
 
@@ -46,21 +46,21 @@ def watched(
     that were read are in memory.
 
     Args:
-        subject: the language model.
+        target: the language model.
         acoustics: what follows it, if it is to be measured too.
-        case: how much is spoken.
+        config: how much is spoken.
         before: memory of the process before any weight was there.
     """
-    device = subject.model.device
+    device = target.model.device
     loading, resident = peak_bytes(), resident_bytes()
     forgotten = forget_peak(device)
-    states = speak_once(subject.model, PROMPT, case.spoken)
+    states = speak_once(target.model, PROMPT, config.spoken)
     if acoustics is not None:
-        acoustics.sound(acoustics.draw(max(1, round(case.seconds * TOKENS_PER_SECOND))))
+        acoustics.sound(acoustics.draw(max(1, round(config.seconds * TOKENS_PER_SECOND))))
     peak = peak_bytes() if forgotten else max(peak_bytes(), loading)
     row: dict[str, Any] = {
         "interpreter": before,
-        "weights": subject.weight_bytes + (acoustics.nbytes if acoustics is not None else 0),
+        "weights": target.weight_bytes + (acoustics.nbytes if acoustics is not None else 0),
         "states": states,
         "peak_loading": loading,
         "peak_speaking": peak,
@@ -72,59 +72,65 @@ def watched(
     return row
 
 
-def decode_rows(subject: Subject, case: Case, bandwidth: float | None) -> list[dict[str, Any]]:
+def decode_rows(
+    target: Target, config: BenchConfig, bandwidth: float | None
+) -> list[dict[str, Any]]:
     """Every context with every batch; what would not fit into memory is told, not tried.
 
     Args:
-        subject: what speaks.
-        case: the contexts and batches.
+        target: what speaks.
+        config: the contexts and batches.
         bandwidth: bytes that memory gives in a second, if that was measured.
     """
     rows = []
-    for context in case.contexts:
-        for batch in case.batches:
-            needed = expected_state_bytes(subject, context, batch)
-            free = free_bytes(subject.model.device)
+    for context in config.contexts:
+        for batch in config.batches:
+            needed = expected_state_bytes(target, context, batch)
+            free = free_bytes(target.model.device)
             if free is not None and needed > SHARE * free:
                 told = f"needs {readable(needed)} and {readable(free)} are free"
                 rows.append({"context": context, "batch": batch, "skipped": told})
                 continue
-            row = decode_row(subject.model, context, batch, case.steps, case.repeats)
+            row = decode_row(target.model, context, batch, config.steps, config.repeats)
             if bandwidth is not None:
-                floor = bytes_per_step(subject, context, batch) / bandwidth
-                row |= {"share_of_bandwidth": floor / row["seconds_per_step"]["median"]}
+                floor = bytes_per_step(target, context, batch) / bandwidth
+                row |= {"share_of_bandwidth": floor / row["seconds_per_step"]}
             rows.append(row | {"predicted_bytes": needed})
     return rows
 
 
-def measure(case: Case) -> dict[str, Any]:
-    """Everything that a case asks for."""
-    make_ready(case)
+def measure(config: BenchConfig) -> dict[str, Any]:
+    """Everything that was asked for."""
+    make_ready(config)
     before = resident_bytes()
-    subject = build(case)
-    acoustics = Acoustics.of(subject.sizes, subject.model.device) if case.seconds else None
+    target = build(config)
+    acoustics = Acoustics.of(target.sizes, target.model.device) if config.seconds else None
     row: dict[str, Any] = {
-        "subject": case.subject,
-        "layout": subject.sizes.backbone.layout,
-        "engine": subject.engine,
-        "weight_bytes": subject.weight_bytes,
+        "target": config.target,
+        "layout": target.sizes.backbone.layout,
+        "engine": target.engine,
+        "weight_bytes": target.weight_bytes,
     }
-    if case.spoken:
-        row["memory"] = watched(subject, acoustics, case, before)
-    row["prefill"] = [prefill_row(subject.model, tokens, case.repeats) for tokens in case.prompts]
-    bandwidth = bytes_per_second(subject.model.device) if case.steps else None
-    row |= {"bandwidth": bandwidth, "decode": decode_rows(subject, case, bandwidth)}
+    if config.spoken:
+        row["memory"] = watched(target, acoustics, config, before)
+    row["prefill"] = [
+        prefill_row(target.model, tokens, config.repeats) for tokens in config.prompts
+    ]
+    bandwidth = bytes_per_second(target.model.device) if config.steps else None
+    if bandwidth is not None:
+        row["bandwidth"] = bandwidth
+    row["decode"] = decode_rows(target, config, bandwidth)
     if acoustics is not None:
-        row["chain"] = chain_row(subject.model, acoustics, PROMPT, case.seconds, case.repeats)
+        row["chain"] = chain_row(target.model, acoustics, PROMPT, config.seconds, config.repeats)
     return row
 
 
 def main() -> None:
     """Measure and print; a failure is one sentence and the exit code of its kind."""
     try:
-        case = read_case(sys.argv[1])
-        torch.manual_seed(case.seed)
-        print(json.dumps(measure(case)))
+        config = read_config(sys.argv[1])
+        torch.manual_seed(config.seed)
+        print(json.dumps(measure(config)))
     except MamtraError as problem:
         print(f"error: {problem}", file=sys.stderr)
         sys.exit(problem.exit_code)

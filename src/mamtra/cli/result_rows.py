@@ -20,10 +20,3 @@ def add_row(row: Mapping[str, Any], path: Path) -> None:
             file.write(json.dumps(row) + "\n")
     except OSError as problem:
         raise CorpusError(f"cannot add the row to {str(path)!r}: {problem}") from problem
-
-
-def hand_out(row: Mapping[str, Any], output: Path | None) -> None:
-    """Keep a row, if there is a file for it, and print it as JSON on stdout."""
-    if output is not None:
-        add_row(row, output)
-    print(json.dumps(row))

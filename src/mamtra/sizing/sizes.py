@@ -6,7 +6,8 @@ model's ``config.json``, or from the names here: ``cosyvoice2`` (the 0.5 B model
 
 A shape says what the backbone is made of: a ratio of attention to Mamba (``1:5``), the same with
 the decay shared by a key/value group (``1:5-grouped``, a state several times smaller), or attention
-alone with that many layers left out (``removed-12``, as the paper's rival SPADE does).
+alone with that many layers left out (``removed-12``, as the paper's rival SPADE does), or a layout
+with one letter a layer (``AMMM...``).
 """
 
 import math
@@ -21,7 +22,7 @@ from mamtra.backbone import BackboneConfig, Layout, as_config
 from mamtra.backbone.mixers.mamba import as_mamba
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import built_in, locate
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, LayoutError
 from mamtra.speech_lm import SpeechLMConfig
 
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate; nano's mel has two frames a token too
@@ -110,11 +111,20 @@ def shaped_backbone(backbone: BackboneConfig, shape: str) -> BackboneConfig:
         ConfigError: the shape is unknown, or leaves no layer.
         LayoutError: its ratio does not fit the layers.
     """
+    if shape.isalpha() and shape.isupper():
+        layout = str(Layout.parse(shape))
+        if len(layout) != backbone.layers:
+            raise LayoutError(
+                f"the layout {shape} has {len(layout)} letters and the model {backbone.layers} "
+                f"layers; write one letter a layer"
+            )
+        return replace(backbone, layout=layout)
     found = SHAPE.fullmatch(shape)
     if found is None:
         raise ConfigError(
             f"shape {shape!r} is unknown; possible are a ratio of attention to Mamba such as 1:5, "
-            f"the same with a shared decay (1:5-grouped), or layers left out (removed-12)"
+            f"the same with a shared decay (1:5-grouped), layers left out (removed-12), or one "
+            f"letter a layer (AMMM...)"
         )
     if found["gone"] is not None:
         left = backbone.layers - int(found["gone"])

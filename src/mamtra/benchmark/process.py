@@ -1,0 +1,64 @@
+"""A fresh process of Python and what it took: seconds, CPU seconds, the most memory."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mamtra.errors import GenerationError
+
+KIBIBYTE = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """One process that ran to its end.
+
+    Attributes:
+        seconds: on the clock.
+        cpu_seconds: of all its threads.
+        peak_bytes: the most memory that it held.
+        printed: the JSON it printed, if any.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_bytes: int
+    printed: dict[str, Any] = field(default_factory=dict)
+
+
+Run = Callable[[Sequence[str]], Finished]
+
+
+def run_python(arguments: Sequence[str]) -> Finished:
+    """Run a fresh interpreter of the kind that runs this one, and take its time.
+
+    Raises:
+        GenerationError: it failed; the message is its own.
+    """
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.perf_counter()
+        process = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=err)
+        _, status, used = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if process.returncode:
+            lines = err.read().decode(errors="replace").strip().splitlines()
+            raise GenerationError(
+                f"the measured process ended with {process.returncode}: "
+                f"{lines[-1].removeprefix('error: ') if lines else 'it said nothing'}"
+            )
+        printed = out.read().decode().strip()
+    return Finished(
+        seconds=seconds,
+        cpu_seconds=used.ru_utime + used.ru_stime,
+        peak_bytes=used.ru_maxrss * KIBIBYTE,
+        printed=json.loads(printed.splitlines()[-1]) if printed else {},
+    )

@@ -1,0 +1,94 @@
+"""Timing whole processes: what is run, and what the figures mean."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mamtra.benchmark import speak
+from mamtra.benchmark.process import Finished, run_python
+from mamtra.benchmark.speak import BASELINES, processes, say_arguments, summarise
+from mamtra.cli import bench
+from mamtra.errors import GenerationError, ModelError
+
+PRINTED = {
+    "seconds": 4.0,
+    "timings": {"text": 0.0, "speech_lm": 0.4, "decoder": 0.2, "vocoder": 0.2},
+}
+SECONDS = {"python": 0.1, "torch": 1.0, "import": 1.5, "say": 3.5}
+
+
+class Clock:
+    """Runs nothing; each process takes the time that was given for it."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def __call__(self, arguments: Sequence[str]) -> Finished:
+        name = next((key for key, value in BASELINES.items() if value == list(arguments)), "say")
+        self.asked.append(name)
+        printed = PRINTED if name == "say" else {}
+        return Finished(seconds=SECONDS[name], cpu_seconds=1.0, peak_bytes=2**20, printed=printed)
+
+
+def test_every_round_times_the_baselines_and_the_first_one_is_not_counted() -> None:
+    clock = Clock()
+    assert len(list(processes(["-m", "mamtra"], 2, clock))) == 2
+    assert clock.asked == ["python", "torch", "import", "say"] * 3
+
+
+def test_figures_are_ratios_within_a_round() -> None:
+    results = summarise(list(processes([], 3, Clock())))
+    factor = {name: one["median"] for name, one in results["say"]["real_time_factor"].items()}
+    assert factor["whole"] == pytest.approx(3.5 / 4)
+    assert factor["without_import"] == pytest.approx(2.0 / 4)
+    assert factor["speaking"] == pytest.approx(0.8 / 4)
+    assert factor["speech_lm"] == pytest.approx(0.1)
+    assert results["say"]["times_import_torch"]["median"] == pytest.approx(3.5)
+    assert results["say"]["peak_bytes"] == 2**20
+
+
+def test_the_command_is_the_one_a_person_would_type() -> None:
+    arguments = say_arguments("nano", "-hello", "slt", 1, Path("a.wav"))
+    assert arguments[:3] == ["-m", "mamtra", "say"]
+    assert arguments[-4:] == ["--voice", "slt", "--", "-hello"]
+
+
+def test_a_real_process_is_timed_with_what_it_prints() -> None:
+    finished = run_python(["-c", "print('{\"seconds\": 1.5}')"])
+    assert finished.printed == {"seconds": 1.5}
+    assert finished.seconds > 0
+    assert finished.peak_bytes > 2**20
+
+
+def test_a_process_that_fails_is_one_clear_sentence() -> None:
+    with pytest.raises(GenerationError, match="ended with 3: no such voice"):
+        run_python(
+            ["-c", "import sys; print('error: no such voice', file=sys.stderr); sys.exit(3)"]
+        )
+
+
+def test_a_benchmark_shows_its_table_and_adds_its_row_to_a_file(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fake(*arguments: object) -> Iterator[dict]:
+        return processes([], int(str(arguments[-1])), Clock())
+
+    monkeypatch.setattr(speak, "benchmark", fake)
+    path = tmp_path / "speak.jsonl"
+    common = ["--model", str(tiny_model_folder), "--text", "Hello there.", "-o", str(path)]
+    done = CliRunner().invoke(bench.app, ["speak", "--runs", "2", *common], catch_exceptions=False)
+    assert done.exit_code == 0
+    row = json.loads(path.read_text())
+    assert (row["settings"]["model"], row["rounds"]) == (tiny_model_folder.name, 2)
+    assert row["provenance"]["seed"] == 0
+    assert list(row["results"]) == [*SECONDS, "warm say", "stream"]
+    assert "RTF" in " ".join(done.stdout.split())
+    assert "{" not in done.stdout
+
+
+def test_an_unknown_model_is_refused_before_anything_is_timed() -> None:
+    with pytest.raises(ModelError, match="nobody"):
+        CliRunner().invoke(bench.app, ["speak", "--model", "nobody"], catch_exceptions=False)
