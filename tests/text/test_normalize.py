@@ -30,7 +30,7 @@ NUMBERS = {
     "10.0.1.1": "ten point zero point one point one",
     "3.5e-3": "three point five times ten to the power of minus three",
     "2x faster": "two times faster",
-    "1920x1080": "one thousand nine hundred and twenty by one thousand and eighty",
+    "1920x1080": "nineteen twenty by ten eighty",
     "10K views": "ten thousand views",
     "٤٢ things": "forty two things",
 }
@@ -135,7 +135,7 @@ ADDRESSES = {
     "https://example.com/a-b": "example dot com slash ay dash bee",
     "Go to example.com.": "Go to example dot com.",
     "john.doe@example.co.uk": "john dot doe at example dot co dot you kay",
-    "open file.txt": "open file dot txt",
+    "open file.txt": "open file dot tee ex tee",
 }
 LETTERS = {
     "the USA": "the you ess ay",

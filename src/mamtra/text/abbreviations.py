@@ -1,12 +1,9 @@
-"""Abbreviations, titles and Roman numerals.
+"""Abbreviations and titles.
 
 A title never ends a sentence, so its dot goes. The dot of ``etc.`` and its kind stays where a
 sentence can end: before a capital or at the end of the text.
 """
 
-import re
-
-from mamtra.text.numbers import cardinal, ordinal
 from mamtra.text.rules import one_of, rule
 
 # before a name
@@ -24,7 +21,7 @@ NUMBERED = {
     "Figs": "figures", "Ch": "chapter", "ch": "chapter", "Sec": "section", "sec": "section",
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
     "Ext": "extension", "ext": "extension", "Rm": "room", "Art": "article", "ca": "about",
-    "c": "about", "approx": "approximately", "Approx": "approximately", "Tel": "telephone",
+    "c": "about", "approx": "approximately", "Approx": "approximately", "Tel": "telephone", "Pt": "part", "pt": "part",
 }  # fmt: skip
 # anywhere; these dots never end a sentence
 INNER = {
@@ -41,6 +38,7 @@ FINAL = {
     "Univ": "university", "Ave": "avenue", "Blvd": "boulevard", "Rd": "road", "Ln": "lane",
     "Hwy": "highway", "Pkwy": "parkway", "Ph.D": "pee aitch dee", "misc": "miscellaneous",
 }  # fmt: skip
+ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
 SLASHED = {
     "w/o": "without", "w/": "with ", "b/c": "because", "c/o": "care of", "and/or": "and or",
     "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "n/a": "not available",
@@ -52,40 +50,10 @@ BARE_UNITS = {
     "cm": "centimeters", "mm": "millimeters", "lbs": "pounds", "ft": "feet",
     "kWh": "kilowatt hours",
 }  # fmt: skip
-MONARCHS = (
-    "Henry", "Louis", "Charles", "George", "Edward", "Elizabeth", "Richard", "James", "William",
-    "Philip", "Frederick", "Napoleon", "Catherine", "Pius", "Benedict", "Francis", "Paul",
-)  # fmt: skip
-CHAPTERED = (
-    "War", "Chapter", "Part", "Act", "Section", "Volume", "Phase", "Book", "Article", "Title",
-    "Appendix", "Scene", "Class", "Bowl", "Level", "Stage", "Unit",
-)  # fmt: skip
-ROMAN = r"(X{0,3}(?:IX|IV|V?I{0,3}))"
-VALUES = {"I": 1, "V": 5, "X": 10}
-
 # a capital word before St. or Dr. that is not the name of a street
 PREPOSITIONS = r"(?:In|At|Near|From|To|On|Of|The|By|For|With|And|But|Then|Is|Was|When|If|As)"
 ENDS = r"(?= ?(?:[,;:?!]|[a-z]|$))"
 SENTENCE_END = r"(\.(?= [A-Z]| ?$))?\.?"
-
-
-def roman(written: str) -> int:
-    """Give the value of a Roman numeral."""
-    values = [VALUES[letter] for letter in written]
-    return sum(
-        -value if value < following else value
-        for value, following in zip(values, [*values[1:], 0], strict=True)
-    )
-
-
-def numeral(match: re.Match[str]) -> str:
-    """Say the numeral of a chapter, a war or a king."""
-    name, written = match[1], match[2]
-    if not written:
-        return match[0]
-    if name in MONARCHS:
-        return f"{name} the {ordinal(roman(written))}"
-    return f"{name} {cardinal(roman(written))}"
 
 
 STREETS = (
@@ -103,18 +71,18 @@ WORDS = (
     ),
     rule(r"\b(Mr|Mrs|Ms|Dr|Prof)\b\.?", lambda m: TITLES[m[1]]),
     rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=\d)", lambda m: f"{NUMBERED[m[1]]} "),
-    rule(rf"(?<![\w.])({one_of(INNER)})\.", lambda m: INNER[m[1]]),
+    rule(r"(?<![\w.])(Vol|vol|Ch|ch|Fig|fig|Sec|sec|Art|Pt|pt)\. ?(?=[IVXLC]+\b)",
+         lambda m: f"{NUMBERED[m[1]]} "),
+    rule(r"(?<!\w)#(?=[A-Z]{1,4}-?\d)", " number "),
+    rule(rf"(?<![\w.])(?<!\d )(?<!\d[snrt][tdh] )({one_of(INNER)})\.", lambda m: INNER[m[1]]),
     rule(r"(?<![\w.])(e\.g|i\.e|vs)\b", lambda m: INNER[m[1]]),
     rule(rf"(?<![\w.])(etc|Ph\.D)\b{SENTENCE_END}", lambda m: FINAL[m[1]] + (m[2] or "")),
     rule(rf"(?<![\w.])({one_of(FINAL)})\.(?= [A-Z]|(?! ?$))", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w.])({one_of(FINAL)})(?=\. ?$)", lambda m: FINAL[m[1]]),
+    rule(rf"(?<=[\w.] )({one_of(ROADS)})\b(?!\.)", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w/]){one_of(SLASHED)}(?![\w/])", lambda m: SLASHED[m[0]]),
-    rule(rf"(?<![\w/^])(?<!\d[ -]){one_of(BARE_UNITS)}(?![\w/])", lambda m: BARE_UNITS[m[0]]),
+    rule(rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. ){one_of(BARE_UNITS)}(?![\w/])", lambda m: BARE_UNITS[m[0]]),
     rule(r"(?<!\w)'[nN]'(?!\w)", "and"),
     rule(r"\b(?:OK|Ok|ok|O\.K)\b", "okay"),
 )
-NUMERALS = (
-    rule(rf"\b({one_of(MONARCHS)}|{one_of(CHAPTERED)}) {ROMAN}\b(?!')", numeral),
-    rule(r"\b([A-Z][a-z]+) ((?:X{1,3}I{1,3}|X{0,3}(?:IX|IV|VI{1,3}|I{2,3})))\b", numeral),
-)
-RULES = (*STREETS, *WORDS, *NUMERALS)
+RULES = (*STREETS, *WORDS)

@@ -1,4 +1,4 @@
-"""Web addresses, e-mail addresses, phone numbers and the names of files."""
+"""Web addresses, e-mail addresses, handles and the names of files."""
 
 import re
 
@@ -18,9 +18,27 @@ ENDINGS = (
 SAID = ("com", "org", "net", "info", "app", "dev", "co", "me", "gov", "it")
 SPELLED = set(ENDINGS) - set(SAID)
 
+# the endings of names of files
+FILES = (
+    "txt", "md", "rst", "pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "csv", "tsv", "json",
+    "yaml", "yml", "toml", "xml", "html", "htm", "css", "js", "ts", "jsx", "tsx", "py", "ipynb",
+    "java", "cpp", "rs", "go", "rb", "php", "sh", "bat", "exe", "dll", "zip", "tar", "gz", "rar",
+    "jpg", "jpeg", "png", "gif", "bmp", "svg", "webp", "mp3", "mp4", "wav", "flac", "ogg", "avi",
+    "mov", "mkv", "log", "cfg", "ini", "conf", "env", "lock", "sql", "db", "bin", "iso", "jar",
+    "epub", "tex", "bib", "onnx", "srt", "dat", "bak", "tmp",
+)  # fmt: skip
+FILE = one_of(FILES)
+VOWEL = re.compile("[aeiouy]")
+
 PARTS = re.compile(r"[a-z']+|\d+|.")
 ENDING = one_of(ENDINGS)
 LAST = r"[A-Za-z0-9/]"  # a mark at the end of an address belongs to the sentence
+
+
+def file_ending(match: re.Match[str]) -> str:
+    """Say the ending of a file's name, by letters where there is nothing to pronounce."""
+    name, figure = re.fullmatch(r"([a-z]+)(\d?)", match[1].lower()).groups()  # pyright: ignore[reportOptionalMemberAccess]
+    return f" dot {name if VOWEL.search(name) else spell(name)} {figure} "
 
 
 def address(written: str) -> str:
@@ -31,17 +49,13 @@ def address(written: str) -> str:
             spoken.append(digits(part) if len(part) > 4 else number(part))
         elif not part[0].isalpha():
             spoken.append(MARKS.get(part, ""))
-        elif len(part) == 1 or part == "www" or (part in SPELLED and spoken[-1:] == ["dot"]):
+        elif len(part) == 1 or not VOWEL.search(part):
+            spoken.append(spell(part))
+        elif part in SPELLED and spoken[-1:] == ["dot"]:
             spoken.append(spell(part))
         else:
             spoken.append(part)
     return f" {' '.join(spoken)} "
-
-
-def phone(match: re.Match[str]) -> str:
-    """Say a phone number in its groups, digit by digit."""
-    plus = "plus " if match[0].startswith("+") else ""
-    return f" {plus}{', '.join(digits(group) for group in re.findall(r'[0-9]+', match[0]))} "
 
 
 RULES = (
@@ -55,14 +69,9 @@ RULES = (
         rf"(?:/(?:[^\s<>\"]*{LAST})?)?",
         lambda m: address(m[0]),
     ),
-    rule(
-        r"(?<![\w.])(?:\+?\d{1,3}[ .-]?)?(?:\(\d{2,4}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])",
-        phone,
-    ),
-    rule(r"(?<![\w.+-])\d{3}-\d{4}(?![\w-])", phone),
-    rule(r"(?<![\w.])\+\d{1,3}(?:[ -]?\d{2,5}){2,5}(?![\w-])", phone),
-    rule(r"(?i)\b((?:call|dial) )(\d{3})\b(?![\d.,]*\d)", lambda m: m[1] + digits(m[2])),
-    rule(r"(?<=[A-Za-z]{2})\.(?=[a-z]{2,4}\b(?!\.))", " dot "),  # the name of a file
+    rule(rf"(?<=[\w)])\.({FILE})(?![\w-]|\.(?!{FILE}\b)\w)", file_ending),
+    rule(rf"(?<=[\w)])\.({FILE})(?![\w-])", file_ending),
+    rule(r"(?<![\w.,;:?!)])\.(?=[a-z]{2}|[A-Z]{2,}\b)", " dot "),
     rule(r"(?<!\w)@(?=\w)", " at "),
-    rule(r"(?<!\w)#(?=[A-Za-z])", " hashtag "),
+    rule(r"(?<!\w)#(?=[A-Za-z])(?![A-Z]{1,4}-?\d)", " hashtag "),
 )

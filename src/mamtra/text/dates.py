@@ -1,27 +1,26 @@
-"""Dates, years, decades and times of day.
+"""Dates, years and decades.
 
 Where a date in figures is ambiguous, 3/4/2024 is read the American way, the month first.
 """
 
 import re
 
+from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
+from mamtra.text.letters import spell
 from mamtra.text.numbers import cardinal, number, number_or_year, ordinal, plural, year
 from mamtra.text.rules import one_of, rule
-
-MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September",
-    "October", "November", "December",
-)  # fmt: skip
-WEEKDAYS = {
-    "Mon": "Monday", "Tue": "Tuesday", "Tues": "Tuesday", "Wed": "Wednesday", "Thu": "Thursday",
-    "Thur": "Thursday", "Thurs": "Thursday", "Fri": "Friday", "Sat": "Saturday", "Sun": "Sunday",
-}  # fmt: skip
-SHORT_MONTHS = {month[:3]: month for month in MONTHS} | {"Sept": "September"}
-HALVES = {"a": "ay em", "p": "pee em"}
 
 # words after which four digits are always a year, and words that a count would not be followed by
 BEFORE_YEAR = r"(?:[Ii]n|[Ss]ince|[Bb]y|[Ff]rom|[Uu]ntil|[Oo]f|[Yy]ear|[Aa]fter|[Bb]efore|[Cc]irca)"
 NOT_COUNTED = r"(?:was|is|has|as|its|this|does|us|always|perhaps|across|plus|versus|less|unless)\b"
+
+EVENTS = "(?:elections|olympics|games|finals|playoffs|results|awards|championships|earnings)"
+# words after which 30s are seconds, not the thirties
+BEFORE_SECONDS = (
+    "(?:an?|for|took|takes?|after|every|within|wait|under|than|about|lasts?|lasted|least|most"
+    "|nearly|only|exactly|another|just|per|by|at|to|under|over|up to)"
+)
+ANY_MONTH = rf"(?:{one_of(MONTHS)}|{one_of(SHORT_MONTHS)}\b)"
 
 Match = re.Match[str]
 
@@ -49,10 +48,27 @@ def figures(match: Match) -> str:
 
 def iso_date(match: Match) -> str:
     """Say a date written as year-month-day."""
-    month, day = int(match[2]), int(match[3])
+    month, day = int(match[3]), int(match[4])
     if not (1 <= month <= 12 and 1 <= day <= 31):
         return match[0]
     return f"{spoken_date(month, day, match[1])} "
+
+
+def hyphened_date(match: Match) -> str:
+    """Say a date written as day-Month-year."""
+    day, written = int(match["day"]), match["year"]
+    if not 1 <= day <= 31:
+        return match[0]
+    full = written if len(written) == 4 else century(written) + written
+    return f"the {ordinal(day)} of {SHORT_MONTHS[match['month'][:3]]}, {year(full)}"
+
+
+def month_and_day(match: Match) -> str:
+    """Say a date without a year: due 11/30."""
+    month, day = int(match[2]), int(match[3])
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        return match[0]
+    return f"{match[1]}{spoken_date(month, day, None)}"
 
 
 def named_date(match: Match) -> str:
@@ -69,43 +85,32 @@ def day_first(match: Match) -> str:
     """Say a date whose day stands first: 3 March 2024."""
     if not 1 <= int(match["day"]) <= 31:
         return match[0]
-    spoken = f"the {ordinal(int(match['day']))} of {SHORT_MONTHS[match['month'][:3]]}"
+    until = f" to the {ordinal(int(match['until']))}" if match["until"] else ""
+    spoken = f"the {ordinal(int(match['day']))}{until} of {SHORT_MONTHS[match['month'][:3]]}"
     return f"{spoken}, {year(match['year'])}" if match["year"] else spoken
 
 
+def tens(written: str) -> str:
+    """Say a decade of some century: eighties."""
+    return plural(cardinal(int(written)) if written != "00" else "hundred")
+
+
 def decade(match: Match) -> str:
-    """Say a decade: nineteen nineties, the eighties."""
-    hundreds, tens = match[1], match[2]
-    if hundreds:
-        return plural(year(hundreds + tens))
-    return plural(cardinal(int(tens)) if tens != "00" else "hundred")
-
-
-def time_of_day(match: Match) -> str:
-    """Say a time; figures that are no time stay as they are."""
-    hour, minute, second = int(match["hour"]), match["minute"] or "00", match["second"]
-    if hour > 24 or int(minute) > 59 or int(second or 0) > 59:
-        return match[0]
-    half = HALVES[match["half"].lower()] if match["half"] else ""
-    if minute != "00":
-        minutes = f"{'oh ' if minute[0] == '0' else ''}{cardinal(int(minute))}"
-    elif half or second:
-        minutes = "" if half else "hundred"
-    else:
-        minutes = "o'clock" if 1 <= hour <= 12 else "hundred"
-    seconds = f"and {number(str(int(second)))} seconds" if second else ""
-    return f" {cardinal(hour)} {minutes} {seconds} {half} "
+    """Say a decade of a known century: nineteen nineties."""
+    return plural(year(match[1] + match[2]))
 
 
 MONTH = rf"(?P<month>{one_of(MONTHS)}|{one_of(SHORT_MONTHS)}\b\.?)"
 TH = r"(?:st|nd|rd|th)?"
 YEAR = r"(?P<year>\d{4})(?![\d:]|,\d)"
-# the dot of p.m. is kept where it also ends the sentence
-HALF = r"(?P<half>[AaPp])(?:\.[Mm]\.(?! +[A-Z]| *$)|\.?[Mm]\b)"
-
-DATES = (
+RULES = (
     rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),
-    rule(r"(?<![\d-])(\d{4})-(\d{2})-(\d{2})(?![\d-])", iso_date),
+    rule(r"(?<![\d/.-])([12]\d{3})([-/.])(\d{1,2})\2(\d{1,2})(?![\d/-]|\.\d)", iso_date),
+    rule(
+        rf"(?<![\w-])(?P<day>\d{{1,2}})-(?P<month>{one_of(MONTHS)}|{one_of(SHORT_MONTHS)})"
+        r"-(?P<year>\d{4}|\d\d)(?![\w-])",
+        hyphened_date,
+    ),
     rule(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![\d/]|[.-]\d)", figures),
     rule(
         rf"\b{MONTH} (?P<day>\d{{1,2}}){TH}(?: ?- ?(?P<until>\d{{1,2}}){TH})?"
@@ -113,40 +118,39 @@ DATES = (
         named_date,
     ),
     rule(
-        rf"\b(?:[Tt]he )?(?P<day>\d{{1,2}}){TH} (?:of )?{MONTH}(?!\w)(?:,? {YEAR})?",
+        rf"(?<![\w.,:/-])(?:[Tt]he )?(?P<day>\d{{1,2}}){TH}(?: ?- ?(?P<until>\d{{1,2}}){TH})? "
+        rf"(?:of )?{MONTH}(?!\w)(?:,? {YEAR})?",
         day_first,
+    ),
+    rule(
+        r"\b((?:[Dd]ue|[Dd]ated?|[Dd]eadline|[Uu]ntil|[Oo]n|[Ss]ince|[Ss]tarting|[Ee]xpires):? )"
+        r"(\d{1,2})/(\d{1,2})(?![\w/]|\.\d)",
+        month_and_day,
     ),
     rule(rf"\b{MONTH},? {YEAR}", lambda m: f"{SHORT_MONTHS[m['month'][:3]]} {year(m['year'])}"),
     rule(
         rf"\b({one_of(SHORT_MONTHS)})\.(?= [a-z\d]|,)",
         lambda m: SHORT_MONTHS[m[1]],
     ),
-    rule(rf"\b({one_of(WEEKDAYS)})\.(?=,? [A-Z\d]|,)", lambda m: WEEKDAYS[m[1]]),
-    rule(r"(?<![\w.$£€'-])'?(\d\d)?(\d0)'?s\b", decade),
+    rule(rf"\b({one_of(WEEKDAYS)})(?:\.(?=,? [A-Z\d]|,)|(?=,? (?:{ANY_MONTH})\b)"
+         rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|[:/.]\d| [AaPp]\.?[Mm]\b| {ANY_MONTH})))",
+         lambda m: WEEKDAYS[m[1]]),
+    rule(r"\b([Mm]id|[Ee]arly|[Ll]ate|[Pp]re|[Pp]ost)-(?='?\d)", r"\1 "),
+    rule(rf"\b({BEFORE_SECONDS}) (\d{{1,3}})s\b", r"\1 \2 sec"),
+    rule(r"(?<![\w.$£€'-])'?([1-9]\d)(\d0)'?s\b", decade),
+    rule(r"(?<![\w.$£€])'(\d0)'?s\b", lambda m: f" {tens(m[1])}"),
+    rule(r"(?<![\w.$£€'-])(\d0)'?s\b", lambda m: tens(m[1])),
     rule(
         r"(?<!\w)'(\d\d)\b(?!')", lambda m: f" {year('20' + m[1] if m[1] < '50' else '19' + m[1])} "
     ),
     rule(r"\b((?:1[1-9]|20)\d\d)/(\d\d)\b(?!/)", lambda m: f"{year(m[1])} {number(m[2])}"),
+    rule(r"\b(FY|CY)[ -]?'?(?=\d)", lambda m: f" {spell(m[1])} "),
+    rule(rf"\b([Tt]he|[Tt]his|[Ll]ast|[Nn]ext) (1[89]\d\d|20[1-9]\d)(?= [a-z])",
+         lambda m: f"{m[1]} {year(m[2])}"),
+    rule(rf"\b(20[0-4]\d)(?= {EVENTS}\b)", lambda m: year(m[1])),
     rule(rf"\b({BEFORE_YEAR} )(1\d{{3}}|20\d\d)(?![\w-]|[.,:]\d)", lambda m: m[1] + year(m[2])),
     rule(
         rf"(?<![\w.,$£€#/-])(1[1-9]\d\d|20\d\d)(?![\w°%/-]|[.,:]\d| (?!{NOT_COUNTED})[a-z]+s\b)",
         lambda m: year(m[1]),
     ),
 )
-
-TIMES = (
-    rule(r"(?<=\d) ?- ?(?=\d{1,2}(?::\d\d)? ?[AaPp]\.?[Mm]\b)", " to "),
-    rule(r"(?<=:\d\d) ?- ?(?=\d)|(?<=\d[AaPp][Mm])-(?=\d)|(?<=\d [AaPp][Mm]) ?- ?(?=\d)", " to "),
-    rule(
-        r"(?<![\w:.])(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?(?![\d:])"
-        rf"(?: ?{HALF})?",
-        time_of_day,
-    ),
-    rule(
-        rf"(?<![\w:.])(?P<hour>\d{{1,2}})(?P<minute>)(?P<second>) ?{HALF}",
-        time_of_day,
-    ),
-    rule(r"(?<![\w:.])(\d+):(\d+)(?![\w:])", lambda m: f" {number(m[1])} to {number(m[2])} "),
-)
-
-RULES = (*DATES, *TIMES)

@@ -9,21 +9,23 @@ import unicodedata
 
 from mamtra.text.rules import rewrite, rule
 
-KEPT = "£€¥₹¢°µ"
+KEPT = "£€¥₹¢°µ₩₽₺₴฿₱₦₪₫₿"
 
 CHARACTERS = {
     **dict.fromkeys("‘’‚‛′`´ʼ＇", "'"),
     **dict.fromkeys("“”„‟″«»‹›＂", '"'),
-    **dict.fromkeys("‐‑‒−﹣－", "-"),  # hyphens and the minus sign
+    **dict.fromkeys("‐‑‒﹣－", "-"),  # hyphens
     **dict.fromkeys("—―⸺", " -- "),
     **dict.fromkeys("•‣◦▪●·∙", ", "),
     **dict.fromkeys("→⇒➔", " to "),
     **dict.fromkeys("™®©℠¶†‡", " "),
     "–": "–",  # kept for one moment: between numbers it is a range
-    "…": "...", "。": ". ", "、": ", ", "，": ", ", "！": "! ", "？": "? ", "；": "; ", "：": ": ",
+    "…": "...", "。": ". ", "、": ", ", "，": ", ", "．": ".", "！": "! ", "？": "? ", "；": "; ", "：": ": ",
     "¿": "", "¡": "", "⁄": "/", "∕": "/", "№": " No. ", "℃": "°C", "℉": "°F", "μ": "µ", "º": "°",
     "¼": " 1/4", "½": " 1/2", "¾": " 3/4", "⅓": " 1/3", "⅔": " 2/3", "⅛": " 1/8", "⅜": " 3/8",
-    "⅝": " 5/8", "⅞": " 7/8", "⅕": " 1/5", "²": "^2", "³": "^3",
+    "⅝": " 5/8", "⅞": " 7/8", "⅕": " 1/5", "⅖": " 2/5",
+    "⅙": " 1/6", "⅒": " 1/10", "★": " star ", "☆": " star ", "⭐": " star ", "♯": "#", "♭": " flat ",
+    "−": "−",  # the minus sign, kept for one moment too
     "×": " times ", "÷": " divided by ", "±": " plus or minus ", "§": " section ",
     "≠": " is not equal to ", "≤": " less than or equal to ", "≥": " greater than or equal to ",
     "≈": " approximately ", "∞": " infinity ", "√": " square root of ",
@@ -34,14 +36,32 @@ CHARACTERS = {
     "φ": " fie ", "ω": " omega ", "Ω": " ohms ", "Σ": " sigma ",
 }  # fmt: skip
 TABLE = str.maketrans(CHARACTERS)
+DASHES_KEPT = "–−"
+
+RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
+# before single characters are replaced: what means something in a row
+IN_A_ROW = (
+    rule(r"(?<=\d)，(?=\d{3})", ","),
+    rule(r"(?<=\d)：(?=\d)", ":"),
+    # a note's number after a word or a mark is not spoken, but units have powers
+    rule(r"(?<=[a-z]{4})[¹²³⁴-⁹⁰]+|(?<=[.,;:?!”])[¹²³⁴-⁹⁰]+", ""),
+    rule(r"([⁺⁻]?)[⁰¹²³⁴-⁹]+", lambda m: f"^{m[0].translate(RAISED)}".replace("+", "")),
+)
 
 LAYOUT = (
+    rule(r"[^\S\n]+", " "),
     rule(r"[:;]-?[()DPp](?![\w)])", " "),  # emoticons
-    rule(r"\n\s*(?:[-*+]|\d{1,2}[.)])\s+", ". "),  # items of a list
-    rule(r"\s*\n\s*\n\s*", ". "),  # paragraphs
+    rule(r" ?\n\s*(?:[-*+]|\d{1,2}[.)])\s+", ". "),  # items of a list
+    rule(r" ?\n ?\n\s*", ". "),  # paragraphs
     rule(r"^\s*#{1,6}\s", ""),  # a heading's mark
     rule(r"\s+", " "),
 )
+MINUS = (
+    rule(r"(?<=\d) ?− ?(?=\d)", " minus "),
+    rule(r"−", "-"),
+    rule(r"(?<![^\s(])–(?=\d)", "-"),  # a dash that stands for a minus sign
+)
+# what ranges have left over
 DASHES = (
     rule(r"(?<=\d) ?– ?(?=[\d$£€¥₹])", "-"),
     rule(r" – |–(?!\w)|(?<!\w)–", " -- "),
@@ -52,7 +72,7 @@ DASHES = (
 
 def plain(character: str) -> str:
     """Give what is left of one decomposed character: itself, a digit, a blank or nothing."""
-    if character.isascii() or character in KEPT or character == "–":
+    if character.isascii() or character in KEPT or character in DASHES_KEPT:
         return character
     if unicodedata.category(character) in ("Mn", "Cf", "Me"):
         return ""
@@ -61,8 +81,10 @@ def plain(character: str) -> str:
 
 
 def fold(text: str) -> str:
-    """Write text with ASCII and the signs in ``KEPT`` only."""
+    """Write text with ASCII, the signs in ``KEPT`` and en dashes only."""
     if not text.isascii():
+        for pattern, plainly in IN_A_ROW:
+            text = pattern.sub(plainly, text)
         decomposed = unicodedata.normalize("NFKD", text.translate(TABLE))
         text = "".join(map(plain, decomposed.translate(TABLE)))
-    return rewrite(rewrite(text.strip(), LAYOUT), DASHES)
+    return rewrite(rewrite(text.strip(), LAYOUT), MINUS)

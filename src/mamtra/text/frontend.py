@@ -16,8 +16,8 @@ from functools import cache
 from typing import Any
 
 from mamtra.errors import ConfigError, TextError, require
-from mamtra.text import abbreviations, addresses
-from mamtra.text.normalize import FIGURES, normalize
+from mamtra.text import ranges
+from mamtra.text.normalize import figures, normalize
 from mamtra.text.rules import rewrite, rule
 from mamtra.text.split import PHRASE, Measure, cut, split_sentences
 
@@ -94,10 +94,7 @@ def numbers_in_words(text: str, language: str) -> str:
 
 def english_figures(text: str) -> str:
     """Write addresses, abbreviations and figures as words; letters, quotes and brackets stay."""
-    spoken = rewrite(rewrite(text, addresses.RULES), abbreviations.RULES)
-    if any(map(str.isdigit, spoken)):
-        spoken = rewrite(spoken, FIGURES)
-    return rewrite(spoken, ENGLISH_BLANKS)
+    return rewrite(figures(rewrite(text, ranges.RULES)), ENGLISH_BLANKS)
 
 
 @cache

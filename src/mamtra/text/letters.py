@@ -15,32 +15,46 @@ NAMES = {
     "v": "vee", "w": "double you", "x": "ex", "y": "why", "z": "zee",
 }  # fmt: skip
 
-# said as words although short, or written in capitals for stress
-SAID_AS_WORDS = """
-RAM ROM PIN SIM LAN WAN ZIP GIF AIDS BIOS NASA NATO OPEC SARS COVID UNICEF UNESCO LASER RADAR
-ALL AM AN AND ANY ARE AS AT BAD BE BIG BUT BUY BY CAN DAY DID DO END FOR FREE FUN GET GO GOOD GOT
-HAD HAS HE HELP HER HERE HIM HIS HOT HOW IF IN IS IT ITS JUST LET LOT ME MAD MAN MAY MY NEW NO NOT
-NOW OF OFF OH OLD ON ONE ONLY OR OUR OUT OWN RED RUN SAD SAY SEE SHE SO STOP THAT THE THEM THEY THIS
-TO TOO TOP TRY TWO UP USE VERY WAS WE WHO WHAT WHY WILL WIN WITH YES YET YOU YOUR
-"""
-# spelled although they look like words, and even in a text that shouts
+# two letters are spelled unless they are one of these words
+TWO_LETTER_WORDS = frozenset(
+    "AH AM AN AS AT BE BY DO EH GO HA HE HI IF IN IS IT ME MY NO OF OH ON OR OX SO TO UP WE".split()
+)
+# acronyms that could be said as words, but are not; spelled even in a text that shouts
 SAID_AS_LETTERS = """
-UCLA NCAA ACLU IEEE YMCA UEFA ASAP ICBM AMEX NAACP CEO CIO AOL IOU EPA USA UK EU UN UAE FBI CIA AI
-ID IQ UFO EST IRS NBA
+AAA ABA ACLU ADA AFC AGI AKA AMA AMEX AOC AOL API APA APR APY ASAP AWS BAE BIA BMI CAC CAO CEO CFO
+CGI CIA CIO CMO COO CPI CPO CRO CSO CTO DEA DIY DOB DOE DOJ DOL DUI EDT EEG EFF EIA EIN EKG EMI EOF
+EPA ESA ESL ESPN EST ETA ETF EU EULA FAA FAQ FBI FOI GED GIS GOP HIV HOA HOV IBM ICBM ICO ICU IDE
+IED IEC IEEE IMF IMO INS IOC IOT IOU IPA IPO IRA IRL IRS ISO ISP ITV IVF KIA KPI LAX LCD LED LIU
+MBA MEP MIA MIT MOU MRI MVP NAACP NBA NCAA NEA NIH NYC NYU OCR OECD OEM OTA PDA PEI POV PSA PTA PTO
+RBI RCA RFID RIAA RNA ROI RSI RSVP SEO SUV TBA TBD TIA UAE UAV UAW UBI UCLA UEFA UFO UK UN UPS URI
+URL USA USAF USB USC USDA USO USPS UTC VAT VIP VOIP WTO YMCA YOY YWCA AI ID IQ TV UI UX QA PR HR
 """
-AS_WORDS = frozenset(SAID_AS_WORDS.split())
 SPELLED = frozenset(SAID_AS_LETTERS.split())
+# written: said
 RESPELLED = {
     "PhD": "pee aitch dee", "WiFi": "why fie", "Wi-Fi": "why fie", "JPEG": "jay peg",
-    "MPEG": "em peg", "ASCII": "ass key", "SQL": "sequel", "GitHub": "git hub",
+    "MPEG": "em peg", "ASCII": "ass key", "SQL": "sequel", "GitHub": "git hub", "JSON": "jason",
+    "OLED": "oh led", "OK": "okay", "macOS": "mac oh ess", "NASDAQ": "nazdack", "YAML": "yammel",
+    "GUI": "gooey", "WYSIWYG": "wizzywig", "PNG": "ping", "CUDA": "cooda", "AAA": "triple ay",
+    "IEEE": "eye triple ee", "NAACP": "en double ay see pee", "NCAA": "en see double ay",
+    "AARP": "ay ay are pee", "pH": "pee aitch", "MySQL": "my sequel", "LaTeX": "lay teck",
 }  # fmt: skip
 
+# what English begins and ends a syllable with
 ONSET = (
-    "(?:BL|BR|CH|CL|CR|DR|FL|FR|GL|GR|KN|PH|PL|PR|QU|SC|SH|SK|SL|SM|SN|SP|ST|SW|TH|TR|TW|WH|WR"
-    "|[B-DF-HJ-NP-TV-Z])?"
+    "(?:[BCFGKPS]L|[BCDFGKPT]R|CH|SH|TH|WH|PH|KN|WR|QU|S[CKMNPTW]|TW|DW|GH|GN|PS|SC[HR]|SHR|SP[LR]"
+    "|STR|THR|CHR|PHR|SQU|[B-DF-HJ-NPR-TV-WYZ])?"
 )
-SAYABLE = re.compile(rf"(?:{ONSET}[AEIOU]{{1,2}})(?:[B-DF-HJ-NP-TV-Z]{{1,2}}[AEIOUY]{{1,2}})*"
-                     r"(?:[B-DF-HJ-NP-TV-Z]{0,2}|LLY|RLD|GHT)")  # fmt: skip
+VOWELS = "(?:[AEIOU]{1,3}Y?|Y)"
+CODA = (
+    "(?:(?:[BCDFGKLMNPRSTVWXZ]|CK|CT|CH|FF|FT|GH|GHT|GHTS|LB|LD|LF|LK|LL|LM|LP|LT|LVE|LCH|MB|MN|MP"
+    "|MPT|NCH|NCT|ND|NG|NGTH|NK|NN|NT|NX|PH|PT|RB|RC|RCH|RD|RF|RG|RK|RL|RLD|RM|RN|RP|RST|RT|RTH"
+    "|RV|SH|SK|SM|SP|SS|ST|TCH|TH|TT|WK|WL|WN|XT|ZZ|NTH|LTH|PTH|DTH|FTH|GN|GG|BB|DD)"
+    "(?:E?S|ED|E|LY)?)?"
+)
+SAYABLE = re.compile(
+    rf"{ONSET}{VOWELS}(?:[B-DF-HJ-NP-TV-Z]{{1,3}}{VOWELS})*{CODA}"
+)
 # a capital after a dotted acronym may go on with the sentence; these words begin a new one
 STARTERS = (
     r"(?:A|An|The|He|She|It|They|We|You|I|This|That|These|Those|There|In|On|At|But|And|So|If|When"
@@ -48,6 +62,12 @@ STARTERS = (
 )
 SERIES = (
     "(?:Plan|Vitamin|Type|Grade|Group|Class|Section|Part|Appendix|Figure|Option|Team|Hepatitis)"
+)
+# words that only a text in capitals writes in capitals
+ORDINARY = frozenset(
+    "ALL AND ARE AS AT BE BUT BY CAN DID DO FOR FROM GET HAS HAVE HE HER HIS HOW IF IN IS ITS ME MY"
+    " NEW NO NOT NOW OF ON OUR OUT SHE SO THAT THE THEM THEY THIS TO UP WAS WE WHAT WHO WILL WITH"
+    " YOU YOUR".split()
 )
 CAPITALS = re.compile(r"(?<![A-Za-z'])(?:[A-Z]{2,}|A)(?:'[A-Z]+)*(?![A-Za-z])")
 VOWEL = re.compile("[AEIOUY]")
@@ -61,14 +81,22 @@ def spell(word: str) -> str:
     return " ".join(NAMES[letter] for letter in word.lower() if letter in NAMES)
 
 
+def is_word(word: str) -> bool:
+    """Whether a word in capitals is said as a word: it is not a known acronym and can be said."""
+    if word in SPELLED:
+        return False
+    if len(word) < 3:
+        return word in TWO_LETTER_WORDS
+    return len(word) > 6 or bool(SAYABLE.fullmatch(word))
+
+
 def acronym(match: Match) -> str:
     """Say one word in capitals, with its plural or possessive ending."""
     word, ending = match[1], match[2] or ""
-    sayable = len(word) > 3 and SAYABLE.fullmatch(word)
-    if word not in SPELLED and (word in AS_WORDS or sayable or len(word) > 6):
-        return word.lower() + ending
     if word in RESPELLED:
-        return RESPELLED[word] + ending
+        return f" {RESPELLED[word]}{ending} "
+    if is_word(word):
+        return word.lower() + ending
     if ending == "s" and word.endswith(("S", "X")):
         ending = "es"
     return f" {spell(word)}{ending} "
@@ -77,7 +105,7 @@ def acronym(match: Match) -> str:
 def shouts(text: str) -> bool:
     """Whether the whole text is in capitals, rather than a few acronyms."""
     capitals = CAPITALS.findall(text)
-    ordinary = any(len(word) > 5 or word in AS_WORDS for word in capitals)
+    ordinary = any(len(word) > 5 or word in ORDINARY for word in capitals)
     return ordinary and 2 * len(capitals) > len(ANY_WORD.findall(text)) and len(capitals) > 2
 
 
@@ -90,16 +118,61 @@ def quieten(text: str) -> str:
     )
 
 
+def before_figures(match: Match) -> str:
+    """Say capitals that are joined to figures, as in MP3, A4, TOP-10."""
+    word = match[1]
+    spoken = word.lower() if len(word) > 2 and is_word(word) else spell(word)
+    return f" {spoken} "
+
+
+def slashed(match: Match) -> str:
+    """Say initials with slashes between them, as in I/O and TCP/IP; words stay."""
+    words = match[0].split("/")
+    if all(len(word) > 1 and is_word(word) for word in words):
+        return match[0]
+    return f" {' '.join(spell(word) for word in words)} "
+
+
+def lone_letter(match: Match) -> str:
+    """Say a text that is one letter; ``a`` and ``I`` are no words then."""
+    return f"{match[1]}{spell(match[2])}{match[3]}"
+
+
+MIXED = (
+    "PhD", "WiFi", "Wi-Fi", "GitHub", "macOS", "pH", "MySQL", "LaTeX",
+)  # fmt: skip
+OWNERS = "(?:[Tt]he|[Aa]n|[Oo]ur|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Tt]heir|[Ii]ts|in)"
+DEPARTMENT = (
+    "(?:team|department|support|staff|manager|industry|systems?|services?|sector|guy|specialist"
+    "|infrastructure|budget|jobs?|crowd|equipment|security|policy|project|professionals?)"
+)
+
+# before abbreviations: pairs of initials, which hold what looks like abbreviations
+PAIRS = (
+    rule(r"(?<![A-Za-z'])([A-Z]{1,3}) ?& ?([A-Z])(s?)(?![A-Za-z'])",
+         lambda m: f" {spell(m[1])} and {spell(m[2])}{m[3]} "),
+    rule(r"(?<![\w/.&'])(?!N/A\b)[A-Z]{1,4}(?:/[A-Z]{1,4})+(?![\w/&'])", slashed),
+    rule(r"(?<![\w'])([A-G])#(?!\w)", lambda m: f" {spell(m[1])} sharp "),
+    rule(r"\bIPv(?=[46]\b)", " eye pee version "),
+    rule(r"\b(UTC|GMT) ?-(?=\d)", r"\1 minus "),
+    rule(r"(?<![\w'])([A-F])\+(?![\w+])", lambda m: f" {spell(m[1])} plus "),
+    rule(r"(?<![A-Za-z'])a(?= ?[<>=]=? ?[\w-])", "ay"),
+    rule(r"(?<=\()a(?=\))", "ay"),
+    rule(r"(?:(?<=^)|(?<=\s))([a-h])\)(?= )", lambda m: f"{spell(m[1])},"),
+)
 # before the numbers are spoken: capitals joined to digits, as in MP3, A4 and F-16
 JOINED = (
     rule(r"\b(?:v|V|ver\.|Ver\.) ?(?=\d+\.\d)", "version "),
-    rule(r"(?<![A-Za-z'&])([A-Z]{1,4})-?(?=\d)", lambda m: f" {spell(m[1])} "),
+    rule(r"(?<![A-Za-z'&])([A-Z]{1,4})-?(?=\d)", before_figures),
     rule(r"(?<=\d)([A-Z])(?=\d|\b)(?!\.[A-Z])", lambda m: f" {spell(m[1])} "),
 )
 
 RULES = (
-    rule(r"\b(?:PhD|Wi-?Fi|GitHub)\b", lambda m: RESPELLED[m[0]]),
-    rule(r"\b([A-Z]+) ?& ?([A-Z])\b", lambda m: f" {spell(m[1])} and {spell(m[2])} "),
+    rule(r"^([^A-Za-z\0]*)([AaIi])([^A-Za-z\0]*)$", lone_letter),
+    rule(rf"(?<![A-Za-z'])(?:{'|'.join(MIXED)})(?![A-Za-z'])",
+         lambda m: RESPELLED.get(m[0], m[0])),
+    rule(rf"\b({OWNERS}) IT\b|\bIT(?= {DEPARTMENT}\b)", lambda m: f"{m[1] or ''} eye tee "),
+    rule(r"\b([Tt]he) WHO\b", r"\1 double you aitch oh"),
     rule(rf"(?<![A-Za-z'.])(?:[A-Za-z]\.){{2,}}(?= ?$| {STARTERS})",
          lambda m: f" {spell(m[0])}."),
     rule(r"(?<![A-Za-z'.])(?:[A-Za-z]\.){2,}(?![A-Za-z])", lambda m: f" {spell(m[0])} "),
@@ -109,7 +182,8 @@ RULES = (
     rule(r"(?<![A-Za-z'])([a-z])([A-Z]{2,})(?![A-Za-z'])",
          lambda m: f" {spell(m[1] + m[2])} "),
     rule(r"(?<![A-Za-z'])([A-Z]{2,})('?s)?(?![A-Za-z]|'[A-Z])", acronym),
-    rule(r"(?<=[a-z] )A(?=[.,?!;:]|$)", "ay"),
+    rule(rf"(?i:\b({SERIES}s?)) A\b(?!')", r"\1 ay"),
+    rule(r"(?<=[a-z] )A(?=[.,?!;:]|$| (?:and|or|to) [B-Z]\b)", "ay"),
     rule(r"(?<![A-Za-z'])([B-HJ-Zb-hj-z])('s)?(?!['A-Za-z])",
          lambda m: spell(m[1]) + (m[2] or "")),
 )  # fmt: skip

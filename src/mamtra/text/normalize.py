@@ -1,28 +1,50 @@
 """English as it is written to English as it is spoken.
 
-The text goes through one table of rules per topic (addresses, abbreviations, dates, money and
+The text goes through one table of rules per topic (addresses, codes, abbreviations, dates, money,
 units, numbers, acronyms, symbols); afterwards only letters, the apostrophe, ``. , ? ! ; : -`` and
 blanks are left, which is what a tokenizer of letters can read. Words given in phones inside braces,
 as in ``{hh ax l ow}``, are not touched.
+
+A long text is read in windows of bounded length, so that reading takes time in proportion to it,
+whatever it holds.
 """
 
 import re
 
 from mamtra.errors import TextError
-from mamtra.text import abbreviations, addresses, dates, letters, numbers, quantities, symbols
-from mamtra.text.fold import fold
+from mamtra.text import (
+    abbreviations,
+    addresses,
+    codes,
+    dates,
+    letters,
+    money,
+    numbers,
+    ranges,
+    roman,
+    symbols,
+    times,
+    units,
+)
+from mamtra.text.fold import DASHES, fold
+from mamtra.text.markup import plain_text
+from mamtra.text.phones import IN_BRACES, plain_phones
 from mamtra.text.rules import Rule, rewrite, rule
-from mamtra.text.tokenizer import NanoTokenizer
+from mamtra.text.windows import check_characters, windows
 
-# phones have one or two letters; other words in braces are ordinary text
-PHONES_IN_BRACES = re.compile(r"\{\s*[A-Za-z]{1,2}(?:\s+[A-Za-z]{1,2})*\s*\}")
 HOLD = "\0"  # stands for a word in phones while the rules run
 PREVIEW_CHARACTERS = 40
 PASSES = 8  # a second pass changes something only in odd text, such as a sign inside a title
 
+WORDS: tuple[Rule, ...] = (*letters.PAIRS, *abbreviations.RULES, *roman.RULES)
 FIGURES: tuple[Rule, ...] = (
+    *numbers.GROUPED,
+    *times.SPANS_OF_TIME,
     *dates.RULES,
-    *quantities.RULES,
+    *times.RULES,
+    *symbols.COMPARED,
+    *money.RULES,
+    *units.RULES,
     *letters.JOINED,
     *symbols.WITH_FIGURES,
     *numbers.RULES,
@@ -36,10 +58,10 @@ def strongest(match: re.Match[str]) -> str:
 
 
 TIDY = (
-    rule(r"\.{2,}(?=[ '\"]*[a-z])|\.{2,},", ","),
+    rule(r"(?<!\.)\.{2,}(?=[ '\"]*[a-z])|(?<!\.)\.{2,},", ","),
     rule(r"[^A-Za-z'.,?!;:\- \0]", " "),
-    rule(r"(?<![A-Za-z])'+|'+(?![A-Za-z])", " "),
-    rule(r"(?<![A-Za-z\0])-+|-+(?![A-Za-z\0])", " "),
+    rule(r"(?<![A-Za-z'])'+|'+(?![A-Za-z'])", " "),
+    rule(r"(?<![A-Za-z\0-])-+|-+(?![A-Za-z\0-])", " "),
     rule(r"\s+", " "),
     rule(r"[.,?!;:](?: ?[.,?!;:])+", strongest),
     rule(r" (?=[.,?!;:])", ""),
@@ -48,15 +70,30 @@ TIDY = (
 )
 
 
+def figures(text: str) -> str:
+    """Write addresses, codes, abbreviations and figures as words; other letters stay."""
+    text = rewrite(text, addresses.RULES)
+    if any(map(str.isdigit, text)):
+        text = rewrite(text, codes.RULES)
+    text = rewrite(text, WORDS)
+    return rewrite(text, FIGURES) if any(map(str.isdigit, text)) else text
+
+
 def once(text: str) -> str:
     """Apply every table one time."""
-    text = rewrite(text, addresses.RULES)
-    text = rewrite(text, abbreviations.RULES)
-    if any(map(str.isdigit, text)):
-        text = rewrite(text, FIGURES)
-    text = rewrite(letters.quieten(text), letters.RULES)
+    text = rewrite(letters.quieten(figures(text)), letters.RULES)
     text = rewrite(text, symbols.RULES)
     return rewrite(text, TIDY)
+
+
+def spoken_window(text: str) -> str:
+    """Write a bounded part of a text the way it is spoken."""
+    spoken = rewrite(rewrite(fold(text), ranges.RULES), DASHES)
+    for _ in range(PASSES):
+        before, spoken = spoken, once(spoken)
+        if spoken == before:
+            break
+    return spoken
 
 
 def normalize(text: str) -> str:
@@ -67,22 +104,22 @@ def normalize(text: str) -> str:
             emojis and scripts other than Latin are left out.
 
     Raises:
-        TextError: the text is empty, nothing in it can be spoken, or a phone in braces is unknown.
+        TextError: the text is empty, nothing in it can be spoken, a phone in braces is unknown, or
+            it holds what is no character.
     """
+    check_characters(text)
     if not text.strip():
         raise TextError("the text is empty; give at least one word to speak")
-    spans = PHONES_IN_BRACES.findall(text)
-    for span in spans:
-        NanoTokenizer().encode(span)
-    spoken = fold(PHONES_IN_BRACES.sub(HOLD, text.replace(HOLD, " ")))
-    for _ in range(PASSES):
-        before, spoken = spoken, once(spoken)
-        if spoken == before:
-            break
+    spans = [plain_phones(span) for span in IN_BRACES.findall(text)]
+    held = IN_BRACES.sub(HOLD, text.replace(HOLD, " "))
+    parts = windows(plain_text(held))
+    spoken = spoken_window(parts[0]) if len(parts) == 1 else " ".join(map(spoken_window, parts))
+    if len(parts) > 1:
+        spoken = rewrite(spoken, TIDY)
     if not re.search(r"[A-Za-z\0]", spoken):
         raise TextError(
             f"nothing in {text.strip()[:PREVIEW_CHARACTERS]!r} can be spoken; "
             "give text with Latin letters or numbers"
         )
-    held = iter(spans)
-    return re.sub(HOLD, lambda _: next(held), spoken)
+    words_in_phones = iter(spans)
+    return re.sub(HOLD, lambda _: next(words_in_phones), spoken)

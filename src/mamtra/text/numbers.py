@@ -55,7 +55,7 @@ def year(written: str) -> str:
     """Say a year: nineteen oh five, two thousand, twenty twenty four."""
     value = int(written)
     hundreds, rest = divmod(value, 100)
-    if value not in YEARS or 2000 <= value < 2010:
+    if not 1010 <= value < 2100 or 2000 <= value < 2010:
         return cardinal(value).replace(" and ", " ")
     if not rest:
         return f"{cardinal(hundreds)} hundred"
@@ -104,21 +104,82 @@ def amount(written: str) -> str:
 
 def is_one(written: str) -> bool:
     """Whether a unit after this amount stays in the singular."""
-    return written in ("1", "-1") or ("/" in written and " " not in written)
+    above, over, below = written.partition("/")
+    if over:
+        return " " not in above and len(above) <= len(below) and above < below
+    return written in ("1", "-1")
+
+
+
+def out_of(match: re.Match[str]) -> str:
+    """Say two equal numbers or a share of a hundred: fifty fifty, ten out of ten."""
+    above, below = match[1], match[2]
+    if above == below in ("10", "5", "100") or (below == "10" and int(above) > 3):
+        return f" {number(above)} out of {number(below)} "
+    if above == below or int(above) + int(below) == 100:
+        return f" {number(above)} {number(below)} "
+    return match[0]
+
+
+def without_blanks(match: re.Match[str]) -> str:
+    """Write figures in groups as one number with commas."""
+    return re.sub(r"[\s.,]", ",", match[0])
+
+
+def continental(match: re.Match[str]) -> str:
+    """Write a number with a decimal comma the English way."""
+    return f"{match[1].replace('.', '').replace(' ', '')}.{match[2]}"
+
+
+def pair(written: str) -> str:
+    """Say three or four figures as two numbers: nineteen twenty, seven twenty."""
+    hundreds, rest = int(written) // 100, int(written) % 100
+    if rest == 0 or len(written) < 3 or rest < 10:
+        return number(written)
+    return f"{cardinal(hundreds)} {cardinal(rest)}"
+
+
+def the_ones(match: re.Match[str]) -> str:
+    """Say 49ers: forty niners."""
+    words = cardinal(int(match[1]))
+    return f" {words}{'rs' if words.endswith('e') else 'ers'} "
 
 
 START = r"(?<![\w.\-])"
+SIDE_BY_SIDE = r"(?= (?:time|beat|meter|rhythm|signature|vision)\b)"
+# figures in the groups of other countries, before anything reads them
+GROUPED = (
+    rule(r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\w,]|\.\d)",
+         lambda m: m[0].replace(".", "").replace(",", ".")),
+    rule(r"(?<![\d.,])(?<!\d )\d{1,2}(?:,\d{2})+,\d{3}(?![\d,])",
+         lambda m: m[0].replace(",", "")),
+    rule(r"(?<![\d.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3})+(?![\d-]|[.,]\d{3}| \d|:\d)",
+         without_blanks),
+    rule(r"(?<![\w.,])(\d{1,3}(?: \d{3})+|\d+),(\d{1,2})(?!\d|[.,:/]\d|,)", continental),
+    rule(r"(?<![\w.])(?!\d{3}(?:\.\d{3}){3}(?!\.))[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\w]|\.\d)",
+         without_blanks),
+    rule(r"(?<![\w.$£€-])(\d{3,4}) ?[xX] ?(\d{3,4})(?![\w.])",
+         lambda m: f" {pair(m[1])} by {pair(m[2])} "),
+    rule(r"(?<=€)(\d{1,3})\.(\d{3})(?![\d.])", r"\1,\2"),
+    rule(r"(?<=\d)[eE]([-+]?)(?=\d{1,4}\b)", lambda m: f" times ten to the power of {m[1][:1].replace('+', '')}"),
+)
 RULES = (
-    rule(r"(?<=\d)[eE](-?)\+?(?=\d{1,4}\b)", r" times ten to the power of \1"),
     rule(r"\b24/7\b", " twenty four seven "),
     rule(r"\b9/11\b", " nine eleven "),
+    rule(rf"(?<![\w./])(\d{{1,2}})/(\d{{1,2}}){SIDE_BY_SIDE}",
+         lambda m: f" {number(m[1])} {number(m[2])} "),
+    rule(r"(?<![\w./])(\d{1,3})/(\d{1,3})(?![\w/]|\.\d)(?! (?:of|cup|inch|mile|tea|table)s?)",
+         out_of),
+    rule(r"(?<![\w.,])(\d\d)ers\b", the_ones),
     rule(
         r"(?<![\w./])(?:(\d+) )?(\d+)/(\d+)(?![\w/]|\.\d)",
         lambda m: f" {fraction(m[1] or '', m[2], m[3])} ",
     ),
-    rule(r"(?<![\w.])(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:st|nd|rd|th)\b",
+    rule(r"(?i)(?<![\w.])(\d{1,15}|\d{1,3}(?:,\d{3}){1,4})(?:st|nd|rd|th)\b",
          lambda m: f" {ordinal(int(m[1].replace(',', '')))} "),
     rule(r"(?<!\d)\d+(?:\.\d+){2,}", lambda m: f" {' point '.join(map(number, m[0].split('.')))} "),
+    rule(rf"{START}({NUMBER}) ?- ?(\d+(?:\.\d+)?)(?= ?= ?-?\d)",
+         lambda m: f" {number(m[1])} minus {number(m[2])} "),
     rule(rf"{START}({NUMBER}) ?- ?({NUMBER})(?!\w|-\d|\.\d)",
          lambda m: f" {number_or_year(m[1])} to {number_or_year(m[2])} "),
     rule(r"(?<=\d) ?[xX*] ?(?=\d)", " by "),

@@ -2,12 +2,24 @@
 
 from mamtra.text.rules import rule
 
+# before the amounts are spoken
+COMPARED = (
+    rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?<= ?(?=[\w.-])", r"\1 is at most "),
+    rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?>= ?(?=[\w.-])", r"\1 is at least "),
+    rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?< ?(?=[\d.-])", r"\1 is less than "),
+    rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?> ?(?=[\d.-])", r"\1 is greater than "),
+    rule(r"<=+ ?(?=[\d$£€.-])", " at most "),
+    rule(r">=+ ?(?=[\d$£€.-])", " at least "),
+    rule(r"(?<![<-])< ?(?=[\d$£€.-])", " less than "),
+    rule(r"(?<![>=-])> ?(?=[\d$£€.-])", " more than "),
+    rule(r"(?<!\w)~ ?(?=[\d$£€.-])", " about "),
+)
 # before the numbers are spoken
 WITH_FIGURES = (
-    rule(r" ?\^2\b", " squared "),
-    rule(r" ?\^3\b", " cubed "),
+    rule(r"(?<=\w) ?\^2\b", " squared "),
+    rule(r"(?<=[A-Za-z]) ?\^3\b", " cubed "),
+    rule(r"(?<=\w) ?\^ ?-(?=[\w.])", " to the power of minus "),
     rule(r"#(?= ?\d)", " number "),
-    rule(r"~ ?(?=[\d$£€])", " about "),
 )
 RULES = (
     rule(r"\s*\)\s*(?=[.,?!;:]|$)", ""),

@@ -12,17 +12,11 @@ import re
 from collections.abc import Iterable
 
 from mamtra.errors import TextError
+from mamtra.text.phones import PHONES, plain_phone
 
 PADDING = "<pad>"
 MARKS = (" ", "'", ".", ",", "?", "!", ";", ":", "-")
 LETTERS = tuple("abcdefghijklmnopqrstuvwxyz")
-# fmt: off
-PHONES = (
-    "aa", "ae", "ah", "ao", "aw", "ax", "ay", "b", "ch", "d", "dh", "eh", "er", "ey",
-    "f", "g", "hh", "ih", "iy", "jh", "k", "l", "m", "n", "ng", "ow", "oy", "p", "r",
-    "s", "sh", "t", "th", "uh", "uw", "v", "w", "y", "z", "zh",
-)
-# fmt: on
 SYMBOLS = (PADDING, *MARKS, *LETTERS, *(f"{{{phone}}}" for phone in PHONES))
 
 SPAN = re.compile(r"\{([^{}]*)\}")
@@ -88,12 +82,7 @@ class NanoTokenizer:
         return [self._ids[character.lower()] for character in part]
 
     def _phones(self, part: str) -> list[int]:
-        phones = part.lower().split()
+        phones = part.split()
         if not phones:
             raise TextError("braces without phones; write a word in phones as {hh ax l ow}")
-        for phone in phones:
-            if phone not in PHONES:
-                raise TextError(
-                    f"unknown phone {phone!r} in braces; known phones: {' '.join(PHONES)}"
-                )
-        return [self._ids[f"{{{phone}}}"] for phone in phones]
+        return [self._ids[f"{{{plain_phone(phone)}}}"] for phone in phones]

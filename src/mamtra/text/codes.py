@@ -1,0 +1,84 @@
+"""Figures that are names: telephone, card and account numbers, codes, postcodes.
+
+They are said digit by digit, with a pause between groups.
+"""
+
+import re
+
+from mamtra.text.letters import spell
+from mamtra.text.numbers import cardinal, digits
+from mamtra.text.rules import one_of, rule
+
+GROUPS = re.compile(r"[0-9]+")
+# after these words a number of three digits or more is a name
+NAMED = (
+    "code", "PIN", "pin", "passcode", "password", "OTP", "ID", "account", "tracking", "serial",
+    "confirmation", "reference", "booking", "invoice", "zip", "postcode", "licence", "license",
+    "passport", "membership", "extension", "ext.", "Ext.", "acct.", "Acct.", "routing", "IMEI",
+    "EIN", "VIN", "SKU", "UPC",
+)  # fmt: skip
+CALLED = r"(?:[Cc]all(?:ed|ing|s)?|[Dd]ial(?:l?ed|l?ing|s)?|[Rr]ing|[Rr]ang|[Pp]hon(?:e|ed|ing))"
+ALARMS = "911|999|112|411|311|988"
+TENS_OF_HUNDREDS = re.compile(r"[1-9]00")
+
+
+def grouped(written: str) -> str:
+    """Say figures digit by digit, with a pause between groups."""
+    return ", ".join(digits(group) for group in GROUPS.findall(written))
+
+
+def phone(match: re.Match[str]) -> str:
+    """Say a phone number in its groups."""
+    plus = "plus " if match[0].startswith("+") else ""
+    return f" {plus}{grouped(match[0])} "
+
+
+def vanity(match: re.Match[str]) -> str:
+    """Say a phone number that ends in words: one eight hundred flowers."""
+    area = match[2]
+    hundred = TENS_OF_HUNDREDS.fullmatch(area)
+    said = f"{cardinal(int(area[0]))} hundred" if hundred else digits(area)
+    return f" {'one ' if match[1] else ''}{said} {match[3].replace('-', ' ').lower()} "
+
+
+def book_number(match: re.Match[str]) -> str:
+    """Say an ISBN; its check digit may be an X."""
+    return f" {match[1]} {digits(match[2])}{' ex' if match[2].endswith('X') else ''} "
+
+
+FREE = r"(?<![\w.,+-])"  # before a number that stands for itself
+DONE = r"(?![\w-]|[.,]\d)"
+
+RULES = (
+    rule(r"\b(1[ -])?(\d{3})-([A-Z]{2,}(?:-[A-Z]+)*|[A-Z]{3,})\b", vanity),
+    rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b", book_number),
+    rule(
+        rf"(?<![\w.])(?:\+?\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\) ?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}{DONE}",
+        phone,
+    ),
+    rule(rf"{FREE}\d{{3}}-\d{{4}}{DONE}", phone),
+    rule(
+        rf"(?<![\w.])\+\d{{1,3}}(?:[ .-]?(?:\(0\))?[ -]?\d{{1,5}}){{2,6}}{DONE}",
+        phone,
+    ),
+    rule(rf"(?<![\w.])\(0\d{{1,4}}\) ?\d{{3,8}}(?:[ -]\d{{3,4}}){{0,2}}{DONE}", phone),
+    rule(rf"{FREE}0\d{{1,4}}(?:[ -]\d{{2,8}}){{1,4}}{DONE}", phone),
+    rule(rf"{FREE}1[38]00(?:[ -]\d{{2,3}}){{2,3}}{DONE}", phone),
+    rule(rf"{FREE}[3-6]\d{{3}}(?:[ -]\d{{4}}){{3}}{DONE}", phone),
+    rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
+    rule(rf"{FREE}\d{{3}}-\d{{2}}-\d{{4}}{DONE}", phone),
+    rule(rf"{FREE}\d{{2}}-\d{{2}}-\d{{2}}(?= \d{{8}}{DONE})", phone),
+    rule(
+        r"\b([A-Z]{2}) (\d{5}(?:-\d{4})?)(?!\w|[.,]\d)",
+        lambda m: f" {spell(m[1])} {grouped(m[2])} ",
+    ),
+    rule(
+        rf"\b({one_of(NAMED)})((?: (?:number|no\.|num|code|is|was|of))*:? ?(?:is |# ?)?)"
+        rf"(\d{{3,}}(?:[ -]\d{{2,}})*){DONE}",
+        lambda m: f"{m[1]}{m[2]}{grouped(m[3])}",
+    ),
+    rule(rf"\b({CALLED} (?:the |us (?:at|on) |at |on )?)(\d{{3,6}}){DONE}",
+         lambda m: m[1] + digits(m[2])),
+    rule(rf"(?<![\w.,$£€#/-])({ALARMS})(?= (?:call|operator|dispatch|emergency)s?\b)",
+         lambda m: digits(m[1])),
+)  # fmt: skip

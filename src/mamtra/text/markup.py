@@ -1,0 +1,77 @@
+"""HTML and Markdown to plain text: tags and comments go, entities become characters.
+
+Tags that begin a new block end a sentence. Only names that HTML or SSML know count as tags, so that
+``a < b and c > d`` stays what it is.
+"""
+
+import html
+import re
+from collections.abc import Collection
+
+from mamtra.text.rules import one_of, rule
+
+BLOCKS = (
+    "p", "div", "li", "ul", "ol", "dl", "dt", "dd", "h1", "h2", "h3", "h4", "h5", "h6", "tr",
+    "table", "blockquote", "pre", "section", "article", "header", "footer", "main", "nav", "aside",
+    "figure", "figcaption", "hr", "form", "html", "head", "body", "title", "details", "summary",
+)  # fmt: skip
+INLINE = (
+    "a", "abbr", "b", "big", "br", "button", "center", "cite", "code", "col", "del", "dfn", "em",
+    "font", "i", "iframe", "img", "input", "ins", "kbd", "label", "link", "mark", "meta", "option",
+    "q", "s", "samp", "select", "small", "source", "span", "strike", "strong", "sub", "sup", "svg",
+    "tbody", "td", "textarea", "tfoot", "th", "thead", "time", "tt", "u", "var", "video", "wbr",
+    "speak", "prosody", "emphasis", "say-as", "voice", "lang", "phoneme", "audio", "laughter",
+)  # fmt: skip
+HIDDEN = (("<!--", "-->"), ("<script", "</script>"), ("<style", "</style>"))
+
+# an attribute has an equals sign; its length has a bound so that reading stays linear
+REST = r"(?:\s[^<>]{0,400}=[^<>]{0,400})?\s{0,9}/?>"
+BLOCK_TAG = re.compile(rf"(?i)</?{one_of(BLOCKS)}{REST}|<br\s{{0,9}}/?>\s*<br\s{{0,9}}/?>")
+BREAK_TAG = re.compile(r"(?i)<(?:br|/td|/th)\s{0,9}/?>")
+INLINE_TAG = re.compile(rf"(?i)</?({one_of(INLINE)}){REST}")
+ENTITY = re.compile(r"&(?:#\d{1,7}|#[xX][0-9A-Fa-f]{1,6}|[A-Za-z][A-Za-z0-9]{1,30});")
+
+MARKDOWN = (
+    rule(r"<((?:https?://|mailto:)?[^\s<>@=]{1,300}[.@][^\s<>]{1,300})>", r" \1 "),
+    rule(r"(?m)^[ \t]*```[\w+-]*[ \t]*$", ""),
+    rule(r"(?m)^[ \t]*(?:>[ \t]?)+(?![ \t]*=?[ \t]*\d)", ""),
+    rule(r"(?m)^[ \t]*#{1,6}[ \t]+", ""),
+    rule(r"!?\[([^\[\]\n]{1,300})\]\([^()\s]{1,500}\)", r"\1"),
+    rule(r"""(?:(?<=[a-z]{3})|(?<=[.,;:!?"')]))\[\d{1,3}\]""", ""),  # a note's number
+)
+RAISED = (
+    rule(r"(?i)(?<=\d)<sup>(st|nd|rd|th)</sup>", r"\1"),
+    rule(r"(?i)<sup>([-−+]?\d{1,4})</sup>", r"^\1"),
+)
+
+
+def without(text: str, opening: str, closing: str) -> str:
+    """Leave out everything from each opening to the closing after it."""
+    kept, start, lower = [], 0, text.lower()
+    while (first := lower.find(opening, start)) >= 0:
+        last = lower.find(closing, first)
+        if last < 0:
+            break
+        kept += [text[start:first], " "]
+        start = last + len(closing)
+    return "".join(kept) + text[start:]
+
+
+def plain_text(text: str, keep: Collection[str] = ()) -> str:
+    """Write marked-up text as it would be seen.
+
+    Args:
+        text: may hold HTML tags, comments and entities, and Markdown's links and quotes.
+        keep: names of tags that stay, because a model understands them.
+    """
+    if "<" in text:
+        for opening, closing in HIDDEN:
+            text = without(text, opening, closing)
+        for pattern, plain in RAISED:
+            text = pattern.sub(plain, text)
+        text = BLOCK_TAG.sub("\n\n", text)
+        text = BREAK_TAG.sub("\n", text)
+        text = INLINE_TAG.sub(lambda m: m[0] if m[1].lower() in keep else "", text)
+    for pattern, plain in MARKDOWN:
+        text = pattern.sub(plain, text)
+    return ENTITY.sub(lambda m: html.unescape(m[0]), text)

@@ -1,0 +1,35 @@
+"""From one thing to another of its kind: days, months, times, amounts and ordinals.
+
+A dash between two of a kind is read ``to``. These rules come before dashes become commas.
+"""
+
+from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
+from mamtra.text.numbers import NUMBER
+from mamtra.text.money import SIGN
+from mamtra.text.units import UNIT
+from mamtra.text.rules import one_of, rule
+
+DASH = r" ?(?:-|–|—|--) ?"
+CLOSE_DASH = r" ?[-–] ?"
+DAY = rf"(?:{one_of(set(WEEKDAYS.values()) | set(WEEKDAYS))}\.?)"
+MONTH = rf"(?:{one_of(set(MONTHS) | set(SHORT_MONTHS))}\.?)"
+LONG_DAYS = {**WEEKDAYS, **{day: day for day in WEEKDAYS.values()}}
+LONG_MONTHS = {**SHORT_MONTHS, **{month: month for month in MONTHS}}
+SCALE = r"(?: ?(?:[kKmMbB]|[mb]n|tn|thousand|million|billion|trillion)\b)?"
+HALF = r" ?[AaPp]\.?[Mm]\b\.?"
+TIME = rf"\d{{1,2}}(?:[:.]\d\d)?(?:{HALF})?"
+
+RULES = (
+    rule(rf"\b({DAY}){DASH}({DAY})(?!\w)",
+         lambda m: f"{LONG_DAYS[m[1].rstrip('.')]} to {LONG_DAYS[m[2].rstrip('.')]}"),
+    rule(rf"\b({MONTH}){DASH}({MONTH})(?!\w)",
+         lambda m: f"{LONG_MONTHS[m[1].rstrip('.')]} to {LONG_MONTHS[m[2].rstrip('.')]}"),
+    rule(rf"(?<=\d)({HALF}|(?<=:\d\d)){DASH}(?={TIME})", r"\1 to "),
+    rule(rf"\b({MONTH} \d{{1,4}}(?:st|nd|rd|th)?(?:, \d{{4}})?){DASH}(?={MONTH} \d)", r"\1 to "),
+    rule(rf"\b(\d{{1,2}}(?:st|nd|rd|th)? {MONTH}(?: \d{{4}})?){DASH}(?=\d{{1,2}}(?:st|nd|rd|th)? {MONTH}\b)",
+         r"\1 to "),
+    rule(rf"(?i)(\d(?:st|nd|rd|th)){CLOSE_DASH}(?=\d+(?:st|nd|rd|th)\b)", r"\1 to "),
+    rule(rf"(\d0'?s){CLOSE_DASH}(?='?\d+0'?s\b)", r"\1 to "),
+    rule(rf"((?<!\w){SIGN} ?{NUMBER}{SCALE}){CLOSE_DASH}(?={SIGN} ?\d)", r"\1 to "),
+    rule(rf"(?<![\w.,])({NUMBER} ?{UNIT}){CLOSE_DASH}(?={NUMBER} ?{UNIT}(?!\w))", r"\1 to "),
+)  # fmt: skip

@@ -1,0 +1,90 @@
+"""Times of day, durations, and chapter and verse."""
+
+import re
+
+from mamtra.text.numbers import cardinal, number
+from mamtra.text.rules import one_of, rule
+
+HALVES = {"a": "ay em", "p": "pee em"}
+BOOKS = (
+    "Genesis", "Exodus", "Leviticus", "Numbers", "Deuteronomy", "Joshua", "Judges", "Ruth",
+    "Samuel", "Kings", "Chronicles", "Ezra", "Nehemiah", "Esther", "Job", "Psalm", "Psalms",
+    "Proverbs", "Ecclesiastes", "Isaiah", "Jeremiah", "Lamentations", "Ezekiel", "Daniel", "Hosea",
+    "Joel", "Amos", "Obadiah", "Jonah", "Micah", "Nahum", "Habakkuk", "Zephaniah", "Haggai",
+    "Zechariah", "Malachi", "Matthew", "Mark", "Luke", "John", "Acts", "Romans", "Corinthians",
+    "Galatians", "Ephesians", "Philippians", "Colossians", "Thessalonians", "Timothy", "Titus",
+    "Philemon", "Hebrews", "James", "Peter", "Jude", "Revelation", "Surah", "Sura", "Quran",
+)  # fmt: skip
+SPANS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
+
+Match = re.Match[str]
+
+
+def time_of_day(match: Match) -> str:
+    """Say a time; figures that are no time stay as they are."""
+    hour, minute, second = int(match["hour"]), match["minute"] or "00", match["second"]
+    if hour > 24 or int(minute) > 59 or int(second or 0) > 59:
+        return match[0]
+    half = HALVES[match["half"].lower()] if match["half"] else ""
+    if minute != "00":
+        minutes = f"{'oh ' if minute[0] == '0' else ''}{cardinal(int(minute))}"
+    elif half or second:
+        minutes = "" if half else "hundred"
+    else:
+        minutes = "o'clock" if 1 <= hour <= 12 else "hundred"
+    seconds = f"and {number(str(int(second)))} seconds" if second else ""
+    return f" {cardinal(hour)} {minutes} {seconds} {half} "
+
+
+def military(match: Match) -> str:
+    """Say a time of four figures: oh seven hundred, fourteen thirty."""
+    hour, minute = match[1], match[2]
+    hours = f"oh {cardinal(int(hour[1]))}" if hour[0] == "0" else cardinal(int(hour))
+    return f"{hours} {'hundred' if minute == '00' else cardinal(int(minute))} "
+
+
+def duration(match: Match) -> str:
+    """Say a length of time in several units: two hours thirty minutes."""
+    parts = [f"{part[:-1].strip()} {part[-1]}" for part in re.findall(r"\d+ ?[dhms]", match[0])]
+    spoken = [
+        f"{cardinal(int(count))} {SPANS[unit]}{'' if int(count) == 1 else 's'}"
+        for count, unit in (part.split() for part in parts)
+    ]
+    return f" {' '.join(spoken)} "
+
+
+def verse(match: Match) -> str:
+    """Say chapter and verse, or verses."""
+    until = f" to {cardinal(int(match[4]))}" if match[4] else ""
+    return f"{match[1]} {cardinal(int(match[2]))} {cardinal(int(match[3]))}{until}"
+
+
+# the dot of p.m. is kept where it also ends the sentence
+HALF = r"(?P<half>[AaPp])(?:\.[Mm]\.(?! +[A-Z]| *$)|\.?[Mm]\b)"
+HOURS, MINUTES = r"\d{1,4} ?h(?:rs?|ours?)?", r"\d{1,4} ?m(?:ins?)?"
+SECONDS = r"\d{1,4} ?s(?:ecs?)?"
+
+# before dates, which would read 30s as a decade
+SPANS_OF_TIME = (
+    rule(rf"\b({one_of(BOOKS)}) (\d{{1,3}}):(\d{{1,3}})(?: ?- ?(\d{{1,3}}))?(?![\d:])", verse),
+    rule(
+        rf"(?<![\w.])(?:\d{{1,4}} ?d(?:ays?)? )?(?:{HOURS},? ?{MINUTES}(?:,? ?{SECONDS})?"
+        rf"|{MINUTES},? ?{SECONDS})(?![\w-])",
+        duration,
+    ),
+    rule(r"\b([01]\d|2[0-4])([0-5]\d) ?(?=(?:hours|hrs)\b)", military),
+)
+RULES = (
+    rule(r"(?<=\d) ?- ?(?=\d{1,2}(?::\d\d)? ?[AaPp]\.?[Mm]\b)", " to "),
+    rule(r"(?<=:\d\d) ?- ?(?=\d)|(?<=\d[AaPp][Mm])-(?=\d)|(?<=\d [AaPp][Mm]) ?- ?(?=\d)", " to "),
+    rule(
+        r"(?<![\w:.])(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?(?![\d:])"
+        rf"(?: ?{HALF})?",
+        time_of_day,
+    ),
+    rule(
+        rf"(?<![\w:.])(?P<hour>\d{{1,2}})\.(?P<minute>[0-5]\d)(?P<second>) ?{HALF}", time_of_day
+    ),
+    rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})(?P<minute>)(?P<second>) ?{HALF}", time_of_day),
+    rule(r"(?<![\w:.])(\d+):(\d+)(?![\w:])", lambda m: f" {number(m[1])} to {number(m[2])} "),
+)

@@ -1,0 +1,155 @@
+"""Units of measure, percentages, sizes in feet and inches, and products of lengths."""
+
+import re
+
+from mamtra.text.adjectives import BEFORE_NOUN, NOUN, is_adjective
+from mamtra.text.numbers import AMOUNT, NUMBER, amount, is_one, number
+from mamtra.text.rules import one_of, rule
+
+# written: one
+UNITS = {
+    "mm": "millimeter", "cm": "centimeter", "m": "meter", "km": "kilometer", "Km": "kilometer",
+    "KM": "kilometer", "µm": "micrometer", "nm": "nanometer", "dm": "decimeter", "mi": "mile",
+    "yd": "yard", "yds": "yard", "ft": "foot", "in.": "inch", "g": "gram",
+    "mg": "milligram", "mcg": "microgram", "µg": "microgram", "ng": "nanogram", "kg": "kilogram",
+    "Kg": "kilogram", "KG": "kilogram", "kgs": "kilogram", "lb": "pound", "lbs": "pound",
+    "oz": "ounce", "fl oz": "fluid ounce", "fl. oz": "fluid ounce", "ml": "milliliter",
+    "mL": "milliliter", "cl": "centiliter", "dl": "deciliter", "dL": "deciliter", "l": "liter",
+    "L": "liter", "µL": "microliter", "µl": "microliter", "gal": "gallon", "qt": "quart",
+    "tsp": "teaspoon", "tsps": "teaspoon", "Tsp": "teaspoon", "tbsp": "tablespoon",
+    "tbsps": "tablespoon", "Tbsp": "tablespoon", "tbs": "tablespoon", "pkg": "package",
+    "doz": "dozen", "ha": "hectare", "ac": "acre", "s": "second", "sec": "second", "secs": "second",
+    "ms": "millisecond", "µs": "microsecond", "ns": "nanosecond", "min": "minute",
+    "mins": "minute", "h": "hour", "hr": "hour", "hrs": "hour", "wk": "week", "wks": "week",
+    "mo.": "month", "mos": "month", "yr": "year", "yrs": "year", "Hz": "hertz", "kHz": "kilohertz",
+    "MHz": "megahertz", "GHz": "gigahertz", "THz": "terahertz", "bit": "bit", "KB": "kilobyte",
+    "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte", "PB": "petabyte",
+    "KiB": "kibibyte", "GiB": "gibibyte", "MiB": "mebibyte", "TiB": "tebibyte",
+    "kbps": "kilobit per second", "Mbps": "megabit per second", "Gbps": "gigabit per second",
+    "kb/s": "kilobit per second", "Mb/s": "megabit per second", "Gb/s": "gigabit per second",
+    "W": "watt", "kW": "kilowatt", "MW": "megawatt", "GW": "gigawatt", "mW": "milliwatt",
+    "TW": "terawatt", "Wh": "watt hour", "kWh": "kilowatt hour", "MWh": "megawatt hour",
+    "GWh": "gigawatt hour", "TWh": "terawatt hour", "V": "volt", "mV": "millivolt",
+    "kV": "kilovolt", "mA": "milliamp", "mAh": "milliamp hour", "Ah": "amp hour", "dB": "decibel",
+    "dBA": "decibel", "Pa": "pascal", "kPa": "kilopascal", "hPa": "hectopascal",
+    "MPa": "megapascal", "GPa": "gigapascal", "mbar": "millibar", "psi": "P.S.I.",
+    "mmHg": "millimeter of mercury", "mm Hg": "millimeter of mercury", "cal": "calorie",
+    "kcal": "kilocalorie", "kJ": "kilojoule", "MJ": "megajoule", "eV": "electronvolt",
+    "keV": "kiloelectronvolt", "MeV": "megaelectronvolt", "GeV": "gigaelectronvolt",
+    "kN": "kilonewton", "Nm": "newton meter", "mol": "mole", "mmol": "millimole",
+    "px": "pixel", "MP": "megapixel", "dpi": "dots per inch", "fps": "frame per second",
+    "rpm": "revolution per minute", "RPM": "revolution per minute", "bpm": "beat per minute",
+    "ppm": "part per million", "ppb": "part per billion", "bps": "basis point",
+    "mph": "mile per hour", "MPH": "mile per hour", "kph": "kilometer per hour",
+    "kmh": "kilometer per hour", "mpg": "mile per gallon", "hp": "horsepower", "pts": "point",
+    "kts": "knot", "ly": "light year", "°C": "degree Celsius", "° C": "degree Celsius",
+    "°F": "degree Fahrenheit", "° F": "degree Fahrenheit", "°": "degree", "%": "percent",
+}  # fmt: skip
+ODD_PLURALS = {
+    "foot": "feet", "inch": "inches", "hertz": "hertz", "kilohertz": "kilohertz",
+    "megahertz": "megahertz", "gigahertz": "gigahertz", "terahertz": "terahertz",
+    "percent": "percent", "P.S.I.": "P.S.I.", "dots per inch": "dots per inch",
+    "horsepower": "horsepower", "dozen": "dozen", "millimeter of mercury": "millimeters of mercury",
+}  # fmt: skip
+POWERS = {"2": "square", "3": "cubic"}
+TIMES = ("s", "h", "min", "ms")  # meters per second squared, but grams per cubic centimeter
+LENGTHS = ("mm", "cm", "m", "km", "ft", "in.", "in", "yd", "px", "mi")
+
+
+def many(unit: str) -> str:
+    """Say more than one of a unit; the plural is in its first word before ``per``."""
+    if unit in ODD_PLURALS:
+        return ODD_PLURALS[unit]
+    head, per, rest = unit.partition(" per ")
+    if head.startswith("degree"):
+        return unit.replace("degree", "degrees")
+    return f"{head}s{per}{rest}"
+
+
+def per_unit(unit: str | None, power: str | None) -> str:
+    """Say what an amount is divided by."""
+    if not unit:
+        return ""
+    if not power:
+        return f" per {UNITS[unit]}"
+    if unit in TIMES:
+        return f" per {UNITS[unit]} {'squared' if power == '2' else 'cubed'}"
+    return f" per {POWERS[power]} {UNITS[unit]}"
+
+
+def measure(match: re.Match[str]) -> str:
+    """Say an amount of a unit; before a noun it is an adjective: a five kilometer run."""
+    unit = UNITS[match["unit"]]
+    area = {"s": "square", "c": "cubic"}.get((match["area"] or " ")[0], "")
+    power = POWERS.get((match["power"] or "")[-1:]) or area
+    adjective = match["joint"] == "-" or is_adjective(match)
+    if not adjective and not is_one(match["amount"]):
+        unit = many(unit)
+    per = per_unit(match["per"], (match["per_power"] or "")[-1:])
+    before = (match["article"] or "") + (match["determiner"] or "")
+    return f" {before}{amount(match['amount'])} {power} {unit}{per} "
+
+
+def feet_and_inches(match: re.Match[str]) -> str:
+    """Say feet and inches."""
+    feet, inches = match[1], match[2]
+    return (
+        f" {number(feet)} {'foot' if feet == '1' else 'feet'} "
+        f"{number(inches)} {'inch' if inches == '1' else 'inches'} "
+    )
+
+
+OPENING, CLOSING = re.compile(r'(?:^|[\s(])"'), re.compile(r'[^\s(\d]"')
+COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
+
+
+def position(match: re.Match[str]) -> str:
+    """Say degrees, minutes and seconds of a place on the earth."""
+    parts = [f"{number(match[1])} degree{'' if match[1] == '1' else 's'}"]
+    parts += [f"{number(match[2])} minutes"] if match[2] else []
+    parts += [f"{number(match[3])} seconds"] if match[3] else []
+    return f" {' '.join(parts)} {COMPASS[match[4]]} "
+
+
+def inches(match: re.Match[str]) -> str:
+    """Say inches written with a double quote, unless the quote ends a quotation."""
+    before = match.string[: match.start()]
+    if len(OPENING.findall(before)) > len(CLOSING.findall(before)):
+        return match[0]
+    one = match[2] == "1" or match[1] or NOUN.match(match.string, match.end())
+    return f"{match[1] or ''} {amount(match[2])} {'inch' if one else 'inches'} "
+
+
+UNIT = one_of(UNITS)
+END = r"(?![\w^'])"
+PER = rf" ?/ ?(?P<per>{UNIT})(?P<per_power>\^?[23])?"
+
+RULES = (
+    rule(
+        r"(?<![\w.])(\d+(?:\.\d+)?)° ?(?:(\d+(?:\.\d+)?)' ?)?(?:(\d+(?:\.\d+)?)(?:\"|'') ?)?"
+        r"([NSEW])\b",
+        position,
+    ),
+    rule(rf"({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
+    rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
+    rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
+    rule(rf"(\b[Aa]n? )?(?<![\w.])({NUMBER})\"", inches),
+    rule(r"(?<=\d) in(?= (?:wide|long|tall|high|deep|thick|diameter)\b)", " in."),
+    rule(r"(?<=\d) c\.(?= [a-z])", " cup "),
+    rule(r"(?<=\d )\((\d+(?:\.\d+)?[ -]?(?:oz|g|ml|lb|inch|kg)\.?)\) (?=[a-z])", r"\1 "),
+    rule(r"(?<=\d)(st|nd|rd|th) min\b\.?", r"\1 minute"),
+    # lengths multiplied; with an equals sign it is a product of numbers
+    rule(
+        rf"(?<=\d)((?: ?{one_of(LENGTHS)}\b)?) ?[xX×] ?(?=\d+(?:\.\d+)? ?{one_of(UNITS)}(?![\w]))",
+        r"\1 by ",
+    ),
+    rule(
+        rf"{BEFORE_NOUN}(?<![\w./])(?<!\d,)(?P<amount>{AMOUNT})(?P<joint> ?|-)"
+        rf"(?P<area>(?:sq|cu)\.? ?)?(?P<unit>{UNIT})(?P<power>(?:\^|(?<=m))[23])?(?:{PER})?{END}"
+        r"(?:\.(?= [a-z]))?",
+        measure,
+    ),
+    rule(r"(?<=\d)(?<!\b[48])K\b", " thousand "),
+    rule(r"(?<=\d)M\b", " million "),
+    rule(r"(?<=\.\d)B\b|(?<=\d)bn\b", " billion "),
+)
