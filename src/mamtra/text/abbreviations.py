@@ -21,7 +21,8 @@ NUMBERED = {
     "Figs": "figures", "Ch": "chapter", "ch": "chapter", "Sec": "section", "sec": "section",
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
     "Ext": "extension", "ext": "extension", "Rm": "room", "Art": "article", "ca": "about",
-    "c": "about", "approx": "approximately", "Approx": "approximately", "Tel": "telephone", "Pt": "part", "pt": "part",
+    "c": "about", "approx": "approximately", "Approx": "approximately", "Tel": "telephone",
+    "Pt": "part", "pt": "part",
 }  # fmt: skip
 # anywhere; these dots never end a sentence
 INNER = {
@@ -71,8 +72,10 @@ WORDS = (
     ),
     rule(r"\b(Mr|Mrs|Ms|Dr|Prof)\b\.?", lambda m: TITLES[m[1]]),
     rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=\d)", lambda m: f"{NUMBERED[m[1]]} "),
-    rule(r"(?<![\w.])(Vol|vol|Ch|ch|Fig|fig|Sec|sec|Art|Pt|pt)\. ?(?=[IVXLC]+\b)",
-         lambda m: f"{NUMBERED[m[1]]} "),
+    rule(
+        r"(?<![\w.])(Vol|vol|Ch|ch|Fig|fig|Sec|sec|Art|Pt|pt)\. ?(?=[IVXLC]+\b)",
+        lambda m: f"{NUMBERED[m[1]]} ",
+    ),
     rule(r"(?<!\w)#(?=[A-Z]{1,4}-?\d)", " number "),
     rule(rf"(?<![\w.])(?<!\d )(?<!\d[snrt][tdh] )({one_of(INNER)})\.", lambda m: INNER[m[1]]),
     rule(r"(?<![\w.])(e\.g|i\.e|vs)\b", lambda m: INNER[m[1]]),
@@ -81,7 +84,10 @@ WORDS = (
     rule(rf"(?<![\w.])({one_of(FINAL)})(?=\. ?$)", lambda m: FINAL[m[1]]),
     rule(rf"(?<=[\w.] )({one_of(ROADS)})\b(?!\.)", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w/]){one_of(SLASHED)}(?![\w/])", lambda m: SLASHED[m[0]]),
-    rule(rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. ){one_of(BARE_UNITS)}(?![\w/])", lambda m: BARE_UNITS[m[0]]),
+    rule(
+        rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. ){one_of(BARE_UNITS)}(?![\w/])",
+        lambda m: BARE_UNITS[m[0]],
+    ),
     rule(r"(?<!\w)'[nN]'(?!\w)", "and"),
     rule(r"\b(?:OK|Ok|ok|O\.K)\b", "okay"),
 )

@@ -49,9 +49,9 @@ def address(written: str) -> str:
             spoken.append(digits(part) if len(part) > 4 else number(part))
         elif not part[0].isalpha():
             spoken.append(MARKS.get(part, ""))
-        elif len(part) == 1 or not VOWEL.search(part):
-            spoken.append(spell(part))
-        elif part in SPELLED and spoken[-1:] == ["dot"]:
+        elif (
+            len(part) == 1 or not VOWEL.search(part) or (part in SPELLED and spoken[-1:] == ["dot"])
+        ):
             spoken.append(spell(part))
         else:
             spoken.append(part)

@@ -14,9 +14,15 @@ GROUPS = re.compile(r"[0-9]+")
 NAMED = (
     "code", "PIN", "pin", "passcode", "password", "OTP", "ID", "account", "tracking", "serial",
     "confirmation", "reference", "booking", "invoice", "zip", "postcode", "licence", "license",
-    "passport", "membership", "extension", "ext.", "Ext.", "acct.", "Acct.", "routing", "IMEI",
+    "passport", "membership", "extension", "routing", "IMEI",
     "EIN", "VIN", "SKU", "UPC",
 )  # fmt: skip
+# after these words and "number" a number of four digits or more is a name
+NUMBERED = (
+    "order", "ticket", "case", "item", "card", "customer", "policy", "claim", "job", "phone",
+    "part", "badge", "batch", "lot", "invoice", "report",
+)  # fmt: skip
+NUMBER_SIGN = re.compile(r"(?:#|no\.|num\.) ?", re.IGNORECASE)
 CALLED = r"(?:[Cc]all(?:ed|ing|s)?|[Dd]ial(?:l?ed|l?ing|s)?|[Rr]ing|[Rr]ang|[Pp]hon(?:e|ed|ing))"
 ALARMS = "911|999|112|411|311|988"
 TENS_OF_HUNDREDS = re.compile(r"[1-9]00")
@@ -50,10 +56,13 @@ FREE = r"(?<![\w.,+-])"  # before a number that stands for itself
 DONE = r"(?![\w-]|[.,]\d)"
 
 RULES = (
+    rule(rf"{FREE}[3-6]\d{{3}}(?:[ -]\d{{4}}){{3}}{DONE}", phone),
+    rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
     rule(r"\b(1[ -])?(\d{3})-([A-Z]{2,}(?:-[A-Z]+)*|[A-Z]{3,})\b", vanity),
     rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b", book_number),
     rule(
-        rf"(?<![\w.])(?:\+?\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\) ?|\d{{3}}[ .-])\d{{3}}[ .-]\d{{4}}{DONE}",
+        rf"(?<![\w.])(?:\+?\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\) ?|\d{{3}}[ .-])"
+        rf"\d{{3}}[ .-]\d{{4}}{DONE}",
         phone,
     ),
     rule(rf"{FREE}\d{{3}}-\d{{4}}{DONE}", phone),
@@ -64,13 +73,16 @@ RULES = (
     rule(rf"(?<![\w.])\(0\d{{1,4}}\) ?\d{{3,8}}(?:[ -]\d{{3,4}}){{0,2}}{DONE}", phone),
     rule(rf"{FREE}0\d{{1,4}}(?:[ -]\d{{2,8}}){{1,4}}{DONE}", phone),
     rule(rf"{FREE}1[38]00(?:[ -]\d{{2,3}}){{2,3}}{DONE}", phone),
-    rule(rf"{FREE}[3-6]\d{{3}}(?:[ -]\d{{4}}){{3}}{DONE}", phone),
-    rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
     rule(rf"{FREE}\d{{3}}-\d{{2}}-\d{{4}}{DONE}", phone),
     rule(rf"{FREE}\d{{2}}-\d{{2}}-\d{{2}}(?= \d{{8}}{DONE})", phone),
     rule(
         r"\b([A-Z]{2}) (\d{5}(?:-\d{4})?)(?!\w|[.,]\d)",
         lambda m: f" {spell(m[1])} {grouped(m[2])} ",
+    ),
+    rule(r"\b[Ee]xt\.? ?(\d{3,6})\b", lambda m: f"extension {digits(m[1])}"),
+    rule(
+        rf"(?i)\b({one_of(NUMBERED)} (?:number |no\. ?|num\. ?|# ?))(\d{{4,}}){DONE}",
+        lambda m: f"{NUMBER_SIGN.sub('number ', m[1])}{digits(m[2])}",
     ),
     rule(
         rf"\b({one_of(NAMED)})((?: (?:number|no\.|num|code|is|was|of))*:? ?(?:is |# ?)?)"

@@ -104,6 +104,11 @@ MONTH = rf"(?P<month>{one_of(MONTHS)}|{one_of(SHORT_MONTHS)}\b\.?)"
 TH = r"(?:st|nd|rd|th)?"
 YEAR = r"(?P<year>\d{4})(?![\d:]|,\d)"
 RULES = (
+    rule(
+        rf"\b({one_of(WEEKDAYS)})(?:\.(?=,? [A-Z\d]|,)|(?=,? (?:{ANY_MONTH})\b)"
+        rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|[:/.]\d| [AaPp]\.?[Mm]\b| {ANY_MONTH})))",
+        lambda m: WEEKDAYS[m[1]],
+    ),
     rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),
     rule(r"(?<![\d/.-])([12]\d{3})([-/.])(\d{1,2})\2(\d{1,2})(?![\d/-]|\.\d)", iso_date),
     rule(
@@ -132,10 +137,11 @@ RULES = (
         rf"\b({one_of(SHORT_MONTHS)})\.(?= [a-z\d]|,)",
         lambda m: SHORT_MONTHS[m[1]],
     ),
-    rule(rf"\b({one_of(WEEKDAYS)})(?:\.(?=,? [A-Z\d]|,)|(?=,? (?:{ANY_MONTH})\b)"
-         rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|[:/.]\d| [AaPp]\.?[Mm]\b| {ANY_MONTH})))",
-         lambda m: WEEKDAYS[m[1]]),
     rule(r"\b([Mm]id|[Ee]arly|[Ll]ate|[Pp]re|[Pp]ost)-(?='?\d)", r"\1 "),
+    rule(
+        r"(?<!\d)(\d{1,3})s(?= (?:timer|clip|video|delay|break|pause|interval|timeout|window)s?\b)",
+        r"\1 sec",
+    ),
     rule(rf"\b({BEFORE_SECONDS}) (\d{{1,3}})s\b", r"\1 \2 sec"),
     rule(r"(?<![\w.$£€'-])'?([1-9]\d)(\d0)'?s\b", decade),
     rule(r"(?<![\w.$£€])'(\d0)'?s\b", lambda m: f" {tens(m[1])}"),
@@ -145,8 +151,10 @@ RULES = (
     ),
     rule(r"\b((?:1[1-9]|20)\d\d)/(\d\d)\b(?!/)", lambda m: f"{year(m[1])} {number(m[2])}"),
     rule(r"\b(FY|CY)[ -]?'?(?=\d)", lambda m: f" {spell(m[1])} "),
-    rule(rf"\b([Tt]he|[Tt]his|[Ll]ast|[Nn]ext) (1[89]\d\d|20[1-9]\d)(?= [a-z])",
-         lambda m: f"{m[1]} {year(m[2])}"),
+    rule(
+        r"\b([Tt]he|[Tt]his|[Ll]ast|[Nn]ext) (1[89]\d\d|20[1-9]\d)(?= [a-z])",
+        lambda m: f"{m[1]} {year(m[2])}",
+    ),
     rule(rf"\b(20[0-4]\d)(?= {EVENTS}\b)", lambda m: year(m[1])),
     rule(rf"\b({BEFORE_YEAR} )(1\d{{3}}|20\d\d)(?![\w-]|[.,:]\d)", lambda m: m[1] + year(m[2])),
     rule(

@@ -16,9 +16,10 @@ NAMES = {
 }  # fmt: skip
 
 # two letters are spelled unless they are one of these words
-TWO_LETTER_WORDS = frozenset(
-    "AH AM AN AS AT BE BY DO EH GO HA HE HI IF IN IS IT ME MY NO OF OH ON OR OX SO TO UP WE".split()
-)
+SHORT_WORDS = """
+AH AM AN AS AT BE BY DO EH GO HA HE HI IF IN IS IT ME MY NO OF OH ON OR OX SO TO UP WE
+"""
+TWO_LETTER_WORDS = frozenset(SHORT_WORDS.split())
 # acronyms that could be said as words, but are not; spelled even in a text that shouts
 SAID_AS_LETTERS = """
 AAA ABA ACLU ADA AFC AGI AKA AMA AMEX AOC AOL API APA APR APY ASAP AWS BAE BIA BMI CAC CAO CEO CFO
@@ -52,9 +53,7 @@ CODA = (
     "|RV|SH|SK|SM|SP|SS|ST|TCH|TH|TT|WK|WL|WN|XT|ZZ|NTH|LTH|PTH|DTH|FTH|GN|GG|BB|DD)"
     "(?:E?S|ED|E|LY)?)?"
 )
-SAYABLE = re.compile(
-    rf"{ONSET}{VOWELS}(?:[B-DF-HJ-NP-TV-Z]{{1,3}}{VOWELS})*{CODA}"
-)
+SAYABLE = re.compile(rf"{ONSET}{VOWELS}(?:[B-DF-HJ-NP-TV-Z]{{1,3}}{VOWELS})*{CODA}")
 # a capital after a dotted acronym may go on with the sentence; these words begin a new one
 STARTERS = (
     r"(?:A|An|The|He|She|It|They|We|You|I|This|That|These|Those|There|In|On|At|But|And|So|If|When"
@@ -64,11 +63,11 @@ SERIES = (
     "(?:Plan|Vitamin|Type|Grade|Group|Class|Section|Part|Appendix|Figure|Option|Team|Hepatitis)"
 )
 # words that only a text in capitals writes in capitals
-ORDINARY = frozenset(
-    "ALL AND ARE AS AT BE BUT BY CAN DID DO FOR FROM GET HAS HAVE HE HER HIS HOW IF IN IS ITS ME MY"
-    " NEW NO NOT NOW OF ON OUR OUT SHE SO THAT THE THEM THEY THIS TO UP WAS WE WHAT WHO WILL WITH"
-    " YOU YOUR".split()
-)
+STRESSED = """
+ALL AND ARE AS AT BE BUT BY CAN DID DO FOR FROM GET HAS HAVE HE HER HIS HOW IF IN IS ITS ME MY NEW
+NO NOT NOW OF ON OUR OUT SHE SO THAT THE THEM THEY THIS TO UP WAS WE WHAT WHO WILL WITH YOU YOUR
+"""
+ORDINARY = frozenset(STRESSED.split())
 CAPITALS = re.compile(r"(?<![A-Za-z'])(?:[A-Z]{2,}|A)(?:'[A-Z]+)*(?![A-Za-z])")
 VOWEL = re.compile("[AEIOUY]")
 ANY_WORD = re.compile(r"[A-Za-z']{2,}")
@@ -149,8 +148,10 @@ DEPARTMENT = (
 
 # before abbreviations: pairs of initials, which hold what looks like abbreviations
 PAIRS = (
-    rule(r"(?<![A-Za-z'])([A-Z]{1,3}) ?& ?([A-Z])(s?)(?![A-Za-z'])",
-         lambda m: f" {spell(m[1])} and {spell(m[2])}{m[3]} "),
+    rule(
+        r"(?<![A-Za-z'])([A-Z]{1,3}) ?& ?([A-Z])(s?)(?![A-Za-z'])",
+        lambda m: f" {spell(m[1])} and {spell(m[2])}{m[3]} ",
+    ),
     rule(r"(?<![\w/.&'])(?!N/A\b)[A-Z]{1,4}(?:/[A-Z]{1,4})+(?![\w/&'])", slashed),
     rule(r"(?<![\w'])([A-G])#(?!\w)", lambda m: f" {spell(m[1])} sharp "),
     rule(r"\bIPv(?=[46]\b)", " eye pee version "),

@@ -105,13 +105,12 @@ SIGN = (
     rf"(?:(?<![A-Za-z]){one_of(sign for sign in SIGNS if sign[0].isalpha())}"
     rf"|{one_of(sign for sign in SIGNS if not sign[0].isalpha())})"
 )
-SCALE = (
-    rf"(?:(?P<scale> ?{one_of(s for s in SCALES if len(s) > 2)}| ?(?:[mb]n|tn|MM)|[kKmMbBT])\b)"
-)
+SCALE = rf"(?:(?P<scale> ?{one_of(s for s in SCALES if len(s) > 2)}| ?(?:[mb]n|tn|MM)|[kKmMbBT])\b)"
 PER = rf"(?: ?/ ?(?P<per>{one_of(PERS)})\b)"
 
 RULES = (
-    rule(r"(?<![\w$])\$(\d0|\d00)s\b", lambda m: f" {plural(cardinal(int(m[1])))} "),
+    rule(r"(?<![\w$])\$100s\b", " hundreds "),
+    rule(r"(?<![\w$])\$(\d0)s\b", lambda m: f" {plural(cardinal(int(m[1])))} "),
     rule(rf"(?<=\d) ?- ?(?={SIGN}\d)", " to "),
     rule(
         rf"{BEFORE_NOUN}(?P<minus>(?<!\w)-)?(?P<sign>{SIGN}|\b{one_of(CODES)}) ?"

@@ -110,7 +110,6 @@ def is_one(written: str) -> bool:
     return written in ("1", "-1")
 
 
-
 def out_of(match: re.Match[str]) -> str:
     """Say two equal numbers or a share of a hundred: fifty fifty, ten out of ten."""
     above, below = match[1], match[2]
@@ -149,23 +148,33 @@ START = r"(?<![\w.\-])"
 SIDE_BY_SIDE = r"(?= (?:time|beat|meter|rhythm|signature|vision)\b)"
 # figures in the groups of other countries, before anything reads them
 GROUPED = (
-    rule(r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\w,]|\.\d)",
-         lambda m: m[0].replace(".", "").replace(",", ".")),
-    rule(r"(?<![\d.,])(?<!\d )\d{1,2}(?:,\d{2})+,\d{3}(?![\d,])",
-         lambda m: m[0].replace(",", "")),
-    rule(r"(?<![\d.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3})+(?![\d-]|[.,]\d{3}| \d|:\d)",
-         without_blanks),
+    rule(
+        r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\w,]|\.\d)",
+        lambda m: m[0].replace(".", "").replace(",", "."),
+    ),
+    rule(r"(?<![\d.,])(?<!\d )\d{1,2}(?:,\d{2})+,\d{3}(?![\d,])", lambda m: m[0].replace(",", "")),
     rule(r"(?<![\w.,])(\d{1,3}(?: \d{3})+|\d+),(\d{1,2})(?!\d|[.,:/]\d|,)", continental),
-    rule(r"(?<![\w.])(?!\d{3}(?:\.\d{3}){3}(?!\.))[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\w]|\.\d)",
-         without_blanks),
-    rule(r"(?<![\w.$£€-])(\d{3,4}) ?[xX] ?(\d{3,4})(?![\w.])",
-         lambda m: f" {pair(m[1])} by {pair(m[2])} "),
+    rule(
+        r"(?<![\d.,:/+-])(?<!\d )[1-9]\d{0,2}(?: \d{3})+(?![\d-]|[.,]\d{3}| \d|:\d)", without_blanks
+    ),
+    rule(
+        r"(?<![\w.])(?!\d{3}(?:\.\d{3}){3}(?!\.))[1-9]\d{0,2}(?:\.\d{3}){2,}(?![\w]|\.\d)",
+        without_blanks,
+    ),
+    rule(
+        r"(?<![\w.$£€-])(\d{3,4}) ?[xX] ?(\d{3,4})(?![\w.])",
+        lambda m: f" {pair(m[1])} by {pair(m[2])} ",
+    ),
     rule(r"(?<=€)(\d{1,3})\.(\d{3})(?![\d.])", r"\1,\2"),
-    rule(r"(?<=\d)[eE]([-+]?)(?=\d{1,4}\b)", lambda m: f" times ten to the power of {m[1][:1].replace('+', '')}"),
+    rule(
+        r"(?<=\d)[eE]([-+]?)(?=\d{1,4}\b)",
+        lambda m: f" times ten to the power of {m[1][:1].replace('+', '')}",
+    ),
 )
 RULES = (
     rule(r"\b24/7\b", " twenty four seven "),
     rule(r"\b9/11\b", " nine eleven "),
+    rule(r"\b50-50\b", " fifty fifty "),
     rule(rf"(?<![\w./])(\d{{1,2}})/(\d{{1,2}}){SIDE_BY_SIDE}",
          lambda m: f" {number(m[1])} {number(m[2])} "),
     rule(r"(?<![\w./])(\d{1,3})/(\d{1,3})(?![\w/]|\.\d)(?! (?:of|cup|inch|mile|tea|table)s?)",

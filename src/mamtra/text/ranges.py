@@ -4,10 +4,10 @@ A dash between two of a kind is read ``to``. These rules come before dashes beco
 """
 
 from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
-from mamtra.text.numbers import NUMBER
 from mamtra.text.money import SIGN
-from mamtra.text.units import UNIT
+from mamtra.text.numbers import NUMBER
 from mamtra.text.rules import one_of, rule
+from mamtra.text.units import UNIT
 
 DASH = r" ?(?:-|–|—|--) ?"
 CLOSE_DASH = r" ?[-–] ?"
@@ -15,6 +15,7 @@ DAY = rf"(?:{one_of(set(WEEKDAYS.values()) | set(WEEKDAYS))}\.?)"
 MONTH = rf"(?:{one_of(set(MONTHS) | set(SHORT_MONTHS))}\.?)"
 LONG_DAYS = {**WEEKDAYS, **{day: day for day in WEEKDAYS.values()}}
 LONG_MONTHS = {**SHORT_MONTHS, **{month: month for month in MONTHS}}
+DAY_OF_MONTH = r"\d{1,2}(?:st|nd|rd|th)?"
 SCALE = r"(?: ?(?:[kKmMbB]|[mb]n|tn|thousand|million|billion|trillion)\b)?"
 HALF = r" ?[AaPp]\.?[Mm]\b\.?"
 TIME = rf"\d{{1,2}}(?:[:.]\d\d)?(?:{HALF})?"
@@ -26,8 +27,8 @@ RULES = (
          lambda m: f"{LONG_MONTHS[m[1].rstrip('.')]} to {LONG_MONTHS[m[2].rstrip('.')]}"),
     rule(rf"(?<=\d)({HALF}|(?<=:\d\d)){DASH}(?={TIME})", r"\1 to "),
     rule(rf"\b({MONTH} \d{{1,4}}(?:st|nd|rd|th)?(?:, \d{{4}})?){DASH}(?={MONTH} \d)", r"\1 to "),
-    rule(rf"\b(\d{{1,2}}(?:st|nd|rd|th)? {MONTH}(?: \d{{4}})?){DASH}(?=\d{{1,2}}(?:st|nd|rd|th)? {MONTH}\b)",
-         r"\1 to "),
+    rule(rf"\b({DAY_OF_MONTH} {MONTH}(?: \d{{4}})?){DASH}(?={DAY_OF_MONTH} {MONTH}\b)", r"\1 to "),
+    rule(rf"\b([A-Z]\d{{1,3}}){CLOSE_DASH}(?=[A-Z]\d{{1,3}}\b)", r"\1 to "),
     rule(rf"(?i)(\d(?:st|nd|rd|th)){CLOSE_DASH}(?=\d+(?:st|nd|rd|th)\b)", r"\1 to "),
     rule(rf"(\d0'?s){CLOSE_DASH}(?='?\d+0'?s\b)", r"\1 to "),
     rule(rf"((?<!\w){SIGN} ?{NUMBER}{SCALE}){CLOSE_DASH}(?={SIGN} ?\d)", r"\1 to "),

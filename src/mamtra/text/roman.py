@@ -11,7 +11,7 @@ MONARCHS = (
     "Darius", "David", "Edmund", "Edward", "Elizabeth", "Emmanuel", "Ferdinand", "Francis",
     "Franz", "Frederick", "Friedrich", "George", "Gregory", "Gustav", "Haakon", "Harald", "Harold",
     "Henry", "Hussein", "Innocent", "Ivan", "James", "Joseph", "Julius", "Leo", "Leopold", "Louis",
-    "Ludwig", "Malcolm", "Manuel", "Margaret", "Margrethe", "Martin", "Mary", "Maximilian",
+    "Ludwig", "Manuel", "Margaret", "Margrethe", "Martin", "Mary", "Maximilian",
     "Mehmed", "Murad", "Napoleon", "Nero", "Nicholas", "Olaf", "Olav", "Oscar", "Otto", "Paul",
     "Pedro", "Peter", "Philip", "Philippe", "Pius", "Ptolemy", "Ramesses", "Ramses", "Richard",
     "Robert", "Rudolf", "Selim", "Sixtus", "Stephen", "Suleiman", "Theodore", "Umberto", "Urban",
@@ -35,7 +35,7 @@ LETTERED = (
 PRONOUN = (
     r"(?: (?:am|have|had|think|thought|know|knew|saw|see|love|loved|like|liked|want|wanted|will"
     r"|would|can|could|do|did|said|say|mean|meant|need|hope|guess|believe|should|must|may|might"
-    r"|just|never|always|really|also|still|don|didn)\b|')"
+    r"|went|gave|told|met|asked|felt|found|took|made|left|called|wrote|heard|wish|just|never|always|really|also|still|don|didn)\b|')"
 )
 ONES = r"(?:IX|IV|V?I{0,3})"
 TENS = r"(?:X[CL]|L?X{0,3})"

@@ -2,15 +2,18 @@
 
 Text is cut where a reader would pause: between sentences first, then after ``;`` or ``:``, then
 after a comma, and between words only where nothing else helps. Figures and abbreviations ("$3.50",
-"Dr. Smith", "2.5 kg", "v2.0") are never cut.
+"Dr. Smith", "2.5 kg", "v2.0") are never cut, and a word only where it is longer than a piece.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 from mamtra.errors import TextError
+from mamtra.text.windows import check_characters, windows
 
 LANGUAGE = "en"
+LONGEST_READ = 1000  # characters that are cut into sentences at once
+TAIL = 400
 SHORT_SHARE = 0.25  # a piece shorter than this share of the budget joins its neighbour
 
 PHRASE = re.compile(r"(?<=[;:])\s+")
@@ -18,9 +21,27 @@ CLAUSE = re.compile(r"(?<=[,])\s+")
 # what a sentence never ends with: a title, an abbreviation that goes on, a word in phones half read
 NOT_AN_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|vs|e\.g|i\.e|approx)\.|\{[^{}]*)$")
 # a word in phones is one word; so is anything else between blanks
+SPAN = re.compile(r"\{[^{}]*\}|[^{}]+|[{}]")
 WORD = re.compile(r"(?:\{[^{}]*\}|\S)+")
 
 Measure = Callable[[str], int]
+
+
+def segmented(text: str) -> Iterator[str]:
+    """Cut text at sentence ends, all blanks kept; a long text window by window.
+
+    The last sentence of a window is read again with the next one, which may go on with it.
+    """
+    from sentencex import segment  # pyright: ignore[reportAttributeAccessIssue]
+
+    rest = ""
+    for window in windows(text, LONGEST_READ):
+        *whole, rest = [*segment(LANGUAGE, rest + window)] or [""]
+        yield from whole
+        if len(rest) > LONGEST_READ:
+            yield rest
+            rest = ""
+    yield rest
 
 
 def split_sentences(text: str) -> list[str]:
@@ -28,16 +49,17 @@ def split_sentences(text: str) -> list[str]:
 
     A cut is made at a blank only, so that no word is ever broken; blanks in a row become one.
     """
-    from sentencex import segment  # pyright: ignore[reportAttributeAccessIssue]
-
-    joined: list[str] = []
-    for part in segment(LANGUAGE, text):
-        at_blank = joined and (joined[-1][-1:].isspace() or part[:1].isspace())
-        if joined and (not at_blank or NOT_AN_END.search(joined[-1].rstrip())):
-            joined[-1] += part
+    joined: list[list[str]] = []
+    tail = ""  # of the last sentence, as much as tells whether it has ended
+    for part in segmented(text):
+        at_blank = joined and (tail[-1:].isspace() or part[:1].isspace())
+        if joined and (not at_blank or NOT_AN_END.search(tail.rstrip())):
+            joined[-1].append(part)
+            tail = (tail + part)[-TAIL:]
         else:
-            joined.append(part)
-    return [sentence for part in joined if (sentence := " ".join(part.split()))]
+            joined.append([part])
+            tail = part[-TAIL:]
+    return [sentence for parts in joined if (sentence := " ".join("".join(parts).split()))]
 
 
 def pack(parts: Iterable[str], budget: int, measure: Measure) -> list[str]:
@@ -51,10 +73,27 @@ def pack(parts: Iterable[str], budget: int, measure: Measure) -> list[str]:
     return packed
 
 
-def cut(sentence: str, budget: int, measure: Measure) -> list[str]:
-    """Cut one sentence that is over the budget; a single word is never cut.
+def cut_word(word: str, budget: int, measure: Measure) -> list[str]:
+    """Cut one word that is over the budget in halves, until they fit; phones are never broken."""
+    if measure(word) <= budget or len(word) < 2:
+        return [word]
+    parts = SPAN.findall(word)
+    if len(parts) == 1 and word.startswith("{"):
+        phones = word.strip("{}").split()
+        half = len(phones) // 2
+        parts = [f"{{{' '.join(phones[:half])}}}", f"{{{' '.join(phones[half:])}}}"]
+        if not half:
+            return [word]
+    elif len(parts) == 1:
+        parts = [word[: len(word) // 2], word[len(word) // 2 :]]
+    return [piece for part in parts for piece in cut_word(part, budget, measure)]
 
-    The coarsest cut that fits wins: at ``;`` and ``:``, then at commas, then between words.
+
+def cut(sentence: str, budget: int, measure: Measure) -> list[str]:
+    """Cut one sentence that is over the budget.
+
+    The coarsest cut that fits wins: at ``;`` and ``:``, then at commas, then between words; a word
+    is cut only where it is over the budget by itself.
     """
     if measure(sentence) <= budget:
         return [sentence]
@@ -63,7 +102,8 @@ def cut(sentence: str, budget: int, measure: Measure) -> list[str]:
         if len(parts) > 1:
             cuts = [piece for part in parts for piece in cut(part, budget, measure)]
             return pack(cuts, budget, measure)
-    return pack(WORD.findall(sentence), budget, measure)
+    words = [part for word in WORD.findall(sentence) for part in cut_word(word, budget, measure)]
+    return pack(words, budget, measure)
 
 
 def merge_short(parts: list[str], shortest: int, budget: int, measure: Measure) -> list[str]:
@@ -81,11 +121,10 @@ def merge_short(parts: list[str], shortest: int, budget: int, measure: Measure) 
 def pieces(text: str, budget_characters: int) -> list[str]:
     """Cut text into pieces of at most this many characters, at the best places.
 
-    Only a single word longer than the budget makes a longer piece.
-
     Raises:
-        TextError: the budget is not positive.
+        TextError: the budget is not positive, or the text holds what is no character.
     """
+    check_characters(text)
     if budget_characters < 1:
         raise TextError(
             f"a budget of {budget_characters} characters holds no text; give at least 1"

@@ -40,7 +40,7 @@ def military(match: Match) -> str:
     """Say a time of four figures: oh seven hundred, fourteen thirty."""
     hour, minute = match[1], match[2]
     hours = f"oh {cardinal(int(hour[1]))}" if hour[0] == "0" else cardinal(int(hour))
-    return f"{hours} {'hundred' if minute == '00' else cardinal(int(minute))} "
+    return f"{hours} {'hundred' if minute == '00' else cardinal(int(minute))} hours"
 
 
 def duration(match: Match) -> str:
@@ -66,13 +66,14 @@ SECONDS = r"\d{1,4} ?s(?:ecs?)?"
 
 # before dates, which would read 30s as a decade
 SPANS_OF_TIME = (
+    rule(r"\b(\d+):(\d+)(?= (?:dilution|ratio|scale|odds|mix|mixture|solution)\b)", r"\1 to \2"),
     rule(rf"\b({one_of(BOOKS)}) (\d{{1,3}}):(\d{{1,3}})(?: ?- ?(\d{{1,3}}))?(?![\d:])", verse),
     rule(
         rf"(?<![\w.])(?:\d{{1,4}} ?d(?:ays?)? )?(?:{HOURS},? ?{MINUTES}(?:,? ?{SECONDS})?"
         rf"|{MINUTES},? ?{SECONDS})(?![\w-])",
         duration,
     ),
-    rule(r"\b([01]\d|2[0-4])([0-5]\d) ?(?=(?:hours|hrs)\b)", military),
+    rule(r"\b([01]\d|2[0-4])([0-5]\d) ?h(?:ou)?rs\b", military),
 )
 RULES = (
     rule(r"(?<=\d) ?- ?(?=\d{1,2}(?::\d\d)? ?[AaPp]\.?[Mm]\b)", " to "),
@@ -82,9 +83,7 @@ RULES = (
         rf"(?: ?{HALF})?",
         time_of_day,
     ),
-    rule(
-        rf"(?<![\w:.])(?P<hour>\d{{1,2}})\.(?P<minute>[0-5]\d)(?P<second>) ?{HALF}", time_of_day
-    ),
+    rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})\.(?P<minute>[0-5]\d)(?P<second>) ?{HALF}", time_of_day),
     rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})(?P<minute>)(?P<second>) ?{HALF}", time_of_day),
     rule(r"(?<![\w:.])(\d+):(\d+)(?![\w:])", lambda m: f" {number(m[1])} to {number(m[2])} "),
 )

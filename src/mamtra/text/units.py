@@ -120,20 +120,30 @@ def inches(match: re.Match[str]) -> str:
     return f"{match[1] or ''} {amount(match[2])} {'inch' if one else 'inches'} "
 
 
+def bare(match: re.Match[str]) -> str:
+    """Say units without a figure: kilograms per cubic meter."""
+    return f" {many(UNITS[match[1]])}{per_unit(match[2], match[3])} "
+
+
 UNIT = one_of(UNITS)
+WEIGHED = "(?:[kmµ]?g|[kcm]?m|kWh|kJ|mL|mmol|mol|MB|GB|kB)"
+DIVIDED = "(?:[kcm]?m|s|h|d?L|ml|mL|kg|g|mol|min)"
 END = r"(?![\w^'])"
 PER = rf" ?/ ?(?P<per>{UNIT})(?P<per_power>\^?[23])?"
 
+# without a figure
+BARE = (rule(rf"(?<![\w/^])(?<!\d )({WEIGHED})/({DIVIDED})(?:\^?([23]))?(?![\w/])", bare),)
 RULES = (
     rule(
         r"(?<![\w.])(\d+(?:\.\d+)?)° ?(?:(\d+(?:\.\d+)?)' ?)?(?:(\d+(?:\.\d+)?)(?:\"|'') ?)?"
         r"([NSEW])\b",
         position,
     ),
-    rule(rf"({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
+    rule(rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
     rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
     rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
-    rule(rf"(\b[Aa]n? )?(?<![\w.])({NUMBER})\"", inches),
+    rule(rf"(\b[Aa]n? )?(?<![\w./])((?:\d+ )?\d+/\d+|{NUMBER})\"", inches),
+    rule(r"(\b[Aa]n? \d+)' (?=[a-z])", r"\1 ft "),
     rule(r"(?<=\d) in(?= (?:wide|long|tall|high|deep|thick|diameter)\b)", " in."),
     rule(r"(?<=\d) c\.(?= [a-z])", " cup "),
     rule(r"(?<=\d )\((\d+(?:\.\d+)?[ -]?(?:oz|g|ml|lb|inch|kg)\.?)\) (?=[a-z])", r"\1 "),
@@ -146,10 +156,10 @@ RULES = (
     rule(
         rf"{BEFORE_NOUN}(?<![\w./])(?<!\d,)(?P<amount>{AMOUNT})(?P<joint> ?|-)"
         rf"(?P<area>(?:sq|cu)\.? ?)?(?P<unit>{UNIT})(?P<power>(?:\^|(?<=m))[23])?(?:{PER})?{END}"
-        r"(?:\.(?= [a-z]))?",
+        r"(?:\.(?= [a-z\d]))?",
         measure,
     ),
-    rule(r"(?<=\d)(?<!\b[48])K\b", " thousand "),
+    rule(r"(?<=\d)(?<!\b[48])[Kk]\b", " thousand "),
     rule(r"(?<=\d)M\b", " million "),
     rule(r"(?<=\.\d)B\b|(?<=\d)bn\b", " billion "),
 )
