@@ -30,10 +30,17 @@ def test_an_odd_sandwich_has_the_larger_half_in_front():
 
 def test_a_layout_is_read_and_written_as_letters():
     layout = Layout.parse("AMMM AMMM")
-    assert layout == Layout.repeat(attention=1, mamba=3, layers=8)
+    assert layout == Layout.repeat(attention=1, other=3, layers=8)
     assert (str(layout), len(layout), layout[4]) == ("AMMMAMMM", 8, "A")
     assert layout.attention_layers == [0, 4]
     assert Layout.of([0, 4], 8) == layout
+
+
+def test_a_layout_may_hold_every_kind():
+    assert str(Layout.named("back", 1, 2, 6, kind="G")) == "GGGGAA"
+    assert Layout.parse("AGMG").attention_layers == [0]
+    with pytest.raises(LayoutError, match="'X' at layer 1"):
+        Layout.repeat(1, 1, 4, kind="X")
 
 
 def test_ratios_may_have_one_side_only():
@@ -44,7 +51,10 @@ def test_ratios_may_have_one_side_only():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Layout.parse("AMX"), r"'X' at layer 2; allowed are A \(attention\), M \(Mamba\)"),
+        (
+            lambda: Layout.parse("AMX"),
+            r"'X' at layer 2; allowed are A \(attention\), M \(Mamba\), G",
+        ),
         (lambda: Layout.parse(" "), "at least one layer"),
         (lambda: Layout.repeat(1, 4, 12), r"1:4 has period 5, which does not divide 12 layers"),
         (lambda: Layout.repeat(0, 0, 12), r"0:0 over 12 layers is not possible"),

@@ -6,9 +6,19 @@ import pytest
 import torch
 from torch.testing import assert_close
 
-from mamtra.backbone import BackboneConfig, MambaConfig, Stack, as_config
+from mamtra.backbone import (
+    BackboneConfig,
+    GatedDeltaNetConfig,
+    MambaConfig,
+    Mixer,
+    Stack,
+    State,
+    as_config,
+)
+from mamtra.backbone.config import KINDS, kind_of
 from mamtra.backbone.mixers.attention import Attention
 from mamtra.backbone.mixers.mamba import Mamba
+from mamtra.backbone.mixers.short_convolution import convolve
 from mamtra.backbone.norm import RMSNorm
 from mamtra.errors import ConfigError, LayoutError
 
@@ -16,7 +26,11 @@ SMALL = BackboneConfig(dim=8, layout="AM", query_heads=4, kv_heads=2, head_dim=2
 
 
 def test_a_config_is_rebuilt_from_its_dict():
-    config = replace(SMALL, mamba=MambaConfig(gate="open", rotary=True))
+    config = replace(
+        SMALL,
+        mamba=MambaConfig(gate="open", rotary=True),
+        deltanet=GatedDeltaNetConfig(beta_start=0.3),
+    )
     assert as_config(asdict(config)) == config
     assert BackboneConfig(**asdict(config)) == config
     assert as_config(config) is config
@@ -40,11 +54,18 @@ def test_qwens_attention_has_qwens_parameters():
         ({"kv_heads": 3}, "query_heads=4 is not a multiple of kv_heads=3"),
         ({"head_dim": 3}, "head_dim=3 must be even"),
         ({"dim": 0}, "dim=0 must be at least 1"),
-        ({"mamba": {"gates": 1}}, "unknown keys gates; known are heads, kv_heads"),
+        (
+            {"mamba": {"gates": 1}},
+            "unknown key gates in mamba in the backbone config; known: heads, kv_heads",
+        ),
         ({"mamba": {"rotary": True, "state_dim": 4}}, "state_dim=4 to equal"),
         ({"mamba": {"kv_heads": 3}}, "heads=4 are not a multiple of their kv_heads=3"),
+        ({"deltanet": {"kv_heads": 3}}, "Gated DeltaNet layers' heads=4 are not a multiple"),
+        ({"deltanet": {"rotary": True, "state_dim": 4}}, "rotary Gated DeltaNet layers need"),
+        ({"deltanet": {"beta_start": 1.0}}, "beta_start=1.0 must lie between 0 and 1"),
+        ({"deltanet": {"beta": 1}}, "unknown key beta in deltanet"),
         ({"mamba": {"conv_width": -1}}, "conv_width=-1 must not be negative"),
-        ({"width": 3}, "unknown keys width; known are dim, layout"),
+        ({"width": 3}, "unknown key width in the backbone config; known: dim, layout"),
     ],
 )
 def test_impossible_configs_are_refused(change, message):
@@ -63,6 +84,24 @@ def test_an_unknown_variant_is_refused():
 def test_an_unknown_letter_is_refused():
     with pytest.raises(LayoutError, match="'B' at layer 1"):
         replace(SMALL, layout="AB")
+
+
+def test_every_letter_builds_a_mixer_that_keeps_the_protocol():
+    for letter, kind in KINDS.items():
+        mixer = kind.build(SMALL)
+        assert isinstance(mixer, Mixer)
+        assert isinstance(mixer.new_state(2, 3, torch.float32, "cpu"), State)
+        if kind.config is not None:
+            assert kind_of(kind.variant(SMALL)) == letter
+
+
+def test_gated_deltanet_starts_so_that_nothing_is_erased():
+    config = replace(SMALL, layout="G", deltanet=GatedDeltaNetConfig(beta_start=0.3))
+    mixer = Stack(config).layers[0].mixer
+    assert_close(torch.sigmoid(mixer.beta_bias), torch.full((4,), 0.3))
+    kept = torch.exp(-torch.nn.functional.softplus(mixer.dt_bias) * mixer.A_log.exp())
+    half_lives = -0.693147 / kept.log()
+    assert_close(half_lives[[0, -1]], torch.tensor([100.0, 1000.0]), rtol=1e-3, atol=0)
 
 
 def test_a_state_of_another_batch_is_refused():
@@ -100,8 +139,8 @@ def test_an_open_gate_and_an_identity_convolution_let_everything_through():
     z = mixer.in_proj(torch.randn(3, 8))[:, :8]
     assert_close(torch.nn.functional.silu(z), torch.ones(3, 8))
     inputs = torch.randn(1, 9, config.mamba_sizes.channels)
-    span = Stack(config).span(torch.zeros(1, 9, 8))
-    assert_close(mixer.convolve(inputs, span, None), inputs)
+    positions = Stack(config).positions_for(torch.zeros(1, 9, 8))
+    assert_close(convolve(inputs, mixer.conv1d, positions, None), inputs)
 
 
 def test_the_norms_own_gradient_is_right():

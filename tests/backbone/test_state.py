@@ -8,7 +8,7 @@ from mamtra.backbone import BackboneConfig, Stack
 DIM = 16
 
 
-@pytest.fixture(params=["AM", "A", "M"])
+@pytest.fixture(params=["AM", "A", "M", "G", "AGM"])
 def stack(request: pytest.FixtureRequest) -> Stack:
     torch.manual_seed(0)
     config = BackboneConfig(
@@ -25,7 +25,7 @@ def test_a_row_put_into_a_running_memory_goes_on_as_alone(stack: Stack, tokens: 
     stack(hidden[:3, :7], running)
     stack(hidden[:3, :7], alone)
     stack(hidden[3:, :tokens], own)
-    running.place(1, own)
+    running.copy_row(1, own)
     assert running.positions == [7, tokens, 7]
     following = torch.randn(3, 5, DIM)
     for place in range(5):
@@ -41,5 +41,5 @@ def test_what_the_row_held_before_is_forgotten(stack: Stack) -> None:
     running, own = stack.new_state(1), stack.new_state(1)
     stack(hidden[:1], running)
     stack(hidden[1:, :4], own)
-    running.place(0, own)
+    running.copy_row(0, own)
     torch.testing.assert_close(stack(hidden[1:, 4:9], running), stack(hidden[1:, 4:9], own))

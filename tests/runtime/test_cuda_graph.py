@@ -14,7 +14,7 @@ from mamtra.speech_lm import SpeechLM, SpeechLMConfig, zero_shot
 
 SIZES = {
     "dim": 32,
-    "layout": "MAAM",
+    "layout": "MAAG",
     "query_heads": 4,
     "kv_heads": 2,
     "head_dim": 8,
@@ -94,7 +94,7 @@ def test_rows_that_leave_come_and_read_on(plain, replayed):
         model.read(PROMPTS, state)
         said[which].append(step(model, state, 3))
         model.read([PROMPTS[0]], lone)
-        state.place(1, lone)
+        state.copy_row(1, lone)
         said[which].append(step(model, state, 3))
         state.positions[2] = 0
         said[which].append(step(model, state, 2)[:, :2])

@@ -23,13 +23,15 @@ from mamtra.sizing.inference_bytes import (
     break_even_tokens,
     capacity_of,
     held_bytes,
+    layer_bytes,
     paper_break_even_tokens,
     prefill_bytes,
     speech_lm_bytes,
     state_bytes,
 )
+from mamtra.sizing.mixer_sizes import MIXER_SIZES
 from mamtra.sizing.plan import CONTEXT_BYTES, fit, plan, usable_bytes
-from mamtra.sizing.sizes import COSYVOICE2, SHAPES, TOY, model_sizes, shaped
+from mamtra.sizing.sizes import COSYVOICE2, SHAPES, TOY, ModelSizes, model_sizes, shaped
 from mamtra.speech_lm import SpeechLM
 from mamtra.synthesis.parts import speaking_parts
 
@@ -45,9 +47,15 @@ def held(state: StackState, tokens: int) -> int:
     return state.nbytes
 
 
-@pytest.mark.parametrize("shape", SHAPES)
+def with_deltanet(sizes: ModelSizes) -> ModelSizes:
+    """The same sizes with Gated DeltaNet where Mamba is."""
+    backbone = replace(sizes.backbone, layout=sizes.backbone.layout.replace("M", "G"))
+    return replace(sizes, speech_lm=replace(sizes.speech_lm, backbone=backbone))
+
+
+@pytest.mark.parametrize("shape", [*SHAPES, "deltanet"])
 def test_weights_and_states_are_predicted_to_the_byte(shape: str) -> None:
-    sizes = shaped(TOY, shape)
+    sizes = with_deltanet(shaped(TOY, "1:1")) if shape == "deltanet" else shaped(TOY, shape)
     model = SpeechLM(sizes.speech_lm)
     for dtype, kind in DTYPES.items():
         model = model.to(kind)
@@ -137,9 +145,10 @@ class Living(TorchDispatchMode):
         self.now -= count
 
 
-@pytest.mark.parametrize("shape", ["1:0", "1:1", "1:5-grouped"])
+@pytest.mark.parametrize("shape", ["1:0", "1:1", "1:5-grouped", "deltanet"])
 def test_the_estimate_of_a_prefill_is_of_the_right_size(shape: str) -> None:
-    sizes = shaped(COSYVOICE2, shape)
+    hybrid = shaped(COSYVOICE2, "1:1" if shape == "deltanet" else shape)
+    sizes = with_deltanet(hybrid) if shape == "deltanet" else hybrid
     short = replace(sizes.backbone, layout=sizes.backbone.layout[:2])  # a layer of each kind
     with torch.device("meta"), torch.inference_mode():
         stack = Stack(short)
@@ -178,6 +187,12 @@ def test_cards_and_amounts_are_read() -> None:
     assert readable(3 * 2**40) == "3.0 TiB"
     with pytest.raises(ConfigError, match="'24 GiB'"):
         memory_of("much")
+
+
+def test_a_mixer_without_sizes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(MIXER_SIZES, "G")
+    with pytest.raises(ConfigError, match=r"a mixer G \(Gated DeltaNet\) costs is not known"):
+        layer_bytes("G", TOY.backbone, "float32")
 
 
 def test_a_shape_that_does_not_fit_is_refused() -> None:

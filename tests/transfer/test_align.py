@@ -10,6 +10,7 @@ from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.transfer import freeze, make_student
 from mamtra.transfer.align import alignment, lessons
 from mamtra.transfer.calibrate import calibrate
+from mamtra.transfer.forms import FORMS
 
 SIZES = {"dim": 24, "query_heads": 6, "kv_heads": 2, "head_dim": 4, "mlp_dim": 32}
 OPEN = MambaConfig(conv_start="identity", activation="none", input_bias=True, gate="open")
@@ -36,8 +37,9 @@ def test_lessons_are_the_teachers_own_pass(teacher, inputs):
 
 
 @pytest.mark.parametrize("target", ["mixer", "hidden"])
-def test_only_replaced_layers_are_aligned_and_only_they_learn(teacher, inputs, target):
-    student, _ = make_student(teacher, "AMAM")
+@pytest.mark.parametrize("layout", ["AMAM", "AGAM"])
+def test_only_replaced_layers_are_aligned_and_only_they_learn(teacher, inputs, target, layout):
+    student, _ = make_student(teacher, layout)
     errors = alignment(teacher, student, inputs, whole(inputs), target)
     assert list(errors) == [1, 3]
     torch.stack([*errors.values()]).mean().backward()
@@ -81,9 +83,18 @@ def test_aligning_the_same_layouts_or_other_lengths_is_refused(teacher, inputs):
         alignment(teacher, student, inputs, whole(inputs), "logits")
 
 
-@pytest.mark.parametrize("mamba", [MambaConfig(), OPEN, MambaConfig(decay="group")])
-def test_calibration_solves_the_least_squares_problem(teacher, inputs, mamba):
-    student, _ = make_student(teacher, "MAAA", mamba=mamba)
+@pytest.mark.parametrize(
+    ("kind", "variant"),
+    [
+        ("M", MambaConfig()),
+        ("M", OPEN),
+        ("M", MambaConfig(decay="group")),
+        ("G", FORMS["G"]["parity"]),
+        ("G", FORMS["G"]["open"]),
+    ],
+)
+def test_calibration_solves_the_least_squares_problem(teacher, inputs, kind, variant):
+    student, _ = make_student(teacher, f"{kind}AAA", variants=[variant])
     before = alignment(teacher, student, inputs, whole(inputs))[0]
     told = calibrate(teacher, student, [(inputs, whole(inputs))], ridge=0.0)
     after = alignment(teacher, student, inputs, whole(inputs))[0]
@@ -95,12 +106,12 @@ def test_calibration_solves_the_least_squares_problem(teacher, inputs, mamba):
 
 def test_calibrated_layers_mend_what_earlier_ones_got_wrong(teacher, inputs):
     """Later layers aim at the teacher's hidden states from where the student really is."""
-    student, _ = make_student(teacher, "MAMM", mamba=OPEN)
+    student, _ = make_student(teacher, "MAMM", variants=[OPEN])
     calibrate(teacher, student, [(inputs, whole(inputs))])
-    alone, _ = make_student(teacher, "MAMM", mamba=OPEN)
+    alone, _ = make_student(teacher, "MAMM", variants=[OPEN])
     for layer in (0, 2, 3):
         single, _ = make_student(
-            teacher, "".join("M" if n == layer else "A" for n in range(4)), mamba=OPEN
+            teacher, "".join("M" if n == layer else "A" for n in range(4)), variants=[OPEN]
         )
         calibrate(teacher, single, [(inputs, whole(inputs))])
         alone.layers[layer].load_state_dict(single.layers[layer].state_dict())
@@ -124,8 +135,9 @@ def speech_lm(layout: str) -> SpeechLM:
     return SpeechLM(SpeechLMConfig(backbone=backbone, text_vocabulary=20, speech_vocabulary=9))
 
 
-def test_the_papers_policy_trains_mixers_speech_embedding_and_head():
-    model = speech_lm("AM")
+@pytest.mark.parametrize("layout", ["AM", "AG"])
+def test_the_papers_policy_trains_mixers_speech_embedding_and_head(layout):
+    model = speech_lm(layout)
     names = freeze.apply(model, "mamba")
     assert {name.split(".")[0] for name in names} == {"backbone", "speech_embedding", "head"}
     inside = [name for name in names if name.startswith("backbone")]

@@ -2,23 +2,24 @@
 
 import json
 import shutil
-from dataclasses import fields
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from mamtra.backbone import Layout, MambaConfig
+from mamtra.backbone import BackboneConfig, GatedDeltaNetConfig, Layout, MambaConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.cli.convert import convert as command
-from mamtra.cli.convert import wanted_layout, wanted_mamba
+from mamtra.cli.convert import requested_layout, requested_variants
 from mamtra.errors import ConfigError, LayoutError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.synthesizer import load
 from mamtra.transfer import convert as module
 from mamtra.transfer.convert import REPORT, Sample, convert, mixer_distances
+from mamtra.transfer.forms import FORMS
 
 SIZES = {"dim": 16, "query_heads": 2, "kv_heads": 1, "head_dim": 8, "mlp_dim": 24}
 
@@ -108,8 +109,8 @@ def test_distances_are_zero_for_the_very_same_function(teacher: Path) -> None:
             super().__init__()
             self.mixer, self.scale = mixer, scale
 
-        def forward(self, hidden, span, state=None):
-            return self.scale * self.mixer(hidden, span, state)
+        def forward(self, hidden, positions, state=None):
+            return self.scale * self.mixer(hidden, positions, state)
 
     for layer, scale in ((1, 1.0), (3, 2.0)):
         other.backbone.layers[layer].mixer = Scaled(other.backbone.layers[layer].mixer, scale)
@@ -169,11 +170,27 @@ def test_what_cannot_be_is_refused_in_a_sentence(teacher: Path, tmp_path: Path) 
     assert [change.new for change in deeper.layers] == [False, False, True, False]
 
 
+def test_a_student_may_mix_three_kinds_and_speaks(teacher: Path, tmp_path: Path) -> None:
+    variants = [FORMS["G"]["open"], FORMS["M"]["open"]]
+    report = run(teacher, tmp_path / "student", "AGMG", variants=variants)
+    assert [change.kind for change in report.layers[1:3]] == ["Gated DeltaNet", "Mamba"]
+    assert "mixer.in_proj.weight[q]" in report.layers[1].tensors["projected"]
+    assert "mixer.beta_bias" in report.layers[1].tensors["fresh"]
+    assert load(tmp_path / "student").say("Hello.").audio.samples.size
+    card = (tmp_path / "student" / "README.md").read_text()
+    assert "1 attention and 1 Mamba and 2 Gated DeltaNet layers" in card
+    with pytest.raises(LayoutError, match=r"at layer 1, where the teacher .AGMG. has Gated"):
+        run(tmp_path / "student", tmp_path / "again", "AMMG")
+    with pytest.raises(ConfigError, match=r"has Gated DeltaNet layers already.*rotary=False, not"):
+        run(tmp_path / "student", tmp_path / "b", "GGMG", variants=[GatedDeltaNetConfig()])
+    run(tmp_path / "student", tmp_path / "b", "GGMG")
+
+
 def test_mamba_layers_of_two_forms_are_refused(teacher: Path, tmp_path: Path) -> None:
     run(teacher, tmp_path / "student", "AMAM")
     with pytest.raises(ConfigError, match=r"has Mamba layers already.*activation=none, not silu"):
-        run(tmp_path / "student", tmp_path / "a", "AMMM", mamba=MambaConfig(activation="none"))
-    run(tmp_path / "student", tmp_path / "b", "AMMM", mamba=MambaConfig(decay_start="long"))
+        run(tmp_path / "student", tmp_path / "a", "AMMM", variants=[MambaConfig(activation="none")])
+    run(tmp_path / "student", tmp_path / "b", "AMMM", variants=[MambaConfig(decay_start="long")])
     assert ModelFolder(tmp_path / "b").config.name == "b"
 
 
@@ -185,28 +202,38 @@ def test_mamba_layers_of_two_forms_are_refused(teacher: Path, tmp_path: Path) ->
         ((None, None, "0, 3"), "AMMA"),
         (("1:1", None, "1,2"), "MAAM"),
         (("0:1", None, None), "MMMM"),
+        ((None, None, None, "AMGM"), "AMGM"),
+        (("1:1", None, None, None, "deltanet"), "AGAG"),
+        ((None, None, "3", None, "g"), "GGGA"),
     ],
 )
 def test_options_give_a_layout(options: tuple[str | None, ...], layout: str) -> None:
-    assert str(wanted_layout(4, *options)) == layout
+    assert str(requested_layout(4, *options)) == layout
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
     [
         (("1:2", None, None), "does not divide 4 layers"),
-        (("1-1", None, None), "write attention:Mamba"),
+        (("1-1", None, None), "write attention:other"),
         (("1:1", "top", None), "placement 'top' is unknown"),
         ((None, "front", "0"), "give one of them"),
         (("1:1", None, "0"), "keeps 1 of 4 layers"),
         ((None, None, "0,x"), "are not numbers"),
         ((None, None, "9"), "attention layer 9 does not exist"),
-        ((None, None, None), "no layout was given"),
+        ((None, None, None), "no layout was given; say --ratio 1:1, --layers 0,2,5 or --layout"),
+        ((None, None, None, "AXAM"), "'X' at layer 1; allowed are A .attention., M .Mamba., G"),
+        (("1:1", None, None, "AMAM"), "--layout names every layer"),
     ],
 )
 def test_wrong_options_are_explained(options: tuple[str | None, ...], told: str) -> None:
     with pytest.raises(LayoutError, match=told):
-        wanted_layout(4, *options)
+        requested_layout(4, *options)
+
+
+def test_an_unknown_mixer_is_refused() -> None:
+    with pytest.raises(ConfigError, match="'rnn' is unknown; possible are M or mamba, G or delta"):
+        requested_layout(4, "1:1", mixer="rnn")
 
 
 def test_the_command_prints_the_table_or_one_line(
@@ -220,33 +247,34 @@ def test_the_command_prints_the_table_or_one_line(
     assert json.loads(capsys.readouterr().out)["layout"] == "AMMM"
 
 
-def test_every_value_of_the_mamba_layers_can_be_chosen() -> None:
+def test_every_value_of_a_mixer_can_be_chosen() -> None:
+    backbone = BackboneConfig(layout="AA", mamba=MambaConfig(decay="group"))
     pairs = ["gate=open", "norm=false", "conv_width = 2", "norm_eps=1e-6", "rotary=yes"]
-    found = wanted_mamba(pairs, MambaConfig(decay="group"))
-    assert found == MambaConfig(
-        gate="open", norm=False, conv_width=2, norm_eps=1e-6, rotary=True, decay="group"
-    )
-    for field in fields(MambaConfig):
-        value = getattr(MambaConfig(), field.name)
-        pair = f"{field.name}={str(value).lower() if isinstance(value, bool) else value}"
-        assert wanted_mamba([pair], MambaConfig()) == MambaConfig()
+    assert requested_variants(backbone, Layout("AM"), None, pairs) == [
+        MambaConfig(
+            gate="open", norm=False, conv_width=2, norm_eps=1e-6, rotary=True, decay="group"
+        )
+    ]
+    (deltanet,) = requested_variants(backbone, Layout("GA"), "open", ["beta_start=0.5"])
+    assert deltanet == replace(FORMS["G"]["open"], beta_start=0.5)
+    both = requested_variants(backbone, Layout("GM"), "parity", ["gate=none"])
+    assert both == [GatedDeltaNetConfig(gate="none"), MambaConfig(gate="none")]
 
 
 @pytest.mark.parametrize(
     ("pair", "told"),
     [
-        ("gate=shut", "gate=shut is unknown; possible are silu, open, none"),
-        ("convwidth=2", "one of the names heads, kv_heads, "),
-        ("conv_width", "is not NAME=VALUE"),
-        ("conv_width=two", "conv_width=two is not a whole number"),
-        ("norm_eps=small", "is not a number"),
-        ("norm=perhaps", "neither true nor false"),
+        ("gate=shut", "gate in the options is 'shut'; expected one of silu, open, none"),
+        ("convwidth=2", "names no key; keys are heads, kv_heads, "),
+        ("conv_width", "is not KEY=VALUE"),
+        ("conv_width=two", "'two'; expected a whole number"),
+        ("norm=perhaps", "expected true or false"),
         ("heads=-1", "must not be negative"),
     ],
 )
-def test_mamba_values_that_cannot_be_are_explained(pair: str, told: str) -> None:
+def test_values_that_cannot_be_are_explained(pair: str, told: str) -> None:
     with pytest.raises(ConfigError, match=told):
-        wanted_mamba([pair], MambaConfig())
+        requested_variants(BackboneConfig(), Layout("AM"), None, [pair])
 
 
 def test_the_command_takes_mamba_values_and_a_seed(teacher: Path, tmp_path: Path) -> None:
@@ -256,7 +284,7 @@ def test_the_command_takes_mamba_values_and_a_seed(teacher: Path, tmp_path: Path
             tmp_path / name,
             "1:1",
             form="portable",
-            mamba=["conv_width=2", "conv_start=random"],
+            values=["conv_width=2", "conv_start=random"],
             seed=seed,
         )
     weights = [load_file(tmp_path / name / "speech_lm.safetensors") for name in ("a", "b")]
@@ -265,5 +293,5 @@ def test_the_command_takes_mamba_values_and_a_seed(teacher: Path, tmp_path: Path
     assert not torch.equal(weights[0][conv], weights[1][conv])
     config = ModelFolder(tmp_path / "a").section("speech_lm", SpeechLMConfig)
     assert (config.backbone.mamba.conv_width, config.backbone.mamba.gate) == (2, "open")
-    with pytest.raises(ConfigError, match="form 'shut' is unknown; possible are parity, open"):
+    with pytest.raises(ConfigError, match="'shut' of Mamba is unknown; possible are parity, open"):
         command(str(teacher), tmp_path / "c", "1:1", form="shut")

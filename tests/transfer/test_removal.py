@@ -18,9 +18,9 @@ def test_a_shorter_model_is_the_kept_layers_in_their_order():
     shorter, report = keep_layers(teacher, [3, 0, 2])
     assert shorter.config.layout == "AMA"
     hidden = torch.randn(2, 9, 24)
-    expected, span = hidden, teacher.span(hidden)
+    expected, positions = hidden, teacher.positions_for(hidden)
     for layer in (0, 2, 3):
-        expected = teacher.blocks[layer](expected, span)
+        expected = teacher.blocks[layer](expected, positions)
     assert_close(shorter(hidden), teacher.norm(expected))
     assert all(name.startswith("layers.1.") for name in report.named("unused"))
     assert len(report.named("copied")) == len(shorter.state_dict())

@@ -1,14 +1,17 @@
 """What the student takes from its teacher."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.testing import assert_close
 
 from mamtra.backbone import BackboneConfig, MambaConfig, Stack
-from mamtra.backbone.positions import span_of
+from mamtra.backbone.positions import positions_of
 from mamtra.errors import CheckpointError, ConfigError, LayoutError
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.transfer import make_student
+from mamtra.transfer.forms import FORMS, FROM_ATTENTION
 from mamtra.transfer.projections import transfer
 
 SIZES = {"dim": 24, "query_heads": 6, "kv_heads": 2, "head_dim": 4, "mlp_dim": 32}
@@ -66,13 +69,13 @@ def test_the_table_names_every_fate(teacher):
 
 
 def test_carried_biases_use_every_tensor(teacher):
-    _, report = make_student(teacher, "MMMM", mamba=MambaConfig(input_bias=True))
+    _, report = make_student(teacher, "MMMM", variants=[MambaConfig(input_bias=True)])
     assert report.named("unused") == []
 
 
 def test_a_start_from_attention_is_linear_attention(teacher):
     """Softmax gone, no decay, no gate: the student is queries, keys and values, unnormalised."""
-    student, _ = make_student(teacher, "MAAA", mamba=LINEAR)
+    student, _ = make_student(teacher, "MAAA", variants=[LINEAR])
     mixer, attention = student.layers[0].mixer, teacher.layers[0].mixer
     hidden = torch.randn(2, 37, 24)
     with torch.no_grad():
@@ -85,12 +88,57 @@ def test_a_start_from_attention_is_linear_attention(teacher):
         scores = (q @ k.repeat_interleave(3, 1).mT).tril()
         expected = (scores @ v.repeat_interleave(3, 1)).transpose(1, 2).flatten(2)
         expected = attention.o_proj(expected)
-        got = mixer(hidden, span_of(hidden, 4, 1e6))
+        got = mixer(hidden, positions_of(hidden, 4, 1e6))
     assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 
+def test_projections_land_on_the_rows_of_gated_deltanet(teacher):
+    student, report = make_student(teacher, "AGAG", variants=[FORMS["G"]["open"]])
+    attention, mixer = teacher.layers[1].mixer, student.layers[1].mixer
+    for suffix in ("weight", "bias"):
+        rows = getattr(mixer.in_proj, suffix)
+        _, v, k, q, _, _ = rows.split([24, 8, 8, 24, 6, 6])
+        for got, name in ((q, "q_proj"), (k, "k_proj"), (v, "v_proj")):
+            assert torch.equal(got, getattr(getattr(attention, name), suffix))
+    assert torch.equal(mixer.out_proj.weight, attention.o_proj.weight)
+    assert report.named("unused") == []
+
+
+def test_a_start_from_attention_is_the_delta_rule_on_its_projections(teacher):
+    """Nothing fades and beta is one share: token by token, head by head, as the paper writes it."""
+    open_form = replace(FORMS["G"]["open"], rotary=False, beta_start=0.25)
+    student, _ = make_student(teacher, "GAAA", variants=[open_form])
+    mixer, attention = student.layers[0].mixer, teacher.layers[0].mixer
+    hidden = torch.randn(1, 9, 24)
+    with torch.no_grad():
+        mixer.A_log.fill_(-60.0)
+        mixer.in_proj.weight[-12:].zero_()
+        q, k, v = (
+            getattr(attention, f"{name}_proj")(hidden)[0].unflatten(-1, (-1, 4)) for name in "qkv"
+        )
+        q, k = (torch.nn.functional.normalize(part, dim=-1) for part in (q, k))
+        outputs = []
+        for head in range(6):
+            memory = torch.zeros(4, 4)
+            for token in range(9):
+                key, value = k[token, head // 3], v[token, head // 3]
+                memory = memory + 0.25 * torch.outer(key, value - key @ memory)
+                outputs.append(q[token, head] @ memory)
+        y = torch.stack(outputs).view(6, 9, 4).transpose(0, 1)
+        y = y * (y.square().mean(-1, keepdim=True) + 1e-5).rsqrt()
+        expected = attention.o_proj(y.flatten(1))
+        got = mixer(hidden, positions_of(hidden, 4, 1e6))[0]
+    assert_close(got, expected, atol=1e-5, rtol=1e-5)
+
+
+def test_attention_cannot_become_what_no_table_knows(teacher, monkeypatch):
+    monkeypatch.delitem(FROM_ATTENTION, "G")
+    with pytest.raises(ConfigError, match=r"cannot become G .Gated DeltaNet.; possible are M"):
+        make_student(teacher, "AGAG")
+
+
 def test_unshared_groups_repeat_keys_and_values(teacher):
-    student, _ = make_student(teacher, "MAAA", mamba=MambaConfig(kv_heads=6))
+    student, _ = make_student(teacher, "MAAA", variants=[MambaConfig(kv_heads=6)])
     _, x, B, _, _ = student.layers[0].mixer.in_proj.weight.split([24, 24, 24, 24, 6])
     values = teacher.layers[0].mixer.v_proj.weight
     assert torch.equal(x[0:4], values[0:4])
@@ -143,11 +191,11 @@ def test_wrong_requests_say_what_is_possible(teacher):
     with pytest.raises(ConfigError, match="possible are attention, xavier, kaiming, random"):
         make_student(teacher, "AMAM", start="qkv")
     with pytest.raises(ConfigError, match="needs state_dim=4"):
-        make_student(teacher, "AMAM", mamba=MambaConfig(state_dim=8))
+        make_student(teacher, "AMAM", variants=[MambaConfig(state_dim=8)])
     with pytest.raises(ConfigError, match="not a multiple of the teacher's 2"):
-        make_student(teacher, "AMAM", mamba=MambaConfig(kv_heads=3))
+        make_student(teacher, "AMAM", variants=[MambaConfig(kv_heads=3)])
     hybrid, _ = make_student(teacher, "AMAM")
-    with pytest.raises(LayoutError, match="attention at layer 1"):
+    with pytest.raises(LayoutError, match="wants attention at layer 1"):
         make_student(hybrid, "AAAM")
 
 

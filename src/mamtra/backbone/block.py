@@ -1,6 +1,6 @@
 """One layer of the stack: norm, mixer, norm, gated MLP, each half added to its input.
 
-The block does not know which mixer it holds; attention and Mamba have the same signature.
+The block does not know which mixer it holds; all have the same signature.
 """
 
 from typing import Any
@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from mamtra.backbone.mixers.mixer import Mixer, State
 from mamtra.backbone.norm import RMSNorm
-from mamtra.backbone.positions import Span
+from mamtra.backbone.positions import Positions
 
 
 class GatedMLP(nn.Module):
@@ -46,9 +47,9 @@ class GatedMLP(nn.Module):
 class Block(nn.Module):
     """A mixer over time and an MLP over width, both residual."""
 
-    mixer: Any
+    mixer: Mixer
 
-    def __init__(self, mixer: nn.Module, dim: int, mlp_dim: int, eps: float) -> None:
+    def __init__(self, mixer: Mixer, dim: int, mlp_dim: int, eps: float) -> None:
         super().__init__()
         self.input_layernorm = RMSNorm(dim, eps)
         self.mixer = mixer
@@ -56,8 +57,11 @@ class Block(nn.Module):
         self.mlp = GatedMLP(dim, mlp_dim)
 
     def forward(
-        self, hidden: Float[Tensor, "batch time dim"], span: Span, state: Any = None
+        self,
+        hidden: Float[Tensor, "batch time dim"],
+        positions: Positions,
+        state: State | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """Run both halves; ``state`` is the mixer's memory, updated in place."""
-        hidden = hidden + self.mixer(self.input_layernorm(hidden), span, state)
+        hidden = hidden + self.mixer(self.input_layernorm(hidden), positions, state)
         return hidden + self.mlp(self.post_attention_layernorm(hidden))

@@ -1,51 +1,51 @@
 """Which mixer each layer of a hybrid uses, as a string with one letter per layer.
 
-``A`` is attention, ``M`` is Mamba: ``AMMMAMMM`` is a stack of eight layers in which every fourth
-looks back with attention. A ratio is attention : Mamba, so that string has the ratio 1:3. A layout
-is only this string; what the letters mean is decided once, where the stack is built.
+``A`` is attention, ``M`` is Mamba, ``G`` is Gated DeltaNet: ``AMMMAMMM`` is a stack of eight layers
+in which every fourth looks back with attention. A ratio is attention : other, so that string has
+the ratio 1:3. A layout is only this string; what the letters mean is decided once, in the table
+``KINDS`` of config.py.
 """
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from mamtra.backbone.config import ATTENTION, read_letters
 from mamtra.errors import LayoutError
 
-KINDS = {"A": "attention", "M": "Mamba"}
-MAX_LAYERS = 1_000  # far beyond any model; a config.json may hold anything
 Placement = Literal["block-begin", "block-end", "front", "middle", "back", "sandwich"]
 PLACEMENTS: tuple[str, ...] = get_args(Placement)
 
 
-def attention_share(attention: int, mamba: int, layers: int) -> int:
-    """Number of attention layers that a ratio gives.
+def attention_share(attention: int, other: int, layers: int) -> int:
+    """Number of attention layers that a ratio of attention to other layers gives.
 
     Raises:
         LayoutError: the ratio is empty, or its period does not divide the layers.
     """
-    if attention < 0 or mamba < 0 or attention + mamba == 0 or layers < 1:
+    if attention < 0 or other < 0 or attention + other == 0 or layers < 1:
         raise LayoutError(
-            f"ratio {attention}:{mamba} over {layers} layers is not possible; "
+            f"ratio {attention}:{other} over {layers} layers is not possible; "
             f"give two numbers of at least 0, not both 0, and at least one layer"
         )
-    period = attention + mamba
+    period = attention + other
     if layers % period:
         raise LayoutError(
-            f"ratio {attention}:{mamba} has period {period}, which does not divide {layers} layers"
+            f"ratio {attention}:{other} has period {period}, which does not divide {layers} layers"
             f"; choose a ratio whose period divides {layers}, or write the layout letter by letter"
         )
     return layers // period * attention
 
 
-def placed(placement: str, attention: int, mamba: int, layers: int) -> list[int]:
+def placed(placement: str, attention: int, other: int, layers: int) -> list[int]:
     """Positions of the attention layers under one of the paper's named placements."""
-    count = attention_share(attention, mamba, layers)
-    period = attention + mamba
+    count = attention_share(attention, other, layers)
+    period = attention + other
     match placement:
         case "block-begin":
             return [layer for layer in range(layers) if layer % period < attention]
         case "block-end":
-            return [layer for layer in range(layers) if layer % period >= mamba]
+            return [layer for layer in range(layers) if layer % period >= other]
         case "front":
             return list(range(count))
         case "middle":
@@ -70,19 +70,7 @@ class Layout:
     kinds: str
 
     def __post_init__(self) -> None:
-        if not self.kinds:
-            raise LayoutError("a layout needs at least one layer; write one letter per layer")
-        if len(self.kinds) > MAX_LAYERS:
-            raise LayoutError(
-                f"a layout of {len(self.kinds):,} letters is not possible; the most are "
-                f"{MAX_LAYERS:,} layers"
-            )
-        for position, kind in enumerate(self.kinds):
-            if kind not in KINDS:
-                allowed = ", ".join(f"{letter} ({name})" for letter, name in KINDS.items())
-                raise LayoutError(
-                    f"layout {self.kinds!r} has {kind!r} at layer {position}; allowed are {allowed}"
-                )
+        object.__setattr__(self, "kinds", read_letters(self.kinds))
 
     @classmethod
     def parse(cls, kinds: str) -> "Layout":
@@ -91,32 +79,34 @@ class Layout:
         Raises:
             LayoutError: a letter is unknown, or there is none.
         """
-        return cls("".join(kinds.split()))
+        return cls(kinds)
 
     @classmethod
-    def named(cls, placement: str, attention: int, mamba: int, layers: int) -> "Layout":
-        """Lay a ratio out under a named placement.
+    def named(
+        cls, placement: str, attention: int, other: int, layers: int, kind: str = "M"
+    ) -> "Layout":
+        """Lay a ratio out under a named placement; the other layers are of one kind.
 
         Raises:
             LayoutError: the placement is unknown or the ratio does not fit the layers.
         """
-        return cls.of(placed(placement, attention, mamba, layers), layers)
+        return cls.of(placed(placement, attention, other, layers), layers, kind)
 
     @classmethod
-    def repeat(cls, attention: int, mamba: int, layers: int) -> "Layout":
-        """Repeat a block of attention layers followed by Mamba layers (block-begin).
+    def repeat(cls, attention: int, other: int, layers: int, kind: str = "M") -> "Layout":
+        """Repeat a block of attention layers followed by layers of one kind (block-begin).
 
         Raises:
             LayoutError: the ratio does not fit the layers.
         """
-        return cls.named("block-begin", attention, mamba, layers)
+        return cls.named("block-begin", attention, other, layers, kind)
 
     @classmethod
-    def of(cls, attention_layers: Iterable[int], layers: int) -> "Layout":
-        """Put attention at the listed layers and Mamba everywhere else.
+    def of(cls, attention_layers: Iterable[int], layers: int, kind: str = "M") -> "Layout":
+        """Put attention at the listed layers and mixers of one kind everywhere else.
 
         Raises:
-            LayoutError: a listed layer does not exist or is listed twice.
+            LayoutError: a listed layer does not exist or is listed twice, or the kind is unknown.
         """
         chosen = list(attention_layers)
         for layer in chosen:
@@ -126,12 +116,12 @@ class Layout:
                 )
             if chosen.count(layer) > 1:
                 raise LayoutError(f"attention layer {layer} is listed twice; list each layer once")
-        return cls("".join("A" if layer in chosen else "M" for layer in range(layers)))
+        return cls("".join(ATTENTION if layer in chosen else kind for layer in range(layers)))
 
     @property
     def attention_layers(self) -> list[int]:
         """Positions of the attention layers."""
-        return [layer for layer, kind in enumerate(self.kinds) if kind == "A"]
+        return [layer for layer, kind in enumerate(self.kinds) if kind == ATTENTION]
 
     def __len__(self) -> int:
         return len(self.kinds)

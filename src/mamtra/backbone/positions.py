@@ -1,4 +1,4 @@
-"""Where the tokens of one pass lie: worked out once by the stack, read by every layer.
+"""Positions of one forward pass, shared by all layers: rotary tables, cache offsets, masks.
 
 A pass brings some new tokens per row. ``starts`` says how many tokens each row had read before,
 ``lengths`` how many of the new ones are real (the rest is padding on the right). From these follow
@@ -30,8 +30,8 @@ def rotary_table(
     with torch.inference_mode(False), torch.no_grad():
         steps = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim
         frequency = 1.0 / theta**steps
-        place = torch.arange(tokens, dtype=torch.float32, device=device)
-        angle = torch.outer(place, frequency)
+        position = torch.arange(tokens, dtype=torch.float32, device=device)
+        angle = torch.outer(position, frequency)
         cosine, sine = angle.cos(), angle.sin()
         return (
             torch.cat([cosine, cosine], dim=-1).to(dtype),
@@ -39,19 +39,26 @@ def rotary_table(
         )
 
 
-def rotate(
+def apply_rotary(
     heads: Float[Tensor, "batch time heads head_dim"],
     cosine: Float[Tensor, "#batch time 1 head_dim"],
     sine: Float[Tensor, "#batch time 1 head_dim"],
 ) -> Float[Tensor, "batch time heads head_dim"]:
-    """Turn each head by its position's angles."""
+    """Rotate each head by its position's angles."""
     swapped = torch.roll(heads, heads.shape[-1] // 2, dims=-1)
     return torch.addcmul(heads * cosine, swapped, sine)
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """One pass over new tokens: where each row starts and how many of its tokens are real."""
+class Positions:
+    """One pass over new tokens: where each row starts and how many of its tokens are real.
+
+    Attributes:
+        time: new tokens of each row, padding included.
+        starts: tokens that each row has read before.
+        lengths: how many of a row's new tokens are real; None where all are.
+        cosine, sine: rotary tables of the new tokens.
+    """
 
     time: int
     starts: tuple[int, ...]
@@ -71,7 +78,7 @@ class Span:
         return self.starts[0] if len(set(self.starts)) == 1 else None
 
     @property
-    def places(self) -> Int[Tensor, "batch time"]:
+    def index(self) -> Int[Tensor, "batch time"]:
         """Position of every new token."""
         first = torch.tensor(self.starts, device=self.device)
         return rearrange(first, "b -> b 1") + torch.arange(self.time, device=self.device)
@@ -88,17 +95,17 @@ class Span:
     def visible(self) -> Bool[Tensor, "batch 1 time past"]:
         """Which stored positions each new token may look at: its own and all before it."""
         stored = torch.arange(self.end, device=self.device)
-        return stored <= rearrange(self.places, "b t -> b 1 t 1")
+        return stored <= rearrange(self.index, "b t -> b 1 t 1")
 
 
-def span_of(
+def positions_of(
     hidden: Float[Tensor, "batch time dim"],
     head_dim: int,
     theta: float,
     starts: tuple[int, ...] | None = None,
     lengths: tuple[int, ...] | None = None,
-) -> Span:
-    """Describe a pass over ``hidden``; without ``starts`` every row begins at position 0."""
+) -> Positions:
+    """Positions of a pass over ``hidden``; without ``starts`` every row begins at 0."""
     batch, time = hidden.shape[:2]
     starts = starts or (0,) * batch
     tokens = -(-(max(starts) + time) // TABLE_TOKENS) * TABLE_TOKENS
@@ -109,6 +116,6 @@ def span_of(
         )
     else:
         first = torch.tensor(starts, device=hidden.device)
-        places = rearrange(first, "b -> b 1") + torch.arange(time, device=hidden.device)
-        cosine, sine = (rearrange(table[places], "b t d -> b t 1 d") for table in tables)
-    return Span(time, starts, lengths, cosine, sine, hidden.device)
+        index = rearrange(first, "b -> b 1") + torch.arange(time, device=hidden.device)
+        cosine, sine = (rearrange(table[index], "b t d -> b t 1 d") for table in tables)
+    return Positions(time, starts, lengths, cosine, sine, hidden.device)

@@ -1,20 +1,24 @@
 """What a stack remembers of the tokens it has read: one memory per layer, each of which knows its
 bytes.
 
-An attention layer keeps the keys and values of every token (it grows with time, in steps). A Mamba
-layer keeps one matrix per head and the last few inputs of its short convolution (it never grows). A
-memory is an argument: the modules that read it update it in place and hold nothing themselves.
+An attention layer keeps the keys and values of every token (it grows with time, in steps). A
+recurrent layer (Mamba, Gated DeltaNet) keeps one matrix per head and the last few inputs of its
+short convolution (it never grows). A memory is an argument: the modules that read it update it in
+place and hold nothing themselves.
 
 Rows of a batch may have read different numbers of tokens; ``StackState.positions`` counts them.
 
 Axes: b batch, h heads, t time, d head width, s state width, c channels.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+from mamtra.backbone.mixers.mixer import State
 
 GROWTH_TOKENS = 256  # capacity is rounded up to this; a growth copies the memory once
 
@@ -33,8 +37,17 @@ class KeyValueState:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held now, room included."""
+        """Bytes held now, spare capacity included."""
         return self.keys.nbytes + self.values.nbytes
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Keys and values."""
+        return [self.keys, self.values]
+
+    def set_tensors(self, tensors: list[Tensor]) -> None:
+        """Hold the memory in these tensors."""
+        self.keys, self.values = tensors
 
     def reserve(self, tokens: int) -> None:
         """Grow so that ``tokens`` fit in each row."""
@@ -48,50 +61,80 @@ class KeyValueState:
         """Keep only these rows of the batch, in this order."""
         self.keys, self.values = self.keys[rows], self.values[rows]
 
-    def place(self, row: int, other: "KeyValueState", other_row: int, tokens: int) -> None:
-        """Let a row remember what a row of another memory does; grows if it must."""
+    def copy_row(self, row: int, other: State, other_row: int, tokens: int) -> None:
+        """Overwrite a row with a row of another memory; grows if it must."""
         self.reserve(tokens)
-        self.keys[row, :, :tokens] = other.keys[other_row, :, :tokens]
-        self.values[row, :, :tokens] = other.values[other_row, :, :tokens]
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine[row, :, :tokens] = theirs[other_row, :, :tokens]
+
+    def copy_from(self, other: State) -> None:
+        """Copy as many tokens as both have room for."""
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            shared = min(mine.shape[2], theirs.shape[2])
+            mine[:, :, :shared].copy_(theirs[:, :, :shared])
 
 
 @dataclass(slots=True)
 class ScanState:
-    """Constant-size memory of a Mamba layer: the recurrence and the convolution's last inputs."""
+    """Constant-size memory of a recurrent layer: the recurrence, the convolution's last inputs."""
 
     scan: Float[Tensor, "batch states state_dim width"]
     window: Float[Tensor, "batch taps channels"]
+
+    @property
+    def capacity(self) -> None:
+        """It never grows."""
+        return
 
     @property
     def nbytes(self) -> int:
         """Bytes held now; does not grow with time."""
         return self.scan.nbytes + self.window.nbytes
 
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Recurrence and window."""
+        return [self.scan, self.window]
+
+    def set_tensors(self, tensors: list[Tensor]) -> None:
+        """Hold the memory in these tensors."""
+        self.scan, self.window = tensors
+
+    def reserve(self, tokens: int) -> None:
+        """Any number of tokens fits."""
+
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows of the batch, in this order."""
         self.scan, self.window = self.scan[rows], self.window[rows]
 
-    def place(self, row: int, other: "ScanState", other_row: int, tokens: int) -> None:
-        """Let a row remember what a row of another memory does, however many tokens it read."""
+    def copy_row(self, row: int, other: State, other_row: int, tokens: int) -> None:
+        """Overwrite a row with a row of another memory, however many tokens that has read."""
         del tokens
-        self.scan[row] = other.scan[other_row]
-        self.window[row] = other.window[other_row]
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine[row] = theirs[other_row]
 
-
-LayerState = KeyValueState | ScanState
+    def copy_from(self, other: State) -> None:
+        """Copy the whole memory."""
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine.copy_(theirs)
 
 
 @dataclass(slots=True, weakref_slot=True)
 class StackState:
     """The memories of all layers and the number of tokens each row has read."""
 
-    layers: list[LayerState]
+    layers: Sequence[State]
     positions: list[int]
 
     @property
     def nbytes(self) -> int:
         """Bytes held now by all layers."""
         return sum(layer.nbytes for layer in self.layers)
+
+    def reserve(self, tokens: int) -> None:
+        """Make room for ``tokens`` in each row of every layer."""
+        for layer in self.layers:
+            layer.reserve(tokens)
 
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows of the batch, in this order; finished rows are dropped this way."""
@@ -100,12 +143,12 @@ class StackState:
         self.positions = [self.positions[row] for row in rows]
 
     @torch.inference_mode()
-    def place(self, row: int, other: "StackState", other_row: int = 0) -> None:
+    def copy_row(self, row: int, other: "StackState", other_row: int = 0) -> None:
         """Overwrite a row with a row of another memory of the same stack.
 
         What the row held before is forgotten; the other rows go on as they were.
         """
         tokens = other.positions[other_row]
         for mine, theirs in zip(self.layers, other.layers, strict=True):
-            mine.place(row, theirs, other_row, tokens)  # pyright: ignore[reportArgumentType]
+            mine.copy_row(row, theirs, other_row, tokens)
         self.positions[row] = tokens

@@ -22,6 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mamtra.backbone import as_config
+from mamtra.backbone.config import ATTENTION
 from mamtra.benchmark.random_weights import fill_randomly
 from mamtra.errors import ConfigError, require
 from mamtra.speech_lm import Segment, SpeechLMConfig
@@ -68,7 +69,7 @@ class Baseline(nn.Module):
         super().__init__()
         package = transformers()
         backbone = as_config(config.backbone)
-        if "M" in backbone.layout:
+        if set(backbone.layout) != {ATTENTION}:
             raise ConfigError(
                 f"the original has attention only, not the layout {backbone.layout}; use 1:0"
             )

@@ -12,7 +12,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from mamtra.backbone.mixers.mamba import Mamba
+from mamtra.backbone.mixers.mixer import Recurrent
 from mamtra.checkpoints.skip_init import hollow
 
 BLOCK = 1_000_003  # numbers drawn at once; a prime, so that no two rows of a matrix are alike
@@ -57,6 +57,6 @@ def with_random_weights(
     for parameter in module.parameters():
         fill_randomly(parameter)
     for part in module.modules():
-        if isinstance(part, Mamba):
+        if isinstance(part, Recurrent):
             part.start()  # decays of a state must be what they are in a real model
     return module.eval().requires_grad_(False)

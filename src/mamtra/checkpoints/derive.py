@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mamtra.backbone.config import KINDS, known_kinds
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.format import PARTS, VOICES, ModelConfig, ModelFolder
 from mamtra.checkpoints.shards import all_files
@@ -75,14 +76,15 @@ def copy_beside(source: Path, folder: Path) -> None:
 def student_card(teacher: ModelFolder, layout: str, start: str, table: str) -> str:
     """The model card of a student that was not trained yet."""
     name = teacher.config.name
-    attention, mamba = layout.count("A"), layout.count("M")
+    counts = [(layout.count(letter), kind.name) for letter, kind in KINDS.items()]
+    layers = " and ".join(f"{count} {name}" for count, name in counts if count)
     has_card = (teacher.folder / CARD).is_file()
     own = f", whose card is [{TEACHER_CARD}]({TEACHER_CARD})" if has_card else ""
     tags = ["text-to-speech", "mamtra", "mamba", "hybrid"]
     return f"""{front_matter(origin(teacher.folder) | {"tags": tags})}# A hybrid made from {name}
 
-A speech language model with {attention} attention and {mamba} Mamba layers (`{layout}`; A is
-attention, M is Mamba), made by `mamtra convert` from {name}{own}.
+A speech language model with {layers} layers (`{layout}`: {known_kinds()}), made by
+`mamtra convert` from {name}{own}.
 
 **It was not trained since.** The new mixers (start: {start}) do not do the attention's work yet:
 distil the student from its teacher before you expect speech.

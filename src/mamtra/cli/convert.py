@@ -4,9 +4,9 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,22 +14,21 @@ from mamtra.checkpoints.locate import locate
 from mamtra.errors import ConfigError, LayoutError
 
 if TYPE_CHECKING:
-    from mamtra.backbone import Layout, MambaConfig
+    from mamtra.backbone import BackboneConfig, Layout
+    from mamtra.backbone.mixers.variant import Variant
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.speech_lm import Batch
 
-SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-
 
 def read_ratio(ratio: str) -> tuple[int, int]:
-    """Attention and Mamba of a ratio written as ``1:3``.
+    """Attention and other layers of a ratio written as ``1:3``.
 
     Raises:
         LayoutError: it is not written so.
     """
     if not (found := re.fullmatch(r"(\d+):(\d+)", ratio.strip())):
         raise LayoutError(
-            f"ratio {ratio!r} is not two numbers; write attention:Mamba, for example 1:3"
+            f"ratio {ratio!r} is not two numbers; write attention:other, for example 1:3"
         )
     return int(found[1]), int(found[2])
 
@@ -48,23 +47,59 @@ def read_layers(layers: str) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def wanted_layout(
-    layers: int, ratio: str | None, placement: str | None, listed: str | None
+def mixer_letter(name: str) -> str:
+    """The letter of a mixer that can replace attention, from its letter or field name.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    from mamtra.backbone.config import KINDS
+    from mamtra.transfer.forms import FROM_ATTENTION
+
+    for letter in FROM_ATTENTION:
+        if name.lower() in (letter.lower(), KINDS[letter].field):
+            return letter
+    possible = ", ".join(f"{letter} or {KINDS[letter].field}" for letter in FROM_ATTENTION)
+    raise ConfigError(f"mixer {name!r} is unknown; possible are {possible}")
+
+
+def requested_layout(
+    layers: int,
+    ratio: str | None = None,
+    placement: str | None = None,
+    listed: str | None = None,
+    letters: str | None = None,
+    mixer: str | None = None,
 ) -> "Layout":
     """The layout that the options ask for.
 
+    Args:
+        layers: of the teacher.
+        ratio: as ``1:3``.
+        placement: of a ratio, by name.
+        listed: layers that stay attention, as ``0,2,5``.
+        letters: the layout itself.
+        mixer: what replaces attention, where no letters are given; Mamba where it is None.
+
     Raises:
+        ConfigError: the mixer is unknown.
         LayoutError: they ask for none, for two that differ, or for an impossible one.
     """
     from mamtra.backbone import Layout
 
+    if letters is not None:
+        if ratio or listed or placement or mixer:
+            raise LayoutError(
+                "--layout names every layer; leave --ratio, --layers, --placement and --mixer out"
+            )
+        return Layout.parse(letters)
+    kind = mixer_letter(mixer or "mamba")
     if listed is not None:
         if placement is not None:
             raise LayoutError("--placement and --layers both place the attention; give one of them")
-        layout = Layout.of(read_layers(listed), layers)
+        layout = Layout.of(read_layers(listed), layers, kind)
         if ratio is not None:
-            attention, mamba = read_ratio(ratio)
-            by_ratio = Layout.repeat(attention, mamba, layers)
+            by_ratio = Layout.repeat(*read_ratio(ratio), layers)
             if len(by_ratio.attention_layers) != len(layout.attention_layers):
                 raise LayoutError(
                     f"--layers keeps {len(layout.attention_layers)} of {layers} layers, --ratio "
@@ -72,50 +107,36 @@ def wanted_layout(
                 )
         return layout
     if ratio is None:
-        raise LayoutError("no layout was given; say --ratio 1:1, or --layers 0,2,5")
-    return Layout.named(placement or "block-begin", *read_ratio(ratio), layers)
+        raise LayoutError(
+            "no layout was given; say --ratio 1:1, --layers 0,2,5 or --layout AMAM..."
+        )
+    return Layout.named(placement or "block-begin", *read_ratio(ratio), layers, kind)
 
 
-def read_value(name: str, value: str, kind: Any) -> Any:
-    """A value of the Mamba layers' config from its text.
-
-    Raises:
-        ConfigError: it is not of its kind.
-    """
-    if kind is bool:
-        if value.lower() not in SWITCHES:
-            raise ConfigError(f"--mamba {name}={value} is neither true nor false")
-        return SWITCHES[value.lower()]
-    if kind in (int, float):
-        try:
-            return kind(value)
-        except ValueError as problem:
-            what = "whole number" if kind is int else "number"
-            raise ConfigError(f"--mamba {name}={value} is not a {what}") from problem
-    if (possible := get_args(kind)) and value not in possible:
-        raise ConfigError(f"--mamba {name}={value} is unknown; possible are {', '.join(possible)}")
-    return value
-
-
-def wanted_mamba(pairs: Sequence[str], before: "MambaConfig") -> "MambaConfig":
-    """The Mamba layers' config with the values that the options ask for.
+def requested_variants(
+    backbone: "BackboneConfig", layout: "Layout", form: str | None, pairs: Sequence[str]
+) -> "list[Variant]":
+    """The variant of each kind of mixer that a layout adds to a teacher.
 
     Args:
-        pairs: each written as ``name=value``.
-        before: what they change.
+        backbone: the teacher's.
+        layout: the student's.
+        form: a named form; the teacher's config where it is None.
+        pairs: values that change it, each written as ``name=value``.
 
     Raises:
-        ConfigError: a pair is not written so, a name is unknown, or a value cannot work.
+        ConfigError: a kind has no such form or value.
     """
-    kinds, values = get_type_hints(type(before)), {}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or name not in kinds:
-            raise ConfigError(
-                f"--mamba {pair!r} is not NAME=VALUE with one of the names {', '.join(kinds)}"
-            )
-        values[name] = read_value(name, value, kinds[name])
-    return replace(before, **values)
+    from mamtra.backbone.config import ATTENTION, KINDS
+    from mamtra.config import with_values
+    from mamtra.transfer.forms import form_named
+
+    variants: list[Variant] = []
+    for letter in sorted(set(str(layout)) - {ATTENTION}):
+        own = getattr(backbone, KINDS[letter].field)
+        before = own if form is None else form_named(form, letter)
+        variants.append(with_values(before, pairs, "--with"))
+    return variants
 
 
 def teachers_speech(
@@ -135,7 +156,9 @@ def teachers_speech(
 def convert(
     teacher: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The student's new folder.")],
-    ratio: Annotated[str | None, typer.Option("--ratio", help="Attention:Mamba, as 1:3.")] = None,
+    ratio: Annotated[
+        str | None, typer.Option("--ratio", help="Ratio of attention to other layers, as 1:3.")
+    ] = None,
     placement: Annotated[
         str | None,
         typer.Option(
@@ -146,26 +169,38 @@ def convert(
     layers: Annotated[
         str | None, typer.Option("--layers", help="Layers that stay attention, as 0,2,5.")
     ] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option("--layout", help="One letter per layer, as AMMM...: A attention, M, G."),
+    ] = None,
+    mixer: Annotated[
+        str | None,
+        typer.Option("--mixer", help="What replaces attention: mamba (default) or deltanet."),
+    ] = None,
     start: Annotated[
-        str, typer.Option("--start", help="Mamba starts: attention, xavier, kaiming or random.")
+        str,
+        typer.Option("--start", help="New mixers start as: attention, xavier, kaiming or random."),
     ] = "attention",
     form: Annotated[
         str | None,
-        typer.Option("--form", help="Of the Mamba layers: parity (the paper's), open, portable."),
+        typer.Option(
+            "--form",
+            help="Form of the new mixers: parity (as published), open (learns better, no export), "
+            "portable (Mamba: can be exported).",
+        ),
     ] = None,
-    mamba: Annotated[
+    values: Annotated[
         list[str] | None,
-        typer.Option("--mamba", help="One value of that form, as conv_width=2; repeatable."),
+        typer.Option("--with", help="One value of that form, as conv_width=2; repeatable."),
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Of everything that starts at random.")
-    ] = 0,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Random seed.")] = 0,
     solve: Annotated[
         int,
         typer.Option(
             "--solve",
             min=0,
-            help="Solve the new output projections on so many sentences that the teacher speaks.",
+            help="Fit the new mixers' outputs by least squares first, on so many sentences that "
+            "the teacher speaks.",
         ),
     ] = 0,
     share_parts: Annotated[
@@ -179,7 +214,9 @@ def convert(
 
     mamtra convert nano-teacher -o student --layers 0,2,5
 
-    mamtra convert nano-teacher -o student --ratio 1:3 --form portable --mamba conv_width=2
+    mamtra convert nano-teacher -o student --layout AMGMAMGMAMGM
+
+    mamtra convert nano-teacher -o student --ratio 1:3 --form portable --with conv_width=2
 
     mamtra convert nano-teacher -o student --ratio 1:1 --form open --solve 40
     """
@@ -187,23 +224,20 @@ def convert(
 
     # torch loads here and not for --help
     from mamtra.backbone import as_config
-    from mamtra.backbone.mixers.mamba import as_mamba
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.speech_lm import SpeechLMConfig
     from mamtra.transfer.convert import REPORT, convert
-    from mamtra.transfer.forms import form_named
 
     opened = ModelFolder(folder)
     config = opened.section("speech_lm", SpeechLMConfig)
     backbone = as_config(config.backbone)
-    layout = wanted_layout(backbone.layers, ratio, placement, layers)
-    before = as_mamba(backbone.mamba) if form is None else form_named(form)
+    chosen = requested_layout(backbone.layers, ratio, placement, layers, layout, mixer)
     report = convert(
         opened,
         output,
-        layout,
+        chosen,
         start=start,
-        mamba=wanted_mamba(mamba or (), before),
+        variants=requested_variants(backbone, chosen, form, values or ()),
         seed=seed,
         share_parts=share_parts,
         sequences=teachers_speech(opened, output, solve, seed) if solve else (),

@@ -51,7 +51,7 @@ def machine() -> list[Finding]:
 
 
 def scans() -> list[Finding]:
-    """Which form of the Mamba recurrence runs on each device, and why."""
+    """Which form of the recurrences (Mamba, Gated DeltaNet) runs on each device, and why."""
     devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
     choices = {device: chosen_scan(device) for device in devices}
     return [

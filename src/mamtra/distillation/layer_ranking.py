@@ -19,6 +19,7 @@ from torch import nn
 
 from mamtra.atomic import write_json
 from mamtra.backbone import Layout, MambaConfig, Stack
+from mamtra.backbone.config import ATTENTION
 from mamtra.checkpoints.modules import open_language_model
 from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError, CorpusError, LayoutError
@@ -159,7 +160,9 @@ def replacements(
     model: SpeechLM, batches: Sequence[Batch], mamba: MambaConfig | None
 ) -> list[nn.Module]:
     """The Mamba mixer of every layer, as a conversion makes it with solved output projections."""
-    student, _ = make_student(model, "M" * len(model.backbone.layers), mamba=mamba)
+    student, _ = make_student(
+        model, "M" * len(model.backbone.layers), variants=[] if mamba is None else [mamba]
+    )
     stack: Any = getattr(student, "backbone")  # noqa: B009
     calibrate(model.backbone, stack, [(model.embed(batch), batch.real) for batch in batches])
     return [block.mixer.eval() for block in stack.blocks]
@@ -176,7 +179,7 @@ def check(stack: Stack, by: str, instead: str, sentences: Sequence[str]) -> None
             raise ConfigError(f"{name}={given!r} is unknown; possible are {', '.join(known)}")
     if not sentences:
         raise ConfigError("there are no sentences to speak; give at least one")
-    if "M" in stack.config.layout:
+    if set(stack.config.layout) != {ATTENTION}:
         raise ConfigError(
             f"the teacher's layout is {stack.config.layout}; only a teacher whose layers are all "
             f"attention can be ranked"

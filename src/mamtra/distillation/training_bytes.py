@@ -18,7 +18,8 @@ from mamtra.backbone import BackboneConfig, as_config
 from mamtra.distillation.distill import DistillRun
 from mamtra.errors import ConfigError
 from mamtra.sizing.gpus import memory_of
-from mamtra.sizing.inference_bytes import EXACT, mixer_matrices, mixer_prefill_numbers
+from mamtra.sizing.matrix import EXACT
+from mamtra.sizing.mixer_sizes import mixer_sizes
 from mamtra.sizing.plan import usable_bytes
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.transfer.freeze import apply
@@ -87,18 +88,14 @@ def matrix_numbers(config: SpeechLMConfig) -> int:
     mixers = sum(
         matrix.outputs * matrix.inputs
         for kind in backbone.layout
-        for matrix in mixer_matrices(kind, backbone)
+        for matrix in mixer_sizes(kind, backbone).matrices
     )
     return mixers + backbone.layers * network + backbone.dim * config.vocabulary.size
 
 
 def mixing_operations(backbone: BackboneConfig, length: float) -> float:
     """Operations for each place that no weight takes part in: attention's scores, the scans."""
-    attention = 2 * 2 * backbone.query_heads * backbone.head_dim * length / 2
-    mamba = backbone.mamba_sizes
-    scan = 2 * 3 * mamba.heads * mamba.head_dim * mamba.state_dim
-    share = {"A": attention, "M": scan}
-    return sum(share[kind] for kind in backbone.layout)
+    return sum(mixer_sizes(kind, backbone).operations(length) for kind in backbone.layout)
 
 
 def operations_of_place(
@@ -120,7 +117,7 @@ def kept_bytes(config: BackboneConfig, recompute: bool, width: int = HALF) -> in
     """Bytes that a place keeps until the gradients are made."""
     layers = []
     for kind in config.layout:
-        plain, exact = mixer_prefill_numbers(kind, config)
+        plain, exact = mixer_sizes(kind, config).prefill
         # both norms and the sums around them; gate, its silu, up and their product
         plain += 4 * config.dim + 4 * config.mlp_dim
         exact += 4 * config.dim

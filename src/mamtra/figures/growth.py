@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from mamtra.backbone.config import ATTENTION
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.figures.picture import save_picture
 from mamtra.sizing.inference_bytes import break_even_tokens, paper_break_even_tokens, state_bytes
@@ -61,7 +62,7 @@ def draw_growth(rows: dict[str, Any], picture: Path) -> None:
         points = {
             curve["break_even_tokens"]
             for shape, curve in rows["curves"].items()
-            if "M" in curve["layout"]
+            if set(curve["layout"]) != {ATTENTION}
         }
         for tokens in sorted(points):
             axes.axvline(tokens, linestyle=":", color="gray")

@@ -81,7 +81,7 @@ class Places:
             return
         if self.state is None:
             self.state = self.model.new_state(len(self.rows), self.capacity)
-        self.state.place(place, own)
+        self.state.copy_row(place, own)
         # cloned, because an engine may hand out its own buffer
         known = logits.repeat(len(self.rows), 1) if self.logits is None else self.logits.clone()
         known[place] = logits[0]

@@ -26,13 +26,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig, MambaConfig, as_config
-from mamtra.backbone.mixers.mamba import OPEN_GATE
+from mamtra.backbone.config import KINDS
+from mamtra.backbone.mixers.variant import OPEN_GATE
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, START, TASK
 
 CONV_WIDTH = 4  # of the convolution that is written; CUDA kernels for it take 2 to 4 taps
 POSITIONS = 32_768  # length that the config promises; Qwen2.5's
-KINDS = {"A": "attention", "M": "mamba"}  # Granite's names of the layers
+LAYER_TYPES = {"A": "attention", "M": "mamba"}  # Granite's names of the layers
 # values of the Mamba layers that the functions below know; one that they do not must be refused
 KNOWN = {
     "heads", "kv_heads", "head_dim", "state_dim", "conv_width", "conv_start", "activation",
@@ -48,6 +49,10 @@ def obstacles(backbone: BackboneConfig) -> list[str]:
             f"{backbone.query_heads} attention heads of {backbone.head_dim} do not make up "
             f"dim={backbone.dim}"
         )
+    found += [
+        f"{letter} ({KINDS[letter].name}) layers (Granite has attention and Mamba)"
+        for letter in sorted(set(backbone.layout) - set(LAYER_TYPES))
+    ]
     if "M" not in backbone.layout:
         return found
     if mamba.heads * mamba.head_dim % backbone.dim:
@@ -197,7 +202,7 @@ def granite_config(config: SpeechLMConfig, dtype: torch.dtype) -> dict[str, Any]
         "intermediate_size": backbone.mlp_dim,
         "shared_intermediate_size": backbone.mlp_dim,
         "num_hidden_layers": backbone.layers,
-        "layer_types": [KINDS[kind] for kind in backbone.layout],
+        "layer_types": [LAYER_TYPES[kind] for kind in backbone.layout],
         "num_attention_heads": backbone.query_heads,
         "num_key_value_heads": backbone.kv_heads,
         "attention_bias": backbone.attention_bias,

@@ -16,75 +16,23 @@ from torch import nn
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.backbone import BackboneConfig
-from mamtra.backbone.mixers.scan import CHUNK_TOKENS
+from mamtra.backbone.config import ATTENTION, KINDS
 from mamtra.backbone.state import GROWTH_TOKENS
-from mamtra.errors import ConfigError
 from mamtra.runtime.torch.cuda_graph import places_for
 from mamtra.runtime.torch.int8 import Int8Linear
+from mamtra.sizing.matrix import BYTES, EXACT, Matrix, activation_bytes
+from mamtra.sizing.mixer_sizes import mixer_sizes
 from mamtra.sizing.sizes import ModelSizes
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
-
-BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
-EXACT = 4  # bytes of a float32
-DTYPES = tuple(BYTES)
-
-
-def activation_bytes(dtype: str) -> int:
-    """Bytes of a number that flows between layers whose weights have this type.
-
-    Raises:
-        ConfigError: the type is unknown.
-    """
-    if dtype not in BYTES:
-        raise ConfigError(f"dtype {dtype!r} is unknown; possible are {', '.join(BYTES)}")
-    return EXACT if dtype == "int8" else BYTES[dtype]
-
-
-@dataclass(frozen=True, slots=True)
-class Matrix:
-    """A linear layer: what an 8-bit engine quantises."""
-
-    outputs: int
-    inputs: int
-    bias: bool = False
-
-    def nbytes(self, dtype: str) -> int:
-        """Weights and bias, and for 8 bits a scale and a zero for each output."""
-        extra = 2 * EXACT * self.outputs if dtype == "int8" else 0
-        biases = self.outputs * activation_bytes(dtype) if self.bias else 0
-        return self.outputs * self.inputs * BYTES[dtype] + biases + extra
-
-
-def mixer_matrices(kind: str, config: BackboneConfig) -> list[Matrix]:
-    """The linear layers of attention (A) or Mamba (M)."""
-    if kind == "A":
-        heads = config.query_heads * config.head_dim
-        keys = config.kv_heads * config.head_dim
-        rows = (heads, keys, keys)
-        inward = [Matrix(row, config.dim, config.attention_bias) for row in rows]
-        return [*inward, Matrix(config.dim, heads)]
-    mamba = config.mamba_sizes
-    inner = mamba.heads * mamba.head_dim
-    biased = mamba.input_bias or mamba.gate == "open"
-    return [Matrix(sum(mamba.sections.values()), config.dim, biased), Matrix(config.dim, inner)]
-
-
-def mixer_rest(kind: str, config: BackboneConfig) -> int:
-    """Numbers of a mixer that are no linear layer: convolution, steps, rates, skips, norm."""
-    if kind == "A":
-        return 0
-    mamba = config.mamba_sizes
-    taps = mamba.channels * (mamba.conv_width + 1) if mamba.conv_width else 0
-    norm = mamba.heads * mamba.head_dim if mamba.norm else 0
-    return taps + 2 * mamba.states + mamba.heads + norm
 
 
 def layer_bytes(kind: str, config: BackboneConfig, dtype: str) -> int:
     """Weights of one layer: mixer, gated network and two norms."""
     network = [Matrix(config.mlp_dim, config.dim)] * 2 + [Matrix(config.dim, config.mlp_dim)]
-    matrices = [*mixer_matrices(kind, config), *network]
-    rest = mixer_rest(kind, config) + 2 * config.dim
+    mixer = mixer_sizes(kind, config)
+    matrices = [*mixer.matrices, *network]
+    rest = mixer.rest + 2 * config.dim
     return sum(matrix.nbytes(dtype) for matrix in matrices) + rest * activation_bytes(dtype)
 
 
@@ -148,12 +96,15 @@ def token_bytes(config: BackboneConfig, dtype: str) -> int:
     return 2 * config.kv_heads * config.head_dim * activation_bytes(dtype)
 
 
-def scan_bytes(config: BackboneConfig, dtype: str) -> int:
-    """State of one Mamba layer: the recurrence in float32, the convolution's window."""
-    mamba = config.mamba_sizes
-    window = max(mamba.conv_width - 1, 0) * mamba.channels
-    recurrence = mamba.states * mamba.state_dim * mamba.head_dim
-    return recurrence * EXACT + window * activation_bytes(dtype)
+def scan_bytes(config: BackboneConfig, dtype: str, kind: str) -> int:
+    """State of one recurrent layer: the recurrence in float32, the convolution's window."""
+    sizes = mixer_sizes(kind, config)
+    return sizes.recurrence * EXACT + sizes.window * activation_bytes(dtype)
+
+
+def recurrent_kind(config: BackboneConfig) -> str:
+    """The first kind of the layout that is not attention; Mamba where there is none."""
+    return next((kind for kind in config.layout if kind != ATTENTION), "M")
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,35 +124,25 @@ def state_bytes(
     config: BackboneConfig, tokens: int, streams: int, dtype: str, engine: str = "eager"
 ) -> StateBytes:
     """States of ``streams`` rows that hold ``tokens`` each."""
-    attention = config.layout.count("A")
+    attention = config.layout.count(ATTENTION)
+    scans = sum(scan_bytes(config, dtype, kind) for kind in config.layout)
     return StateBytes(
         attention * capacity_of(tokens, engine) * token_bytes(config, dtype) * streams,
-        (config.layers - attention) * scan_bytes(config, dtype) * streams,
+        scans * streams,
     )
 
 
 def break_even_tokens(config: BackboneConfig, dtype: str) -> int:
-    """Length beyond which a Mamba layer holds less than an attention layer; no steps counted."""
-    return -(-scan_bytes(config, dtype) // token_bytes(config, dtype))
+    """Length beyond which a recurrent layer holds less than attention; no growth steps counted."""
+    return -(-scan_bytes(config, dtype, recurrent_kind(config)) // token_bytes(config, dtype))
 
 
 def paper_break_even_tokens(config: BackboneConfig) -> int:
     """The same in the paper's accounting: numbers of one width, and a window one token wider."""
-    mamba = config.mamba_sizes
-    numbers = mamba.states * mamba.state_dim * mamba.head_dim + mamba.conv_width * mamba.channels
+    kind = recurrent_kind(config)
+    sizes, variant = mixer_sizes(kind, config), KINDS[kind].variant(config)
+    numbers = sizes.recurrence + variant.conv_width * variant.channels
     return -(-numbers // (2 * config.kv_heads * config.head_dim))
-
-
-def mixer_prefill_numbers(kind: str, config: BackboneConfig) -> tuple[int, int]:
-    """Numbers for each token that live at the widest point of a mixer: activations, float32."""
-    if kind == "A":
-        heads, keys = config.query_heads, config.kv_heads
-        return (4 * heads + 4 * keys) * config.head_dim, 0
-    mamba = config.mamba_sizes
-    inner, rows = mamba.heads * mamba.head_dim, sum(mamba.sections.values())
-    chunks = 3 * mamba.heads * CHUNK_TOKENS  # decay between tokens, scores, their product
-    carried = 2 * mamba.states * mamba.state_dim * mamba.head_dim // CHUNK_TOKENS
-    return rows + 2 * mamba.channels + inner, 6 * inner + chunks + carried
 
 
 def prefill_bytes(config: BackboneConfig, tokens: int, streams: int, dtype: str) -> int:
@@ -213,6 +154,6 @@ def prefill_bytes(config: BackboneConfig, tokens: int, streams: int, dtype: str)
     width = activation_bytes(dtype)
     wide = [3 * config.mlp_dim * width]
     for kind in sorted(set(config.layout)):
-        plain, exact = mixer_prefill_numbers(kind, config)
+        plain, exact = mixer_sizes(kind, config).prefill
         wide.append(plain * width + exact * EXACT)
     return (max(wide) + 4 * config.dim * width) * tokens * streams

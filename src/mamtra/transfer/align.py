@@ -20,7 +20,7 @@ from torch import Tensor
 
 from mamtra.backbone import Stack
 from mamtra.backbone.block import Block
-from mamtra.backbone.positions import Span
+from mamtra.backbone.positions import Positions
 from mamtra.errors import ConfigError, LayoutError
 
 Target = Literal["mixer", "hidden"]
@@ -63,10 +63,10 @@ def replaced_layers(teacher: Stack, student: Stack) -> list[int]:
 @torch.no_grad()
 def lessons(teacher: Stack, hidden: Hidden, layers: list[int]) -> Iterator[Lesson]:
     """Run the teacher once; yields what these layers did, from the first on."""
-    span = teacher.span(hidden)
+    positions = teacher.positions_for(hidden)
     for layer, block in enumerate(teacher.blocks):
         normal = block.input_layernorm(hidden)
-        mixed = block.mixer(normal, span)
+        mixed = block.mixer(normal, positions)
         between = hidden + mixed
         output = between + block.mlp(block.post_attention_layernorm(between))
         if layer in layers:
@@ -84,11 +84,13 @@ def relative_error(
     return (got - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
 
 
-def answer(block: Block, lesson: Lesson, span: Span, target: str) -> tuple[Hidden, Hidden]:
+def answer(
+    block: Block, lesson: Lesson, positions: Positions, target: str
+) -> tuple[Hidden, Hidden]:
     """What the student's layer makes of the lesson, and what it should have made of it."""
     if target == "mixer":
-        return block.mixer(lesson.normal, span), lesson.mixed
-    return block(lesson.hidden, span) - lesson.hidden, lesson.output - lesson.hidden
+        return block.mixer(lesson.normal, positions), lesson.mixed
+    return block(lesson.hidden, positions) - lesson.hidden, lesson.output - lesson.hidden
 
 
 def alignment(
@@ -123,8 +125,8 @@ def alignment(
         raise LayoutError(
             f"student and teacher have the same layout {teacher.config.layout}; nothing to align"
         )
-    span, blocks = student.span(inputs), student.blocks
+    positions, blocks = student.positions_for(inputs), student.blocks
     return {
-        lesson.layer: relative_error(*answer(blocks[lesson.layer], lesson, span, target), real)
+        lesson.layer: relative_error(*answer(blocks[lesson.layer], lesson, positions, target), real)
         for lesson in lessons(teacher, inputs, layers)
     }

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from mamtra.backbone import Stack
 from mamtra.backbone.block import Block
-from mamtra.backbone.positions import Span
+from mamtra.backbone.positions import Positions
 from mamtra.transfer.align import replaced_layers
 
 RIDGE = 1e-3  # relative to the mean square of the inner outputs
@@ -59,7 +59,7 @@ class Normal:
 
 
 def inner_output(
-    mixer: Any, hidden: Float[Tensor, "batch time dim"], span: Span
+    mixer: Any, hidden: Float[Tensor, "batch time dim"], positions: Positions
 ) -> Float[Tensor, "batch time inner"]:
     """What a mixer's output projection reads."""
     found: list[Tensor] = []
@@ -69,7 +69,7 @@ def inner_output(
 
     handle = mixer.out_proj.register_forward_pre_hook(keep)
     try:
-        mixer(hidden, span)
+        mixer(hidden, positions)
     finally:
         handle.remove()
     return found[0]
@@ -84,20 +84,23 @@ class Passage:
         theirs, ours: hidden states of teacher and student before the next layer.
     """
 
-    span: Span
+    positions: Positions
     real: Bool[Tensor, "batch time"]
     theirs: Float[Tensor, "batch time dim"]
     ours: Float[Tensor, "batch time dim"]
 
     def solve_for(self, block: Block, teacher: Block, equations: Normal) -> None:
         """Add what the student's mixer has, and what would bring it to the teacher's state."""
-        wanted = self.theirs + teacher.mixer(teacher.input_layernorm(self.theirs), self.span)
-        inner = inner_output(block.mixer, block.input_layernorm(self.ours), self.span)
+        wanted = self.theirs + teacher.mixer(teacher.input_layernorm(self.theirs), self.positions)
+        inner = inner_output(block.mixer, block.input_layernorm(self.ours), self.positions)
         equations.add(inner[self.real], (wanted - self.ours)[self.real])
 
     def go_on(self, block: Block, teacher: Block) -> None:
         """Pass one layer of both stacks."""
-        self.theirs, self.ours = teacher(self.theirs, self.span), block(self.ours, self.span)
+        self.theirs, self.ours = (
+            teacher(self.theirs, self.positions),
+            block(self.ours, self.positions),
+        )
 
 
 @torch.no_grad()
@@ -123,7 +126,9 @@ def calibrate(
         LayoutError: the stacks have different numbers of layers.
     """
     layers, errors = replaced_layers(teacher, student), {}
-    passages = [Passage(student.span(inputs), real, inputs, inputs) for inputs, real in sequences]
+    passages = [
+        Passage(student.positions_for(inputs), real, inputs, inputs) for inputs, real in sequences
+    ]
     for layer, (block, theirs) in enumerate(zip(student.blocks, teacher.blocks, strict=True)):
         if layer in layers:
             equations = Normal()

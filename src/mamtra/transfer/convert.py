@@ -1,7 +1,7 @@
 """From a teacher's folder to a student's: weights, the other parts, and a report.
 
-The report says for each layer what was copied and what is fresh, and how far each new Mamba mixer
-is from the attention it replaces: the relative error of its output on hidden states from the
+The report says for each layer what was copied and what is fresh, and how far each new mixer is
+from the attention it replaces: the relative error of its output on hidden states from the
 teacher's own pass over random sequences, before any training. A start from attention is no copy of
 it (the softmax is gone, gate and decay are fresh), so expect errors near 1; what training makes of
 them is another matter.
@@ -12,14 +12,15 @@ Dtype rule: everything is computed in float32; the student is stored in its teac
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import cast
 
 import torch
 
-from mamtra.backbone import Layout, MambaConfig, as_config
-from mamtra.backbone.layout import KINDS
+from mamtra.backbone import BackboneConfig, Layout, as_config
+from mamtra.backbone.config import KINDS, kind_of
+from mamtra.backbone.mixers.variant import Variant
 from mamtra.checkpoints.derive import CARD, bring_along, student_card
 from mamtra.checkpoints.format import ModelFolder, write_config
 from mamtra.checkpoints.modules import open_language_model, save_part
@@ -33,7 +34,9 @@ from mamtra.transfer.student import make_student, student_config
 
 REPORT = "convert.json"
 IN_LAYER = re.compile(r"\blayers\.(\d+)\.(.+)$")
-STARTS = ("conv_start", "decay_start", "scan")  # values that trained layers do not depend on
+# values that trained layers do not depend on
+STARTS = ("conv_start", "decay_start", "beta_start", "scan")
+KIND_WIDTH = max(len(f"{kind.name}, new") for kind in KINDS.values())
 FATES: tuple[How, ...] = ("copied", "projected", "fresh", "unused")
 
 
@@ -57,7 +60,7 @@ class LayerChange:
     """What became of one layer.
 
     Attributes:
-        kind: "attention" or "Mamba".
+        kind: name of its mixer: "attention", "Mamba", "Gated DeltaNet".
         new: whether its mixer replaces an attention mixer.
         tensors: names inside the layer by fate; the unused ones are the teacher's.
         parameters: numbers by fate.
@@ -79,7 +82,7 @@ class LayerChange:
         counts = "".join(f"{self.parameters[fate]:>13,}" for fate in FATES)
         errors = "" if self.error is None else f"{self.error:>9.3f}{self.cosine:>9.3f}"
         kind = f"{self.kind}, new" if self.new else self.kind
-        return f"{self.layer:5}  {kind:12}{counts}{errors}"
+        return f"{self.layer:5}  {kind:{KIND_WIDTH}}{counts}{errors}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,7 @@ class Conversion:
         sums = ", ".join(f"{fate} {self.parameters[fate]:,}" for fate in FATES)
         return "\n".join(
             [
-                f"{'layer':5}  {'mixer':12}{head}{'error':>9}{'cosine':>9}",
+                f"{'layer':5}  {'mixer':{KIND_WIDTH}}{head}{'error':>9}{'cosine':>9}",
                 *(change.row for change in self.layers),
                 f"parameters of the whole model: {sums}",
             ]
@@ -127,16 +130,16 @@ def mixer_distances(
     ]
     batch = pack_segments([zero_shot(text, (), speech) for text, speech in zip(*ids, strict=True)])
     hidden, found = teacher.embed(batch.to(teacher.device)), {}
-    span = teacher.backbone.span(hidden)
+    positions = teacher.backbone.positions_for(hidden)
     pairs = zip(teacher.backbone.blocks, student.backbone.blocks, strict=True)
     for layer, (theirs, ours) in enumerate(pairs):
         if type(ours.mixer) is not type(theirs.mixer):
             normal = theirs.input_layernorm(hidden)
-            wanted, got = (block.mixer(normal, span).flatten() for block in (theirs, ours))
-            error = (got - wanted).norm() / wanted.norm()
-            cosine = torch.cosine_similarity(got, wanted, dim=0)
+            expected, got = (block.mixer(normal, positions).flatten() for block in (theirs, ours))
+            error = (got - expected).norm() / expected.norm()
+            cosine = torch.cosine_similarity(got, expected, dim=0)
             found[layer] = (float(error), float(cosine))
-        hidden = theirs(hidden, span)
+        hidden = theirs(hidden, positions)
     return found
 
 
@@ -157,7 +160,7 @@ def changes(
     return tuple(
         LayerChange(
             layer=layer,
-            kind=KINDS[kind],
+            kind=KINDS[kind].name,
             new=kind != teacher[layer],
             tensors=tensors[layer],
             parameters=parameters[layer],
@@ -168,20 +171,28 @@ def changes(
     )
 
 
-def check_same_form(theirs: MambaConfig, wanted: MambaConfig) -> None:
-    """Refuse another form where the teacher has Mamba layers already: theirs would change as well.
+def check_same_form(backbone: BackboneConfig, variant: Variant) -> None:
+    """Refuse another form of a mixer that the teacher has already: its layers would change as well.
 
     Raises:
         ConfigError: a value differs that is more than a start.
     """
+    letter = kind_of(variant)
+    if letter not in backbone.layout:
+        return
+    kind = KINDS[letter]
+    theirs, expected = (
+        asdict(either)  # pyright: ignore[reportArgumentType]: variants are dataclasses
+        for either in (kind.variant(backbone), backbone.filled(variant))
+    )
     differs = [
-        f"{field.name}={getattr(wanted, field.name)}, not {getattr(theirs, field.name)}"
-        for field in fields(MambaConfig)
-        if field.name not in STARTS and getattr(wanted, field.name) != getattr(theirs, field.name)
+        f"{name}={value}, not {theirs[name]}"
+        for name, value in expected.items()
+        if name not in STARTS and value != theirs[name]
     ]
     if differs:
         raise ConfigError(
-            f"the teacher has Mamba layers already, and the new ones would differ from them "
+            f"the teacher has {kind.name} layers already, and the new ones would differ from them "
             f"({'; '.join(differs)}); convert its own teacher, or leave the form as it is"
         )
 
@@ -192,7 +203,7 @@ def convert(
     layout: Layout,
     *,
     start: str = "attention",
-    mamba: MambaConfig | None = None,
+    variants: Sequence[Variant] = (),
     seed: int = 0,
     share_parts: bool = False,
     sequences: Sequence[Batch] = (),
@@ -203,8 +214,9 @@ def convert(
         teacher: the folder to start from; it is not changed.
         target: the student's folder, which must not exist yet.
         layout: which layers stay attention.
-        start: where the Mamba mixers start, see ``make_student``.
-        mamba: the Mamba layers' variant; the teacher's config where it is None.
+        start: where the new mixers start, see ``make_student``.
+        variants: of the new mixers, at most one of a kind; the teacher's config where there is
+            none.
         seed: of everything that starts at random.
         share_parts: refer to the teacher's other parts instead of copying them.
         sequences: if there are some, the new mixers' output projections are solved on them.
@@ -212,27 +224,27 @@ def convert(
     Raises:
         ModelError: the target is taken, or the teacher is damaged.
         LayoutError: the layout does not fit the teacher, or is the teacher's own.
-        ConfigError: the start is unknown, or the Mamba sizes do not fit, or differ from those of
-            Mamba layers that the teacher has already.
+        ConfigError: the start is unknown, or the new mixers' sizes do not fit, or differ from those
+            of such layers that the teacher has already.
     """
     check_vacant(target)
     config = teacher.section("speech_lm", SpeechLMConfig)
-    before = Layout.parse(as_config(config.backbone).layout)
-    own = as_config(config.backbone).mamba_sizes
-    student_config(config, layout, mamba or own)
-    if "M" in str(before) and mamba is not None:
-        check_same_form(own, replace(as_config(config.backbone), mamba=mamba).mamba_sizes)
+    backbone = as_config(config.backbone)
+    before = Layout.parse(backbone.layout)
+    student_config(config, layout, variants)
+    for variant in variants:
+        check_same_form(backbone, variant)
     if str(layout) == str(before):
         raise LayoutError(
-            f"layout {layout} is the teacher's own, so nothing would become Mamba; "
+            f"layout {layout} is the teacher's own, so nothing would be replaced; "
             f"choose fewer attention layers"
         )
     model = open_language_model(teacher)
-    made, report = make_student(model, layout, start, mamba, seed)
+    made, report = make_student(model, layout, start, variants, seed)
     student, sample = cast(SpeechLM, made.eval().requires_grad_(False)), Sample()
     if sequences:
-        given = [(model.embed(batch), batch.real) for batch in sequences]
-        calibrate(model.backbone, student.backbone, given)
+        embedded = [(model.embed(batch), batch.real) for batch in sequences]
+        calibrate(model.backbone, student.backbone, embedded)
     conversion = Conversion(
         teacher=teacher.config.name,
         student=target.resolve().name,

@@ -1,29 +1,31 @@
 """Which weights of a student learn: by name, one policy for each way it is done.
 
-The published set-up trains the Mamba mixers, the speech embedding and the head and keeps the rest
-of the teacher as it was ("mamba"). Other work trains everything ("all").
+The published set-up trains the new mixers, the speech embedding and the head and keeps the rest of
+the teacher as it was ("mamba"). Other work trains everything ("all").
 """
 
 from collections.abc import Iterator
 
 from torch import nn
 
-from mamtra.backbone.mixers.mamba import Mamba
+from mamtra.backbone.block import Block
+from mamtra.backbone.mixers.attention import Attention
 from mamtra.errors import ConfigError
 
 POLICIES = {
     "all": "every weight learns",
-    "mamba": "the Mamba mixers, the speech embedding and the head learn (the paper's set-up)",
-    "mixers": "only the Mamba mixers learn",
+    "mamba": "the recurrent mixers, the speech embedding and the head learn (the paper's set-up)",
+    "mixers": "only the recurrent mixers learn",
 }
 BESIDE_MIXERS = ("speech_embedding.", "head.")
 
 
-def mamba_weights(model: nn.Module) -> Iterator[str]:
-    """Names of all weights inside Mamba mixers."""
-    for place, module in model.named_modules():
-        if isinstance(module, Mamba):
-            yield from (f"{place}.{name}" for name, _ in module.named_parameters())
+def recurrent_weights(model: nn.Module) -> Iterator[str]:
+    """Names of all weights inside mixers that are not attention."""
+    for path, module in model.named_modules():
+        if isinstance(module, Block) and not isinstance(module.mixer, Attention):
+            inside = (name for name, _ in module.named_parameters() if name.startswith("mixer."))
+            yield from (f"{path}.{name}" for name in inside)
 
 
 def apply(model: nn.Module, policy: str) -> list[str]:
@@ -41,7 +43,7 @@ def apply(model: nn.Module, policy: str) -> list[str]:
     """
     if policy not in POLICIES:
         raise ConfigError(f"freeze={policy!r} is unknown; possible are {', '.join(POLICIES)}")
-    mixers, chosen = set(mamba_weights(model)), []
+    mixers, chosen = set(recurrent_weights(model)), []
     for name, weight in model.named_parameters():
         learns = policy == "all" or name in mixers
         if policy == "mamba":
@@ -50,5 +52,5 @@ def apply(model: nn.Module, policy: str) -> list[str]:
         if learns:
             chosen.append(name)
     if policy != "all" and not mixers:
-        raise ConfigError(f"freeze={policy!r} trains Mamba mixers, and this model has none")
+        raise ConfigError(f"freeze={policy!r} trains recurrent mixers, and this model has none")
     return chosen

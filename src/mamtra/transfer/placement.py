@@ -25,10 +25,10 @@ class Silence(nn.Module):
     """A mixer that adds nothing."""
 
     def forward(
-        self, hidden: Float[Tensor, "batch time dim"], span: Any, state: Any = None
+        self, hidden: Float[Tensor, "batch time dim"], positions: Any, state: Any = None
     ) -> Float[Tensor, "batch time dim"]:
         """Return zeros."""
-        del span, state
+        del positions, state
         return torch.zeros_like(hidden)
 
     def new_state(self, *sizes: Any) -> None:
@@ -54,11 +54,11 @@ def importance_by_cosine(
     stack: Stack, hidden: Float[Tensor, "batch time dim"]
 ) -> Float[Tensor, " layers"]:
     """How far each layer's mixer turns the hidden states: 1 minus their mean cosine, in float32."""
-    span, turned = stack.span(hidden), []
+    positions, turned = stack.positions_for(hidden), []
     for block in stack.blocks:
-        mixed = hidden + block.mixer(block.input_layernorm(hidden), span, None)
+        mixed = hidden + block.mixer(block.input_layernorm(hidden), positions, None)
         turned.append(1 - F.cosine_similarity(hidden.float(), mixed.float(), dim=-1).mean())
-        hidden = block(hidden, span, None)
+        hidden = block(hidden, positions, None)
     return torch.stack(turned)
 
 

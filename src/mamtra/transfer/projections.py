@@ -1,9 +1,8 @@
-"""From attention to Mamba: which projection becomes which, as a table and a pure function.
+"""From attention to a recurrent mixer: a pure function over tables, with a report of every tensor.
 
-Without its softmax, attention is a linear recurrence: the key writes the value into a state and the
-query reads it. A Mamba layer does the same with B, x and C, so its projections start from those of
-the attention layer it replaces. Gate, step, decay and convolution have no counterpart and start
-fresh. Everything outside the mixer (norms, MLPs, embeddings, head) is copied by name.
+The projections of a recurrent mixer start from those of the attention it replaces, as the table in
+forms.py says. Gates, steps, decays and convolutions have no counterpart and start fresh. Everything
+outside the mixer (norms, MLPs, embeddings, head) is copied by name.
 
 Axes: h heads, g copies of a head, w head width, d dim.
 """
@@ -18,11 +17,13 @@ from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.backbone import BackboneConfig, MambaConfig
+from mamtra.backbone import BackboneConfig
+from mamtra.backbone.config import ATTENTION, KINDS
+from mamtra.backbone.mixers.variant import Variant
 from mamtra.errors import CheckpointError, ConfigError
+from mamtra.transfer.forms import FROM_ATTENTION
 
-FROM_ATTENTION = {"q_proj": "C", "k_proj": "B", "v_proj": "x", "o_proj": "out_proj"}
-INTO_MAMBA = {ours: theirs for theirs, ours in FROM_ATTENTION.items()}
+SHARED = ("k_proj", "v_proj")  # projections of attention's key/value heads
 MIXER = re.compile(r"^(?P<stack>.*?)layers\.(?P<layer>\d+)\.mixer\.(?P<tensor>.+)$")
 
 Tensors = Mapping[str, Tensor]
@@ -90,59 +91,74 @@ class TransferReport:
 
 
 def spread_heads(
-    rows: Float[Tensor, "rows *dim"], heads: int, wanted: int
+    rows: Float[Tensor, "rows *dim"], heads: int, expected: int
 ) -> Float[Tensor, "spread *dim"]:
     """Repeat each key or value head until there are as many as the student has.
 
     Raises:
-        ConfigError: the wanted number is not a multiple of the heads.
+        ConfigError: the expected number is not a multiple of the heads.
     """
-    if wanted % heads:
+    if expected % heads:
         raise ConfigError(
-            f"the student's {wanted} key/value heads are not a multiple of the teacher's {heads}; "
-            f"choose {heads} or a multiple of it"
+            f"the student's {expected} key/value heads are not a multiple of the teacher's {heads};"
+            f" choose {heads} or a multiple of it"
         )
-    return repeat(rows, "(h w) ... -> (h g w) ...", h=heads, g=wanted // heads)
+    return repeat(rows, "(h w) ... -> (h g w) ...", h=heads, g=expected // heads)
 
 
-def check_sizes(backbone: BackboneConfig, mamba: MambaConfig) -> None:
-    """Refuse Mamba sizes that the attention's projections cannot fill.
+def check_sizes(backbone: BackboneConfig, name: str, sizes: Variant) -> None:
+    """Refuse sizes that the attention's projections cannot fill.
 
     Raises:
         ConfigError: heads, head width or state width differ from the attention layers'.
     """
-    wanted = {
+    expected = {
         "heads": backbone.query_heads,
         "head_dim": backbone.head_dim,
         "state_dim": backbone.head_dim,
     }
-    for name, value in wanted.items():
-        if getattr(mamba, name) != value:
+    for size, value in expected.items():
+        if getattr(sizes, size) != value:
             raise ConfigError(
-                f"a start from attention needs {name}={value} in the Mamba layers, not "
-                f"{getattr(mamba, name)}; set it to 0 to take the attention's"
+                f"a start from attention needs {size}={value} in the {name} layers, not "
+                f"{getattr(sizes, size)}; set it to 0 to take the attention's"
             )
 
 
+def recurrent_sizes(backbone: BackboneConfig, kind: str) -> Variant:
+    """The config of a kind of recurrent mixer, with every size written out.
+
+    Raises:
+        ConfigError: attention cannot become this kind.
+    """
+    if kind not in FROM_ATTENTION:
+        possible = ", ".join(f"{letter} ({KINDS[letter].name})" for letter in FROM_ATTENTION)
+        raise ConfigError(
+            f"attention cannot become {kind} ({KINDS[kind].name}); possible are {possible}"
+        )
+    return KINDS[kind].variant(backbone)
+
+
 def mixer_from_attention(
-    attention: Tensors, fresh: Tensors, backbone: BackboneConfig
+    attention: Tensors, fresh: Tensors, backbone: BackboneConfig, kind: str
 ) -> tuple[dict[str, Tensor], list[Transferred]]:
-    """Start a Mamba mixer from an attention mixer; neither argument is changed.
+    """Start a recurrent mixer from an attention mixer; neither argument is changed.
 
     Args:
         attention: the teacher mixer's tensors by their names inside the mixer.
-        fresh: a newly made Mamba mixer's tensors, named the same way.
-        backbone: sizes of the attention, and in ``mamba_sizes`` those of the Mamba mixer.
+        fresh: a newly made mixer's tensors, named the same way.
+        backbone: sizes of the attention and of the new mixer.
+        kind: letter of the new mixer.
 
     Returns:
-        All tensors of the Mamba mixer, and where each came from; ``in_proj`` section by section.
+        All tensors of the new mixer, and where each came from; ``in_proj`` section by section.
 
     Raises:
-        ConfigError: the Mamba sizes cannot be filled from this attention.
+        ConfigError: the new mixer's sizes cannot be filled from this attention.
     """
-    mamba = backbone.mamba_sizes
-    check_sizes(backbone, mamba)
-    tensors, entries = dict(fresh), []
+    sizes, sources = recurrent_sizes(backbone, kind), FROM_ATTENTION[kind]
+    check_sizes(backbone, KINDS[kind].name, sizes)
+    tensors, entries = dict(fresh), list[Transferred]()
     for name, tensor in fresh.items():
         whole, _, suffix = name.rpartition(".")
         if whole not in ("in_proj", "out_proj"):
@@ -150,15 +166,15 @@ def mixer_from_attention(
             continue
         sections = {"out_proj": tensor}
         if whole == "in_proj":
-            parts = tensor.split([*mamba.sections.values()])
-            sections = dict(zip(mamba.sections, parts, strict=True))
+            parts = tensor.split([*sizes.sections.values()])
+            sections = dict(zip(sizes.sections, parts, strict=True))
         for section in list(sections):
-            source = f"{INTO_MAMBA.get(section)}.{suffix}"
+            source = f"{sources.get(section)}.{suffix}"
             rows = section if whole == "in_proj" else ""
-            if source in attention and (suffix == "weight" or mamba.input_bias):
+            if source in attention and (suffix == "weight" or sizes.input_bias):
                 filled = attention[source]
-                if section in ("x", "B"):
-                    filled = spread_heads(filled, backbone.kv_heads, mamba.kv_heads)
+                if sources[section] in SHARED:
+                    filled = spread_heads(filled, backbone.kv_heads, sizes.kv_heads)
                 sections[section] = filled
                 entry = Transferred(name, "projected", (source,), filled.numel(), rows)
             else:
@@ -171,12 +187,17 @@ def mixer_from_attention(
 
 def mixers_by_layer(tensors: Tensors) -> dict[str, dict[str, Tensor]]:
     """The tensors of each mixer under the mixer's own prefix, which ends with a dot."""
-    found: dict[str, dict[str, Tensor]] = {}
+    result: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         if match := MIXER.match(name):
             prefix = name.removesuffix(match["tensor"])
-            found.setdefault(prefix, {})[match["tensor"]] = tensor
-    return found
+            result.setdefault(prefix, {})[match["tensor"]] = tensor
+    return result
+
+
+def layer_of(prefix: str) -> int:
+    """The layer in a mixer's prefix."""
+    return int(prefix.split(".")[-3])
 
 
 def transfer(
@@ -188,26 +209,23 @@ def transfer(
         teacher: all tensors of the teacher, a stack or a model around one.
         fresh: all tensors of a newly made student.
         backbone: the student's sizes.
-        mixers: start the Mamba mixers from the attention; otherwise they stay fresh.
+        mixers: start new mixers from the attention; otherwise they stay fresh.
 
     Returns:
         The student's tensors, and what became of each tensor.
 
     Raises:
         CheckpointError: a tensor with the same name has another shape in the teacher.
-        ConfigError: the Mamba sizes cannot be filled from this attention.
+        ConfigError: the sizes of new mixers cannot be filled from this attention.
     """
     tensors: dict[str, Tensor] = {}
     entries: list[Transferred] = []
     theirs = mixers_by_layer(teacher)
     for prefix, mixer in mixers_by_layer(fresh).items():
-        if (
-            not mixers
-            or "in_proj.weight" not in mixer
-            or "q_proj.weight" not in theirs.get(prefix, {})
-        ):
+        kind = backbone.layout[layer_of(prefix)]
+        if not mixers or kind == ATTENTION or "q_proj.weight" not in theirs.get(prefix, {}):
             continue
-        made, notes = mixer_from_attention(theirs[prefix], mixer, backbone)
+        made, notes = mixer_from_attention(theirs[prefix], mixer, backbone, kind)
         tensors.update({prefix + name: tensor for name, tensor in made.items()})
         for note in notes:
             sources = tuple(prefix + source for source in note.sources)
@@ -222,7 +240,7 @@ def transfer(
         if teacher[name].shape != tensor.shape:
             raise CheckpointError(
                 f"tensor {name} has shape {tuple(teacher[name].shape)} in the teacher and "
-                f"{tuple(tensor.shape)} in the student; only the layout and the Mamba layers "
+                f"{tuple(tensor.shape)} in the student; only the layout and the new mixers "
                 f"may differ"
             )
         tensors[name] = teacher[name].clone()

@@ -16,7 +16,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mamtra.backbone.positions import Span, rotate
+from mamtra.backbone.positions import Positions, apply_rotary
 from mamtra.backbone.state import KeyValueState
 
 SHORT = 512  # tokens up to which 16-bit scores on a CPU are written out
@@ -71,13 +71,13 @@ def attend_one(
     queries: Float[Tensor, "batch 1 heads head_dim"],
     keys: Float[Tensor, "batch kv_heads past head_dim"],
     values: Float[Tensor, "batch kv_heads past head_dim"],
-    span: Span,
+    positions: Positions,
 ) -> Float[Tensor, "batch 1 heads head_dim"]:
     """Let one new token per row look at the stored ones: two small matrix products per group."""
     grouped = rearrange(queries, "b 1 (k g) d -> b k g d", k=keys.shape[1])
     scores = (grouped @ keys.transpose(-1, -2)).float() * queries.shape[-1] ** -0.5
-    if span.shared_start is None:
-        scores = scores.masked_fill(~span.visible, -torch.inf)
+    if positions.shared_start is None:
+        scores = scores.masked_fill(~positions.visible, -torch.inf)
     mixed = scores.softmax(-1).to(values.dtype) @ values
     return rearrange(mixed, "b k g d -> b 1 (k g) d")
 
@@ -136,27 +136,27 @@ class Attention(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "batch time dim"],
-        span: Span,
+        positions: Positions,
         state: KeyValueState | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """Mix over time; with a state, continue from it and store the new keys and values in it."""
         heads = rearrange(self.project(hidden), "b t (h d) -> b t h d", d=self.head_dim)
         turned, values = heads.split([self.query_heads + self.kv_heads, self.kv_heads], dim=2)
-        turned = rotate(turned, span.cosine, span.sine)
+        turned = apply_rotary(turned, positions.cosine, positions.sine)
         queries, keys = turned.split([self.query_heads, self.kv_heads], dim=2)
         if state is not None:
-            self.store(keys, values, span, state)
-        if state is None or span.end == span.time:
+            self.store(keys, values, positions, state)
+        if state is None or positions.end == positions.time:
             mixed = attend(queries, keys, values)
         else:
-            mixed = self.recall(queries, span, state)
+            mixed = self.recall(queries, positions, state)
         return self.o_proj(rearrange(mixed, "b t h d -> b t (h d)"))
 
     def store(
         self,
         keys: Float[Tensor, "batch time kv_heads head_dim"],
         values: Float[Tensor, "batch time kv_heads head_dim"],
-        span: Span,
+        positions: Positions,
         state: KeyValueState,
     ) -> None:
         """Write the new keys and values at each row's own positions.
@@ -164,32 +164,32 @@ class Attention(nn.Module):
         Padding is written as well, beyond the row's end: nothing may look there, and the row's next
         tokens overwrite it.
         """
-        state.reserve(span.end)
-        if (start := span.shared_start) is not None:
-            state.keys[:, :, start : span.end] = rearrange(keys, "b t k d -> b k t d")
-            state.values[:, :, start : span.end] = rearrange(values, "b t k d -> b k t d")
+        state.reserve(positions.end)
+        if (start := positions.shared_start) is not None:
+            state.keys[:, :, start : positions.end] = rearrange(keys, "b t k d -> b k t d")
+            state.values[:, :, start : positions.end] = rearrange(values, "b t k d -> b k t d")
             return
-        places = span.places
-        row = rearrange(torch.arange(len(span.starts), device=keys.device), "b -> b 1")
-        state.keys[row, :, places] = keys.to(state.keys.dtype)
-        state.values[row, :, places] = values.to(state.values.dtype)
+        index = positions.index
+        row = rearrange(torch.arange(len(positions.starts), device=keys.device), "b -> b 1")
+        state.keys[row, :, index] = keys.to(state.keys.dtype)
+        state.values[row, :, index] = values.to(state.values.dtype)
 
     def recall(
         self,
         queries: Float[Tensor, "batch time heads head_dim"],
-        span: Span,
+        positions: Positions,
         state: KeyValueState,
     ) -> Float[Tensor, "batch time heads head_dim"]:
         """Attend to everything stored, the new tokens included."""
-        keys = state.keys[:, :, : span.end].to(queries.dtype)
-        values = state.values[:, :, : span.end].to(queries.dtype)
-        if span.time == 1:
-            return attend_one(queries, keys, values, span)
+        keys = state.keys[:, :, : positions.end].to(queries.dtype)
+        values = state.values[:, :, : positions.end].to(queries.dtype)
+        if positions.time == 1:
+            return attend_one(queries, keys, values, positions)
         mixed = F.scaled_dot_product_attention(
             rearrange(queries, "b t h d -> b h t d"),
             keys,
             values,
-            attn_mask=span.visible,
+            attn_mask=positions.visible,
             enable_gqa=self.query_heads != self.kv_heads,
         )
         return rearrange(mixed, "b h t d -> b t h d")

@@ -77,6 +77,17 @@ def chosen_scan(device: torch.device | str, form: ScanForm = "auto") -> tuple[st
     return "fused", "fla-core is installed"
 
 
+def form_on(
+    device: torch.device, form: ScanForm, tokens: int
+) -> Literal["loop", "chunked", "fused"]:
+    """The form of a recurrence that runs so many tokens on a device; one token needs no chunks."""
+    if form == "loop" or (tokens == 1 and form != "fused"):
+        return "loop"
+    if form == "fused" or (form == "auto" and device.type == "cuda"):
+        return "fused"
+    return "chunked"
+
+
 def run_scan(
     values: Values,
     writes: Writes,
@@ -92,8 +103,6 @@ def run_scan(
         MissingExtraError: the tensors are on a CUDA device, fla-core is not installed, and no other
             form was asked for.
     """
-    if form == "loop" or (values.shape[1] == 1 and form != "fused"):
-        return loop_scan(values, writes, reads, log_decay, initial, real)
-    if form == "fused" or (form == "auto" and values.device.type == "cuda"):
-        return fused_scan(values, writes, reads, log_decay, initial, real)
-    return chunked_scan(values, writes, reads, log_decay, initial, real)
+    forms = {"loop": loop_scan, "chunked": chunked_scan, "fused": fused_scan}
+    run = forms[form_on(values.device, form, tokens=values.shape[1])]
+    return run(values, writes, reads, log_decay, initial, real)

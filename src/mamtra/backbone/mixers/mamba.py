@@ -18,8 +18,8 @@ head width, c channels.
 """
 
 import math
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 import torch.nn.functional as F
@@ -28,19 +28,24 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.backbone.mixers.fused_scan import ScanForm, run_scan
+from mamtra.backbone.mixers.short_convolution import convolve, start_as_identity
+from mamtra.backbone.mixers.variant import (
+    Activation,
+    ConvStart,
+    Gate,
+    check_values,
+    inverse_softplus,
+    long_memory_rates,
+    start_inward,
+)
 from mamtra.backbone.norm import RMSNorm, normalise
-from mamtra.backbone.positions import Span, rotate
+from mamtra.backbone.positions import Positions, apply_rotary
 from mamtra.backbone.state import ScanState
-from mamtra.errors import ConfigError
+from mamtra.config import from_dict
 
 SMALLEST_STEP, LARGEST_STEP = 1e-3, 0.1  # Mamba-2's start of dt, log-uniform
 SLOWEST_RATE, FASTEST_RATE = 1.0, 16.0  # Mamba-2's start of A, uniform
-SHORTEST_HALF_LIFE, LONGEST_HALF_LIFE = 100.0, 1000.0  # tokens; our long-memory start
-OPEN_GATE = 1.2784645  # silu of this is 1
 
-ConvStart = Literal["random", "identity"]
-Activation = Literal["silu", "none"]
-Gate = Literal["silu", "open", "none"]
 Decay = Literal["head", "group"]
 DecayStart = Literal["mamba", "long"]
 
@@ -77,15 +82,7 @@ class MambaConfig:
             "decay_start": DecayStart,
             "scan": ScanForm,
         }
-        for name, allowed in choices.items():
-            if getattr(self, name) not in get_args(allowed):
-                raise ConfigError(
-                    f"{name}={getattr(self, name)!r} is unknown; "
-                    f"possible are {', '.join(get_args(allowed))}"
-                )
-        for name in ("heads", "kv_heads", "head_dim", "state_dim", "conv_width"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name}={getattr(self, name)} must not be negative")
+        check_values(self, choices)
 
     @property
     def states(self) -> int:
@@ -108,17 +105,6 @@ class MambaConfig:
         """Channels of the convolution: x, B and C."""
         return sum(self.sections[name] for name in ("x", "B", "C"))
 
-    def filled(self, heads: int, kv_heads: int, head_dim: int) -> "MambaConfig":
-        """The same with every size written out, taken from the attention layers where it is 0."""
-        width = self.head_dim or head_dim
-        return replace(
-            self,
-            heads=self.heads or heads,
-            kv_heads=self.kv_heads or kv_heads,
-            head_dim=width,
-            state_dim=self.state_dim or width,
-        )
-
 
 def as_mamba(config: MambaConfig | dict[str, Any]) -> MambaConfig:
     """Rebuild a config from the dict that a config.json holds; a config passes through.
@@ -126,19 +112,11 @@ def as_mamba(config: MambaConfig | dict[str, Any]) -> MambaConfig:
     Raises:
         ConfigError: a key is unknown, or a value cannot work.
     """
-    if isinstance(config, MambaConfig):
-        return config
-    known = [entry.name for entry in fields(MambaConfig)]
-    if unknown := sorted(set(config) - set(known)):
-        raise ConfigError(
-            f"the mamba config has unknown keys {', '.join(unknown)}; known are {', '.join(known)}"
-        )
-    return MambaConfig(**config)
-
-
-def inverse_softplus(value: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
-    """What softplus turns into ``value``."""
-    return value + torch.log(-torch.expm1(-value))
+    return (
+        config
+        if isinstance(config, MambaConfig)
+        else from_dict(MambaConfig, config, "the mamba config")
+    )
 
 
 class Mamba(nn.Module):
@@ -152,10 +130,11 @@ class Mamba(nn.Module):
         self.config = config
         biased = config.input_bias or config.gate == "open"
         self.in_proj = nn.Linear(dim, sum(config.sections.values()), bias=biased)
-        if config.conv_width:
-            self.conv1d = nn.Conv1d(
-                config.channels, config.channels, config.conv_width, groups=config.channels
-            )
+        self.conv1d = (
+            nn.Conv1d(config.channels, config.channels, config.conv_width, groups=config.channels)
+            if config.conv_width
+            else None
+        )
         self.dt_bias = nn.Parameter(torch.empty(config.states))
         self.A_log = nn.Parameter(torch.empty(config.states))
         self.D = nn.Parameter(torch.ones(config.heads))
@@ -173,21 +152,12 @@ class Mamba(nn.Module):
             step = torch.exp(torch.rand(config.states) * (high - low) + low)
             rate = torch.rand(config.states) * (FASTEST_RATE - SLOWEST_RATE) + SLOWEST_RATE
         else:
-            step = torch.ones(config.states)
-            ends = math.log(SHORTEST_HALF_LIFE), math.log(LONGEST_HALF_LIFE)
-            rate = math.log(2.0) / torch.linspace(*ends, config.states).exp()
+            step, rate = torch.ones(config.states), long_memory_rates(config.states)
         self.dt_bias.copy_(inverse_softplus(step))
         self.A_log.copy_(rate.log())
-        if self.in_proj.bias is not None:
-            self.in_proj.bias.zero_()
-        if config.gate == "open":
-            gate = config.sections["z"]
-            self.in_proj.weight[:gate].zero_()
-            self.in_proj.bias[:gate].fill_(OPEN_GATE)
-        if config.conv_width and config.conv_start == "identity":
-            weight, bias = self.conv1d.parameters()
-            weight.zero_()[:, :, -1] = 1.0
-            bias.zero_()
+        start_inward(self.in_proj, config.gate, config.sections["z"])
+        if self.conv1d is not None and config.conv_start == "identity":
+            start_as_identity(self.conv1d)
 
     def new_state(
         self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
@@ -200,45 +170,10 @@ class Mamba(nn.Module):
         window = torch.zeros(batch, taps, config.channels, dtype=dtype, device=device)
         return ScanState(scan, window)
 
-    def convolve(
-        self,
-        inputs: Float[Tensor, "batch time channels"],
-        span: Span,
-        state: ScanState | None,
-    ) -> Float[Tensor, "batch time channels"]:
-        """Mix each channel with its last few inputs; keep the last real ones in the state."""
-        taps = self.config.conv_width - 1
-        if taps < 0:
-            return inputs
-        if state is None:
-            joined = F.pad(inputs, (0, 0, taps, 0))
-        else:
-            joined = torch.cat([state.window.to(inputs.dtype), inputs], dim=1)
-            if span.lengths is None:
-                state.window = joined[:, span.time :].clone()
-            else:
-                ends = torch.tensor(span.lengths, device=inputs.device)
-                places = rearrange(ends, "b -> b 1") + torch.arange(taps, device=inputs.device)
-                places = repeat(places, "b n -> b n c", c=inputs.shape[2])
-                state.window = joined.gather(1, places)
-        if span.time == 1 and not torch.is_grad_enabled():
-            # one token: a sum over the window, a tenth of a convolution's cost
-            weight, bias = rearrange(self.conv1d.weight, "c 1 n -> n c"), self.conv1d.bias
-            assert bias is not None, "the convolution is made with one"
-            return (joined * weight).sum(1, keepdim=True) + bias
-        # as an image one wide: PyTorch's CPU kernel is 3 times faster with the channels last
-        mixed = F.conv2d(
-            rearrange(joined, "b t c -> b c t 1"),
-            rearrange(self.conv1d.weight, "c 1 n -> c 1 n 1"),
-            self.conv1d.bias,
-            groups=self.config.channels,
-        )
-        return rearrange(mixed, "b c t 1 -> b t c")
-
     def forward(
         self,
         hidden: Float[Tensor, "batch time dim"],
-        span: Span,
+        positions: Positions,
         state: ScanState | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """Mix over time; with a state, continue from it and leave it after the last real token."""
@@ -247,7 +182,7 @@ class Mamba(nn.Module):
         z, inputs, dt = self.in_proj(hidden).split(
             [sections[0], config.channels, config.states], dim=-1
         )
-        inputs = self.convolve(inputs, span, state)
+        inputs = convolve(inputs, self.conv1d, positions, state)
         if config.activation == "silu":
             inputs = F.silu(inputs)
         x, B, C = inputs.split(sections[1:4], dim=-1)
@@ -255,7 +190,10 @@ class Mamba(nn.Module):
         B = rearrange(B, "b t (k s) -> b t k s", s=config.state_dim)
         C = rearrange(C, "b t (h s) -> b t h s", s=config.state_dim)
         if config.rotary:
-            B, C = rotate(B, span.cosine, span.sine), rotate(C, span.cosine, span.sine)
+            B, C = (
+                apply_rotary(B, positions.cosine, positions.sine),
+                apply_rotary(C, positions.cosine, positions.sine),
+            )
         group = config.heads // config.kv_heads
         spread = repeat(x, "b t k w -> b t (k g) w", g=group)
         if config.decay == "head":
@@ -267,7 +205,7 @@ class Mamba(nn.Module):
             rearrange(C, "b t (h g) s -> b t h g s", h=config.states),
             -step * self.A_log.float().exp(),
             None if state is None else state.scan,
-            None if state is None else span.real,
+            None if state is None else positions.real,
             config.scan,
         )
         if state is not None:

@@ -129,7 +129,7 @@ def start_trials(brief: Brief) -> Iterator[Trial]:
         yield Trial(name=f"start-piece{number}", run=run, facts={"what": f"... + {piece}"})
     variants: dict[str, Any] = {
         "open, not solved": {"mamba": OPEN_MAMBA},
-        "portable": {**SOLVED, "mamba": FORMS["portable"]},
+        "portable": {**SOLVED, "mamba": FORMS["M"]["portable"]},
         "open, long memory": {**SOLVED, "mamba": replace(OPEN_MAMBA, decay_start="long")},
         "open, decay per group": {**SOLVED, "mamba": replace(OPEN_MAMBA, decay="group")},
         "open, unshared groups": {**SOLVED, "mamba": replace(OPEN_MAMBA, kv_heads=4)},

@@ -194,7 +194,7 @@ def describe(run: StudentRun, student: SpeechLM) -> dict[str, Any]:
     return {
         "layout": layout,
         "attention_layers": layout.count("A"),
-        "mamba_layers": layout.count("M"),
+        "recurrent_layers": len(layout) - layout.count("A"),
         "parameters": sum(weight.numel() for weight in student.parameters()),
         "start": run.start,
         "freeze": run.freeze,

@@ -53,7 +53,7 @@ class StudentRun:
     teacher: SpeechLMRun = field(default_factory=SpeechLMRun)
     layout: str = field(
         default_factory=lambda: str(
-            Layout.named("block-begin", attention=1, mamba=1, layers=LAYERS)
+            Layout.named("block-begin", attention=1, other=1, layers=LAYERS)
         )
     )
     mamba: MambaConfig = field(default_factory=MambaConfig)
@@ -77,7 +77,7 @@ class StudentRun:
     align_target: str = "mixer"
 
 
-OPEN_MAMBA = FORMS["open"]
+OPEN_MAMBA = FORMS["M"]["open"]
 CALIBRATION_BATCHES = 8
 SOLVED: dict[str, Any] = {"mamba": OPEN_MAMBA, "calibration_batches": CALIBRATION_BATCHES}
 TEACHER_FIRST = DistillLosses(ce=0.1, logits=1.0)
@@ -90,7 +90,7 @@ def untrained(run: StudentRun) -> SpeechLM:
     config = run.teacher.config
     if run.kept_layers:
         return SpeechLM(kept_config(config, sorted(run.kept_layers)))
-    return SpeechLM(student_config(config, run.layout, run.mamba))
+    return SpeechLM(student_config(config, run.layout, [run.mamba]))
 
 
 class StudentTask:
@@ -108,7 +108,11 @@ class StudentTask:
             keep_layers(self.teacher, run.kept_layers)
             if run.kept_layers
             else make_student(
-                self.teacher, run.layout, start=run.start, mamba=run.mamba, seed=run.settings.seed
+                self.teacher,
+                run.layout,
+                start=run.start,
+                variants=[run.mamba],
+                seed=run.settings.seed,
             )
         )
         assert isinstance(student, SpeechLM)

@@ -8,6 +8,8 @@ Importing this imports numba; numpy_step.py does so for weights that are packed 
 Axes: b rows, h heads, d head width, s state width, c channels.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from torch import nn
@@ -148,6 +150,7 @@ class CompiledMamba:
         self.mix = buffers.get("mix", config.channels).numpy()
         self.taps = np.empty((0, config.channels), np.float32)
         if config.conv_width:
+            assert mixer.conv1d is not None
             assert mixer.conv1d.bias is not None
             bias, taps = mixer.conv1d.bias.unsqueeze(0), mixer.conv1d.weight.squeeze(1).t()
             self.taps = torch.cat([bias, taps]).numpy()
@@ -186,10 +189,8 @@ class CompiledLayer:
 
     def __init__(self, block: Block, buffers: Buffers) -> None:
         norm, mixer = block.input_layernorm, block.mixer
-        if isinstance(mixer, Attention):
-            self.mixer = CompiledAttention(norm, mixer, buffers)
-        else:
-            self.mixer = CompiledMamba(norm, mixer, buffers)
+        kinds: dict[type, Any] = {Attention: CompiledAttention, Mamba: CompiledMamba}
+        self.mixer = kinds[type(mixer)](norm, mixer, buffers)
         self.mlp = CompiledMLP(block.post_attention_layernorm, block.mlp, buffers)
 
     def __call__(

@@ -28,7 +28,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.backbone.state import KeyValueState, LayerState, ScanState, StackState
+from mamtra.backbone.state import StackState
 from mamtra.runtime.torch.positions import as_positions
 from mamtra.runtime.torch.step import StackStep
 
@@ -65,21 +65,6 @@ def places_for(tokens: int) -> int:
     return max(LEAST_PLACES, 1 << (tokens - 1).bit_length())
 
 
-def tensors_of(layer: LayerState) -> list[Tensor]:
-    """The two tensors of a layer's memory."""
-    if isinstance(layer, KeyValueState):
-        return [layer.keys, layer.values]
-    return [layer.scan, layer.window]
-
-
-def give(layer: LayerState, tensors: list[Tensor]) -> None:
-    """Let a layer's memory be these tensors."""
-    if isinstance(layer, KeyValueState):
-        layer.keys, layer.values = tensors
-    else:
-        layer.scan, layer.window = tensors
-
-
 @dataclass(slots=True)
 class Resident:
     """What the graphs of one number of rows work on."""
@@ -98,7 +83,7 @@ class Resident:
         return all(
             mine is theirs
             for layer, own in zip(self.state.layers, state.layers, strict=True)
-            for mine, theirs in zip(tensors_of(layer), tensors_of(own), strict=True)
+            for mine, theirs in zip(layer.tensors, own.tensors, strict=True)
         )
 
     def move_out(self) -> None:
@@ -106,20 +91,14 @@ class Resident:
         owner = self.owner() if self.owner is not None else None
         if owner is not None and self.houses(owner):
             for layer in owner.layers:
-                give(layer, [tensor.clone() for tensor in tensors_of(layer)])
+                layer.set_tensors([tensor.clone() for tensor in layer.tensors])
         self.owner = None
 
     def move_in(self, state: StackState) -> None:
         """Copy a state into the resident tensors, which then are its own."""
         for layer, own in zip(self.state.layers, state.layers, strict=True):
-            tensors = tensors_of(layer)
-            for mine, theirs in zip(tensors, tensors_of(own), strict=True):
-                if isinstance(layer, KeyValueState):
-                    shared = min(mine.shape[2], theirs.shape[2])
-                    mine[:, :, :shared].copy_(theirs[:, :, :shared])
-                else:
-                    mine.copy_(theirs)
-            give(own, tensors)
+            layer.copy_from(own)
+            own.set_tensors(layer.tensors)
         self.owner = weakref.ref(state)
 
 
@@ -154,9 +133,7 @@ class GraphStepper:
     def around(self, state: StackState, places: int) -> Resident:
         """New residence made of a state's own tensors."""
         rows = len(state.positions)
-        for layer in state.layers:
-            if isinstance(layer, KeyValueState):
-                layer.reserve(places)
+        state.reserve(places)
         plan = StackStep(self.stack, rows)
         own = StackState([copy.copy(layer) for layer in state.layers], [])
         ids = torch.zeros(rows, dtype=torch.long, device=self.table.device)
@@ -175,8 +152,8 @@ class GraphStepper:
             kept = [
                 (tensor, tensor.clone())
                 for layer in held.state.layers
-                if isinstance(layer, ScanState)
-                for tensor in tensors_of(layer)
+                if layer.capacity is None
+                for tensor in layer.tensors
             ]
             held.replays[places] = self.record(lambda: self.body(held, places))
             for tensor, before in kept:
@@ -187,8 +164,7 @@ class GraphStepper:
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
         tokens = max(state.positions) + 1
-        memories = [layer for layer in state.layers if isinstance(layer, KeyValueState)]
-        room = max((layer.capacity for layer in memories), default=0)
+        room = max((layer.capacity or 0 for layer in state.layers), default=0)
         held = self.settle(len(ids), max(tokens, room), state)
         places = held.plan.place.positions
         if held.positions != state.positions:

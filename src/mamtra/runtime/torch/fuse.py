@@ -6,7 +6,7 @@ stack in place, block by block, and lets go of each block's old weights at once,
 model is never in memory twice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, get_args
 
 import torch
@@ -14,7 +14,6 @@ from torch import nn
 
 from mamtra.backbone.block import Block
 from mamtra.backbone.mixers.attention import Attention
-from mamtra.backbone.mixers.mamba import Mamba
 from mamtra.backbone.stack import Stack
 from mamtra.runtime.torch.int8 import Int8Linear
 
@@ -48,16 +47,26 @@ def one_layer(parts: Sequence[nn.Linear], dtype: WeightType) -> Any:
         return joined
 
 
+def fuse_attention(mixer: Attention, dtype: WeightType) -> None:
+    """One product for queries, keys and values, and one for the output."""
+    mixer.join(one_layer(mixer.projections, dtype))
+    mixer.o_proj = one_layer([mixer.o_proj], dtype)
+
+
+def fuse_each(mixer: nn.Module, dtype: WeightType) -> None:
+    """Each linear layer by itself."""
+    for name, part in [*mixer.named_children()]:
+        if isinstance(part, nn.Linear):
+            setattr(mixer, name, one_layer([part], dtype))
+
+
+# by the kind of mixer; any other keeps its linear layers apart
+FUSE: dict[type, Callable[[Any, WeightType], None]] = {Attention: fuse_attention}
+
+
 def ready_block(block: Block, dtype: WeightType) -> None:
     """Join a block's projections and give its weights their type, in place."""
-    mixer = block.mixer
-    match mixer:
-        case Attention():
-            mixer.join(one_layer(mixer.projections, dtype))
-            mixer.o_proj = one_layer([mixer.o_proj], dtype)
-        case Mamba():
-            mixer.in_proj = one_layer([mixer.in_proj], dtype)
-            mixer.out_proj = one_layer([mixer.out_proj], dtype)
+    FUSE.get(type(block.mixer), fuse_each)(block.mixer, dtype)
     block.mlp.join(one_layer(block.mlp.projections, dtype))
     block.mlp.down_proj = one_layer([block.mlp.down_proj], dtype)
     block.to(activation_type(dtype)).requires_grad_(False)

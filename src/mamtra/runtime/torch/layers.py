@@ -14,6 +14,7 @@ w value width, n states, r readers of a state, m states of a key/value head, c c
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -22,10 +23,11 @@ from torch import Tensor, nn
 from mamtra.backbone.block import GatedMLP
 from mamtra.backbone.mixers.attention import Attention
 from mamtra.backbone.mixers.mamba import Mamba
+from mamtra.backbone.mixers.mixer import Mixer, State
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.state import KeyValueState, ScanState
 from mamtra.runtime.torch.int8 import Int8Linear
-from mamtra.runtime.torch.positions import Place
+from mamtra.runtime.torch.positions import StepPositions
 
 
 @dataclass(slots=True)
@@ -104,8 +106,31 @@ class MLPStep:
         self.down.onto(F.silu(self.gate, inplace=True).mul_(self.up), hidden)
 
 
+class ModuleStep:
+    """Any mixer: its module reads the token. The state's tensors stay where they are, so that a
+    recorded step may use them.
+    """
+
+    uses_positions = True
+
+    def __init__(self, mixer: Mixer, buffers: Buffers) -> None:
+        self.mixer, self.dtype = mixer, buffers.dtype
+
+    def __call__(self, normal: Tensor, hidden: Tensor, place: StepPositions, state: State) -> None:
+        """Run the module and add what it makes of ``normal`` onto ``hidden``."""
+        before = state.tensors
+        mixed = self.mixer(normal.unsqueeze(1), place.as_pass(self.dtype), state)
+        for own, new in zip(before, state.tensors, strict=True):
+            if new is not own:
+                own.copy_(new)
+        state.set_tensors(before)
+        hidden.add_(mixed[:, 0])
+
+
 class AttentionStep:
     """Attention of one query per row and head to everything stored."""
+
+    uses_positions = True
 
     def __init__(self, mixer: Attention, buffers: Buffers) -> None:
         rows, heads, kv_heads = buffers.rows, mixer.query_heads, mixer.kv_heads
@@ -122,7 +147,9 @@ class AttentionStep:
         self.mixed_groups = self.mixed.view(self.grouped.shape)
         self.flat = self.mixed.view(rows, heads * width)
 
-    def __call__(self, normal: Tensor, hidden: Tensor, place: Place, state: KeyValueState) -> None:
+    def __call__(
+        self, normal: Tensor, hidden: Tensor, place: StepPositions, state: KeyValueState
+    ) -> None:
         """Store the new keys and values, and add what attention makes of them onto ``hidden``."""
         self.project.into(normal, self.projected)
         torch.bmm(self.queries, place.turn_queries, out=self.turned_queries)
@@ -146,6 +173,7 @@ class MambaStep:
     def __init__(self, mixer: Mamba, buffers: Buffers) -> None:
         config, rows, exact = mixer.config, buffers.rows, torch.float32
         self.config, kv_heads = config, config.kv_heads
+        self.uses_positions = config.rotary
         shared, readers = config.states // kv_heads, config.heads // config.states
         self.project, self.out = product_of(mixer.in_proj), product_of(mixer.out_proj)
         sections = config.sections
@@ -187,7 +215,7 @@ class MambaStep:
     def set_convolution(self, mixer: Mamba, buffers: Buffers) -> None:
         """The window with a row of ones in front, and the taps with the bias in front."""
         width, channels = self.config.conv_width, self.config.channels
-        if not width:
+        if mixer.conv1d is None:
             return
         self.window = buffers.get("window", width + 1, channels, dtype=torch.float32)
         self.window[:, 0] = 1.0
@@ -209,7 +237,9 @@ class MambaStep:
         if self.config.activation == "silu":
             F.silu(self.mix, inplace=True)
 
-    def __call__(self, normal: Tensor, hidden: Tensor, place: Place, state: ScanState) -> None:
+    def __call__(
+        self, normal: Tensor, hidden: Tensor, place: StepPositions, state: ScanState
+    ) -> None:
         """Fade the state, write into it, read from it, and add the result onto ``hidden``."""
         self.project.into(normal, self.projected)
         self.convolve(state)
@@ -233,3 +263,12 @@ class MambaStep:
         else:
             self.norm.into(self.y, self.y, self.done)
         self.out.onto(self.flat, hidden)
+
+
+# quick forms by the kind of mixer; any other runs its module
+QUICK_STEPS: dict[type, Any] = {Attention: AttentionStep, Mamba: MambaStep}
+
+
+def mixer_step(mixer: Mixer, buffers: Buffers) -> Any:
+    """The quickest form of a mixer for one token per row."""
+    return QUICK_STEPS.get(type(mixer), ModuleStep)(mixer, buffers)

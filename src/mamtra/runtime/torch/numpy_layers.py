@@ -157,6 +157,7 @@ class NumpyMamba:
             return
         self.window = buffers.get("window", width + 1, channels).numpy()
         self.window[:, 0] = 1.0
+        assert mixer.conv1d is not None
         assert mixer.conv1d.bias is not None
         bias, taps = mixer.conv1d.bias.unsqueeze(0), mixer.conv1d.weight.squeeze(1).t()
         self.taps = torch.cat([bias, taps]).numpy()
@@ -227,8 +228,8 @@ class NumpyLayer:
 
     def __init__(self, block: Block, buffers: Buffers) -> None:
         mixer = block.mixer
-        kind: Any = NumpyAttention if isinstance(mixer, Attention) else NumpyMamba
-        self.mixer = kind(mixer, buffers)
+        kinds: dict[type, Any] = {Attention: NumpyAttention, Mamba: NumpyMamba}
+        self.mixer = kinds[type(mixer)](mixer, buffers)
         self.mlp = NumpyMLP(block.mlp, buffers)
         self.before_mixer = NumpyNorm(block.input_layernorm)
         self.before_mlp = NumpyNorm(block.post_attention_layernorm)

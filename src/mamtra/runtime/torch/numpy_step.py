@@ -14,12 +14,14 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.block import Block
+from mamtra.backbone.mixers.mixer import State
+from mamtra.backbone.positions import positions_of
 from mamtra.backbone.stack import Stack
-from mamtra.backbone.state import KeyValueState, StackState
+from mamtra.backbone.state import StackState
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch.int8 import Int8Linear
 from mamtra.runtime.torch.int8_kernels import ONE_AT_A_TIME, CompiledKernel
-from mamtra.runtime.torch.layers import Buffers
+from mamtra.runtime.torch.layers import QUICK_STEPS, Buffers
 from mamtra.runtime.torch.numpy_layers import NumpyLayer, NumpyNorm
 from mamtra.runtime.torch.numpy_positions import NumpyPlace
 
@@ -43,8 +45,23 @@ def alone() -> Iterator[None]:
         yield
 
 
+class ModuleLayer:
+    """A block whose mixer has no quick form: its modules read the token."""
+
+    def __init__(self, block: Block) -> None:
+        self.block = block
+
+    def __call__(self, hidden: Tensor, place: NumpyPlace, state: State) -> None:
+        """Move the memory on, and ``hidden`` through the block."""
+        token, starts = hidden.unsqueeze(1), tuple(place.positions.tolist())
+        positions = positions_of(token, place.head_dim, place.theta, starts)
+        hidden.copy_(self.block(token, positions, state)[:, 0])
+
+
 def layer_of(block: Block, buffers: Buffers) -> Any:
-    """A block in the form that its weights allow."""
+    """A block in the form that its mixer and its weights allow."""
+    if type(block.mixer) not in QUICK_STEPS:
+        return ModuleLayer(block)
     if is_compiled(block):
         from mamtra.runtime.torch.compiled_layers import CompiledLayer
 
@@ -69,7 +86,7 @@ class NumpyStep:
         self.norm = NumpyNorm(stack.norm)
         compiled = bool(stack.blocks) and is_compiled(stack.blocks[0])
         self.alone = alone if compiled else nullcontext
-        self.turns = "A" in config.layout or config.mamba_sizes.rotary
+        self.uses_positions = config.layout.strip("M") != "" or config.mamba_sizes.rotary
         self.place = NumpyPlace(rows, config.kv_heads, config.head_dim, config.rope_theta)
 
     @torch.inference_mode()
@@ -85,10 +102,8 @@ class NumpyStep:
                 f"{len(hidden)} tokens do not fit a memory of {len(state.positions)} rows; "
                 "give one for each row"
             )
-        for memory in state.layers:
-            if isinstance(memory, KeyValueState):
-                memory.reserve(max(state.positions) + 1)
-        if self.turns:
+        state.reserve(max(state.positions) + 1)
+        if self.uses_positions:
             place.set(state.positions)
         with self.alone():
             for layer, memory in zip(self.layers, state.layers, strict=True):

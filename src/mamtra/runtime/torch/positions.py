@@ -1,4 +1,4 @@
-"""Where the one new token of each row lies: its rotation, its place in memory, what it may see.
+"""Positions of a step of one token per row: rotations, slots in the caches, masks.
 
 Worked out once per step and read by every layer. Rotary positions are a matrix per row here: one
 small product turns all heads, where cosines and sines would take three operations.
@@ -14,11 +14,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.backbone.positions import TABLE_TOKENS, rotary_table
+from mamtra.backbone.positions import TABLE_TOKENS, Positions, rotary_table
 
 
-class Place:
-    """Positions of a step, in every form that a layer asks for."""
+class StepPositions:
+    """Positions of a step, in every form that a layer asks for.
+
+    Attributes:
+        starts: tokens that each row has read, where Python knows them; a recorded step does not.
+    """
 
     def __init__(
         self,
@@ -40,6 +44,8 @@ class Place:
         self.row = torch.arange(rows, device=device)
         self.positions = torch.zeros(rows, dtype=torch.long, device=device)
         self.tables: dict[int, tuple[Tensor, Tensor]] = {}  # a recorded step reads them in place
+        self.cosine = self.sine = torch.zeros(1, head_dim, device=device)
+        self.starts: tuple[int, ...] = ()
         self.shared: int | None = None
         self.end = 0
         self.hidden_from: Float[Tensor, "groups 1 places"] | None = None
@@ -56,6 +62,7 @@ class Place:
 
     def set_turn(self, cosine: Tensor, sine: Tensor) -> None:
         """Write the matrices that turn a head."""
+        self.cosine, self.sine = cosine, sine
         self.straight.copy_(cosine)
         self.upper.copy_(sine[..., self.half :])
         self.lower.copy_(sine[..., : self.half])
@@ -78,6 +85,12 @@ class Place:
         shown = torch.zeros(later.shape, dtype=self.turn.dtype, device=later.device)
         shown = shown.masked_fill_(later, -torch.inf).unsqueeze(1)
         self.hidden_from = shown.expand(-1, self.kv_heads, -1).reshape(-1, 1, places)
+
+    def as_pass(self, dtype: torch.dtype) -> Positions:
+        """The same for a module, which reads the step as a pass of one token."""
+        shape = (-1, 1, 1, self.head_dim)
+        cosine, sine = (table.to(dtype).view(shape) for table in (self.cosine, self.sine))
+        return Positions(1, self.starts, None, cosine, sine, self.row.device)
 
     def store(
         self,

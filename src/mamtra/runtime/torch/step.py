@@ -6,27 +6,22 @@ one by one; ``replay_form`` is the same with nothing in it that depends on a num
 that a CUDA graph can record it once and replay it for every later token.
 """
 
-from typing import Any
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.block import Block
-from mamtra.backbone.mixers.attention import Attention
 from mamtra.backbone.stack import Stack
-from mamtra.backbone.state import KeyValueState, StackState
-from mamtra.runtime.torch.layers import AttentionStep, Buffers, MambaStep, MLPStep, Norm
-from mamtra.runtime.torch.positions import Place, as_positions
+from mamtra.backbone.state import StackState
+from mamtra.runtime.torch.layers import Buffers, MLPStep, Norm, mixer_step
+from mamtra.runtime.torch.positions import StepPositions, as_positions
 
 
 class LayerStep:
     """A block: norm, mixer, norm, MLP."""
 
     def __init__(self, block: Block, buffers: Buffers) -> None:
-        mixer = block.mixer
-        kind: Any = AttentionStep if isinstance(mixer, Attention) else MambaStep
-        self.mixer = kind(mixer, buffers)
+        self.mixer = mixer_step(block.mixer, buffers)
         self.mlp = MLPStep(block.mlp, buffers)
         self.before_mixer = Norm.of(block.input_layernorm)
         self.before_mlp = Norm.of(block.post_attention_layernorm)
@@ -50,8 +45,8 @@ class StackStep:
             self.exact = self.normal
         self.layers = [LayerStep(block, buffers) for block in stack.blocks]
         self.norm = Norm.of(stack.norm)
-        self.turns = "A" in config.layout or config.mamba_sizes.rotary
-        self.place = Place(
+        self.uses_positions = any(layer.mixer.uses_positions for layer in self.layers)
+        self.place = StepPositions(
             rows,
             config.kv_heads,
             config.head_dim,
@@ -65,7 +60,7 @@ class StackStep:
         hidden, normal, exact, place = self.hidden, self.normal, self.exact, self.place
         for layer, memory in zip(self.layers, state.layers, strict=True):
             layer.before_mixer.into(hidden, exact, normal)
-            layer.mixer(normal, hidden, place, memory)  # pyright: ignore[reportArgumentType]
+            layer.mixer(normal, hidden, place, memory)
             layer.before_mlp.into(hidden, exact, normal)
             layer.mlp(normal, hidden)
         self.norm.into(hidden, exact, normal)
@@ -75,10 +70,9 @@ class StackStep:
         """Read ``hidden`` as the next token of each row, and move the state on."""
         positions = state.positions
         end = max(positions) + 1
-        for memory in state.layers:
-            if isinstance(memory, KeyValueState):
-                memory.reserve(end)
-        if self.turns:
+        state.reserve(end)
+        self.place.starts = tuple(positions)
+        if self.uses_positions:
             if min(positions) + 1 == end:
                 self.place.set_shared(positions[0])
             else:
@@ -94,6 +88,7 @@ class StackStep:
         The caller moves positions on, in the tensor and in the state, and sees to it that the
         memories have room.
         """
-        if self.turns:
+        self.place.starts = ()
+        if self.uses_positions:
             self.place.set_each(places)
         return self.through(state)

@@ -1,0 +1,215 @@
+"""The Gated DeltaNet mixer (arXiv 2412.06464), with variants that a transfer from attention needs.
+
+Where Mamba adds each token to its state, this one first looks up what the state holds under the
+token's key and replaces it by the share beta, so that a memory of fixed size can be corrected.
+
+    z, v, k, q, a, b = in_proj(hidden)          one product, rows in this order
+    v, k, q = silu(conv(v, k, q))               each channel by itself, before the repeat
+    k, q = k / |k|, q / |q|                     per head
+    beta = sigmoid(b + beta_bias), decay = exp(-softplus(a + dt_bias) exp(A_log))
+    state = decay state; state = state + beta k^T (v - k state)
+    out_proj(norm(q state) * silu(z))           the norm is per head
+
+Keys and values have ``kv_heads`` heads, each shared by a group of the ``heads`` that queries have,
+as in attention (head i uses number ``i // group``); decay and beta belong to a head.
+
+Two starts differ from the paper, so that a layer that replaces attention erases nothing: decays
+keep a token for hundreds of tokens (the paper draws Mamba-2's), and beta begins at ``beta_start``
+(there at one half).
+
+Recurrence, lengths and norm are computed in float32; weights and activations keep the type of the
+module.
+
+Axes: b batch, t time, h heads, k key/value heads, g heads of a key/value head, s state width, w
+head width.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mamtra.backbone.mixers.delta_rule import run_delta_rule
+from mamtra.backbone.mixers.fused_scan import ScanForm
+from mamtra.backbone.mixers.short_convolution import convolve, start_as_identity
+from mamtra.backbone.mixers.variant import (
+    Activation,
+    ConvStart,
+    Gate,
+    check_values,
+    inverse_softplus,
+    long_memory_rates,
+    start_inward,
+)
+from mamtra.backbone.norm import RMSNorm, normalise
+from mamtra.backbone.positions import Positions, apply_rotary
+from mamtra.backbone.state import ScanState
+from mamtra.config import from_dict
+from mamtra.errors import ConfigError
+
+# of 0.02 to 0.9, the share with which nano's layers come closest to the attention they replace
+BETA_START = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatedDeltaNetConfig:
+    """Variants of the mixer; a size of 0 means "as in the attention layers" (``state_dim``: as the
+    head width).
+
+    Attributes:
+        beta_start: share of the old value under a key that a token replaces before training.
+    """
+
+    heads: int = 0
+    kv_heads: int = 0
+    head_dim: int = 0
+    state_dim: int = 0
+    conv_width: int = 4
+    conv_start: ConvStart = "random"
+    activation: Activation = "silu"
+    input_bias: bool = False
+    rotary: bool = False
+    gate: Gate = "silu"
+    norm_eps: float = 1e-5
+    beta_start: float = BETA_START
+    scan: ScanForm = "auto"
+
+    def __post_init__(self) -> None:
+        choices = {
+            "conv_start": ConvStart,
+            "activation": Activation,
+            "gate": Gate,
+            "scan": ScanForm,
+        }
+        check_values(self, choices)
+        if not 0 < self.beta_start < 1:
+            raise ConfigError(f"beta_start={self.beta_start} must lie between 0 and 1")
+
+    @property
+    def sections(self) -> dict[str, int]:
+        """Rows of ``in_proj`` by name, in order."""
+        return {
+            "z": 0 if self.gate == "none" else self.heads * self.head_dim,
+            "v": self.kv_heads * self.head_dim,
+            "k": self.kv_heads * self.state_dim,
+            "q": self.heads * self.state_dim,
+            "a": self.heads,
+            "b": self.heads,
+        }
+
+    @property
+    def channels(self) -> int:
+        """Channels of the convolution: v, k and q."""
+        return sum(self.sections[name] for name in ("v", "k", "q"))
+
+
+def as_deltanet(config: GatedDeltaNetConfig | dict[str, Any]) -> GatedDeltaNetConfig:
+    """Rebuild a config from the dict that a config.json holds; a config passes through.
+
+    Raises:
+        ConfigError: a key is unknown, or a value cannot work.
+    """
+    return (
+        config
+        if isinstance(config, GatedDeltaNetConfig)
+        else from_dict(GatedDeltaNetConfig, config, "the deltanet config")
+    )
+
+
+class GatedDeltaNet(nn.Module):
+    """A layer whose memory is corrected by the delta rule; the memory, if any, is an argument.
+
+    ``config`` must have its sizes filled in.
+    """
+
+    def __init__(self, dim: int, config: GatedDeltaNetConfig) -> None:
+        super().__init__()
+        self.config = config
+        biased = config.input_bias or config.gate == "open"
+        self.in_proj = nn.Linear(dim, sum(config.sections.values()), bias=biased)
+        self.conv1d = (
+            nn.Conv1d(config.channels, config.channels, config.conv_width, groups=config.channels)
+            if config.conv_width
+            else None
+        )
+        self.dt_bias = nn.Parameter(torch.empty(config.heads))
+        self.A_log = nn.Parameter(torch.empty(config.heads))
+        self.beta_bias = nn.Parameter(torch.empty(config.heads))
+        self.norm = RMSNorm(config.heads * config.head_dim, config.norm_eps)
+        self.out_proj = nn.Linear(config.heads * config.head_dim, dim, bias=False)
+        self.start()
+
+    @torch.no_grad()
+    def start(self) -> None:
+        """Set the values at which the variants begin; the projections keep PyTorch's own."""
+        config = self.config
+        self.dt_bias.copy_(inverse_softplus(torch.ones(config.heads)))
+        self.A_log.copy_(long_memory_rates(config.heads).log())
+        self.beta_bias.fill_(math.log(config.beta_start / (1 - config.beta_start)))
+        start_inward(self.in_proj, config.gate, config.sections["z"])
+        if self.conv1d is not None and config.conv_start == "identity":
+            start_as_identity(self.conv1d)
+
+    def new_state(
+        self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
+    ) -> ScanState:
+        """An empty memory; it never grows, so ``capacity`` is not needed."""
+        del capacity
+        config = self.config
+        scan = torch.zeros(batch, config.heads, config.state_dim, config.head_dim, device=device)
+        taps = max(config.conv_width - 1, 0)
+        window = torch.zeros(batch, taps, config.channels, dtype=dtype, device=device)
+        return ScanState(scan, window)
+
+    def forward(
+        self,
+        hidden: Float[Tensor, "batch time dim"],
+        positions: Positions,
+        state: ScanState | None = None,
+    ) -> Float[Tensor, "batch time dim"]:
+        """Mix over time; with a state, continue from it and leave it after the last real token."""
+        config = self.config
+        sections = list(config.sections.values())
+        z, inputs, a, b = self.in_proj(hidden).split(
+            [sections[0], config.channels, config.heads, config.heads], dim=-1
+        )
+        inputs = convolve(inputs, self.conv1d, positions, state)
+        if config.activation == "silu":
+            inputs = F.silu(inputs)
+        v, k, q = inputs.split(sections[1:4], dim=-1)
+        k = rearrange(k, "b t (k s) -> b t k s", s=config.state_dim)
+        q = rearrange(q, "b t (h s) -> b t h s", s=config.state_dim)
+        if config.rotary:
+            k, q = (apply_rotary(part, positions.cosine, positions.sine) for part in (k, q))
+        k, q = (F.normalize(part.float(), dim=-1).to(hidden.dtype) for part in (k, q))
+        group = config.heads // config.kv_heads
+        rate = F.softplus(a.float() + self.dt_bias.float()) * self.A_log.float().exp()
+        y, final = run_delta_rule(
+            q,
+            repeat(k, "b t k s -> b t (k g) s", g=group),
+            repeat(v, "b t (k w) -> b t (k g) w", w=config.head_dim, g=group),
+            -rate,
+            torch.sigmoid(b.float() + self.beta_bias.float()),
+            None if state is None else state.scan,
+            None if state is None else positions.real,
+            form=config.scan,
+        )
+        if state is not None:
+            state.scan = final
+        return self.out_proj(self.finish(y.to(hidden.dtype), z))
+
+    def finish(
+        self, y: Float[Tensor, "batch time heads head_dim"], z: Float[Tensor, "batch time gate"]
+    ) -> Float[Tensor, "batch time inner"]:
+        """Normalise each head of the output and gate it."""
+        config = self.config
+        weight = rearrange(self.norm.weight, "(h w) -> h w", w=config.head_dim)
+        y = normalise(y, weight, config.norm_eps)
+        if config.gate != "none":
+            y = y * F.silu(rearrange(z, "b t (h w) -> b t h w", w=config.head_dim))
+        return rearrange(y, "b t h w -> b t (h w)")
