@@ -23,7 +23,7 @@ def test_the_package_alone_loads_no_torch_and_no_numpy() -> None:
 
 
 def test_speaking_loads_only_what_speaking_needs() -> None:
-    load = "import mamtra.synthesis.synthesizer as s, mamtra.checkpoints.locate as p"
+    load = "import mamtra.synthesis.load as s, mamtra.checkpoints.locate as p"
     loaded = loaded_by(f"{load}\nif p.built_in(): s.load()")
     assert "torch" in loaded
     # sympy comes with PyTorch's compiler, seconds of import that speaking must not wait for

@@ -96,14 +96,14 @@ def test_links_lead_somewhere(path: Path) -> None:
 @NEEDS_NANO
 def test_the_sizes_in_the_table_of_models_are_those_that_ship() -> None:
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.synthesis.parts import speaking_parts
+    from mamtra.runtime.torch.open import PARTS, open_part
 
     folder = ModelFolder(built_in()["nano"])
-    parts = speaking_parts(folder)
-    counts = [
-        sum(weight.numel() for part in group for weight in part.parameters()) / 1e6
-        for group in ([parts.speech_lm], [parts.decoder, parts.vocoder])
-    ]
+    speech_lm, decoder, vocoder = (
+        sum(weight.numel() for weight in open_part(folder, part).parameters()) / 1e6
+        for part in PARTS
+    )
+    counts = [speech_lm, decoder + vocoder]
     readme = (ROOT / "README.md").read_text()
     assert f"{counts[0]:.1f} M + {counts[1]:.1f} M | {folder.nbytes / 1e6:.1f} MB" in readme
 

@@ -7,12 +7,12 @@ import numpy as np
 import torch
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
-from mamtra.acoustic.mel import MelConfig
 from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.audio.clip import Audio
+from mamtra.audio.log_mel import MelConfig
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
@@ -20,7 +20,7 @@ from mamtra.generation.guard import GuardConfig
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.tokenizer import NanoTokenizer
-from mamtra.voice.encoder import listening_parts
+from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import make_voice
 
 CODES = 27
@@ -94,8 +94,8 @@ def write_tiny_model(folder: Path) -> Path:
     }
     for name, module in parts.items():
         save_part(module, folder / f"{name}.safetensors")
-    listening = listening_parts(ModelFolder(folder))
+    encoder = open_voice_encoder(ModelFolder(folder))
     for name, pitch_hz in (("high", 220.0), ("low", 110.0)):
-        voice = make_voice(listening, recording(pitch_hz), name, source="a buzz", licence="CC0-1.0")
+        voice = make_voice(encoder, recording(pitch_hz), name, source="a buzz", licence="CC0-1.0")
         voice.save(folder / "voices" / f"{name}.safetensors")
     return folder

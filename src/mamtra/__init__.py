@@ -9,21 +9,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mamtra.errors import MamtraError
-    from mamtra.synthesis.speech import Speech
-    from mamtra.synthesis.synthesizer import Synthesizer, load
+    from mamtra.synthesis.load import load
+    from mamtra.synthesis.options import SpeakOptions
+    from mamtra.synthesis.speech import ComputeSeconds, Speech, Spoken, join
+    from mamtra.synthesis.stream import AudioPiece
+    from mamtra.synthesis.synthesizer import Synthesizer
     from mamtra.voice.voice import Voice
 
 __version__ = "0.1.0"
 
 HOMES = {
-    "load": "mamtra.synthesis.synthesizer",
-    "Synthesizer": "mamtra.synthesis.synthesizer",
-    "Speech": "mamtra.synthesis.speech",
-    "Voice": "mamtra.voice.voice",
+    "AudioPiece": "mamtra.synthesis.stream",
+    "ComputeSeconds": "mamtra.synthesis.speech",
     "MamtraError": "mamtra.errors",
+    "SpeakOptions": "mamtra.synthesis.options",
+    "Speech": "mamtra.synthesis.speech",
+    "Spoken": "mamtra.synthesis.speech",
+    "Synthesizer": "mamtra.synthesis.synthesizer",
+    "Voice": "mamtra.voice.voice",
+    "join": "mamtra.synthesis.speech",
+    "load": "mamtra.synthesis.load",
 }
 
-__all__ = ["MamtraError", "Speech", "Synthesizer", "Voice", "__version__", "load"]
+__all__ = [
+    "AudioPiece",
+    "ComputeSeconds",
+    "MamtraError",
+    "SpeakOptions",
+    "Speech",
+    "Spoken",
+    "Synthesizer",
+    "Voice",
+    "__version__",
+    "join",
+    "load",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 import torch
 
-from mamtra.acoustic.decoder import Decoder, DecoderConfig, DecoderStream, Prompt
+from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
@@ -45,28 +45,6 @@ TOKENS = torch.randint(0, 20, (1, 19), generator=torch.Generator().manual_seed(1
 def decoder_of(config: DecoderConfig) -> Decoder:
     torch.manual_seed(0)
     return Decoder(config).eval().requires_grad_(False)
-
-
-@pytest.mark.parametrize("config", [NANO, FLOW], ids=["nano", "flow"])
-@pytest.mark.parametrize("step", [1, 3, 19])
-@pytest.mark.parametrize("prompted", [False, True])
-def test_a_stream_in_pieces_equals_the_whole(
-    config: DecoderConfig, step: int, prompted: bool
-) -> None:
-    decoder = decoder_of(config)
-    prompt = Prompt(tokens=TOKENS[:, :5], mel=torch.randn(1, 8, 10)) if prompted else None
-    whole = decoder(TOKENS, SPEAKER, prompt, NOISE, chunked=True)
-    stream = DecoderStream(speaker=SPEAKER, prompt=prompt, noise=NOISE)
-    pieces = [stream.push(decoder, group.tolist()) for group in TOKENS[0].split(step)]
-    pieces.append(stream.push(decoder, [], final=True))
-    assert whole.shape == (1, 8, 38)
-    torch.testing.assert_close(torch.cat(pieces, -1), whole, rtol=1e-5, atol=1e-5)
-
-
-def test_the_stream_gives_frames_as_soon_as_the_lookahead_is_there() -> None:
-    stream, decoder = DecoderStream(speaker=SPEAKER), decoder_of(NANO)
-    found = [stream.push(decoder, [token]).shape[-1] for token in TOKENS[0].tolist()]
-    assert found == [0] * 6 + [8] + [0] * 3 + [8] + [0] * 3 + [8] + [0] * 3 + [8]
 
 
 def test_without_flow_the_noise_is_not_used() -> None:

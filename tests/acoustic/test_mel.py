@@ -4,7 +4,8 @@ import pytest
 import torch
 from reference import tensors_of
 
-from mamtra.acoustic.mel import LogMel, MelConfig
+from mamtra.acoustic.mel import LogMel
+from mamtra.audio.log_mel import MelConfig
 from mamtra.errors import ConfigError
 
 

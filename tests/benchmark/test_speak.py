@@ -15,7 +15,7 @@ from mamtra.errors import GenerationError, ModelError
 
 PRINTED = {
     "seconds": 4.0,
-    "timings": {"text": 0.0, "speech_lm": 0.4, "decoder": 0.2, "vocoder": 0.2},
+    "compute_seconds": {"text": 0.0, "speech_lm": 0.4, "decoder": 0.2, "vocoder": 0.2},
 }
 SECONDS = {"python": 0.1, "torch": 1.0, "import": 1.5, "say": 3.5}
 

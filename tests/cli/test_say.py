@@ -18,8 +18,9 @@ from exit_code import ended
 import mamtra
 from mamtra.audio.joiner import PARAGRAPH_PAUSE_SECONDS, PAUSE_SECONDS
 from mamtra.errors import GenerationError
-from mamtra.synthesis.say import Narrator
+from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import Speech
+from mamtra.synthesis.synthesizer import Synthesizer
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +55,7 @@ def test_json_is_one_line_with_the_facts(
     told = json.loads(capsys.readouterr().out)
     assert told["path"] == "a.flac"
     assert told["seconds"] == pytest.approx(soundfile.info("a.flac").duration, abs=1e-3)
-    assert set(told["timings"]) == {"text", "speech_lm", "decoder", "vocoder"}
+    assert set(told["compute_seconds"]) == {"text", "speech_lm", "decoder", "vocoder"}
     assert len(told["state_bytes"]) == told["pieces"] == 1
     assert told["state_bytes"][0] > 0
 
@@ -117,13 +118,13 @@ def test_what_was_finished_is_kept_when_a_later_piece_fails(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    speak = Narrator.speak_paragraphs
+    speak = Synthesizer.speak
 
-    def fail_late(self: Narrator, *arguments: object) -> Iterator[Speech]:
-        yield next(iter(speak(self, [["Hello."]], *arguments[1:])))
+    def fail_late(self: Synthesizer, text: object, options: SpeakOptions) -> Iterator[Speech]:
+        yield next(speak(self, [["Hello."]], options))
         raise problem
 
-    monkeypatch.setattr(Narrator, "speak_paragraphs", fail_late)
+    monkeypatch.setattr(Synthesizer, "speak", fail_late)
     assert ended(["say", TWO_PIECES, "-o", "a.wav", *tiny]) == code
     assert len(soundfile.read("a.wav")[0])
     assert "1 of 2 pieces, not the whole text" in capsys.readouterr().err

@@ -17,7 +17,8 @@ import mamtra
 from mamtra.cli import say_batch
 from mamtra.cli.main import main
 from mamtra.errors import VoiceError
-from mamtra.synthesis import batch as many_texts
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import Speech
 
 GOOD = [
@@ -78,6 +79,11 @@ BAD = [
     ({"text": "Hi.", "seed": -1}, "seed -1"),
     ({"text": "Hi.", "seed": True}, "seed True"),
     ({"text": "Hi.", "voice": 3}, "voice 3"),
+    ({"text": "Hi.", "seed": 99999999999999999999}, "seed 99999999999999999999"),
+    ("[" * 100_000, "line 9 is not JSON"),
+    ({"text": "Hi.", "id": "a" * 300}, "at most 100 letters"),
+    ({"text": "Hi.", "voice": "v" * 5000}, "unknown voice"),
+    ({"text": "Hi \ud800"}, "not UTF-8"),
     ({"text": "Hi.", "out": "../a.wav"}, "plain file name"),
     ({"text": "Hi.", "id": ".hidden"}, "plain file name"),
     ({"text": "Hi.", "out": "a.txt"}, "plain file name"),
@@ -94,11 +100,11 @@ def test_bad_lines_are_errors_in_the_manifest_and_not_the_end(
     assert ended([*write([*lines, GOOD[1], BAD[-1][0], ""]), *tiny]) == 10
     errors = capsys.readouterr().err
     assert "1 lines spoken" in errors
-    assert "13 of 14 lines failed" in errors
+    assert "18 of 19 lines failed" in errors
     rows = manifest()
     assert rows["fine"]["error"] is None
     failed = {row["line"]: row["error"] for row in rows.values() if row["error"]}
-    wanted = dict(enumerate((reason for _, reason in BAD[:-1]), start=1)) | {14: BAD[-1][1]}
+    wanted = dict(enumerate((reason for _, reason in BAD[:-1]), start=1)) | {19: BAD[-1][1]}
     assert failed.keys() == wanted.keys()
     for number, reason in wanted.items():
         assert reason in failed[number]
@@ -153,14 +159,14 @@ def test_what_has_changed_or_is_lost_is_spoken_again(
 def test_ctrl_c_keeps_what_was_finished(
     tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sound, calls = many_texts.sound, iter([None, KeyboardInterrupt()])
+    sound, calls = Speaker.sound, iter([None, KeyboardInterrupt()])
 
     def interrupted(*arguments: Any) -> Speech:
         if (problem := next(calls)) is not None:
             raise problem
         return sound(*arguments)
 
-    monkeypatch.setattr(many_texts, "sound", interrupted)
+    monkeypatch.setattr(Speaker, "sound", interrupted)
     assert ended([*write(GOOD[:2]), *tiny]) == 130
     assert "1 lines spoken" in (talk := capsys.readouterr().err)
     assert "the same command goes on" in talk
@@ -195,7 +201,7 @@ def test_a_mistake_is_told_before_a_model_is_loaded(
 
 
 def test_an_unknown_voice_of_all_lines_is_refused_at_once(tiny_model_folder: Path) -> None:
-    arguments = (str(tiny_model_folder), say_batch.Defaults(voice="nobody"), 2, {})
+    arguments = (str(tiny_model_folder), SpeakOptions(voice="nobody"), 2, {})
     write(GOOD)
     with pytest.raises(VoiceError, match="nobody"):
         say_batch.say_lines("lines.jsonl", Path("out"), *arguments, as_json=False, quiet=True)

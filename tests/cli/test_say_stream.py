@@ -43,7 +43,7 @@ def test_a_file_holds_the_sound_and_json_tells_the_time_to_the_first_audio(
     samples, rate = soundfile.read("speech.wav")
     assert rate == RATE
     assert len(samples) / rate == pytest.approx(told["seconds"], abs=1e-3)
-    assert 0 < told["timings"]["first_audio"] <= told["spoken_in_seconds"]
+    assert 0 < told["first_audio_seconds"] <= told["spoken_in_seconds"]
 
 
 def test_standard_output_is_one_wav_of_unknown_length(
@@ -63,7 +63,7 @@ def test_standard_output_is_one_wav_of_unknown_length(
 
 
 def test_a_line_is_spoken_before_the_next_is_read(tiny: list[str]) -> None:
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     read = []
 

@@ -18,7 +18,7 @@ from mamtra.distillation.samples import sampler_for
 from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.vocabulary import TASK
-from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.load import open_folder
 from mamtra.transfer.convert import convert
 
 DATA = random_utterances(SPEECH_LM, 24, speech=(10, 30))
@@ -55,7 +55,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
 
 def test_the_finished_student_speaks(finished) -> None:
     folder = ModelFolder(finished / "student")
-    speech = Synthesizer(folder).say("Hello there.", seed=1)
+    speech = open_folder(folder).say("Hello there.", seed=1)
     assert speech.seconds > 0
     assert folder.config.name == "student-distilled"
     assert "6 steps of 200 places" in (finished / "student" / "README.md").read_text()

@@ -14,7 +14,8 @@ from mamtra.cli.main import main
 from mamtra.distillation.layer_ranking import Ranking, rank_layers
 from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError
-from mamtra.synthesis.synthesizer import Synthesizer, load
+from mamtra.synthesis.load import load
+from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.convert import convert
 
 SENTENCES = ["It was late.", "We walked along the river.", "Tea, please.", "Where is my coat?"]

@@ -6,13 +6,16 @@ import itertools
 import pytest
 import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
+from torch_draws import seeded_as_the_original
 
 from mamtra.errors import TextError
+from mamtra.generation import bistream
 from mamtra.generation.bistream import BiStream, Interleaver, stream_bistream
-from mamtra.generation.generate import Stopped, Token
 from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Stopped, Token
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import (
     MixRatio,
     SpeechLM,
@@ -34,7 +37,7 @@ CASES = [
 @pytest.fixture(scope="module")
 def original():
     model, _ = speech_lm_from_cosyvoice(synthetic_weights(toy_lm_shapes()), TOY_HEAD_DIM)
-    return model
+    return TorchSpeechModel(model)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +47,11 @@ def hybrid():
     config = SpeechLMConfig(
         backbone={**sizes, "layout": "MAMA"}, text_vocabulary=30, speech_vocabulary=40
     )
-    return SpeechLM(config).eval()
+    return TorchSpeechModel(SpeechLM(config).eval())
 
 
-def speak_reference(model, prompt, drawn):
+def speak_reference(model, prompt, drawn, monkeypatch):
+    monkeypatch.setattr(bistream, "seeded", seeded_as_the_original)
     case = {name: tensor.flatten().tolist() for name, tensor in tensors_of("lm_bistream").items()}
     voice = (case["prompt_text"], case["prompt_speech_token"]) if prompt == "prompt" else ((), ())
     seed = int(drawn[-1]) if drawn != "greedy" else 0
@@ -59,13 +63,14 @@ def speak_reference(model, prompt, drawn):
 @contextlib.contextmanager
 def without(model, token):
     """Make one id impossible for a while."""
-    bias = model.head.bias.detach().clone()
+    bias = model.model.head.bias
+    before = bias.detach().clone()
     with torch.no_grad():
-        model.head.bias[token] = -1000.0
+        bias[token] = -1000.0
         try:
             yield
         finally:
-            model.head.bias.copy_(bias)
+            bias.copy_(before)
 
 
 def ids_of(records):
@@ -86,17 +91,18 @@ def test_ids_equal_the_original_once_its_doubled_id_is_imitated(
         return finish(self, *arguments)
 
     monkeypatch.setattr(BiStream, "finish", finish_with_doubled_id)
-    records = speak_reference(original, prompt, drawn)
+    records = speak_reference(original, prompt, drawn, monkeypatch)
     assert ids_of(records) == values_of("lm_bistream")[f"outputs.{prompt}/{drawn}.0"]
     assert records[-1] == Stopped(0, "end")
+    assert records[-1].state_bytes > 0
 
 
 @pytest.mark.parametrize(("prompt", "drawn"), CASES)
-def test_ids_equal_the_original_until_its_doubled_id(original, prompt, drawn):
+def test_ids_equal_the_original_until_its_doubled_id(original, monkeypatch, prompt, drawn):
     wanted = values_of("lm_bistream")[f"outputs.{prompt}/{drawn}.0"]
     # 7 + 18 text ids are five blocks, of which the prompt fills the first and part of the second
     blocks = 7 + 3 * 15 if prompt == "prompt" else 3 * 15
-    said = ids_of(speak_reference(original, prompt, drawn))
+    said = ids_of(speak_reference(original, prompt, drawn, monkeypatch))
     assert said[:blocks] == wanted[:blocks]
 
 
@@ -140,6 +146,7 @@ def test_one_pass_over_the_whole_gives_the_same_logits(hybrid):
     text = list(range(10))
     with without(hybrid, hybrid.vocabulary.fill):
         said = ids_of(itertools.islice(stream_bistream(hybrid, [text], sampling=GREEDY), 30))
+    module = hybrid.model
     whole = [
         START_SEGMENT,
         text_segment(text[:5]),
@@ -148,7 +155,7 @@ def test_one_pass_over_the_whole_gives_the_same_logits(hybrid):
         speech_segment(said[15:]),
     ]
     with torch.no_grad():
-        logits = hybrid.head(hybrid.backbone(hybrid.embed(pack_segments([whole]))))[0]
+        logits = module.head(module.backbone(module.embed(pack_segments([whole]))))[0]
     best = logits[:, :40].argmax(-1).tolist()
     assert best[5:20] + best[25:40] == said
 

@@ -1,123 +1,116 @@
 """Sampling against the original's draws, and row by row against batches."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
-import torch
 from reference import values_of
+from torch_draws import seeded_as_the_original
 
 from mamtra.errors import ConfigError, GenerationError
-from mamtra.generation.sampling import (
-    SamplingConfig,
-    choose,
-    draw,
-    is_recent,
-    keep_most_probable,
-    seeded,
-)
+from mamtra.generation.randomness import seeded
+from mamtra.generation.sampling import SamplingConfig, choose, is_recent, most_probable, softmax
 
 RAS = SamplingConfig()
-FREE: list[list[int]] = [[]]  # nothing is forbidden
+
+
+def row(*logits: float) -> np.ndarray:
+    return np.array(logits, np.float32)
 
 
 @pytest.fixture(scope="module")
-def distributions():
+def distributions() -> list[np.ndarray]:
     generator = np.random.default_rng(51)
-    drawn = [generator.standard_normal(6564) * (1 + row) for row in range(8)]
-    return torch.tensor(np.stack(drawn), dtype=torch.float32).log_softmax(-1)
+    drawn = [generator.standard_normal(6564) * (1 + index) for index in range(8)]
+    return [np.log(softmax(logits.astype(np.float32))).astype(np.float32) for logits in drawn]
 
 
-def test_draws_equal_the_original_for_every_seed(distributions):
+def test_draws_equal_the_original_for_every_seed(distributions: list[np.ndarray]) -> None:
     values = values_of("sampling_ras")
     for case in range(32):
-        row = values[f"rows.{case}.i"]
-        history = values[f"rows.{case}.decoded"]
-        wanted = values[f"rows.{case}.ids"]
-        generators = [seeded(seed) for seed in range(len(wanted))]
-        logits = distributions[row].expand(len(wanted), -1)
-        assert (
-            choose(logits, FREE * len(wanted), [history] * len(wanted), generators, RAS) == wanted
-        ), case
-
-
-def test_a_row_of_a_batch_draws_what_it_would_draw_alone(distributions):
-    histories = [[index] * 12 for index in range(8)]
-    together = [seeded(seed) for seed in range(8)]
-    alone = [seeded(seed) for seed in range(8)]
-    for _ in range(5):
-        batch = choose(distributions, FREE * 8, histories, together, RAS)
-        singles = [
-            choose(distributions[row : row + 1], FREE, histories[row : row + 1], [alone[row]], RAS)[
-                0
-            ]
-            for row in range(8)
+        logits = distributions[values[f"rows.{case}.i"]]
+        history, expected = values[f"rows.{case}.decoded"], values[f"rows.{case}.ids"]
+        drawn = [
+            choose(logits, (), history, seeded_as_the_original(seed), RAS)
+            for seed in range(len(expected))
         ]
-        assert batch == singles
+        assert drawn == expected, case
 
 
-def test_greedy_takes_the_most_probable_id(distributions):
+def test_greedy_takes_the_most_probable_id(distributions: list[np.ndarray]) -> None:
     greedy = SamplingConfig(method="greedy")
-    chosen = choose(distributions, FREE * 8, [[]] * 8, [seeded(0)] * 8, greedy)
-    assert chosen == distributions.argmax(-1).tolist()
+    for logits in distributions:
+        assert choose(logits, (), (), seeded(0), greedy) == logits.argmax()
 
 
-def test_ids_are_kept_until_their_probability_suffices():
-    probabilities = torch.tensor([[0.1, 0.5, 0.3, 0.1], [0.97, 0.01, 0.01, 0.01]])
-    (first, ids), (second, _) = keep_most_probable(probabilities, top_p=0.8, top_k=25)
-    assert ids == [1, 2]
-    assert (first[0], len(second)) == (0.5, 1)
-    kept = keep_most_probable(probabilities, top_p=1.0, top_k=3)
-    assert [len(ids) for _, ids in kept] == [3, 3]
+def test_ids_are_kept_until_their_probability_suffices() -> None:
+    first, second = np.array([0.1, 0.5, 0.3, 0.1]), np.array([0.97, 0.01, 0.01, 0.01])
+    assert most_probable(first, top_p=0.8, top_k=25).tolist() == [1, 2]
+    assert most_probable(second, top_p=0.8, top_k=25).tolist() == [0]
+    for probabilities in (first, second):
+        assert len(most_probable(probabilities, top_p=1.0, top_k=3)) == 3
 
 
-def test_a_recent_id_is_drawn_again_from_the_others():
-    logits = torch.tensor([[9.0, 0.0, 0.0]])
-    assert choose(logits, FREE, [[]], [seeded(0)], RAS) == [0]
-    again = {choose(logits, FREE, [[0]], [seeded(seed)], RAS)[0] for seed in range(20)}
-    assert again == {1, 2}
-    assert choose(logits, FREE, [[0] + [1] * 10], [seeded(0)], RAS) == [0]
-    top = SamplingConfig(method="top")
-    assert choose(logits, FREE, [[0]], [seeded(0)], top) == [0]
+def test_of_equally_probable_ids_the_lower_come_first() -> None:
+    assert most_probable(np.full(8, 1 / 8), top_p=1.0, top_k=3).tolist() == [0, 1, 2]
 
 
-def test_the_only_possible_id_may_repeat():
-    logits = torch.tensor([[0.0, -torch.inf, -torch.inf]])
-    assert choose(logits, FREE, [[0]], [seeded(0)], RAS) == [0]
+def draws(
+    logits: np.ndarray,
+    count: int,
+    config: SamplingConfig = RAS,
+    history: Sequence[int] = (),
+    forbidden: Sequence[int] = (),
+) -> list[int]:
+    return [choose(logits, forbidden, history, seeded(seed), config) for seed in range(count)]
 
 
-def test_recent_means_within_the_window():
+def test_a_recent_id_is_drawn_again_from_the_others() -> None:
+    logits = row(9.0, 0.0, 0.0)
+    assert draws(logits, 1) == [0]
+    assert set(draws(logits, 20, history=[0])) == {1, 2}
+    assert draws(logits, 1, history=[0] + [1] * 10) == [0]
+    assert draws(logits, 1, SamplingConfig(method="top"), [0]) == [0]
+
+
+def test_the_only_possible_id_may_repeat() -> None:
+    assert draws(row(0.0, -np.inf, -np.inf), 1, history=[0]) == [0]
+
+
+def test_recent_means_within_the_window() -> None:
     assert is_recent(5, [5, *range(10, 19)], RAS)
     assert not is_recent(5, [5, *range(10, 20)], RAS)
 
 
-def test_temperature_flattens():
-    logits = torch.tensor([[4.0, 0.0]])
-    cold, hot = SamplingConfig(temperature=0.2), SamplingConfig(temperature=50.0, top_p=1.0)
-    draws = {
-        name: sum(choose(logits, FREE, [[]], [seeded(seed)], config)[0] for seed in range(100))
-        for name, config in {"cold": cold, "hot": hot}.items()
-    }
-    assert draws["cold"] == 0
-    assert 30 < draws["hot"] < 70
+def test_temperature_flattens() -> None:
+    logits = row(4.0, 0.0)
+    assert sum(draws(logits, 100, SamplingConfig(temperature=0.2))) == 0
+    assert 30 < sum(draws(logits, 100, SamplingConfig(temperature=50.0, top_p=1.0))) < 70
 
 
-def test_forbidden_ids_are_never_drawn():
-    logits, forbidden = torch.zeros(2, 4), [[0, 1], [2, 3]]
-    drawn = [
-        choose(logits, forbidden, [[], []], [seeded(seed), seeded(seed + 99)], RAS)
-        for seed in range(30)
-    ]
+def test_ids_are_drawn_as_often_as_they_are_probable() -> None:
+    source, config = seeded(1), SamplingConfig(method="top", top_p=1.0)
+    logits = np.log(row(0.5, 0.3, 0.15, 0.05))
+    drawn = [choose(logits, (), (), source, config) for _ in range(4000)]
+    shares = np.bincount(drawn, minlength=4) / len(drawn)
+    np.testing.assert_allclose(shares, [0.5, 0.3, 0.15, 0.05], atol=0.03)
+
+
+def test_forbidden_ids_are_never_drawn() -> None:
+    logits = np.zeros(4, np.float32)
+    assert set(draws(logits, 30, forbidden=[0, 1])) == {2, 3}
+    assert set(draws(logits, 30, forbidden=[2, 3])) == {0, 1}
     assert not logits.any()
-    assert {row[0] for row in drawn} == {2, 3}
-    assert {row[1] for row in drawn} == {0, 1}
 
 
-def test_logits_that_are_not_numbers_are_an_error():
+@pytest.mark.parametrize("method", ["repetition-aware", "greedy"])
+def test_logits_that_are_not_numbers_are_an_error(method: str) -> None:
     with pytest.raises(GenerationError, match="not numbers"):
-        choose(torch.full((1, 5), torch.nan), FREE, [[]], [seeded(0)], RAS)
+        choose(row(0.0, np.nan, 1.0), (), (), seeded(0), SamplingConfig(method=method))
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         ({"temperature": 0.0}, "greedy"),
         ({"top_p": 0.0}, "top_p"),
@@ -125,13 +118,6 @@ def test_logits_that_are_not_numbers_are_an_error():
         ({"window": 0}, "window"),
     ],
 )
-def test_a_config_that_cannot_work_says_so(wrong, told):
-    with pytest.raises(ConfigError, match=told):
+def test_a_config_that_cannot_work_says_so(wrong, message) -> None:
+    with pytest.raises(ConfigError, match=message):
         SamplingConfig(**wrong)
-
-
-def test_drawing_equals_multinomial():
-    weights = torch.rand(25, generator=seeded(7))
-    for seed in range(50):
-        wanted = torch.multinomial(weights, 1, replacement=True, generator=seeded(seed))
-        assert draw(weights, seeded(seed)) == int(wanted)

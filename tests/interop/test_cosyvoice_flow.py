@@ -3,13 +3,14 @@
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from reference import tensors_of, values_of
 from torch import Tensor
 from toy_flow import NOISE, TOY_HEAD_DIM, decoder, toy
 
-from mamtra.acoustic.decoder import DecoderStream, Prompt
+from mamtra.acoustic.decoder import Prompt
 from mamtra.acoustic.flow_matching import cosine_times
 from mamtra.acoustic.velocity import Condition
 from mamtra.errors import CheckpointError
@@ -19,6 +20,9 @@ from mamtra.interop.cosyvoice_flow import (
     our_name,
 )
 from mamtra.interop.pickles import read_entries
+from mamtra.runtime.decoder_stream import DecoderStream
+from mamtra.runtime.protocols import EncodedPrompt
+from mamtra.runtime.torch.acoustics import TorchDecoder
 
 
 @cache
@@ -101,12 +105,17 @@ def test_mel_features_in_chunks_equal_the_original() -> None:
 def test_a_stream_equals_one_chunked_pass() -> None:
     """The original runs its last chunk with full attention; ours is chunked to the end."""
     given = case()
-    stream = DecoderStream(speaker=given["embedding"], prompt=prompt(), noise=NOISE)
+    voice = EncodedPrompt(
+        tokens=prompt().tokens[0].numpy(),
+        mel=prompt().mel[0].numpy(),
+        speaker=given["embedding"][0].numpy(),
+    )
+    stream, engine = DecoderStream(voice=voice, noise=NOISE[0].numpy()), TorchDecoder(decoder())
     tokens = given["token"][0].tolist()
-    with torch.inference_mode():
-        pieces = [stream.push(decoder(), tokens[:60]), stream.push(decoder(), tokens[60:], True)]
+    pieces = [stream.push(engine, tokens[:60]), stream.push(engine, tokens[60:], True)]
     assert pieces[0].shape[-1] == 90
-    assert_same(torch.cat(pieces, -1), case()["streaming_full"])
+    joined = torch.from_numpy(np.concatenate(pieces, axis=-1))[None]
+    assert_same(joined, case()["streaming_full"])
 
 
 def test_leftover_and_missing_tensors_are_listed() -> None:

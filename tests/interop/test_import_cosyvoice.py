@@ -14,8 +14,8 @@ from safetensors.torch import load_file
 from write_cosyvoice2_folder import write_folder
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
-from mamtra.acoustic.mel import MelConfig
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
+from mamtra.audio.log_mel import MelConfig
 from mamtra.backbone import Layout
 from mamtra.checkpoints.card import read_front
 from mamtra.checkpoints.format import ModelFolder

@@ -17,6 +17,7 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.runtime.torch.cuda_graph import GraphStepper
 from mamtra.runtime.torch.engine import EngineConfig, prepare
+from mamtra.runtime.torch.open import open_part
 from mamtra.sizing.gpus import memory_of, readable
 from mamtra.sizing.inference_bytes import (
     acoustic_bytes,
@@ -33,7 +34,6 @@ from mamtra.sizing.mixer_sizes import MIXER_SIZES
 from mamtra.sizing.plan import CONTEXT_BYTES, fit, plan, usable_bytes
 from mamtra.sizing.sizes import COSYVOICE2, SHAPES, TOY, ModelSizes, model_sizes, shaped
 from mamtra.speech_lm import SpeechLM
-from mamtra.synthesis.parts import speaking_parts
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 WITHIN = 0.05  # what a plan may be wrong by
@@ -93,9 +93,11 @@ def test_the_large_model_is_predicted_within_5_percent(shape: str) -> None:
 
 def test_a_folder_is_planned_as_it_is_loaded(tiny_model_folder: Path) -> None:
     sizes = model_sizes(str(tiny_model_folder))
-    parts = speaking_parts(ModelFolder(tiny_model_folder))
     planned = plan(sizes, seconds=10.0, streams=2, dtype="float32")
-    real = {name: held_bytes(getattr(parts, name)) for name in planned.weights}
+    real = {
+        name: held_bytes(open_part(ModelFolder(tiny_model_folder), name))
+        for name in planned.weights
+    }
     assert planned.weights == real
     assert planned.layout == "AM"
 

@@ -10,9 +10,8 @@ import pytest
 
 import mamtra
 from mamtra.errors import ConfigError, GenerationError, TextError, VoiceError
-from mamtra.synthesis import batch as many_texts
-from mamtra.synthesis.batch import Utterance
-from mamtra.synthesis.parts import SpeakingParts
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 
@@ -27,7 +26,8 @@ def synthesizer(tiny_model_folder: Path) -> Synthesizer:
 def test_each_text_says_what_it_says_alone(synthesizer: Synthesizer) -> None:
     texts = ["Hello.", LONG, "A paragraph.\n\nAnother one.", "We walked along.", "Hello."]
     voices, seeds = ["low", "high", None, "high", "low"], [0, 1, 2, 3, 4]
-    together = dict(synthesizer.say_batch(texts, voices, seeds, rows=2))
+    options = [SpeakOptions(voice=v, seed=s) for v, s in zip(voices, seeds, strict=True)]
+    together = dict(synthesizer.say_batch(zip(texts, options, strict=True), rows=2))
     assert sorted(together) == [0, 1, 2, 3, 4]
     for number, (text, voice, seed) in enumerate(zip(texts, voices, seeds, strict=True)):
         alone, speech = synthesizer.say(text, voice, seed), together[number]
@@ -40,26 +40,28 @@ def test_each_text_says_what_it_says_alone(synthesizer: Synthesizer) -> None:
 def test_an_error_is_told_in_its_turn_and_the_others_go_on(
     synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sound = many_texts.sound
+    sound = Speaker.sound
 
-    def sometimes(parts: SpeakingParts, piece: str, *more: Any) -> Speech:
+    def sometimes(speaker: Speaker, piece: str, *more: Any) -> Speech:
         if piece.startswith("Say nothing"):
             raise GenerationError("it said nothing")
-        return sound(parts, piece, *more)
+        return sound(speaker, piece, *more)
 
-    monkeypatch.setattr(many_texts, "sound", sometimes)
-    wanted = [
-        Utterance(text="..."),
-        Utterance(text="Hello."),
-        Utterance(text="Hello.", voice="nobody"),
-        Utterance(text=f"Say nothing of it, please, whatever they may ask of you. {LONG}"),
-        Utterance(text="{hh ax q}"),
-        Utterance(text="The end."),
+    monkeypatch.setattr(Speaker, "sound", sometimes)
+    texts = [
+        "...",
+        "Hello.",
+        ("Hello.", SpeakOptions(voice="nobody")),
+        f"Say nothing of it, please, whatever they may ask of you. {LONG}",
+        "{hh ax q}",
+        ("Hello.", SpeakOptions(state="carry")),
+        "The end.",
     ]
-    results = dict(synthesizer.say_batch(wanted, rows=2))
+    results = dict(synthesizer.say_batch(texts, rows=2))
     kinds = {number: type(result) for number, result in results.items()}
     assert kinds == {
-        0: TextError, 1: Speech, 2: VoiceError, 3: GenerationError, 4: TextError, 5: Speech
+        0: TextError, 1: Speech, 2: VoiceError, 3: GenerationError, 4: TextError,
+        5: ConfigError, 6: Speech
     }  # fmt: skip
 
 
@@ -78,13 +80,16 @@ def test_texts_are_taken_as_they_are_needed(synthesizer: Synthesizer) -> None:
     assert len(list(results)) == 7
 
 
-def test_one_voice_and_seed_may_serve_all_but_too_few_are_refused(
-    synthesizer: Synthesizer,
-) -> None:
-    first, second = (result for _, result in synthesizer.say_batch(["Hi."] * 2, "high", 5))
+def test_one_voice_and_seed_serve_all_texts(synthesizer: Synthesizer) -> None:
+    options = SpeakOptions(voice="high", seed=5)
+    first, second = (result for _, result in synthesizer.say_batch(["Hi."] * 2, options))
+    assert isinstance(first, Speech)
+    assert isinstance(second, Speech)
     np.testing.assert_array_equal(first.samples, second.samples)
-    with pytest.raises(ConfigError, match="text 1 has no voice or no seed"):
-        list(synthesizer.say_batch(["Hi.", "Hi."], seeds=[1]))
+    np.testing.assert_array_equal(first.samples, synthesizer.say("Hi.", "high", 5).samples)
+    assert list(synthesizer.say_batch([])) == []
+
+
+def test_a_batch_without_rows_is_refused(synthesizer: Synthesizer) -> None:
     with pytest.raises(ConfigError, match="rows=0"):
         synthesizer.say_batch(["Hi."], rows=0)
-    assert list(synthesizer.say_batch([])) == []

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-import torch
 
 from mamtra.errors import ConfigError, ModelError, VoiceError
 from mamtra.speech_lm.prompt import START_SEGMENT, TASK_SEGMENT, speech_segment, text_segment
-from mamtra.synthesis.conditioning import Manner, manner_of
+from mamtra.synthesis.conditioning import Conditioning, conditioning_of
+from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.text_reader import LettersReader, TextConfig
 from mamtra.voice.voice import Voice
 
@@ -22,29 +23,28 @@ class MarkedReader(LettersReader):
 
 VOICE = Voice(
     name="anna",
-    speaker=torch.ones(8),
-    tokens=torch.arange(3),
-    mel=torch.ones(80, 6),
+    speaker=np.ones(8, np.float32),
+    tokens=np.arange(3),
+    mel=np.ones((80, 6), np.float32),
     text="I paid $5",
 )
 READER = MarkedReader(TextConfig())
 PROMPT = tuple(READER.tokenizer.encode("I paid five dollars"))
 
 
-def manner(
+def conditioning(
     mode: str | None = None,
     instruction: str | None = None,
     voice: Voice = VOICE,
     reads_prompts: bool = True,
     spoken: bool = True,
-) -> Manner:
-    return manner_of(
-        READER, voice, mode, instruction, model="m", reads_prompts=reads_prompts, spoken=spoken
-    )
+) -> Conditioning:
+    options = SpeakOptions(mode=mode, instruct=instruction, normalize=spoken)
+    return conditioning_of(READER, voice, options, model="m", reads_prompts=reads_prompts)
 
 
 def test_zero_shot_reads_the_prompts_words_and_speech() -> None:
-    request = manner("zero-shot").request([1, 2], seed=7)
+    request = conditioning("zero-shot").request([1, 2], seed=7)
     assert request.segments == (
         START_SEGMENT,
         text_segment([*PROMPT, 1, 2]),
@@ -55,23 +55,23 @@ def test_zero_shot_reads_the_prompts_words_and_speech() -> None:
 
 
 def test_cross_lingual_reads_the_text_alone() -> None:
-    request = manner("cross-lingual").request([1, 2], seed=0)
+    request = conditioning("cross-lingual").request([1, 2], seed=0)
     assert request.segments == (START_SEGMENT, text_segment([1, 2]), TASK_SEGMENT)
 
 
 @pytest.mark.parametrize("written", ["speak low", "speak low<|endofprompt|>"])
 def test_instruct_reads_the_instruction_and_one_mark(written: str) -> None:
     words = READER.tokenizer.encode("speak low")
-    request = manner(instruction=written).request([1, 2], seed=0)
+    request = conditioning(instruction=written).request([1, 2], seed=0)
     assert request.segments == (START_SEGMENT, text_segment([*words, MARK, 1, 2]), TASK_SEGMENT)
     assert request.text_tokens == 2
 
 
 def test_the_best_mode_that_model_and_voice_allow_is_the_default() -> None:
-    assert manner().mode == "zero-shot"
-    assert manner(reads_prompts=False).mode == "cross-lingual"
-    assert manner(voice=replace(VOICE, text="")).mode == "cross-lingual"
-    assert manner(instruction="speak low").mode == "instruct"
+    assert conditioning().mode == "zero-shot"
+    assert conditioning(reads_prompts=False).mode == "cross-lingual"
+    assert conditioning(voice=replace(VOICE, text="")).mode == "cross-lingual"
+    assert conditioning(instruction="speak low").mode == "instruct"
 
 
 @pytest.mark.parametrize(
@@ -86,21 +86,27 @@ def test_the_best_mode_that_model_and_voice_allow_is_the_default() -> None:
 )
 def test_contradictions_are_refused(mode: str | None, instruction: str | None, reason: str) -> None:
     with pytest.raises(ConfigError, match=reason):
-        manner(mode, instruction)
+        conditioning(mode, instruction)
 
 
 def test_what_model_or_voice_lack_is_told() -> None:
     with pytest.raises(ModelError, match="'m' was not trained to go on from a prompt"):
-        manner("zero-shot", reads_prompts=False)
+        conditioning("zero-shot", reads_prompts=False)
     with pytest.raises(VoiceError, match="'anna' lacks the words of its prompt"):
-        manner("zero-shot", voice=replace(VOICE, text=" "))
-    empty = replace(VOICE, tokens=torch.zeros(0, dtype=torch.long), mel=torch.ones(80, 0))
+        conditioning("zero-shot", voice=replace(VOICE, text=" "))
+    empty = replace(VOICE, tokens=np.zeros(0, np.int64), mel=np.ones((80, 0), np.float32))
     with pytest.raises(VoiceError, match="'anna' lacks a prompt"):
-        manner("zero-shot", voice=empty)
-    with pytest.raises(ModelError, match=r"'m' cannot follow instructions: .*endofprompt"):
-        manner_of(LettersReader(TextConfig()), VOICE, None, "low", model="m", reads_prompts=False)
+        conditioning("zero-shot", voice=empty)
+    with pytest.raises(ModelError, match=r"'m' cannot follow instructions .*endofprompt"):
+        conditioning_of(
+            LettersReader(TextConfig()),
+            VOICE,
+            SpeakOptions(instruct="low"),
+            model="m",
+            reads_prompts=False,
+        )
 
 
 def test_the_prompts_words_may_stay_as_they_are() -> None:
     voice = replace(VOICE, text="I paid five dollars")
-    assert manner("zero-shot", voice=voice, spoken=False).text == PROMPT
+    assert conditioning("zero-shot", voice=voice, spoken=False).text == PROMPT

@@ -16,14 +16,15 @@ import mamtra
 from mamtra.audio.file_writer import GrowingSound
 from mamtra.checkpoints.locate import built_in
 from mamtra.errors import AudioError, ConfigError, GenerationError, TextError
-from mamtra.generation.generate import Request
+from mamtra.generation.request import Request
 from mamtra.runtime.torch.kernel_cache import CAPACITY, VARIABLE
 from mamtra.speech_lm.prompt import speech_segment, text_segment
-from mamtra.synthesis.conditioning import Manner
-from mamtra.synthesis.long_text import Carried, paragraphs, write_pieces
-from mamtra.synthesis.parts import TextConfig
-from mamtra.synthesis.speech import Speech, Timings, join
+from mamtra.synthesis.conditioning import Conditioning
+from mamtra.synthesis.long_text import Context, paragraphs, write_pieces
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.text_reader import TextConfig
 
 RATE = 16_000
 
@@ -42,7 +43,7 @@ def piece(number: int, seconds: float = 0.5) -> Speech:
         text=f"Piece {number}.",
         speech_tokens=[number] * 12,
         stop_reason="end",
-        timings=Timings(),
+        compute_seconds=ComputeSeconds(),
         ends_paragraph=number % 5 == 4,
         state_bytes=100 + number,
     )
@@ -126,7 +127,7 @@ def noted(spoken):
         held.append(resident())
         yield speech
 with GrowingSound(sys.argv[1], synthesizer.rate) as file:
-    write_pieces(noted(synthesizer.speak(held_out_sentences()[:40])), file)
+    write_pieces(noted(synthesizer.speak([held_out_sentences()[:40]])), file)
 print(held[39] - held[9])
 """
 
@@ -189,26 +190,26 @@ def test_nothing_spoken_leaves_no_file_and_an_old_one_alone(tmp_path: Path) -> N
 
 
 def test_what_is_carried_is_read_as_words_said_before() -> None:
-    carried = Carried()
-    ask = Manner().request
-    assert carried.request([1, 2], 7, ask) == ask([1, 2], 7)
-    carried.add([1, 2], [10, 11, 12], "end")
-    assert carried.request([3], 8, ask) == Request.of([3], [1, 2], [10, 11, 12], seed=8)
-    carried.add([3], [13], "end")
-    assert carried.request([4], 9, ask) == Request.of([4], [1, 2, 3], [10, 11, 12, 13], seed=9)
-    prompted = Manner(mode="zero-shot", text=(8,), speech=(20,))
-    segments = carried.request([4], 9, prompted.request).segments
+    context = Context()
+    ask = Conditioning().request
+    assert context.request([1, 2], 7, ask) == ask([1, 2], 7)
+    context.add([1, 2], [10, 11, 12], "end")
+    assert context.request([3], 8, ask) == Request.of([3], [1, 2], [10, 11, 12], seed=8)
+    context.add([3], [13], "end")
+    assert context.request([4], 9, ask) == Request.of([4], [1, 2, 3], [10, 11, 12, 13], seed=9)
+    prompted = Conditioning(mode="zero-shot", text=(8,), speech=(20,))
+    segments = context.request([4], 9, prompted.request).segments
     assert segments[1] == text_segment([8, 1, 2, 3, 4])
     assert segments[3:] == (speech_segment([20]), speech_segment([10, 11, 12, 13]))
 
 
 def test_what_is_carried_is_bounded_and_a_failure_is_not() -> None:
-    carried = Carried()
+    context = Context()
     for number in range(9):
-        carried.add([number], [number] * 100, "end")
-    assert [text for text, _ in carried.pieces] == [(7,), (8,)]
-    carried.add([1], [2] * 30, "repetition")
-    assert not carried.pieces
+        context.add([number], [number] * 100, "end")
+    assert [text for text, _ in context.pieces] == [(7,), (8,)]
+    context.add([1], [2] * 30, "repetition")
+    assert not context.pieces
 
 
 def test_the_first_piece_of_a_paragraph_knows_nothing_of_the_last(
@@ -218,7 +219,7 @@ def test_the_first_piece_of_a_paragraph_knows_nothing_of_the_last(
     spoken = [["Hello there.", "It was fine."], ["It was fine."]]
 
     def said(state: str) -> list[Speech]:
-        return list(synthesizer.narrator().speak_paragraphs(spoken, seed=2, state=state))
+        return list(synthesizer.speak(spoken, SpeakOptions(seed=2, state=state)))
 
     fresh, carry = said("fresh"), said("carry")
     same = [a.speech_tokens == b.speech_tokens for a, b in zip(fresh, carry, strict=True)]
@@ -230,7 +231,8 @@ def test_the_first_piece_of_a_paragraph_knows_nothing_of_the_last(
 
 
 def test_a_seam_between_spoken_pieces_does_not_click(synthesizer: Synthesizer) -> None:
-    speeches = list(synthesizer.speak(["Hello there.", "It was fine.", "We walked on."], seed=3))
+    pieces = ["Hello there.", "It was fine.", "We walked on."]
+    speeches = list(synthesizer.speak([pieces], SpeakOptions(seed=3)))
     samples = join(speeches).samples
     quiet = np.flatnonzero(samples == 0)
     pauses = [

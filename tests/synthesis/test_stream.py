@@ -5,17 +5,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 import mamtra
 from mamtra.audio.joiner import faded, pause_after
 from mamtra.audio.stream_joiner import StreamJoiner
 from mamtra.checkpoints.locate import built_in
 from mamtra.errors import GenerationError, TextError, VoiceError
-from mamtra.generation.generate import RETRY_STRIDE, Stopped, Token, piece_seed
+from mamtra.generation.generate import RETRY_STRIDE, piece_seed
 from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Stopped, Token
 from mamtra.synthesis import stream as streaming
-from mamtra.synthesis.acoustics import Sounding, chunked_sound
+from mamtra.synthesis.acoustics import AcousticStream, chunked_sound
 from mamtra.synthesis.speech import Spoken
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -52,7 +52,7 @@ def test_the_joined_stream_equals_the_offline_chunked_form(synthesizer: Synthesi
     (spoken,) = accounts(pieces)
     assert len(spoken.speech_tokens) > 60
     assert sum(len(piece.samples) > 0 for piece in pieces) >= 3
-    offline = chunked_sound(synthesizer.parts, spoken.speech_tokens, synthesizer.voice(), 3)
+    offline = chunked_sound(synthesizer.model, spoken.speech_tokens, synthesizer.voice().prompt, 3)
     np.testing.assert_allclose(joined(pieces), faded(offline, synthesizer.rate), atol=1e-5)
 
 
@@ -64,14 +64,14 @@ def test_it_draws_the_tokens_that_say_draws(
 
 
 def test_pieces_equal_the_whole_wherever_tokens_are_cut(synthesizer: Synthesizer) -> None:
-    tokens = torch.randint(0, 27, (61,), generator=torch.Generator().manual_seed(0)).tolist()
-    voice = synthesizer.voice()
-    whole = chunked_sound(synthesizer.parts, tokens, voice, 5)
+    tokens = np.random.default_rng(0).integers(0, 27, 61).tolist()
+    voice = synthesizer.voice().prompt
+    whole = chunked_sound(synthesizer.model, tokens, voice, 5)
     for step in (1, 7, 61):
-        sounding = Sounding(synthesizer.parts, voice, 5, None)
+        stream = AcousticStream(synthesizer.model, voice, 5, None)
         cuts = [tokens[start : start + step] for start in range(0, len(tokens), step)]
-        pieces = [sounding.push(part) for part in cuts]
-        pieces.append(sounding.push([], final=True))
+        pieces = [stream.push(part) for part in cuts]
+        pieces.append(stream.push([], final=True))
         np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-5)
 
 
@@ -90,11 +90,11 @@ def test_the_first_samples_come_with_the_first_chunk(
     flow = synthesizer.stream(TEXT)
     assert not drawn
     first = next(flow)
-    encoder = synthesizer.parts.decoder.config.sizes_of_encoder
-    assert len(drawn) == encoder.chunk_tokens + encoder.lookahead_tokens
+    sizes = synthesizer.model.decoder.sizes
+    assert len(drawn) == sizes.chunk_tokens + sizes.lookahead_tokens
     assert 0 < first.seconds < 1
     flow.close()
-    assert len(drawn) == encoder.chunk_tokens + encoder.lookahead_tokens
+    assert len(drawn) == sizes.chunk_tokens + sizes.lookahead_tokens
 
 
 def test_closing_a_stream_closes_the_generation(
@@ -154,8 +154,8 @@ def test_the_account_tells_stages_and_the_first_audio(streamed: list[AudioPiece]
     assert len(firsts) == 1
     assert min(firsts) > 0
     for spoken in accounts(streamed):
-        timings = spoken.timings
-        assert min(timings.speech_lm, timings.decoder, timings.vocoder) > 0
+        spent = spoken.compute_seconds
+        assert min(spent.speech_lm, spent.decoder, spent.vocoder) > 0
         assert spoken.stop_reason == "budget"
         assert spoken.state_bytes > 0
 
@@ -194,14 +194,14 @@ def test_a_model_that_says_nothing_is_an_error(
 
 
 def test_a_loop_at_the_end_is_cut_as_far_as_nobody_has_heard_it(synthesizer: Synthesizer) -> None:
-    sounding = Sounding(synthesizer.parts, synthesizer.voice(), 0, None)
-    sounding.push(list(range(20)))
-    sounding.drop(5)
-    assert sounding.tokens == list(range(15))
-    sounding.push([1] * 20)
-    assert sounding.heard
-    sounding.drop(30)
-    assert len(sounding.tokens) == 28
+    stream = AcousticStream(synthesizer.model, synthesizer.voice().prompt, 0, None)
+    stream.push(list(range(20)))
+    stream.drop(5)
+    assert stream.tokens == list(range(15))
+    stream.push([1] * 20)
+    assert stream.started
+    stream.drop(30)
+    assert len(stream.tokens) == 28
 
 
 def test_text_may_arrive_in_parts_that_end_anywhere(
@@ -270,6 +270,8 @@ def test_nano_streams_what_its_offline_form_says() -> None:
     pieces = list(nano.stream(sentence))
     (spoken,) = accounts(pieces)
     assert spoken.stop_reason == "end"
-    offline = faded(chunked_sound(nano.parts, spoken.speech_tokens, nano.voice(), 0), nano.rate)
+    offline = faded(
+        chunked_sound(nano.model, spoken.speech_tokens, nano.voice().prompt, 0), nano.rate
+    )
     error = joined(pieces) - offline
     assert np.sqrt(np.mean(error**2) / np.mean(offline**2)) < 1e-4

@@ -4,11 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-import torch
 from cosyvoice_folder import write_toy_model
 
 import mamtra
-from mamtra.acoustic.decoder import Decoder
 from mamtra.audio.joiner import faded
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
@@ -39,13 +37,12 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Synthesizer:
 @pytest.fixture(scope="module")
 def voice(student: Synthesizer) -> Voice:
     """A voice with a prompt of seven tokens, so that no chunk begins with the text."""
-    decoder: Decoder = student.parts.decoder
-    random = torch.Generator().manual_seed(0)
+    sizes, random = student.model.decoder.sizes, np.random.default_rng(0)
     return Voice(
         name="prompted",
-        speaker=torch.randn(decoder.config.speaker_dim, generator=random),
-        tokens=torch.randint(0, 27, (7,), generator=random),
-        mel=torch.randn(decoder.config.bins, 14, generator=random) - 4,
+        speaker=random.standard_normal(sizes.speaker_dim).astype(np.float32),
+        tokens=random.integers(0, 27, 7),
+        mel=random.standard_normal((sizes.bins, 14)).astype(np.float32) - 4,
         text="So it is.",
     )
 
@@ -81,7 +78,9 @@ def test_a_whole_text_with_a_prompt_equals_the_offline_chunked_form(
     spoken = account(pieces)
     assert len(spoken.speech_tokens) > 30
     assert sum(len(piece.samples) > 0 for piece in pieces) > 1
-    offline = faded(chunked_sound(student.parts, spoken.speech_tokens, voice, 1), student.rate)
+    offline = faded(
+        chunked_sound(student.model, spoken.speech_tokens, voice.prompt, 1), student.rate
+    )
     assert np.abs(offline).max() > 1e-3
     assert difference(joined(pieces), offline) < 1e-3
 
@@ -97,7 +96,9 @@ def test_words_are_spoken_while_they_arrive_as_the_offline_form_says_them(
     pieces = [first, *flow]
     spoken = account(pieces)
     assert spoken.text == TEXT
-    offline = faded(chunked_sound(student.parts, spoken.speech_tokens, voice, 1), student.rate)
+    offline = faded(
+        chunked_sound(student.model, spoken.speech_tokens, voice.prompt, 1), student.rate
+    )
     assert difference(joined(pieces), offline) < 1e-3
     whole = account(list(student.stream(TEXT, voice, seed=1)))
     assert whole.speech_tokens != spoken.speech_tokens

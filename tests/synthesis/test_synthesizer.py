@@ -15,7 +15,8 @@ from mamtra.checkpoints.modules import save_part
 from mamtra.config import from_dict
 from mamtra.errors import CheckpointError, ConfigError, ModelError, TextError, VoiceError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-from mamtra.synthesis.speech import Timings, join
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speech import ComputeSeconds, join
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_reader import LettersReader, TextConfig, closed
 
@@ -50,11 +51,11 @@ def test_the_same_seed_gives_the_same_samples_and_another_does_not(
 
 
 def test_every_stage_is_timed(synthesizer: Synthesizer) -> None:
-    timings = synthesizer.say("Hello.").timings
-    stages = (timings.text, timings.speech_lm, timings.decoder, timings.vocoder)
+    spent = synthesizer.say("Hello.").compute_seconds
+    stages = (spent.text, spent.speech_lm, spent.decoder, spent.vocoder)
     assert all(seconds > 0 for seconds in stages)
-    assert timings.total == pytest.approx(sum(stages))
-    assert (timings + Timings(text=1.0)).text == timings.text + 1
+    assert spent.total == pytest.approx(sum(stages))
+    assert (spent + ComputeSeconds(text=1.0)).text == spent.text + 1
 
 
 def test_another_voice_changes_the_sound_and_not_the_tokens(synthesizer: Synthesizer) -> None:
@@ -87,8 +88,9 @@ def test_long_text_is_spoken_in_pieces_and_joined(
     pieces = reader.pieces("We walked, slowly. It was fine. We walked, slowly.")
     assert len(pieces) >= 3
     assert max(map(len, pieces)) <= 12
-    spoken = list(synthesizer.speak(pieces, seed=1))
-    whole = join(list(synthesizer.speak(pieces, seed=1)))
+    options = SpeakOptions(seed=1)
+    spoken = list(synthesizer.speak([pieces], options))
+    whole = join(list(synthesizer.speak([pieces], options)))
     np.testing.assert_array_equal(join(spoken).samples, whole.samples)
     assert whole.speech_tokens == [token for piece in spoken for token in piece.speech_tokens]
     assert len({tuple(piece.speech_tokens) for piece in spoken}) == len(spoken)

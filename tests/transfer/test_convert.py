@@ -16,7 +16,7 @@ from mamtra.cli.convert import convert as command
 from mamtra.cli.convert import requested_layout, requested_variants
 from mamtra.errors import ConfigError, LayoutError, ModelError
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-from mamtra.synthesis.synthesizer import load
+from mamtra.synthesis.load import load
 from mamtra.transfer import convert as module
 from mamtra.transfer.convert import REPORT, Sample, convert, mixer_distances
 from mamtra.transfer.forms import FORMS

@@ -5,11 +5,11 @@ into a sharp one, as in CosyVoice 2, and may continue a prompt whose tokens and 
 given. With ``steps=0`` (nano) the expectation is the answer, and the encoder itself hears the
 speaker.
 
-In chunks: ``DecoderStream`` collects tokens and hands out the frames that no later token can
-change.
+In chunks: ``runtime/decoder_stream.py`` collects tokens and hands out the frames that no later
+token can change.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -17,61 +17,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
+from mamtra.acoustic.config import DecoderConfig
 from mamtra.acoustic.flow_matching import flow
-from mamtra.acoustic.token_encoder import TokenEncoder, TokenEncoderConfig, inside
-from mamtra.acoustic.velocity import Condition, Velocity, VelocityConfig
+from mamtra.acoustic.token_encoder import TokenEncoder, inside
+from mamtra.acoustic.velocity import Condition, Velocity
 from mamtra.errors import ConfigError
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DecoderConfig:
-    """Sizes of the decoder; defaults are CosyVoice 2's.
-
-    Attributes:
-        encoder: sizes of the token encoder.
-        velocity: sizes of the velocity network, None without flow matching.
-        speaker_dim: width of the speaker's vector.
-        steps: Euler steps of the flow; 0 takes what the encoder expects.
-        guidance: strength of classifier-free guidance.
-        mel_offset, mel_scale: mean and spread that the networks do not have to learn.
-    """
-
-    encoder: TokenEncoderConfig | dict[str, int] = field(default_factory=TokenEncoderConfig)
-    velocity: VelocityConfig | dict[str, int] | None = field(default_factory=VelocityConfig)
-    bins: int = 80
-    speaker_dim: int = 192
-    steps: int = 10
-    guidance: float = 0.7
-    mel_offset: float = 0.0
-    mel_scale: float = 1.0
-
-    def __post_init__(self) -> None:
-        if isinstance(self.encoder, dict):
-            object.__setattr__(self, "encoder", TokenEncoderConfig(**self.encoder))
-        if isinstance(self.velocity, dict):
-            object.__setattr__(self, "velocity", VelocityConfig(**self.velocity))
-        if self.steps and self.velocity is None:
-            raise ConfigError(
-                f"steps={self.steps} needs a velocity network; give its sizes or 0 steps"
-            )
-        heard = self.sizes_of_encoder.speaker_dim
-        if heard not in (0, self.speaker_dim):
-            raise ConfigError(
-                f"the encoder hears a speaker vector of {heard} and the decoder is given one of "
-                f"{self.speaker_dim}; make them equal or the encoder's 0"
-            )
-
-    @property
-    def sizes_of_encoder(self) -> TokenEncoderConfig:
-        """The encoder's config, whichever way it was given."""
-        assert isinstance(self.encoder, TokenEncoderConfig)
-        return self.encoder
-
-    @property
-    def sizes_of_velocity(self) -> VelocityConfig | None:
-        """The velocity network's config, whichever way it was given."""
-        assert not isinstance(self.velocity, dict)
-        return self.velocity
 
 
 @dataclass(slots=True, kw_only=True)
@@ -199,62 +149,3 @@ class Decoder(nn.Module):
                 raise ConfigError("this decoder starts in noise; give it fixed_noise(bins)")
             mel = self.refined(mel, speaker, noise, prompt, chunked)
         return mel[..., before:] * config.mel_scale + config.mel_offset
-
-
-@dataclass(slots=True, kw_only=True)
-class DecoderStream:
-    """An utterance that arrives in pieces; the joined output equals one chunked pass.
-
-    Frames are handed out chunk by chunk: a chunk is ready when its tokens and the lookahead are
-    there. Each piece is computed together with everything before it, so the work grows with the
-    square of the length.
-
-    Attributes:
-        tokens: what has arrived.
-        frames: how many frames were handed out.
-    """
-
-    speaker: Float[Tensor, "1 speaker_dim"]
-    prompt: Prompt | None = None
-    noise: Float[Tensor, "1 bins noise_frames"] | None = None
-    tokens: list[int] = field(default_factory=list)
-    frames: int = 0
-
-    def ready(self, decoder: Decoder, final: bool) -> int:
-        """Tokens whose frames can be handed out now."""
-        config = decoder.config.sizes_of_encoder
-        if final:
-            return len(self.tokens)
-        before = 0 if self.prompt is None else self.prompt.tokens.shape[1]
-        visible = before + len(self.tokens) - config.lookahead_tokens
-        return max(0, visible // config.chunk_tokens * config.chunk_tokens - before)
-
-    def drop(self, decoder: Decoder, count: int) -> None:
-        """Forget the last tokens, as far as no frame that was handed out has seen them."""
-        config = decoder.config.sizes_of_encoder
-        heard = self.frames // config.frames_per_token
-        seen = heard + config.lookahead_tokens if heard else 0
-        del self.tokens[max(len(self.tokens) - count, min(seen, len(self.tokens))) :]
-
-    def push(
-        self, decoder: Decoder, tokens: list[int], final: bool = False
-    ) -> Float[Tensor, "1 bins frames"]:
-        """Take tokens, give the frames that are ready; ``final`` gives the rest.
-
-        Args:
-            decoder: the decoder, the same for every piece.
-            tokens: new speech tokens, any number.
-            final: no more will come.
-        """
-        config = decoder.config.sizes_of_encoder
-        self.tokens.extend(tokens)
-        ready = self.ready(decoder, final)
-        wanted = ready * config.frames_per_token - self.frames
-        if wanted <= 0:
-            return torch.zeros(1, decoder.config.bins, 0, device=self.speaker.device)
-        used = self.tokens if final else self.tokens[: ready + config.lookahead_tokens]
-        ids = torch.tensor([used], dtype=torch.long, device=self.speaker.device)
-        mel = decoder(ids, self.speaker, self.prompt, self.noise, chunked=True, final=final)
-        piece = mel[..., self.frames : self.frames + wanted]
-        self.frames += wanted
-        return piece

@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.acoustic.velocity import Condition, Velocity
 
-NOISE_FRAMES = 15_000  # CosyVoice 2 draws this much once; longer utterances are not possible
 SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
 UNCONDITIONAL_SHARE = 0.2  # cosyvoice2.yaml: training_cfg_rate
 

@@ -5,7 +5,6 @@ of any length work. It learns together with the decoder, always from another utt
 to be drawn: only what the utterances of a voice have in common helps.
 """
 
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
@@ -14,32 +13,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import normalize, relu
 
+from mamtra.acoustic.config import SpeakerConfig
 from mamtra.acoustic.token_encoder import inside
-from mamtra.errors import ConfigError
 
 VARIANCE_FLOOR = 1e-5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeakerConfig:
-    """Sizes of the speaker encoder.
-
-    Attributes:
-        width: of the speaker's vector.
-        mel_offset, mel_scale: mean and spread of the features it is given.
-    """
-
-    bins: int = 80
-    dim: int = 96
-    layers: int = 3
-    kernel: int = 5
-    width: int = 64
-    mel_offset: float = -6.0
-    mel_scale: float = 2.5
-
-    def __post_init__(self) -> None:
-        if self.kernel % 2 == 0 or self.layers < 1:
-            raise ConfigError(f"kernel={self.kernel} must be odd and layers={self.layers} positive")
 
 
 class SpeakerLayer(nn.Module):

@@ -10,40 +10,16 @@ Only the encoder and the quantiser are used after training; ``Recogniser`` holds
 teaches them.
 """
 
-from dataclasses import dataclass
-
 import torch
 from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
+from mamtra.acoustic.config import FRAMES_PER_TOKEN, SpeechTokenizerConfig
 from mamtra.acoustic.quantizer import Quantizer
-from mamtra.errors import ConfigError
 
-FRAMES_PER_TOKEN = 2
 MEL_LEVEL = -6.0  # where the drawn mel features start
 EXPANSION = 3  # inner width of a block against its outer width
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpeechTokenizerConfig:
-    """Sizes of the tokenizer.
-
-    Attributes:
-        digits: numbers in a code; there are ``3 ** digits`` codes.
-        blocks: convolution blocks before the quantiser.
-        kernel: tokens that a block sees at once.
-    """
-
-    bins: int = 80
-    dim: int = 192
-    digits: int = 6
-    blocks: int = 5
-    kernel: int = 7
-
-    def __post_init__(self) -> None:
-        if self.kernel % 2 == 0:
-            raise ConfigError(f"kernel={self.kernel} must be odd")
 
 
 def time_mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch time"]:

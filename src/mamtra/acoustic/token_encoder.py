@@ -14,7 +14,6 @@ Axes: b batch, t time (tokens or frames), d dim, h heads, w width of a head, k t
 """
 
 import math
-from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -22,45 +21,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad, silu
 
-from mamtra.errors import ConfigError
+from mamtra.acoustic.config import TokenEncoderConfig
 
 LAYER_EPS = 1e-12  # of the norms inside a layer, as in the original
 WAVELENGTH_BASE = 10_000.0  # of the sine positions
 SMOOTHING = 3  # taps of the second lookahead convolution
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenEncoderConfig:
-    """Sizes of the encoder; defaults are CosyVoice 2's.
-
-    Attributes:
-        vocabulary: number of speech tokens.
-        mlp_taps: steps, this one and earlier, that the network of a layer sees.
-        lower_layers, upper_layers: layers before and after the rate is raised.
-        lookahead_tokens: tokens that may be seen beyond a chunk.
-        chunk_tokens: length of a chunk in streaming.
-        speaker_dim: width of the speaker's vector, 0 if the encoder does not hear it.
-    """
-
-    vocabulary: int = 6561
-    dim: int = 512
-    heads: int = 8
-    mlp_dim: int = 2048
-    mlp_taps: int = 1
-    lower_layers: int = 6
-    upper_layers: int = 4
-    frames_per_token: int = 2
-    lookahead_tokens: int = 3
-    chunk_tokens: int = 25
-    speaker_dim: int = 0
-
-    def __post_init__(self) -> None:
-        if self.dim % self.heads or self.dim % 2:
-            raise ConfigError(f"dim={self.dim} must be even and a multiple of heads={self.heads}")
-        if self.chunk_tokens < 1 or self.mlp_taps < 1:
-            raise ConfigError(
-                f"chunk_tokens={self.chunk_tokens} and mlp_taps={self.mlp_taps} must be at least 1"
-            )
 
 
 def inside(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch time"]:

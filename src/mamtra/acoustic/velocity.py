@@ -17,44 +17,12 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, mish, pad, scaled_dot_product_attention, silu
 
+from mamtra.acoustic.config import VelocityConfig
 from mamtra.acoustic.token_encoder import attention_mask
-from mamtra.errors import ConfigError
 
 KERNEL = 3  # of every convolution in time
 TIME_SCALE = 1000.0  # flow time 0..1 is spread over this many sine steps
 WAVELENGTH_BASE = 10_000.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VelocityConfig:
-    """Sizes of the network; defaults are CosyVoice 2's.
-
-    Attributes:
-        speaker_bins: width of the speaker's projected vector, one of the four inputs.
-        blocks: transformer blocks after each residual block.
-        middle: residual blocks between the first and the last.
-        chunk_frames: length of a chunk in streaming.
-    """
-
-    bins: int = 80
-    speaker_bins: int = 80
-    dim: int = 256
-    heads: int = 8
-    head_dim: int = 64
-    blocks: int = 4
-    middle: int = 12
-    chunk_frames: int = 50
-
-    def __post_init__(self) -> None:
-        if self.inputs % 2:
-            raise ConfigError(
-                f"speaker_bins={self.speaker_bins} makes {self.inputs} inputs: not even"
-            )
-
-    @property
-    def inputs(self) -> int:
-        """Channels of noise, token features, speaker and given mel side by side."""
-        return 3 * self.bins + self.speaker_bins
 
 
 @dataclass(slots=True, kw_only=True)

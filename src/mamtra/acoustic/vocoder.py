@@ -12,9 +12,7 @@ Types: excitation, spectra and samples are float32; the trunk computes in the ty
 """
 
 import math
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from einops import rearrange
@@ -22,79 +20,16 @@ from jaxtyping import Complex, Float
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mamtra.acoustic.config import VocoderConfig
 from mamtra.acoustic.pitch import PitchPredictor
 from mamtra.acoustic.residual import ResidualBlock
 from mamtra.acoustic.source import HarmonicSource
-from mamtra.errors import ConfigError
 
 LOUDEST = 0.99  # cosyvoice2.yaml: audio_limit
 LEAK = 0.1  # cosyvoice2.yaml: lrelu_slope
 LAST_LEAK = 0.01  # the original leaves the last activation at torch's own slope
 LARGEST_LOG = math.log(100.0)  # of a magnitude
 FIRST_GAIN = -1.0  # where the logarithm of nano's filters starts: about as loud as speech
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VocoderConfig:
-    """Sizes of the vocoder; defaults are CosyVoice 2's.
-
-    Attributes:
-        overtones: harmonics above the pitch in the excitation; 0 for pulses, which the filter
-            head needs.
-        source_kernels: of the residual block that reads the excitation, one a stage.
-        block_kernels: of the parallel residual blocks of every stage.
-        dilations: of the convolutions inside every residual block.
-        pitch_scale_hz: pitch that an output of 1 of the pitch network means.
-        mel_mean, mel_scale: the networks see ``(mel - mel_mean) * mel_scale``.
-    """
-
-    rate_hz: int = 24_000
-    bins: int = 80
-    channels: int = 512
-    upsample_rates: tuple[int, ...] = (8, 5, 3)
-    upsample_kernels: tuple[int, ...] = (16, 11, 7)
-    source_kernels: tuple[int, ...] = (7, 7, 11)
-    block_kernels: tuple[int, ...] = (3, 7, 11)
-    dilations: tuple[int, ...] = (1, 3, 5)
-    n_fft: int = 16
-    hop: int = 4
-    overtones: int = 8
-    voiced_above_hz: float = 10.0
-    pitch_channels: int = 512
-    pitch_scale_hz: float = 1.0
-    mel_mean: float = 0.0
-    mel_scale: float = 1.0
-    head: Literal["spectrum", "filter"] = "spectrum"
-
-    def __post_init__(self) -> None:
-        stages = len(self.upsample_rates)
-        if not len(self.upsample_kernels) == len(self.source_kernels) == stages:
-            raise ConfigError(
-                f"{stages} upsample_rates need as many upsample_kernels and source_kernels, not "
-                f"{len(self.upsample_kernels)} and {len(self.source_kernels)}"
-            )
-        for rate, kernel in zip(self.upsample_rates, self.upsample_kernels, strict=True):
-            if kernel < rate or (kernel - rate) % 2:
-                raise ConfigError(
-                    f"upsample kernel {kernel} must exceed its rate {rate} by an even number"
-                )
-        if (self.head == "filter") != (self.overtones == 0):
-            raise ConfigError(
-                f"head={self.head!r} does not go with overtones={self.overtones}; "
-                f"'filter' needs 0, 'spectrum' more"
-            )
-        if self.channels % 2**stages:
-            raise ConfigError(f"channels={self.channels} cannot be halved {stages} times")
-
-    @property
-    def mel_hop(self) -> int:
-        """Samples that one mel frame stands for."""
-        return math.prod(self.upsample_rates) * self.hop
-
-    @property
-    def frequencies(self) -> int:
-        """Frequencies of the short-time spectrum."""
-        return self.n_fft // 2 + 1
 
 
 class Vocoder(nn.Module):

@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from mamtra.acoustic.decoder import DecoderConfig
-from mamtra.acoustic.mel import MelConfig
+from mamtra.audio.log_mel import MelConfig
 from mamtra.backbone import as_config
 from mamtra.benchmark.chain import Chain, read_chain
 from mamtra.checkpoints.format import ModelFolder
@@ -27,12 +27,17 @@ from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.import_cosyvoice import import_cosyvoice2
+from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
-from mamtra.synthesis.acoustics import draw_mel
-from mamtra.synthesis.conditioning import manner_of
-from mamtra.synthesis.parts import TextConfig, model_reader, speaking_part
-from mamtra.synthesis.synthesizer import load
-from mamtra.voice.encoder import listening_parts
+from mamtra.runtime.torch.open import open_part
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
+from mamtra.synthesis.acoustics import flow_noise, noise_of
+from mamtra.synthesis.conditioning import conditioning_of
+from mamtra.synthesis.load import load
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.say import say_piece
+from mamtra.synthesis.text_reader import TextConfig, model_reader
+from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.prompt_recording import read_recording
 from mamtra.voice.voice import Voice, make_voice
 
@@ -89,11 +94,11 @@ def voice_stage(chain: Chain) -> Told:
     """The recording into a voice."""
     watch = Watch()
     folder = ModelFolder(chain.speaking_model)
-    listener = listening_parts(folder)
+    encoder = open_voice_encoder(folder)
     loading = watch.lap("load_")
     prompt = read_recording(str(chain.prompt), chain.words).audio
     codes = folder.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary
-    voice = make_voice(listener, prompt, "prompt", text=chain.words, codes=codes)
+    voice = make_voice(encoder, prompt, "prompt", text=chain.words, codes=codes)
     voice.save(chain.speaking_voice)
     return {
         **loading,
@@ -115,11 +120,19 @@ def speech_lm_stage(chain: Chain) -> Told:
     loading = watch.lap("load_")
     reader, voice = model_reader(folder), Voice.load(chain.speaking_voice)
     reads = folder.section("text", TextConfig).reads_prompts
-    manner = manner_of(reader, voice, chain.mode, model=folder.config.name, reads_prompts=reads)
-    request = manner.request(reader.encode(reader.pieces(chain.text)[0]), chain.seed)
+    conditioning = conditioning_of(
+        reader,
+        voice,
+        SpeakOptions(mode=chain.mode),
+        model=folder.config.name,
+        reads_prompts=reads,
+    )
+    request = conditioning.request(reader.encode(reader.pieces(chain.text)[0]), chain.seed)
     reading = watch.lap("text_")
     guard = limits(chain, folder, request.text_tokens)
-    found = generate(model, request, folder.optional("sampling", SamplingConfig), guard)
+    found = generate(
+        TorchSpeechModel(model), request, folder.optional("sampling", SamplingConfig), guard
+    )
     took = watch.lap()
     write_tensors({"tokens": torch.tensor([found.ids])}, Path(chain.folder) / "tokens.safetensors")
     return {
@@ -127,7 +140,7 @@ def speech_lm_stage(chain: Chain) -> Told:
         **reading,
         **took,
         "layout": as_config(model.config.backbone).layout,
-        "mode": manner.mode,
+        "mode": conditioning.mode,
         "read": sum(len(segment.ids) for segment in request.segments),
         "tokens": len(found.ids),
     }
@@ -136,13 +149,13 @@ def speech_lm_stage(chain: Chain) -> Told:
 def decoder_stage(chain: Chain) -> Told:
     """Speech tokens to mel features."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
-    model: Any = speaking_part(folder, "decoder")
+    decoder: Any = TorchDecoder(open_part(folder, "decoder"))  # pyright: ignore[reportArgumentType]
     loading = watch.lap("load_")
-    tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"]
-    with torch.inference_mode():
-        mel = draw_mel(model, tokens, Voice.load(chain.speaking_voice))
+    tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"][0].tolist()
+    voice = Voice.load(chain.speaking_voice)
+    mel = decoder.decode(tokens, voice.prompt, flow_noise(decoder.sizes))
     took = watch.lap()
-    write_tensors({"mel": mel.clone().contiguous()}, Path(chain.folder) / "mel.safetensors")
+    write_tensors({"mel": torch.from_numpy(mel)}, Path(chain.folder) / "mel.safetensors")
     return {
         **loading,
         **took,
@@ -153,11 +166,10 @@ def decoder_stage(chain: Chain) -> Told:
 def vocoder_stage(chain: Chain) -> Told:
     """Mel features to samples."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
-    model: Any = speaking_part(folder, "vocoder")
+    vocoder: Any = TorchVocoder(open_part(folder, "vocoder"))  # pyright: ignore[reportArgumentType]
     loading = watch.lap("load_")
-    mel = load_file(Path(chain.folder) / "mel.safetensors")["mel"]
-    with torch.inference_mode():
-        samples = model(mel, generator=torch.Generator().manual_seed(chain.seed))
+    mel = load_file(Path(chain.folder) / "mel.safetensors")["mel"].numpy()
+    samples = vocoder.speak(mel, noise_of(vocoder.sizes, mel, chain.seed))
     rate_hz = folder.section("mel", MelConfig).rate_hz
     return {
         **loading,
@@ -173,10 +185,10 @@ def whole_stage(chain: Chain) -> Told:
     loading = watch.lap("load_")
     voice = synthesizer.voice(chain.speaking_voice)
     piece = synthesizer.pieces(chain.text)[0]
-    ids = len(synthesizer.parts.reader.encode(piece))
+    ids = len(synthesizer.reader.encode(piece))
     synthesizer.guard = limits(chain, synthesizer.folder, ids)
-    narrator = synthesizer.narrator(voice, synthesizer.manner(voice, chain.mode))
-    speech = narrator.speak(piece, chain.seed)
+    options = SpeakOptions(voice=voice, seed=chain.seed, mode=chain.mode)
+    speech = say_piece(synthesizer.speaker(options), piece, 0)
     speech.save(Path(chain.folder) / "speech.wav")
     return {
         **loading,

@@ -17,6 +17,7 @@ from mamtra.audio.file_writer import GrowingSound
 from mamtra.benchmark.process_memory import peak_bytes, resident_bytes
 from mamtra.corpus.synthetic.sentences import held_out_sentences
 from mamtra.synthesis.long_text import Written, write_pieces
+from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 
@@ -127,11 +128,12 @@ def measure(
     Raises:
         GenerationError: the model said nothing.
     """
-    paragraphs = synthesizer.paragraphs(chapter(sentences))
+    options = SpeakOptions(voice=voice, seed=seed, state=state)
+    paragraphs = synthesizer.speaker(options).paragraphs(chapter(sentences))
     pieces = sum(map(len, paragraphs))
     samples: list[Sample] = []
     loaded = resident_bytes()
-    spoken = synthesizer.narrator(voice).speak_paragraphs(paragraphs, seed, state)
+    spoken = synthesizer.speak(paragraphs, options)
     with tempfile.TemporaryDirectory() as folder:
         with GrowingSound(Path(folder) / "chapter.wav", synthesizer.rate) as file:
             written = write_pieces(watch(sampled(spoken, samples), pieces), file)

@@ -10,10 +10,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import torch
+import numpy as np
 
 from mamtra.benchmark.spread import merged
-from mamtra.synthesis.acoustics import draw_mel
+from mamtra.synthesis.acoustics import flow_noise
+from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.voice.voice import Voice
@@ -86,17 +87,18 @@ def rounds(
             )
 
 
-@torch.inference_mode()
 def mel_distance(synthesizer: Synthesizer, tokens: list[int], voice: Voice) -> dict[str, float]:
     """Absolute difference a bin of streamed mel features from those of the whole piece.
 
     ``spread`` is the features' own standard deviation, to compare with.
     """
-    parts = synthesizer.parts
-    ids = torch.tensor([tokens], device=parts.device)
-    whole, chunked = (draw_mel(parts.decoder, ids, voice, chunked) for chunked in (False, True))
+    decoder = synthesizer.model.decoder
+    noise = flow_noise(decoder.sizes)
+    whole, chunked = (
+        decoder.decode(tokens, voice.prompt, noise, chunked=chunked) for chunked in (False, True)
+    )
     return {
-        "absolute": round(float((whole - chunked).abs().mean()), 4),
+        "absolute": round(float(np.abs(whole - chunked).mean()), 4),
         "spread": round(float(whole.std()), 4),
     }
 
@@ -142,7 +144,7 @@ def measure(
     measured = list(watch(rounds(synthesizer, text, voice, seed, runs)))
     chosen = synthesizer.voice(voice)
     first = synthesizer.pieces(text)[0]
-    tokens = next(synthesizer.speak([first], chosen, seed)).speech_tokens
+    tokens = next(synthesizer.speak([[first]], SpeakOptions(voice=chosen, seed=seed))).speech_tokens
     results = merged([round_figures(one) for one in measured])
     results["stream"]["mel_distance"] = mel_distance(synthesizer, tokens, chosen)
     return results

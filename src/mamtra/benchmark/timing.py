@@ -17,7 +17,9 @@ from torch import Tensor
 
 from mamtra.benchmark.prefilled_state import filled_state
 from mamtra.benchmark.process_memory import held_now, wait_for
-from mamtra.generation.sampling import SamplingConfig, choose, seeded
+from mamtra.generation.randomness import RandomSource, seeded
+from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.runtime.torch.speech_model import as_array
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 from mamtra.speech_lm import Segment, cross_lingual
 
@@ -72,21 +74,19 @@ class Speaker:
     batch: int
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     histories: list[list[int]] = field(default_factory=list)
-    generators: list[torch.Generator] = field(default_factory=list)
+    sources: list[RandomSource] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.histories = [[0] for _ in range(self.batch)]
-        self.generators = [seeded(row) for row in range(self.batch)]
+        self.sources = [seeded(row) for row in range(self.batch)]
 
     def take(self, logits: Float[Tensor, "batch ids"]) -> None:
         """Draw the next id of each row."""
         vocabulary = self.model.vocabulary
         never = (vocabulary.end, vocabulary.unused, vocabulary.fill)
-        chosen = choose(
-            logits, [never] * self.batch, self.histories, self.generators, self.sampling
-        )
-        for history, token in zip(self.histories, chosen, strict=True):
-            history.append(token)
+        rows = zip(as_array(logits), self.histories, self.sources, strict=True)
+        for row, history, source in rows:
+            history.append(choose(row, never, history, source, self.sampling))
 
     @torch.inference_mode()
     def speak(self, steps: int) -> None:

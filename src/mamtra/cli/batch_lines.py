@@ -8,35 +8,23 @@ import hashlib
 import json
 import re
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mamtra.atomic import leftovers, write_file
 from mamtra.audio.clip import FORMATS
-from mamtra.errors import AudioError, CorpusError, TextError
+from mamtra.errors import AudioError, ConfigError, CorpusError, TextError
+from mamtra.synthesis.options import SpeakOptions
 
 STANDARD = "-"  # in place of a path: standard input
 MANIFEST = "manifest.jsonl"
 SUFFIX = ".wav"
 KEYS = ("text", "voice", "seed", "id", "out")
-NAME = re.compile(r"\w[\w .+-]*")  # one file in the folder: no path, nothing hidden
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
-    """What holds for every line that does not say otherwise.
-
-    Attributes:
-        voice, seed: of lines without their own.
-        mode, instruct, normalize: as for one text.
-    """
-
-    voice: str | None = None
-    seed: int = 0
-    mode: str | None = None
-    instruct: str | None = None
-    normalize: bool = True
+LONGEST_NAME = 100  # letters of a file's name; 255 bytes are the most that file systems take
+NAME = re.compile(rf"\w[\w .+-]{{0,{LONGEST_NAME - 1}}}")  # a file: no path, nothing hidden
+SHOWN = 60  # letters of a name that a message repeats
+EXPECTED = 'write one object a line, as {"text": "Hello there.", "voice": "slt"}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,14 +39,12 @@ class Line:
     id: str
     path: str
     text: str
-    voice: str | None
-    seed: int
+    options: SpeakOptions
 
-    def fingerprint(self, model: str, defaults: Defaults) -> str:
+    def fingerprint(self, model: str) -> str:
         """A short name for all that its sound depends on; the model counts by its name."""
-        how = {"model": model, **asdict(defaults), "voice": self.voice, "seed": self.seed}
-        told = json.dumps({**how, "text": self.text, "path": self.path}, sort_keys=True)
-        return hashlib.sha256(told.encode()).hexdigest()[:16]
+        values = {**asdict(self.options), "model": model, "text": self.text, "path": self.path}
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def id_of(number: int) -> str:
@@ -66,35 +52,37 @@ def id_of(number: int) -> str:
     return f"{number:05d}"
 
 
-def read_line(number: int, raw: str, defaults: Defaults) -> Line:
+def read_line(number: int, raw: str, defaults: SpeakOptions) -> Line:
     """One line of the file.
 
     Raises:
         TextError: it is no JSON object with a text, or a value cannot be used.
     """
     try:
-        given = json.loads(raw)
-    except ValueError as problem:
-        raise TextError(f"line {number} is not JSON: {problem}") from problem
-    if not isinstance(given, dict) or not isinstance(given.get("text"), str):
-        raise TextError(f"line {number} must be an object with a string 'text'")
-    if unknown := sorted(set(given) - set(KEYS)):
+        values = json.loads(raw)
+    except (ValueError, RecursionError) as problem:
+        raise TextError(f"line {number} is not JSON: {problem}; {EXPECTED}") from problem
+    if not isinstance(values, dict) or not isinstance(values.get("text"), str):
+        raise TextError(f"line {number} must be an object with a string 'text'; {EXPECTED}")
+    if unknown := sorted(set(values) - set(KEYS)):
         raise TextError(
             f"line {number} has unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}"
         )
-    seed, voice = given.get("seed", defaults.seed), given.get("voice", defaults.voice)
-    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
-        raise TextError(f"line {number} has seed {seed!r}; give a whole number from 0")
-    if not isinstance(voice, str | None):
-        raise TextError(f"line {number} has voice {voice!r}; give a name or a path")
-    name = str(given.get("id", id_of(number)))
-    path = str(given.get("out", f"{name}{SUFFIX}"))
+    name = str(values.get("id", id_of(number)))
+    path = str(values.get("out", f"{name}{SUFFIX}"))
     if not NAME.fullmatch(path) or Path(path).suffix.lower() not in FORMATS:
         raise TextError(
-            f"line {number} would be written to {path!r}; give a plain file name that ends with "
-            f"one of {', '.join(FORMATS)}"
+            f"line {number} would be written to {path[:SHOWN]!r}; give a plain file name of at "
+            f"most {LONGEST_NAME} letters that ends with one of {', '.join(FORMATS)}"
         )
-    return Line(number=number, id=name, path=path, text=given["text"], voice=voice, seed=seed)
+    voice, seed = values.get("voice", defaults.voice), values.get("seed", defaults.seed)
+    if not isinstance(voice, str | None) or not isinstance(seed, int):
+        raise TextError(f"line {number} has voice {voice!r} and seed {seed!r}; {EXPECTED}")
+    try:
+        options = replace(defaults, voice=voice, seed=seed)
+    except ConfigError as problem:
+        raise TextError(f"line {number}: {problem}") from problem
+    return Line(number=number, id=name, path=path, text=values["text"], options=options)
 
 
 def read_lines(source: str) -> list[tuple[int, str]]:

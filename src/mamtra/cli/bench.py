@@ -190,7 +190,7 @@ def speak_figures(
 
     results = summarise(list(tracked(benchmark(model, text, voice, seed, runs), runs, "timing")))
     from mamtra.benchmark.stream import measure
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     def watch(rounds: Iterable[Any]) -> Iterable[Any]:
         """With a bar of progress."""
@@ -288,7 +288,7 @@ def bench_long(
     locate(model)
     from mamtra.benchmark.long import measure
     from mamtra.benchmark.row import bench_row
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     synthesizer = load(model)
     results = measure(synthesizer, sentences, voice, seed, state, tracked)

@@ -146,11 +146,11 @@ def teachers_speech(
     from mamtra.checkpoints.new_folder import check_vacant
     from mamtra.corpus.synthetic.sentences import held_out_sentences
     from mamtra.distillation.self_data import spoken_sequences
-    from mamtra.synthesis.synthesizer import Synthesizer
+    from mamtra.synthesis.load import open_folder
 
     check_vacant(output)
     print(f"the teacher speaks {sentences} sentences", file=sys.stderr)
-    return spoken_sequences(Synthesizer(teacher), held_out_sentences()[:sentences], seed)
+    return spoken_sequences(open_folder(teacher), held_out_sentences()[:sentences], seed)
 
 
 def convert(

@@ -54,7 +54,7 @@ def evaluate_gate(
     from mamtra.evaluation.gate import compare, read_row, system_of
     from mamtra.evaluation.systems import SpeakingModel
     from mamtra.evaluation.text_rules import profile_named
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     before = read_row(baseline)
     system_of(before, system)

@@ -48,7 +48,7 @@ def lines_to_say(path: Path | None, limit: int | None) -> "LineSet":
 def chains_of(model: str, voices: list[str] | None, seed: int) -> "list[Chain]":
     """The stages of each voice asked for."""
     from mamtra.evaluation.stages import Chain
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     synthesizer = load(model)
     return [Chain(synthesizer, voice, seed) for voice in voices or [None]]

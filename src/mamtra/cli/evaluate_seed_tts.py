@@ -54,7 +54,7 @@ def systems_of(
         ConfigError: there is none, or two have one name.
     """
     from mamtra.evaluation.systems import Recordings, SpeakingModel
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     names = [Path(model).name for model in models] + [path.resolve().name for path in wavs]
     if not names:

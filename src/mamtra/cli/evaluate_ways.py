@@ -67,7 +67,7 @@ def evaluate_carry(
     locate(model)
     from mamtra.corpus.synthetic.sentences import held_out_sentences
     from mamtra.evaluation.carry import AfterAnother, pairs_of
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     synthesizer = load(model)
     systems: list[System] = [
@@ -96,7 +96,7 @@ def evaluate_stream(
     from mamtra.cli.evaluate_intelligibility import lines_to_say
     from mamtra.evaluation.streamed import StreamingModel
     from mamtra.evaluation.systems import SpeakingModel
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     synthesizer = load(model)
     streaming = StreamingModel(synthesizer, voice, seed)

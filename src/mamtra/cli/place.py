@@ -53,6 +53,15 @@ def measurements(layers: int, attention: int | None) -> int:
     return 1 + sum(layers - number for number in range(rounds))
 
 
+def layers_of(synthesizer: "Synthesizer") -> int:
+    """How many layers a model's language model has."""
+    from mamtra.backbone import as_config
+    from mamtra.speech_lm.model import SpeechLMConfig
+
+    config = synthesizer.folder.section("speech_lm", SpeechLMConfig)
+    return len(as_config(config.backbone).layout)
+
+
 def measure(
     synthesizer: "Synthesizer",
     ranking: "Ranking",
@@ -67,7 +76,7 @@ def measure(
 
     from mamtra.distillation.layer_ranking import rank_layers
 
-    layers = len(synthesizer.parts.speech_lm.backbone.layers)
+    layers = layers_of(synthesizer)
     known = sum(map(len, (ranking.layers, *ranking.rounds))) + (ranking.whole is not None)
     with Progress(console=Console(stderr=True)) as progress:
         total = max(known, measurements(layers, attention))
@@ -126,12 +135,12 @@ def place(
     from mamtra.evaluation.line_set import fingerprint
     from mamtra.evaluation.spectrogram import check_picture
     from mamtra.evaluation.systems import fingerprint_of_model
-    from mamtra.synthesis.synthesizer import load
+    from mamtra.synthesis.load import load
 
     if picture is not None:
         check_picture(picture)
     synthesizer = load(teacher)
-    layers = len(synthesizer.parts.speech_lm.backbone.layers)
+    layers = layers_of(synthesizer)
     stay = attention_share(attention, mamba, layers)
     settings = {
         "weights": fingerprint_of_model(synthesizer.folder),

@@ -36,17 +36,18 @@ def listener_of(model: str) -> "Extractor":
     Raises:
         ModelError: there is no such model, or its listening parts are damaged.
     """
+    import torch
     from torch import Tensor
 
     from mamtra.audio.clip import Audio
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.voice.encoder import listening_parts
+    from mamtra.voice.load import open_voice_encoder
 
-    parts = listening_parts(ModelFolder(Path(model)))
+    encoder = open_voice_encoder(ModelFolder(Path(model)))
 
     def extract(audio: Audio) -> tuple[Tensor, Tensor]:
-        heard = parts.hear(audio)
-        return heard.tokens, heard.speaker
+        encoded = encoder.encode(audio)
+        return torch.from_numpy(encoded.tokens), torch.from_numpy(encoded.speaker)
 
     return extract
 
@@ -84,7 +85,7 @@ def run(
     from mamtra.checkpoints.locate import locate
     from mamtra.corpus.prepare import PrepareConfig, Task, built, prepare
     from mamtra.corpus.readers import READERS
-    from mamtra.voice.encoder import fingerprint_of_listener
+    from mamtra.voice.load import fingerprint_of_encoder
 
     recordings = READERS[layout](place.resolve())
     model = str(locate(teacher).resolve())
@@ -94,7 +95,7 @@ def run(
         factory=listener_of,
         model=model,
         config=PrepareConfig(longest=longest, part=part),
-        ears=fingerprint_of_listener(ModelFolder(Path(model))),
+        ears=fingerprint_of_encoder(ModelFolder(Path(model))),
     )
     counts = {"utterances": 0, "hours": 0.0, "tokens": 0, "skipped": 0}
     columns = (TextColumn("hearing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())

@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,7 +18,6 @@ import typer
 
 from mamtra.audio.clip import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.batch_lines import Defaults
 from mamtra.cli.say_batch import say_lines
 from mamtra.cli.say_stream import deliver_stream, lines_of_input
 from mamtra.errors import MamtraError, TextError
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
 STANDARD = "-"  # in place of a text or a path: standard input, standard output
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+DEFAULT_OUTPUT = "speech.wav"
 
 
 def read_text(text: str) -> str:
@@ -91,7 +91,9 @@ def report(written: "Written", pieces: int, output: str, seconds: float) -> dict
         "stop_reason": written.stop_reason,
         "speech_tokens": written.speech_tokens,
         "state_bytes": written.state_bytes,
-        "timings": {stage: round(took, 4) for stage, took in asdict(written.timings).items()},
+        "compute_seconds": {
+            stage: round(seconds, 4) for stage, seconds in asdict(written.compute_seconds).items()
+        },
         "text": " ".join(written.texts),
     }
 
@@ -139,8 +141,34 @@ def write_flowing(
     started = time.perf_counter()
     written, first_audio = deliver_stream(pieces, output, rate)
     told = report(written, written.pieces, output, time.perf_counter() - started)
-    told["timings"]["first_audio"] = round(first_audio, 4)
+    told["first_audio_seconds"] = round(first_audio, 4)
     conclude(written, told, as_json, quiet)
+
+
+def check_usage(
+    text: str | None,
+    output: str | None,
+    state: str,
+    batch: str | None,
+    *,
+    stream: bool,
+    as_json: bool,
+) -> None:
+    """Refuse options that contradict each other.
+
+    Raises:
+        typer.BadParameter: some do.
+    """
+    if batch is not None and (text is not None or output in (None, STANDARD)):
+        raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
+    if batch is not None and state != "fresh":
+        raise typer.BadParameter("--batch speaks every piece fresh; leave --state out")
+    if batch is None and text is None:
+        raise typer.BadParameter("give a text, - or --batch FILE")
+    if as_json and output == STANDARD:
+        raise typer.BadParameter("--json and -o - would both write to standard output")
+    if stream and state != "fresh":
+        raise typer.BadParameter("--stream speaks each piece afresh; leave --state out")
 
 
 def say(
@@ -201,50 +229,45 @@ def say(
     mamtra say --batch lines.jsonl -o folder
     """
     run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
-    if batch is not None:
-        if text is not None or output in (None, STANDARD):
-            raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
-        if state != "fresh":
-            raise typer.BadParameter("--batch speaks every piece fresh; leave --state out")
-        defaults = Defaults(
-            voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize
-        )
-        locate(model)
-        say_lines(batch, Path(output), model, defaults, rows, run, as_json=as_json, quiet=quiet)
-        return
-    if text is None:
-        raise typer.BadParameter("give a text, - or --batch FILE")
-    output = output or "speech.wav"
-    if as_json and output == STANDARD:
-        raise typer.BadParameter("--json and -o - would both write to standard output")
-    if stream and state != "fresh":
-        raise typer.BadParameter("--stream speaks each piece afresh; leave --state out")
-    arriving = lines_of_input() if stream and text == STANDARD else None
-    words = read_text(text) if arriving is None else ""
-    if output != STANDARD:
-        check_target(output)
+    check_usage(text, output, state, batch, stream=stream, as_json=as_json)
+    words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
+    if batch is None and output != STANDARD:
+        check_target(output or DEFAULT_OUTPUT)
     locate(model)
 
-    # torch loads here: not for --help, and not when there is nothing to do
-    from mamtra.synthesis.speech import Timings
-    from mamtra.synthesis.synthesizer import load
+    # numpy and the engine load here: not for --help, and not when there is nothing to do
+    from mamtra.synthesis.load import load
+    from mamtra.synthesis.options import SpeakOptions
 
+    options = SpeakOptions(
+        voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize, state=state
+    )
+    if batch is not None:
+        folder = Path(output or "")
+        say_lines(batch, folder, model, options, rows, run, as_json=as_json, quiet=quiet)
+        return
+    output = output or DEFAULT_OUTPUT
     synthesizer = load(model, **run)
     if stream:
         flowing = synthesizer.stream(
-            arriving or words, voice, seed, mode=mode, instruct=instruct, normalize=normalize
+            words or lines_of_input(),
+            voice,
+            seed,
+            mode=mode,
+            instruct=instruct,
+            normalize=normalize,
         )
         write_flowing(flowing, output, synthesizer.rate, as_json=as_json, quiet=quiet)
         return
-    chosen = synthesizer.voice(voice)
-    manner = synthesizer.manner(chosen, mode, instruct, normalize)
     advise(state, synthesizer.text.reads_prompts, quiet)
     started = time.perf_counter()
-    paragraphs = synthesizer.paragraphs(words, normalize)
-    reading = Timings(text=time.perf_counter() - started)
+    paragraphs = synthesizer.speaker(options).paragraphs(words)
+    reading = time.perf_counter() - started
     pieces = sum(map(len, paragraphs))
-    spoken = synthesizer.narrator(chosen, manner).speak_paragraphs(paragraphs, seed, state)
-    written = deliver(with_progress(spoken, pieces, quiet), output, synthesizer.rate)
-    written.timings += reading
+    spoken = with_progress(synthesizer.speak(paragraphs, options), pieces, quiet)
+    written = deliver(spoken, output, synthesizer.rate)
+    written.compute_seconds = replace(
+        written.compute_seconds, text=written.compute_seconds.text + reading
+    )
     told = report(written, pieces, output, time.perf_counter() - started)
     conclude(written, told, as_json, quiet)

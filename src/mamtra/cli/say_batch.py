@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from mamtra.cli.batch_lines import Defaults, Line, Manifest, id_of, read_line, read_lines
+from mamtra.cli.batch_lines import Line, Manifest, id_of, read_line, read_lines
 from mamtra.errors import GenerationError, MamtraError, TextError
+from mamtra.synthesis.options import SpeakOptions
 
 if TYPE_CHECKING:
     from mamtra.synthesis.synthesizer import Synthesizer
@@ -48,7 +49,7 @@ class Batch:
     """
 
     def __init__(
-        self, lines: list[tuple[int, str]], manifest: Manifest, model: str, defaults: Defaults
+        self, lines: list[tuple[int, str]], manifest: Manifest, model: str, defaults: SpeakOptions
     ) -> None:
         self.manifest, self.model, self.defaults = manifest, model, defaults
         self.account = Account(len(lines))
@@ -71,7 +72,7 @@ class Batch:
         except TextError as problem:
             self.failed(number, name, problem)
             return
-        if self.manifest.holds(line, line.fingerprint(self.model, self.defaults)):
+        if self.manifest.holds(line, line.fingerprint(self.model)):
             self.account.skipped += 1
         else:
             self.todo.append(line)
@@ -84,13 +85,9 @@ class Batch:
 
     def speak(self, synthesizer: "Synthesizer", rows: int) -> Iterator[None]:
         """Speak what is to be done; yields after each line."""
-        from mamtra.synthesis.batch import Speaking, Utterance
-
-        how = self.defaults
-        speaking = Speaking(mode=how.mode, instruct=how.instruct, normalize=how.normalize)
-        wanted = (Utterance(text=line.text, voice=line.voice, seed=line.seed) for line in self.todo)
-        for place, result in synthesizer.say_batch(wanted, rows=rows, speaking=speaking):
-            line = self.todo[place]
+        texts = ((line.text, line.options) for line in self.todo)
+        for number, result in synthesizer.say_batch(texts, rows=rows):
+            line = self.todo[number]
             try:
                 if isinstance(result, MamtraError):
                     raise result
@@ -100,14 +97,18 @@ class Batch:
             else:
                 self.account.spoken += 1
                 self.account.seconds += result.seconds
-                told = asdict(line) | {"line": line.number, "seconds": round(result.seconds, 3)}
-                del told["number"]
                 self.manifest.add(
-                    told
-                    | {
+                    {
+                        "line": line.number,
+                        "id": line.id,
+                        "path": line.path,
+                        "text": line.text,
+                        "voice": line.options.voice,
+                        "seed": line.options.seed,
+                        "seconds": round(result.seconds, 3),
                         "speech_tokens": len(result.speech_tokens),
                         "stop_reason": result.stop_reason,
-                        "fingerprint": line.fingerprint(self.model, how),
+                        "fingerprint": line.fingerprint(self.model),
                         "error": None,
                     }
                 )
@@ -137,8 +138,8 @@ def talk(account: Account, path: Path, seconds: float) -> None:
 
 def load_model(model: str, run: dict) -> "Synthesizer":
     """A model, on the device and by the engine that were asked for."""
-    # torch loads here: not for --help, and not when there is nothing to do
-    from mamtra.synthesis.synthesizer import load
+    # the engine loads here: not for --help, and not when there is nothing to do
+    from mamtra.synthesis.load import load
 
     return load(model, **run)
 
@@ -147,7 +148,7 @@ def say_lines(
     source: str,
     folder: Path,
     model: str,
-    defaults: Defaults,
+    defaults: SpeakOptions,
     rows: int,
     run: dict,
     *,

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make a voice from a recording, or show one.", no_args_is_help=True)
 
 SUFFIX = ".safetensors"
-TOKENS_PER_SECOND = 25  # of every model
 
 
 @app.callback()
@@ -41,7 +40,7 @@ def facts(voice: "Voice") -> dict:
     return {
         "name": voice.name,
         "text": voice.text,
-        "prompt_seconds": round(len(voice.tokens) / TOKENS_PER_SECOND, 2),
+        "prompt_seconds": round(voice.prompt_seconds, 2),
         "speech_tokens": len(voice.tokens),
         "codes": voice.codes,
         "rate_hz": voice.rate_hz,
@@ -80,10 +79,10 @@ def voice_make(
     check_output(output)
     folder = locate(model)
 
-    # torch loads here and not for --help
-    from mamtra.acoustic.decoder import DecoderConfig
+    # numpy and the engine load here and not for --help
+    from mamtra.acoustic.config import DecoderConfig
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.voice.encoder import listening_parts
+    from mamtra.voice.load import open_voice_encoder
     from mamtra.voice.prompt_recording import read_recording
     from mamtra.voice.voice import make_voice
 
@@ -93,7 +92,7 @@ def voice_make(
         print(f"note: {recording}: {note}", file=sys.stderr)
     decoder = opened.section("decoder", DecoderConfig)
     voice = make_voice(
-        listening_parts(opened),
+        open_voice_encoder(opened),
         prompt.audio,
         name or output.stem,
         text=text.strip(),
@@ -128,9 +127,10 @@ def voice_show(
     folder = locate(model or DEFAULT)
 
     # as above
-    from mamtra.acoustic.decoder import DecoderConfig
-    from mamtra.acoustic.mel import MelConfig
+    from mamtra.acoustic.config import DecoderConfig
+    from mamtra.audio.log_mel import MelConfig
     from mamtra.checkpoints.format import ModelFolder
+    from mamtra.runtime.protocols import DecoderSizes
     from mamtra.voice.voice import Voice, check_voice, find_voice
 
     opened = ModelFolder(folder)
@@ -143,4 +143,4 @@ def voice_show(
             print(f"{what.replace('_', ' '):15} {value or '-'}")
     if model is not None:
         decoder, mel = opened.section("decoder", DecoderConfig), opened.section("mel", MelConfig)
-        check_voice(found, decoder, mel.rate_hz, opened.config.name)
+        check_voice(found, DecoderSizes.of(decoder), mel.rate_hz, opened.config.name)

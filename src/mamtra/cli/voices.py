@@ -14,20 +14,19 @@ def voices(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a voice.")] = False,
 ) -> None:
     """List the voices of a model; the one that speaks when none is asked for has a star."""
-    # torch loads here and not for --help
-    from mamtra.acoustic.mel import MelConfig
+    # numpy loads here and not for --help
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.voice.voice import Voice, default_voice
 
     folder = ModelFolder(locate(model))
-    default, mel = default_voice(folder), folder.section("mel", MelConfig)
+    default = default_voice(folder)
     files = folder.voice_files()
     for name, path in files.items():
         voice = Voice.load(path)
         row = {
             "name": name,
             "default": name == default,
-            "prompt_seconds": round(voice.mel.shape[1] * mel.hop / mel.rate_hz, 2),
+            "prompt_seconds": round(voice.prompt_seconds, 2),
             "source": voice.source,
             "licence": voice.licence,
         }

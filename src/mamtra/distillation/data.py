@@ -22,8 +22,7 @@ from mamtra.errors import CorpusError, TextError
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
-from mamtra.synthesis.parts import model_reader
-from mamtra.synthesis.text_reader import Reader
+from mamtra.synthesis.text_reader import Reader, model_reader
 from mamtra.text.tokenizer import NanoTokenizer
 
 CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in

@@ -25,6 +25,7 @@ from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError, CorpusError, LayoutError
 from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
 from mamtra.evaluation.understood import understood
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import Batch, SpeechLM
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.calibrate import calibrate
@@ -212,7 +213,7 @@ def rank_layers(
     """
     # prepared to speak, a model is no longer one whose mixers can be exchanged
     model = open_language_model(synthesizer.folder)
-    synthesizer.parts = replace(synthesizer.parts, speech_lm=model)
+    synthesizer.model = replace(synthesizer.model, speech_model=TorchSpeechModel(model))
     stack = model.backbone
     check(stack, ranking.by, ranking.instead, sentences)
     batches = spoken_sequences(synthesizer, sentences, seed)

@@ -13,7 +13,8 @@ from typing import Any
 from mamtra.checkpoints.format import SPEAKING, ModelFolder
 from mamtra.distillation.distill import DistillTask
 from mamtra.errors import GenerationError
-from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
+from mamtra.synthesis.load import open_folder
 
 SAMPLES = "samples.json"
 
@@ -35,8 +36,9 @@ def sampler_for(
         """Writes this task's samples."""
         if not all(student.holds(part) for part in SPEAKING) or not student.voice_files():
             return None
-        synthesizer = Synthesizer(student, device=task.device)
-        synthesizer.parts = replace(synthesizer.parts, speech_lm=task.student)
+        synthesizer = open_folder(student, device=str(task.device))
+        speech_model = TorchSpeechModel(task.student)
+        synthesizer.model = replace(synthesizer.model, speech_model=speech_model)
 
         def write(folder: Path) -> None:
             """One sound for each sentence."""

@@ -6,7 +6,8 @@ A teacher speaks some sentences; text ids and drawn speech tokens are then seque
 from collections.abc import Sequence
 
 from mamtra.errors import GenerationError
-from mamtra.generation.generate import Request, generate
+from mamtra.generation.generate import generate
+from mamtra.generation.request import Request
 from mamtra.speech_lm import Batch, cross_lingual, pack, uni_stream
 from mamtra.synthesis.synthesizer import Synthesizer
 
@@ -21,10 +22,10 @@ def spoken_sequences(
     Raises:
         GenerationError: the teacher says nothing of any of them.
     """
-    model, batches = synthesizer.parts.speech_lm, []
+    model, batches = synthesizer.model.speech_model, []
     for place, sentence in enumerate(sentences):
         for piece in synthesizer.pieces(sentence):
-            ids = synthesizer.parts.reader.encode(piece)
+            ids = synthesizer.reader.encode(piece)
             request = Request(tuple(cross_lingual(ids)), len(ids), seed + place)
             said = generate(model, request, synthesizer.sampling, synthesizer.guard)
             if said.ids:

@@ -11,8 +11,9 @@ from itertools import pairwise
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
 from mamtra.evaluation.systems import fingerprint_of_model, short_hash
-from mamtra.generation.generate import piece_seed
-from mamtra.synthesis.long_text import Carried
+from mamtra.synthesis.long_text import Context
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.say import say_piece
 from mamtra.synthesis.synthesizer import Synthesizer
 
 
@@ -39,23 +40,23 @@ class AfterAnother:
         self, synthesizer: Synthesizer, state: str, voice: str | None = None, seed: int = 0
     ) -> None:
         self.name, self.synthesizer, self.seed = state, synthesizer, seed
-        self.narrator = synthesizer.narrator(voice)
+        self.voice = synthesizer.voice(voice)
 
     @property
     def fingerprint(self) -> str:
         """Weights, voice and seed."""
         weights = fingerprint_of_model(self.synthesizer.folder)
-        return short_hash(weights, self.narrator.voice.name, str(self.seed))
+        return short_hash(weights, self.voice.name, str(self.seed))
 
     def speak(self, line: Line, run: int) -> Clip:
         """Say the first sentence of a pair, then the second, which is handed out."""
-        seed, known = self.seed + run + int(line.id) - 1, Carried()
+        options = SpeakOptions(voice=self.voice, seed=self.seed + run + int(line.id) - 1)
+        speaker, known = self.synthesizer.speaker(options), Context()
         before, piece = (self.synthesizer.pieces(text)[0] for text in (line.prompt_text, line.text))
         if self.name == "carry":
-            self.narrator.speak(before, seed, known)
+            say_piece(speaker, before, 0, known)
         started = time.perf_counter()
-        carried = known if self.name == "carry" else None
-        speech = self.narrator.speak(piece, piece_seed(seed, 1), carried)
+        speech = say_piece(speaker, piece, 1, known if self.name == "carry" else None)
         return Clip(
             samples=speech.samples,
             rate_hz=speech.rate,

@@ -13,21 +13,23 @@ is hard to understand names the part to work on.
 
 import time
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
 
 from mamtra.audio.clip import Audio
+from mamtra.audio.log_mel import MelConfig, log_mel
+from mamtra.checkpoints.modules import open_language_model
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.systems import Stage, fingerprint_of_model, short_hash
-from mamtra.speech_lm import pack, uni_stream
-from mamtra.synthesis.acoustics import draw_mel
+from mamtra.speech_lm import SpeechLM, pack, uni_stream
+from mamtra.synthesis.acoustics import flow_noise, noise_of
 from mamtra.synthesis.synthesizer import Synthesizer
-from mamtra.voice.encoder import listening_parts
+from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import Voice
 
 SOURCE, VOCODER, COPY, FORCED, SPEECH = STAGES = ("source", "vocoder", "copy", "forced", "speech")
@@ -80,14 +82,20 @@ class Chain:
         self.seed = seed
         self.source = source
         self.missing = ""
-        self.last: tuple[str, Tensor] | None = None
+        self.last: tuple[str, np.ndarray] | None = None
+        self.mel = synthesizer.folder.section("mel", MelConfig)
         if source is None:
             try:
                 self.source = find_source(self.voice.name)
             except (CorpusError, MissingExtraError) as problem:
                 self.missing = str(problem)
         if self.source is not None:
-            self.listening = listening_parts(synthesizer.folder)
+            self.encoder = open_voice_encoder(synthesizer.folder)
+
+    @cached_property
+    def language_model(self) -> SpeechLM:
+        """The language model as it is trained, on a CPU."""
+        return open_language_model(self.synthesizer.folder)
 
     @property
     def stages(self) -> dict[str, Callable[[str], Clip]]:
@@ -111,35 +119,39 @@ class Chain:
             if name in only
         ]
 
-    def source_samples(self, text: str) -> Tensor:
+    def source_samples(self, text: str) -> np.ndarray:
         """The source's sound at the model's rate; the last sentence is kept for the next stage."""
         assert self.source is not None
         if self.last is None or self.last[0] != text:
             audio = Audio(samples=self.source.speak(text), rate_hz=SOURCE_RATE_HZ)
-            self.last = (text, torch.from_numpy(audio.at(self.synthesizer.rate).samples))
+            self.last = (text, audio.at(self.synthesizer.rate).samples)
         return self.last[1]
 
-    def whole_samples(self, text: str) -> Tensor:
+    def whole_samples(self, text: str) -> np.ndarray:
         """The source's sound, cut to a whole number of tokens."""
-        hop, samples = self.synthesizer.parts.mel.hop, self.source_samples(text)
+        hop, samples = self.mel.hop, self.source_samples(text)
         return samples[: len(samples) // hop // 2 * 2 * hop]
 
-    def source_mel(self, text: str) -> Float[Tensor, "1 bins frames"]:
+    def source_mel(self, text: str) -> Float[np.ndarray, "bins frames"]:
         """Mel features of the source's sound."""
-        return self.listening.mel(self.whole_samples(text)[None])
+        return log_mel(self.whole_samples(text), self.mel)
 
-    def source_tokens(self, text: str) -> Tensor:
+    def source_tokens(self, text: str) -> list[int]:
         """Speech tokens of the source's sound."""
-        samples = self.whole_samples(text).numpy()
-        tokens = self.listening.tokens(Audio(samples=samples, rate_hz=self.synthesizer.rate))
-        return tokens[None].to(self.synthesizer.parts.device)
+        audio = Audio(samples=self.whole_samples(text), rate_hz=self.synthesizer.rate)
+        return self.encoder.tokens(audio).tolist()
 
-    def finish(self, mel: Tensor, started: float, nats: float | None = None) -> Clip:
+    def decode(self, tokens: list[int]) -> Float[np.ndarray, "bins frames"]:
+        """Mel features of speech tokens in the voice."""
+        decoder = self.synthesizer.model.decoder
+        return decoder.decode(tokens, self.voice.prompt, flow_noise(decoder.sizes))
+
+    def finish(self, mel: np.ndarray, started: float, nats: float | None = None) -> Clip:
         """Mel features as a clip."""
-        generator = torch.Generator().manual_seed(self.seed)
-        samples = self.synthesizer.parts.vocoder(mel, generator=generator)[0]
+        vocoder = self.synthesizer.model.vocoder
+        samples = vocoder.speak(mel, noise_of(vocoder.sizes, mel, self.seed))
         return Clip(
-            samples=samples.float().cpu().numpy(),
+            samples=samples,
             rate_hz=self.synthesizer.rate,
             took_seconds=time.perf_counter() - started,
             nats=nats,
@@ -147,35 +159,29 @@ class Chain:
 
     def sound(self, text: str) -> Clip:
         """What the source says."""
-        return Clip(samples=self.source_samples(text).numpy(), rate_hz=self.synthesizer.rate)
+        return Clip(samples=self.source_samples(text), rate_hz=self.synthesizer.rate)
 
-    @torch.inference_mode()
     def vocode(self, text: str) -> Clip:
         """The source through the vocoder alone."""
         started = time.perf_counter()
-        return self.finish(self.source_mel(text).to(self.synthesizer.parts.device), started)
+        return self.finish(self.source_mel(text), started)
 
-    @torch.inference_mode()
     def copy(self, text: str) -> Clip:
         """The source through tokenizer, decoder and vocoder."""
         started = time.perf_counter()
-        mel = draw_mel(self.synthesizer.parts.decoder, self.source_tokens(text), self.voice)
-        return self.finish(mel, started)
+        return self.finish(self.decode(self.source_tokens(text)), started)
 
     @torch.inference_mode()
     def force(self, text: str) -> Clip:
         """The speech LM's best guess of each of the source's tokens."""
         started = time.perf_counter()
-        parts = self.synthesizer.parts
-        vocabulary = parts.speech_lm.vocabulary
-        ids = parts.tokenizer.encode(" ".join(self.synthesizer.pieces(text)))
-        tokens = self.source_tokens(text)
-        batch = pack([uni_stream(ids, tokens[0].tolist(), vocabulary)]).to(parts.device)
-        logits = parts.speech_lm(batch).float()
+        model, tokens = self.language_model, self.source_tokens(text)
+        ids = self.synthesizer.reader.tokenizer.encode(" ".join(self.synthesizer.pieces(text)))
+        batch = pack([uni_stream(ids, tokens, model.vocabulary)])
+        logits = model(batch)
         nats = torch.nn.functional.cross_entropy(logits, batch.targets)
-        guessed = logits[: tokens.shape[1], : vocabulary.codes].argmax(-1)
-        mel = draw_mel(self.synthesizer.parts.decoder, guessed[None], self.voice)
-        return self.finish(mel, started, float(nats))
+        guessed = logits[: len(tokens), : model.vocabulary.codes].argmax(-1).tolist()
+        return self.finish(self.decode(guessed), started, float(nats))
 
     def speech(self, text: str) -> Clip:
         """What the model says."""

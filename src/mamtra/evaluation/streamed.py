@@ -49,7 +49,8 @@ class StreamingModel(SpeakingModel):
         if len(accounts) == 1:
             voice = self.synthesizer.voice(self.voice)
             tokens = list(accounts[0].speech_tokens)
-            sound = chunked_sound(self.synthesizer.parts, tokens, voice, piece_seed(seed, 0))
+            own_seed = piece_seed(seed, 0)
+            sound = chunked_sound(self.synthesizer.model, tokens, voice.prompt, own_seed)
             self.apart.append(differences(joined, faded(sound, rate_hz)))
         stop = next((a.stop_reason for a in accounts if a.stop_reason != ENDED), ENDED)
         return Clip(samples=joined, rate_hz=rate_hz, stop=stop, took_seconds=took)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from mamtra.acoustic.decoder import DecoderConfig
+from mamtra.acoustic.config import DecoderConfig
 from mamtra.audio.clip import FORMATS, read
 from mamtra.checkpoints.format import PARTS, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
@@ -20,7 +20,7 @@ from mamtra.errors import AudioError, CorpusError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
 from mamtra.synthesis.synthesizer import Synthesizer
-from mamtra.voice.encoder import listening_parts
+from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.prompt_recording import read_recording
 from mamtra.voice.voice import Voice, make_voice
 
@@ -100,7 +100,7 @@ class SpeakingModel:
         if self.prompt is None or self.prompt[0] != line.prompt:
             folder = self.synthesizer.folder
             voice = make_voice(
-                listening_parts(folder),
+                open_voice_encoder(folder),
                 read_recording(line.prompt, line.prompt_text).audio,
                 line.prompt.stem,
                 text=line.prompt_text,

@@ -1,7 +1,7 @@
 """Speaking while the text is still arriving (bi-stream).
 
 Text and speech alternate: 5 text ids are read, up to 15 speech ids are drawn, and when a block is
-full, or the model draws the fill mark, the next 5 text ids are read on top of the same memory in
+full, or the model draws the fill mark, the next 5 text ids are read on top of the same state in
 one pass. When the text ends, its rest and the task mark are read and the speech is drawn to its
 end. A prompt's text and speech are laid out in the same blocks.
 
@@ -13,17 +13,22 @@ mark instead of being dropped; and the length is bounded by the guard.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-import torch
+import numpy as np
+from jaxtyping import Float
 
 from mamtra.errors import TextError
-from mamtra.generation.generate import RESERVED_TOKENS, Stopped, Token
-from mamtra.generation.guard import GuardConfig, StopReason, Watchdog
-from mamtra.generation.sampling import SamplingConfig, choose, seeded
-from mamtra.speech_lm import MixRatio, Segment, SpeechLM
+from mamtra.generation.continuous_batching import RESERVED_TOKENS
+from mamtra.generation.guard import GuardConfig, LoopDetector, StopReason
+from mamtra.generation.randomness import seeded
+from mamtra.generation.request import Stopped, Token
+from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.runtime.protocols import SpeechModel
 from mamtra.speech_lm.prompt import (
     MIX,
     START_SEGMENT,
     TASK_SEGMENT,
+    MixRatio,
+    Segment,
     speech_segment,
     text_segment,
 )
@@ -34,29 +39,29 @@ class Interleaver:
     """Lays out arriving text, and a prompt's speech, in blocks.
 
     Attributes:
-        words: text ids that wait for a full block.
-        sounds: prompt speech that waits for its text.
+        text: text ids that wait for a full block.
+        speech: prompt speech that waits for its text.
     """
 
     mix: MixRatio
-    words: list[int]
-    sounds: list[int]
+    text: list[int]
+    speech: list[int]
 
     def block(self) -> tuple[list[Segment], int] | None:
         """The next block and how many speech ids it leaves to the model; None until text comes."""
-        if len(self.words) < self.mix.text:
+        if len(self.text) < self.mix.text:
             return None
-        words, self.words = self.words[: self.mix.text], self.words[self.mix.text :]
-        given, self.sounds = self.sounds[: self.mix.speech], self.sounds[self.mix.speech :]
-        return [text_segment(words), speech_segment(given)], self.mix.speech - len(given)
+        text, self.text = self.text[: self.mix.text], self.text[self.mix.text :]
+        speech, self.speech = self.speech[: self.mix.speech], self.speech[self.mix.speech :]
+        return [text_segment(text), speech_segment(speech)], self.mix.speech - len(speech)
 
     def tail(self) -> list[Segment]:
         """What is left once the text has ended."""
-        return [text_segment(self.words), TASK_SEGMENT, speech_segment(self.sounds)]
+        return [text_segment(self.text), TASK_SEGMENT, speech_segment(self.speech)]
 
 
 class BiStream:
-    """One text on its way: the memory, what still has to be read, and what was drawn.
+    """One text on its way: the state, what still has to be read, and what was drawn.
 
     Attributes:
         pending: segments to read before the next id is drawn.
@@ -65,37 +70,37 @@ class BiStream:
     """
 
     def __init__(
-        self, model: SpeechLM, seed: int, sampling: SamplingConfig, guard: GuardConfig
+        self, model: SpeechModel, seed: int, sampling: SamplingConfig, guard: GuardConfig
     ) -> None:
         self.model, self.sampling = model, sampling
-        self.generator = seeded(seed)
-        self.watchdog = Watchdog(guard)
+        self.source = seeded(seed)
+        self.detector = LoopDetector(guard)
         self.state = model.new_state(1, RESERVED_TOKENS)
         self.pending: list[Segment] = [START_SEGMENT]
         self.history: list[int] = []
         self.spoken = 0
         self.reason: StopReason | None = None
 
-    def read(self, segments: list[Segment]) -> torch.Tensor:
+    def read(self, segments: list[Segment]) -> Float[np.ndarray, " ids"]:
         """Read what is pending and these segments in one pass; logits of the next id."""
         segments, self.pending = [*self.pending, *segments], []
-        return self.model.read([segments], self.state)
+        return self.model.read([segments], self.state)[0]
 
-    def draw(self, logits: torch.Tensor, forbidden: list[int]) -> int:
+    def draw(self, logits: Float[np.ndarray, " ids"], forbidden: list[int]) -> int:
         """Draw the next id and note it."""
-        token = choose(logits, [forbidden], [self.history], [self.generator], self.sampling)[0]
+        token = choose(logits, forbidden, self.history, self.source, self.sampling)
         self.history.append(token)
         return token
 
     def say(self, token: int) -> Token:
-        """Count a speech id and let the watchdog see it."""
+        """Count a speech id in."""
         self.spoken += 1
-        self.reason = self.watchdog.see(token)
+        self.reason = self.detector.update(token)
         return Token(0, token)
 
-    def step(self, token: int) -> torch.Tensor:
+    def step(self, token: int) -> Float[np.ndarray, " ids"]:
         """Continue by one speech id."""
-        return self.model.step(torch.tensor([token], device=self.model.device), self.state)
+        return self.model.step([token], self.state)[0]
 
     def fill(self, segments: list[Segment], room: int) -> Iterator[Token]:
         """Read a block and speak until the model asks for text, or for ``room`` ids."""
@@ -132,7 +137,7 @@ class BiStream:
 
 
 def stream_bistream(
-    model: SpeechLM,
+    model: SpeechModel,
     text: Iterable[Sequence[int]],
     prompt_text: Sequence[int] = (),
     prompt_speech: Sequence[int] = (),
@@ -150,7 +155,7 @@ def stream_bistream(
         prompt_speech: speech of the prompt.
         seed: of the draws.
         sampling: how ids are drawn.
-        guard: bounds and watchdogs.
+        guard: bounds on the length, and what counts as a loop.
         mix: the blocks that the model was trained on.
 
     Raises:
@@ -161,7 +166,7 @@ def stream_bistream(
     layout = Interleaver(mix, list(prompt_text), list(prompt_speech))
     text_tokens = 0
     for piece in text:
-        layout.words += piece
+        layout.text += piece
         text_tokens += len(piece)
         while text_tokens and (block := layout.block()) is not None:
             segments, room = block
@@ -180,4 +185,4 @@ def stream_bistream(
         yield from speaker.finish(layout.tail(), *bounds)
     reason: StopReason = speaker.reason or "end"
     looped = reason in ("repetition", "silence")
-    yield Stopped(0, reason, speaker.watchdog.surplus if looped else 0)
+    yield Stopped(0, reason, speaker.detector.surplus if looped else 0, speaker.state.nbytes)

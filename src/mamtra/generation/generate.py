@@ -4,8 +4,8 @@
 stops it by not asking for more. ``generate`` and ``generate_batch`` wait for whole texts and try a
 failed one again with another seed, which a stream cannot: what it yielded may have been heard.
 
-Rows are independent: each has its own memory, random generator and watchdog, and a row of a batch
-says what it would say alone. ``batching.py`` keeps them side by side.
+Rows are independent: each has its own row of the state, random source and loop detector, and a row
+of a batch says what it would say alone. ``continuous_batching.py`` keeps them side by side.
 """
 
 from collections import deque
@@ -14,14 +14,14 @@ from dataclasses import dataclass, field, replace
 
 from mamtra.generation.continuous_batching import RESERVED_TOKENS, Job, speak
 from mamtra.generation.guard import FAILURES, GuardConfig, StopReason
-from mamtra.generation.request import Request, SpeechModel, Stopped, Token
+from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig
+from mamtra.runtime.protocols import SpeechModel
 
 __all__ = [
     "RESERVED_TOKENS",
     "Generation",
     "Request",
-    "SpeechModel",
     "Stopped",
     "Token",
     "generate",
@@ -35,9 +35,9 @@ RETRY_STRIDE = 1_000_003
 PIECE_STRIDE = 7_368_787
 
 
-def piece_seed(seed: int, place: int) -> int:
-    """The seed of a text's piece, counted from 0, whatever way it is spoken."""
-    return seed + place * PIECE_STRIDE
+def piece_seed(seed: int, number: int) -> int:
+    """The seed of a text's piece, counted from 0, however it is spoken."""
+    return seed + number * PIECE_STRIDE
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Generation:
         ids: without the end mark, and without the surplus of a loop or of silence.
         seed: that of the attempt the ids come from.
         attempts: how many were made.
-        state_bytes: what the model's memory of the text took at the end, room included; a batch
-            makes room for its longest.
+        state_bytes: bytes of the text's state at the end, spare capacity included; a batch has
+            capacity for its longest.
     """
 
     ids: tuple[int, ...]
@@ -87,8 +87,8 @@ def better(first: Generation | None, second: Generation) -> Generation:
 
 
 @dataclass(slots=True)
-class Waiting:
-    """Texts that wait for a place: those to be tried again before those never tried.
+class TextQueue:
+    """Queue of texts queue for a batch slot; retries go first.
 
     Attributes:
         requests: those never tried.
@@ -97,8 +97,8 @@ class Waiting:
     """
 
     requests: Iterator[tuple[int, Request]]
-    tries: dict[int, tuple[Request, int]] = field(default_factory=dict)
-    again: deque[int] = field(default_factory=deque)
+    tries: dict[int, tuple[Request, int]] = field(default_factory=dict[int, tuple[Request, int]])
+    again: deque[int] = field(default_factory=deque[int])
 
     def next(self) -> Job | None:
         """The next text with the seed of its attempt; None if there are no more."""
@@ -133,7 +133,7 @@ def generate_batch(
     Args:
         model: what speaks.
         requests: what to speak, each with its own seed; with ``rows`` they are taken one by one, as
-            places become free.
+            slots become free.
         sampling: how ids are drawn.
         guard: when a text has failed, and how often to try.
         cancelled: asked after every id; once true, what is unfinished ends as it is.
@@ -143,10 +143,10 @@ def generate_batch(
     if rows is None:
         requests = list(requests)
         rows = len(requests)
-    waiting = Waiting(iter(enumerate(requests)))
+    queue = TextQueue(iter(enumerate(requests)))
     best: dict[int, Generation] = {}
     spoken: dict[int, list[int]] = {}
-    for record in speak(model, waiting.next, rows, sampling, guard):
+    for record in speak(model, queue.next, rows, sampling, guard):
         said = spoken.setdefault(record.row, [])
         if isinstance(record, Token):
             said.append(record.id)
@@ -154,21 +154,21 @@ def generate_batch(
                 break
             continue
         ids = tuple(said[: len(said) - record.surplus])
-        result = waiting.result(record.row, ids, record)
+        result = queue.result(record.row, ids, record)
         del spoken[record.row]
         if result.reason in FAILURES:
             result = best[record.row] = better(best.get(record.row), result)
-            if waiting.tries[record.row][1] < guard.attempts:
-                waiting.again.append(record.row)
+            if queue.tries[record.row][1] < guard.attempts:
+                queue.again.append(record.row)
                 continue
         best.pop(record.row, None)
-        del waiting.tries[record.row]
+        del queue.tries[record.row]
         yield record.row, result
     # only a cancelled batch leaves rows behind
-    for number in sorted(waiting.tries):
+    for number in sorted(queue.tries):
         yield (
             number,
-            waiting.result(number, tuple(spoken.get(number, ())), Stopped(number, "cancelled")),
+            queue.result(number, tuple(spoken.get(number, ())), Stopped(number, "cancelled")),
         )
 
 

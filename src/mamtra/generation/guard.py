@@ -1,8 +1,8 @@
-"""What keeps generation within reason: bounds on the length, and watchdogs for loops and silence.
+"""What keeps generation within reason: bounds on the length, and detection of loops and silence.
 
-A speech LM that loses its place repeats a sound, falls silent or never ends. Each row of a
-generation has a watchdog that sees every id; when it barks, the row stops with a reason, and the
-caller may try again with another seed.
+A speech LM that has lost the text repeats a sound, falls silent or never ends. Each row of a
+generation has a loop detector, which is given every id; what it finds stops the row with a reason,
+and the caller may try again with another seed.
 """
 
 from dataclasses import dataclass
@@ -62,8 +62,8 @@ class GuardConfig:
         return int(text_tokens * self.max_per_text_token) + self.spare_tokens
 
 
-class Watchdog:
-    """Sees the ids of one row and says when they make no sense any more."""
+class LoopDetector:
+    """Follows the ids of one row and reports when they repeat, or are silent for too long."""
 
     def __init__(self, config: GuardConfig) -> None:
         self.config = config
@@ -72,8 +72,8 @@ class Watchdog:
         self.matches = [0] * config.longest_cycle
         self.silence = 0
 
-    def see(self, token: int) -> StopReason | None:
-        """Take note of an id; a reason to stop, if there is one."""
+    def update(self, token: int) -> StopReason | None:
+        """Count an id in; a reason to stop, if there is one."""
         self.silence = self.silence + 1 if token in self.silent else 0
         recent, matches, worst = self.recent, self.matches, 0
         for period, earlier in enumerate(reversed(recent), start=1):

@@ -1,50 +1,16 @@
 """One text on its way through the speech language model: the request, and the row that it becomes.
 
-A row has its own random generator and its own watchdog, so what it says depends on nothing else.
+A row has its own random source and its own loop detector, so what it says depends on nothing else.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
 
-import torch
-from jaxtyping import Float, Int
-from torch import Tensor
-
-from mamtra.backbone import StackState
 from mamtra.errors import TextError
-from mamtra.generation.guard import GuardConfig, StopReason, Watchdog
-from mamtra.generation.sampling import seeded
-from mamtra.speech_lm import Segment, SpeechVocabulary, zero_shot
-
-
-@runtime_checkable
-class SpeechModel(Protocol):
-    """What speaks: a ``SpeechLM``, or an engine that runs one."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        ...
-
-    @property
-    def vocabulary(self) -> SpeechVocabulary:
-        """The speech ids."""
-        ...
-
-    def new_state(self, batch: int, capacity_hint: int = 0) -> StackState:
-        """An empty memory for so many rows."""
-        ...
-
-    def read(
-        self, rows: Sequence[Sequence[Segment]], state: StackState
-    ) -> Float[Tensor, "batch ids"]:
-        """Continue each row by segments; logits of the id that follows each row's last one."""
-        ...
-
-    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
-        """Continue each row by one speech id; logits of the next."""
-        ...
+from mamtra.generation.guard import GuardConfig, LoopDetector, StopReason
+from mamtra.generation.randomness import RandomSource, seeded
+from mamtra.speech_lm.prompt import Segment, zero_shot
+from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +65,7 @@ class Stopped:
 
     Attributes:
         surplus: how many of its last ids belong to a loop or to silence.
-        state_bytes: what the model's memory of the row took at the end, room included.
+        state_bytes: bytes of the row's state at the end, spare capacity included.
     """
 
     row: int
@@ -113,17 +79,17 @@ class Row:
     """A text while it is spoken: what was drawn, and what stops it."""
 
     index: int
-    generator: torch.Generator
-    watchdog: Watchdog
+    source: RandomSource
+    detector: LoopDetector
     least: int
     most: int
-    history: list[int] = field(default_factory=list)
+    history: list[int] = field(default_factory=list[int])
 
     @classmethod
     def of(cls, index: int, request: Request, guard: GuardConfig) -> "Row":
         """A row that has said nothing yet."""
         least, most = guard.least(request.text_tokens), guard.most(request.text_tokens)
-        return cls(index, seeded(request.seed), Watchdog(guard), least, most)
+        return cls(index, seeded(request.seed), LoopDetector(guard), least, most)
 
     def forbidden(self, vocabulary: SpeechVocabulary) -> tuple[int, ...]:
         """Ids that may not come next: never the unused and the fill mark, nor an early end."""
@@ -133,10 +99,10 @@ class Row:
     def take(self, token: int) -> StopReason | None:
         """Note an id; a reason to stop after it, if there is one."""
         self.history.append(token)
-        reason = self.watchdog.see(token)
+        reason = self.detector.update(token)
         return reason or ("budget" if len(self.history) >= self.most else None)
 
     def stopped(self, reason: StopReason, state_bytes: int) -> Stopped:
         """The record that ends this row."""
         looped = reason in ("repetition", "silence")
-        return Stopped(self.index, reason, self.watchdog.surplus if looped else 0, state_bytes)
+        return Stopped(self.index, reason, self.detector.surplus if looped else 0, state_bytes)

@@ -1,27 +1,24 @@
 """Choosing the next speech id from the model's logits.
 
-Plain functions on logits. Randomness comes from a generator per row that the caller seeded, never
+Plain functions on logits. Randomness comes from one source per row, which the caller gives, never
 from a global one, so a row of a batch draws the same ids as it would alone.
 
 Repetition-aware sampling (CosyVoice 2's): draw from the most probable ids; if the drawn id was
 among the last few, forbid it for this step and draw again from everything.
 
-Dtype rule: probabilities are float32 whatever the logits are.
+Dtype rule: logits are float32, probabilities float64.
 """
 
-import functools
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import torch
-from jaxtyping import Float
-from torch import Tensor
+import numpy as np
+from jaxtyping import Float, Int
 
 from mamtra.errors import ConfigError, GenerationError
+from mamtra.generation.randomness import RandomSource
 
 METHODS = ("repetition-aware", "top", "greedy")
-SOONEST = 1e-45  # the least time above zero that float32 knows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,71 +62,36 @@ class SamplingConfig:
             )
 
 
-def seeded(seed: int) -> torch.Generator:
-    """A generator that belongs to one row; on the CPU, so that a seed means the same everywhere."""
-    return torch.Generator().manual_seed(seed)
+def allowed(
+    logits: Float[np.ndarray, " ids"], forbidden: Sequence[int], temperature: float
+) -> Float[np.ndarray, " ids"]:
+    """Logits over the temperature, float64, with the forbidden ids made impossible."""
+    result = logits.astype(np.float64) / temperature
+    result[list(forbidden)] = -np.inf
+    return result
 
 
-@functools.lru_cache(maxsize=64)
-def penalty(ids: tuple[int, ...], width: int, device: torch.device) -> Float[Tensor, "1 ids"]:
-    """Minus infinity at these ids, 0 elsewhere."""
-    with torch.inference_mode():
-        row = torch.zeros(1, width)
-        row[0, list(ids)] = -torch.inf
-        return row.to(device)
+def softmax(logits: Float[np.ndarray, " ids"]) -> Float[np.ndarray, " ids"]:
+    """Probabilities that sum to one."""
+    weights = np.exp(logits - logits.max())
+    return weights / weights.sum()
 
 
-def forbid(
-    logits: Float[Tensor, "batch ids"], rows: Sequence[Sequence[int]], temperature: float = 1.0
-) -> Float[Tensor, "batch ids"]:
-    """Logits over the temperature in float32, with the listed ids of each row made impossible."""
-    kinds = [tuple(row) for row in rows]
-    if all(kind == kinds[0] for kind in kinds):
-        kinds = kinds[:1]
-    width, device = logits.shape[-1], logits.device
-    parts = [penalty(kind, width, device) for kind in kinds]
-    held = parts[0] if len(parts) == 1 else torch.cat(parts)
-    return torch.add(held, logits, alpha=1.0 / temperature)
-
-
-def keep_most_probable(
-    probabilities: Float[Tensor, "batch ids"], top_p: float, top_k: int
-) -> list[tuple[list[float], list[int]]]:
-    """The most probable ids of each row, best first: their probabilities, and the ids.
+def most_probable(
+    probabilities: Float[np.ndarray, " ids"], top_p: float, top_k: int
+) -> Int[np.ndarray, " kept"]:
+    """The most probable ids, best first; of two with the same probability the lower id.
 
     Ids are kept while those before them sum to less than ``top_p``, but never more than ``top_k``.
-    Numbers so few are quicker in Python than as tensors; from a GPU they come together.
     """
-    values, ids = probabilities.topk(min(top_k, probabilities.shape[-1]))
-    if values.device.type != "cpu":
-        # float64 holds ids and probabilities without loss
-        together = torch.cat([values.double(), ids], dim=-1).cpu()
-        values, ids = together.chunk(2, dim=-1)
-        ids = ids.long()
-    rows = []
-    for probable, numbers in zip(values.tolist(), ids.tolist(), strict=True):
-        count, before = 0, 0.0
-        while count < len(probable) and before < top_p:
-            before += probable[count]
-            count += 1
-        rows.append((probable[:count], numbers[:count]))
-    return rows
-
-
-def draw_among(weights: Sequence[float], generator: torch.Generator) -> int:
-    """As ``draw``, for a few weights as plain numbers."""
-    waits = torch.empty(len(weights)).exponential_(generator=generator).tolist()
-    return max(range(len(weights)), key=lambda index: weights[index] / (waits[index] or SOONEST))
-
-
-def draw(weights: Float[Tensor, " ids"], generator: torch.Generator) -> int:
-    """The index of one entry, drawn in proportion to the weights.
-
-    The index that ``torch.multinomial`` gives for the same generator, in a fifth of its time: it is
-    the entry that comes first when each waits for an exponential time with its weight as rate.
-    """
-    waits = torch.empty_like(weights).exponential_(generator=generator)
-    return int((weights / waits).argmax())
+    if top_k < len(probabilities):
+        least = np.partition(probabilities, -top_k)[-top_k]
+        candidates = np.flatnonzero(probabilities >= least)
+    else:
+        candidates = np.arange(len(probabilities))
+    order = candidates[np.argsort(-probabilities[candidates], kind="stable")][:top_k]
+    before = np.concatenate([[0.0], np.cumsum(probabilities[order])[:-1]])
+    return order[: int(np.searchsorted(before, top_p))]
 
 
 def is_recent(chosen: int, history: Sequence[int], config: SamplingConfig) -> bool:
@@ -138,44 +100,38 @@ def is_recent(chosen: int, history: Sequence[int], config: SamplingConfig) -> bo
     return recent >= config.window * config.repetition_share
 
 
-@torch.inference_mode()
 def choose(
-    logits: Float[Tensor, "batch ids"],
-    forbidden: Sequence[Sequence[int]],
-    histories: Sequence[Sequence[int]],
-    generators: Sequence[torch.Generator],
+    logits: Float[np.ndarray, " ids"],
+    forbidden: Sequence[int],
+    history: Sequence[int],
+    source: RandomSource,
     config: SamplingConfig,
-) -> list[int]:
-    """Choose the next id of each row.
+) -> int:
+    """Choose the next id of one row.
 
     Args:
         logits: of the next id.
         forbidden: the ids that may not come next.
-        histories: the ids that each row has written so far.
-        generators: one per row.
+        history: the ids that the row has written so far.
+        source: of the row's randomness.
         config: how to draw.
 
     Raises:
         GenerationError: the logits are not numbers.
     """
-    logits = forbid(logits, forbidden, config.temperature)
+    possible = allowed(logits, forbidden, config.temperature)
+    if not np.isfinite(possible.max()):
+        raise GenerationError(
+            "the speech model gave logits that are not numbers; "
+            "its weights are damaged or its precision is too low"
+        )
     if config.method == "greedy":
-        return logits.argmax(-1).tolist()
-    kept = keep_most_probable(logits.softmax(-1), config.top_p, config.top_k)
-    chosen = []
-    for row, ((probable, ids), history, generator) in enumerate(
-        zip(kept, histories, generators, strict=True)
-    ):
-        if not math.isfinite(probable[0]):
-            raise GenerationError(
-                "the speech model gave logits that are not numbers; "
-                "its weights are damaged or its precision is too low"
-            )
-        drawn = ids[draw_among(probable, generator)]
-        if config.method == "repetition-aware" and is_recent(drawn, history, config):
-            others = logits[row].cpu().clone()
-            others[drawn] = -torch.inf
-            if math.isfinite(float(others.max())):
-                drawn = draw(others.softmax(-1), generator)
-        chosen.append(drawn)
-    return chosen
+        return int(possible.argmax())
+    probabilities = softmax(possible)
+    kept = most_probable(probabilities, config.top_p, config.top_k)
+    drawn = int(kept[source.index(probabilities[kept])])
+    if config.method == "repetition-aware" and is_recent(drawn, history, config):
+        possible[drawn] = -np.inf
+        if np.isfinite(possible.max()):
+            drawn = source.index(softmax(possible))
+    return drawn

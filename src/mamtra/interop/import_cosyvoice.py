@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mamtra.acoustic.mel import MelConfig
+from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.card import CARD, front_matter
 from mamtra.checkpoints.format import ModelConfig, write_config
 from mamtra.checkpoints.hub import COSYVOICE2

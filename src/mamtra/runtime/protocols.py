@@ -9,7 +9,7 @@ arrays and plain values.
 - randomness comes from outside, as arrays of noise, so that engines agree;
 - memory is an argument: an engine holds weights and buffers, a state belongs to one utterance or
   one running batch;
-- one thread at a time calls an engine.
+- one thread at a time calls an engine (``exclusive`` sees to it).
 """
 
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, Int
 
+from mamtra.acoustic.config import DecoderConfig, VocoderConfig
 from mamtra.audio.clip import Audio
 from mamtra.speech_lm.prompt import Segment
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
@@ -127,6 +128,20 @@ class DecoderSizes:
     lookahead_tokens: int
     flow: bool
 
+    @classmethod
+    def of(cls, config: DecoderConfig) -> "DecoderSizes":
+        """Those of a model's ``config.json``."""
+        encoder = config.sizes_of_encoder
+        return cls(
+            codes=encoder.vocabulary,
+            speaker_dim=config.speaker_dim,
+            bins=config.bins,
+            frames_per_token=encoder.frames_per_token,
+            chunk_tokens=encoder.chunk_tokens,
+            lookahead_tokens=encoder.lookahead_tokens,
+            flow=config.steps > 0,
+        )
+
 
 @runtime_checkable
 class Decoder(Protocol):
@@ -176,6 +191,16 @@ class VocoderSizes:
     hop: int
     noises: int
 
+    @classmethod
+    def of(cls, config: VocoderConfig) -> "VocoderSizes":
+        """Those of a model's ``config.json``."""
+        return cls(
+            rate_hz=config.rate_hz,
+            bins=config.bins,
+            hop=config.mel_hop,
+            noises=config.overtones + 1,
+        )
+
 
 @runtime_checkable
 class Vocoder(Protocol):
@@ -210,6 +235,15 @@ class Vocoder(Protocol):
         may be no frames in ``mel``, as with ``last`` at the end of a stream.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LoadedModel:
+    """The parts of one model that speak, as one engine runs them."""
+
+    speech_model: SpeechModel
+    decoder: Decoder
+    vocoder: Vocoder
 
 
 @runtime_checkable

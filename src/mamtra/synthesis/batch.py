@@ -1,47 +1,29 @@
-"""Many texts at once: their pieces share one running batch, and each text is sounded when its last
-piece ends.
+"""Many texts at once: their pieces share one running batch, and each text is handed out when its
+last piece ends.
 
-Texts are taken one by one, as places in the batch become free, so what is held depends on the
-number of places. A text that cannot be spoken is an error in its turn and not the end of the rest.
+Texts are taken one by one, as slots of the batch become free, so memory depends on the number of
+slots. A text that cannot be spoken is an error in its turn and not the end of the rest.
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate
-from pathlib import Path
 
 from mamtra.errors import ConfigError, MamtraError
-from mamtra.generation.generate import Generation, Request, generate_batch, piece_seed
-from mamtra.synthesis.conditioning import Manner
-from mamtra.synthesis.say import sound
-from mamtra.synthesis.speech import Speech, Timings, join
+from mamtra.generation.generate import Generation, Request, generate_batch
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.runtime.protocols import SpeechModel
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speaker import Speaker
+from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.stopwatch import Stopwatch
-from mamtra.synthesis.synthesizer import Synthesizer
-from mamtra.voice.voice import Voice
 
-VOICES_KEPT = 16  # of those that were used last
-AnyVoice = Voice | str | Path | None
+SPEAKERS_KEPT = 16  # of those that were used last
 Outcome = tuple[int, Speech | MamtraError]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Utterance:
-    """One text of many, with the voice and the seed that it shall have."""
-
-    text: str
-    voice: AnyVoice = None
-    seed: int = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Speaking:
-    """How all texts are spoken; see ``Synthesizer.say``."""
-
-    mode: str | None = None
-    instruct: str | None = None
-    normalize: bool = True
+TextAndOptions = tuple[str, SpeakOptions]
 
 
 @dataclass(slots=True)
@@ -50,13 +32,11 @@ class OpenText:
 
     Attributes:
         ends: for each piece, whether it ends a paragraph.
-        spoken: the finished pieces by their place.
         seconds: that reading the text took.
+        spoken: the finished pieces by their number.
     """
 
-    voice: Voice
-    manner: Manner
-    seed: int
+    speaker: Speaker
     pieces: list[str]
     ends: list[bool]
     seconds: float
@@ -64,144 +44,122 @@ class OpenText:
 
     def speech(self) -> Speech:
         """All pieces joined."""
-        whole = join([self.spoken[place] for place in range(len(self.pieces))])
-        return replace(whole, timings=whole.timings + Timings(text=self.seconds))
+        whole = join([self.spoken[number] for number in range(len(self.pieces))])
+        spent = whole.compute_seconds + ComputeSeconds(text=self.seconds)
+        return replace(whole, compute_seconds=spent)
 
 
-class Desk:
+class Scheduler:
     """Hands out pieces to be spoken, and puts together what comes back.
 
+    Args:
+        speaker_for: the speaker of some options.
+        texts: what to say, and how.
+
     Attributes:
-        texts: those that are being spoken, by number.
-        failed: errors that nobody was told of yet.
+        open: texts that are being spoken, by number.
+        failed: errors that were not handed out yet.
+        requested: text and piece of each request.
     """
 
     def __init__(
-        self, synthesizer: Synthesizer, wanted: Iterable[Utterance], speaking: Speaking
+        self, speaker_for: Callable[[SpeakOptions], Speaker], texts: Iterable[TextAndOptions]
     ) -> None:
-        self.synthesizer, self.wanted, self.speaking = synthesizer, wanted, speaking
-        self.texts: dict[int, OpenText] = {}
+        # the seed is no part of a speaker's costs: voices and prompts are read once for all seeds
+        self.unseeded = lru_cache(SPEAKERS_KEPT)(speaker_for)
+        self.texts = texts
+        self.open: dict[int, OpenText] = {}
         self.failed: deque[Outcome] = deque()
-        self.handed_out = 0
-        self.places: dict[int, tuple[int, int]] = {}
-        self.voice_and_manner = lru_cache(VOICES_KEPT)(self.prepare)
+        self.requested: dict[int, tuple[int, int]] = {}
+        self.requests_made = 0
 
-    def prepare(self, voice: AnyVoice) -> tuple[Voice, Manner]:
-        """A voice, and what the language model reads for it."""
-        chosen, how = self.synthesizer.voice(voice), self.speaking
-        return chosen, self.synthesizer.manner(chosen, how.mode, how.instruct, how.normalize)
-
-    def open(self, wanted: Utterance) -> OpenText:
-        """Read a text.
+    def read(self, text: str, options: SpeakOptions) -> OpenText:
+        """Cut a text into pieces.
 
         Raises:
             MamtraError: it cannot be spoken.
         """
-        watch = Stopwatch(self.synthesizer.parts.device)
-        voice, manner = self.voice_and_manner(wanted.voice)
-        paragraphs = self.synthesizer.paragraphs(wanted.text, self.speaking.normalize)
+        if options.state != "fresh":
+            raise ConfigError("a batch speaks every piece fresh; leave the state out")
+        watch = Stopwatch()
+        speaker = replace(self.unseeded(replace(options, seed=0)), options=options)
+        paragraphs = speaker.paragraphs(text)
         pieces = [piece for paragraph in paragraphs for piece in paragraph]
         lasts = set(accumulate(map(len, paragraphs)))
-        ends = [place in lasts for place in range(1, len(pieces) + 1)]
-        return OpenText(voice, manner, wanted.seed, pieces, ends, watch.lap())
+        ends = [number in lasts for number in range(1, len(pieces) + 1)]
+        return OpenText(speaker, pieces, ends, watch.lap())
 
     def requests(self) -> Iterator[Request]:
         """Every piece of every text, in order; a text is read when its first piece is due."""
-        encode = self.synthesizer.parts.reader.encode
-        for number, wanted in enumerate(self.wanted):
+        for number, (text, options) in enumerate(self.texts):
             try:
-                self.texts[number] = text = self.open(wanted)
-                for place, piece in enumerate(text.pieces):
-                    if number not in self.texts:  # an earlier piece has failed
+                self.open[number] = opened = self.read(text, options)
+                for piece_number, piece in enumerate(opened.pieces):
+                    if number not in self.open:  # an earlier piece has failed
                         break
-                    seed = piece_seed(text.seed, place)
-                    request = text.manner.request(encode(piece), seed)
-                    self.places[self.handed_out] = (number, place)
-                    self.handed_out += 1
+                    request = opened.speaker.request(piece, piece_number)
+                    self.requested[self.requests_made] = (number, piece_number)
+                    self.requests_made += 1
                     yield request
             except MamtraError as problem:
                 self.fail(number, problem)
 
     def fail(self, number: int, problem: MamtraError) -> None:
         """Give up a text."""
-        self.texts.pop(number, None)
+        self.open.pop(number, None)
         self.failed.append((number, problem))
 
     def take(self, request: int, generation: Generation) -> Outcome | None:
         """Sound a piece; its text, if that was the last."""
-        number, place = self.places.pop(request)
-        text = self.texts.get(number)
+        number, piece_number = self.requested.pop(request)
+        text = self.open.get(number)
         if text is None:
             return None
         try:
-            seed = piece_seed(text.seed, place)
-            speech = sound(self.synthesizer.parts, text.pieces[place], generation, text.voice, seed)
+            speech = text.speaker.sound(text.pieces[piece_number], piece_number, generation)
         except MamtraError as problem:
             self.fail(number, problem)
             return None
-        text.spoken[place] = replace(speech, ends_paragraph=text.ends[place])
+        text.spoken[piece_number] = replace(speech, ends_paragraph=text.ends[piece_number])
         if len(text.spoken) < len(text.pieces):
             return None
-        del self.texts[number]
+        del self.open[number]
         return number, text.speech()
 
-    def outcomes(self, rows: int) -> Iterator[Outcome]:
-        """Speak everything, so many pieces at once; yields each text when it is settled."""
-        own = self.synthesizer
-        results = generate_batch(
-            own.parts.speech_lm, self.requests(), own.sampling, own.guard, rows=rows
-        )
-        for request, generation in results:
-            outcome = self.take(request, generation)
-            while self.failed:
-                yield self.failed.popleft()
-            if outcome is not None:
-                yield outcome
-        yield from self.failed
 
-
-def utterances(
-    texts: Iterable[str | Utterance],
-    voices: AnyVoice | Sequence[AnyVoice],
-    seeds: int | Sequence[int],
-) -> Iterator[Utterance]:
-    """Each text with its voice and its seed.
-
-    Raises:
-        ConfigError: there are too few voices or seeds.
-    """
-    for number, text in enumerate(texts):
-        if isinstance(text, Utterance):
-            yield text
-            continue
-        try:
-            if isinstance(voices, (Voice, str, Path)) or voices is None:
-                voice = voices
-            else:
-                voice = voices[number]
-            seed = seeds if isinstance(seeds, int) else seeds[number]
-        except IndexError as problem:
-            raise ConfigError(
-                f"text {number} has no voice or no seed of its own; give one for all texts or one "
-                "for each"
-            ) from problem
-        yield Utterance(text=text, voice=voice, seed=seed)
-
-
-def speak_many(
-    synthesizer: Synthesizer, wanted: Iterable[Utterance], rows: int, speaking: Speaking
+def say_texts(
+    speaker_for: Callable[[SpeakOptions], Speaker],
+    texts: Iterable[TextAndOptions],
+    rows: int,
+    model: SpeechModel,
+    sampling: SamplingConfig,
+    guard: GuardConfig,
 ) -> Iterator[Outcome]:
     """Speak texts side by side; yields number and speech, or the error, as each is settled.
 
     Args:
-        synthesizer: the model.
-        wanted: the texts, taken as they are needed.
+        speaker_for: the speaker of some options.
+        texts: what to say and how, taken as they are needed.
         rows: how many pieces are spoken at once.
-        speaking: how.
+        model: the language model of all speakers.
+        sampling: how ids are drawn.
+        guard: when a piece has failed.
 
     Raises:
         ConfigError: there are no rows.
     """
     if rows < 1:
         raise ConfigError(f"rows={rows} must be at least 1")
-    return Desk(synthesizer, wanted, speaking).outcomes(rows)
+
+    def outcomes() -> Iterator[Outcome]:
+        scheduler = Scheduler(speaker_for, texts)
+        results = generate_batch(model, scheduler.requests(), sampling, guard, rows=rows)
+        for request, generation in results:
+            outcome = scheduler.take(request, generation)
+            while scheduler.failed:
+                yield scheduler.failed.popleft()
+            if outcome is not None:
+                yield outcome
+        yield from scheduler.failed
+
+    return outcomes()

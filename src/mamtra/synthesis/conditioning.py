@@ -1,7 +1,7 @@
 """The three ways of speaking, and what each lets the language model read.
 
 - zero-shot: the words and the speech of the voice's prompt come first, and the text is their
-  continuation: manner and melody are the prompt's.
+  continuation: pace and melody are the prompt's.
 - cross-lingual: the language model reads the text alone, so the prompt may be in another language,
   or have no words at all.
 - instruct: an instruction ("speak slowly") comes first, then a mark, then the text.
@@ -11,20 +11,17 @@ The decoder continues the voice's prompt in all three; that is where the timbre 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 from mamtra.errors import ConfigError, ModelError, VoiceError
-from mamtra.generation.generate import Request
-from mamtra.speech_lm import cross_lingual, instruct, zero_shot
+from mamtra.generation.request import Request
+from mamtra.speech_lm.prompt import cross_lingual, instruct, zero_shot
+from mamtra.synthesis.options import Mode, SpeakOptions
 from mamtra.synthesis.text_reader import END_OF_PROMPT, Reader
 from mamtra.voice.voice import Voice
 
-Mode = Literal["zero-shot", "cross-lingual", "instruct"]
-MODES: tuple[str, ...] = get_args(Mode)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class Conditioning:
     """What the language model reads before and after a text.
 
     Attributes:
@@ -37,7 +34,7 @@ class Manner:
     speech: tuple[int, ...] = ()
 
     def request(self, ids: Sequence[int], seed: int) -> Request:
-        """The request to speak these text ids in this manner.
+        """The request to speak these text ids.
 
         Raises:
             TextError: there are no ids.
@@ -52,31 +49,16 @@ class Manner:
         return Request(tuple(segments), len(ids), seed)
 
 
-def wanted_mode(
-    mode: str | None, instruction: str | None, voice: Voice, reads_prompts: bool
-) -> Mode:
-    """The mode that was asked for, or the best that model and voice allow.
-
-    Raises:
-        ConfigError: there is no such mode, or mode and instruction contradict each other.
-    """
-    if mode is not None and mode not in MODES:
-        raise ConfigError(f"mode {mode!r} is unknown; possible are {', '.join(MODES)}")
-    if mode == "instruct" and not (instruction or "").strip():
-        raise ConfigError("mode 'instruct' needs an instruction; give one, as 'speak slowly'")
-    if instruction is not None and mode not in (None, "instruct"):
-        raise ConfigError(
-            f"an instruction does not go with mode {mode!r}; leave the mode out or say 'instruct'"
-        )
-    if instruction is not None:
+def chosen_mode(options: SpeakOptions, voice: Voice, reads_prompts: bool) -> Mode:
+    """The mode that was asked for, or the best that model and voice allow."""
+    if options.instruct is not None or options.mode == "instruct":
         return "instruct"
-    for known in get_args(Mode):
-        if mode == known:
-            return known
+    if options.mode is not None:
+        return "zero-shot" if options.mode == "zero-shot" else "cross-lingual"
     return "zero-shot" if reads_prompts and voice.text and len(voice.tokens) else "cross-lingual"
 
 
-def zero_shot_manner(reader: Reader, voice: Voice, spoken: bool) -> Manner:
+def zero_shot_conditioning(reader: Reader, voice: Voice, normalize: bool) -> Conditioning:
     """Go on from the words and the speech of a voice.
 
     Raises:
@@ -88,11 +70,11 @@ def zero_shot_manner(reader: Reader, voice: Voice, spoken: bool) -> Manner:
             f"voice {voice.name!r} lacks {lacking}, which zero-shot continues; make it again with "
             f"mamtra voice make --text, or speak cross-lingual"
         )
-    words = reader.tokenizer.encode(reader.whole(voice.text, spoken))
-    return Manner(mode="zero-shot", text=tuple(words), speech=tuple(voice.tokens.tolist()))
+    words = reader.tokenizer.encode(reader.whole(voice.text, normalize))
+    return Conditioning(mode="zero-shot", text=tuple(words), speech=tuple(voice.tokens.tolist()))
 
 
-def instruct_manner(reader: Reader, instruction: str, model: str) -> Manner:
+def instruct_conditioning(reader: Reader, instruction: str, model: str) -> Conditioning:
     """Follow an instruction; its end mark is added here, once.
 
     Raises:
@@ -101,52 +83,44 @@ def instruct_manner(reader: Reader, instruction: str, model: str) -> Manner:
     """
     if reader.end_of_prompt is None:
         raise ModelError(
-            f"model {model!r} cannot follow instructions: its text has no {END_OF_PROMPT} mark; "
+            f"model {model!r} cannot follow instructions (its text has no {END_OF_PROMPT} mark); "
             "leave the instruction out"
         )
     words = instruction.replace(END_OF_PROMPT, " ").strip()
     if not words:
         raise ConfigError("the instruction is empty; give words, as 'speak slowly'")
-    return Manner(mode="instruct", text=(*reader.tokenizer.encode(words), reader.end_of_prompt))
+    ids = reader.tokenizer.encode(words)
+    return Conditioning(mode="instruct", text=(*ids, reader.end_of_prompt))
 
 
-def manner_of(
-    reader: Reader,
-    voice: Voice,
-    mode: str | None = None,
-    instruction: str | None = None,
-    *,
-    model: str,
-    reads_prompts: bool,
-    spoken: bool = True,
-) -> Manner:
-    """What the language model shall read around a text.
+def conditioning_of(
+    reader: Reader, voice: Voice, options: SpeakOptions, *, model: str, reads_prompts: bool
+) -> Conditioning:
+    """What the language model reads around a text.
 
     Args:
         reader: how the model reads text.
         voice: whose prompt to continue.
-        mode: one of ``MODES``; without one, ``instruct`` if there is an instruction, else
-            ``zero-shot`` if the model reads prompts and the voice has one with its words, else
-            ``cross-lingual``.
-        instruction: how to speak.
+        options: mode, instruction and normalisation. Without a mode, ``instruct`` if there is an
+            instruction, else ``zero-shot`` if the model reads prompts and the voice has one with
+            its words, else ``cross-lingual``.
         model: the model's name, for messages.
         reads_prompts: whether the language model was trained to go on from a prompt.
-        spoken: write the numbers in the prompt's text as words.
 
     Raises:
-        ConfigError: mode and instruction contradict each other, or the mode is unknown.
+        ConfigError: the instruction is empty.
         ModelError: the model was not made for this mode.
         VoiceError: the voice lacks what the mode needs.
     """
-    match wanted_mode(mode, instruction, voice, reads_prompts):
+    match chosen_mode(options, voice, reads_prompts):
         case "instruct":
-            return instruct_manner(reader, instruction or "", model)
+            return instruct_conditioning(reader, options.instruct or "", model)
         case "zero-shot" if reads_prompts:
-            return zero_shot_manner(reader, voice, spoken)
+            return zero_shot_conditioning(reader, voice, options.normalize)
         case "zero-shot":
             raise ModelError(
                 f"the language model of {model!r} was not trained to go on from a prompt; "
-                "speak cross-lingual, where the voice is the decoder's matter"
+                "leave the mode out"
             )
         case _:
-            return Manner()
+            return Conditioning()

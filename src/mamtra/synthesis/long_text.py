@@ -1,4 +1,4 @@
-"""Long texts: paragraphs and pieces, what the language model keeps between them, and the result.
+"""Long texts: paragraphs and pieces, what the language model keeps between them, and the report.
 
 A chapter is cut into paragraphs (at empty lines) and these into pieces of a sentence or so. The
 voice is the same in all, because it is given to the decoder for each. What the language model knows
@@ -6,7 +6,7 @@ of the earlier pieces is a choice:
 
 - ``fresh``: nothing. Each piece says the same whatever stands before it. The default.
 - ``carry``: the text and the speech of the paragraph's last pieces, as far as they fit into
-  ``CARRIED_SECONDS``. The piece is spoken as the continuation of them, like that of a voice's
+  ``CONTEXT_SECONDS``. The piece is spoken as the continuation of them, like that of a voice's
   prompt: first all words, then the speech so far.
 
 Models that were trained on single sentences get lost when something is carried; docs/long_texts.md
@@ -16,31 +16,17 @@ has the figures.
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
 
 from mamtra.audio.file_writer import GrowingSound
 from mamtra.audio.joiner import Joiner
-from mamtra.errors import ConfigError, TextError
+from mamtra.errors import TextError
 from mamtra.generation.request import Request
-from mamtra.speech_lm import Segment
-from mamtra.synthesis.speech import ENDED, Speech, Spoken, Timings, first_failure
+from mamtra.speech_lm.prompt import Segment
+from mamtra.synthesis.speech import ENDED, ComputeSeconds, Speech, Spoken, first_failure
 
-State = Literal["fresh", "carry"]
-STATES: tuple[str, ...] = get_args(State)
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
-CARRIED_SECONDS = 10.0  # a third of the longest prompt; about one or two pieces
+CONTEXT_SECONDS = 10.0  # a third of the longest prompt; about one or two pieces
 PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
-
-
-def check_state(state: str) -> str:
-    """A way to treat the language model's memory, if it is one.
-
-    Raises:
-        ConfigError: it is none.
-    """
-    if state not in STATES:
-        raise ConfigError(f"state {state!r} is unknown; possible are {', '.join(STATES)}")
-    return state
 
 
 def paragraphs(text: str, cut: Callable[[str], list[str]]) -> list[list[str]]:
@@ -66,7 +52,7 @@ def paragraphs(text: str, cut: Callable[[str], list[str]]) -> list[list[str]]:
 
 
 @dataclass(slots=True)
-class Carried:
+class Context:
     """What the language model may know of a paragraph's last pieces: their ids, newest last."""
 
     pieces: list[tuple[tuple[int, ...], tuple[int, ...]]] = field(default_factory=list)
@@ -88,27 +74,26 @@ class Carried:
         return Request(segments, len(ids), seed)
 
     def add(self, text: Sequence[int], speech: Sequence[int], stop_reason: str) -> None:
-        """Note a spoken piece, and forget those that are too long ago.
+        """Add a spoken piece, and forget those that are too long ago.
 
-        Nothing is carried from a piece that did not end by itself: its speech is no model to
-        follow.
+        A piece that did not end by itself empties the context: its speech is no example to follow.
         """
         if stop_reason != ENDED:
             self.pieces.clear()
             return
         self.pieces.append((tuple(text), tuple(speech)))
-        while sum(len(said) for _, said in self.pieces) > CARRIED_SECONDS * TOKENS_PER_SECOND:
+        while sum(len(said) for _, said in self.pieces) > CONTEXT_SECONDS * TOKENS_PER_SECOND:
             del self.pieces[0]
 
 
 @dataclass(slots=True)
 class Written:
-    """What became of a text that is written as it is spoken; numbers only grow with the pieces.
+    """Report of a text that is written as it is spoken.
 
     Attributes:
         seconds: of sound in the file, pauses included.
         stop_reasons: why each piece ended.
-        state_bytes: what the language model's memory took at the end of each piece.
+        state_bytes: of the language model's state at the end of each piece.
         problem: what kept the other pieces from being spoken.
     """
 
@@ -117,7 +102,7 @@ class Written:
     texts: list[str] = field(default_factory=list)
     stop_reasons: list[str] = field(default_factory=list)
     state_bytes: list[int] = field(default_factory=list)
-    timings: Timings = field(default_factory=Timings)
+    compute_seconds: ComputeSeconds = field(default_factory=ComputeSeconds)
     problem: BaseException | None = None
 
     @property
@@ -136,7 +121,7 @@ class Written:
         self.texts.append(speech.text)
         self.stop_reasons.append(speech.stop_reason)
         self.state_bytes.append(speech.state_bytes)
-        self.timings = self.timings + speech.timings
+        self.compute_seconds = self.compute_seconds + speech.compute_seconds
 
 
 def write_pieces(

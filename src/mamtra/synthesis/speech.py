@@ -14,8 +14,8 @@ ENDED = "end"  # the stop reason of speech that ended by itself
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Timings:
-    """Seconds that each stage took."""
+class ComputeSeconds:
+    """Seconds that each stage took to compute."""
 
     text: float = 0.0
     speech_lm: float = 0.0
@@ -27,10 +27,10 @@ class Timings:
         """Seconds of all stages."""
         return self.text + self.speech_lm + self.decoder + self.vocoder
 
-    def __add__(self, other: "Timings") -> "Timings":
+    def __add__(self, other: "ComputeSeconds") -> "ComputeSeconds":
         """Stage by stage."""
         names = [field.name for field in fields(self)]
-        return Timings(**{name: getattr(self, name) + getattr(other, name) for name in names})
+        return ComputeSeconds(**{n: getattr(self, n) + getattr(other, n) for n in names})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,10 +44,10 @@ class Speech:
         speech_tokens: what the speech language model wrote.
         stop_reason: ``end`` if it ended by itself; else why the guard ended it. Of several pieces,
             the first reason that is not ``end``.
-        timings: seconds that each stage took.
+        compute_seconds: what each stage took.
         ends_paragraph: whether a longer pause follows it.
-        state_bytes: what the speech language model's memory took when it ended; of several pieces,
-            the most.
+        state_bytes: of the speech language model's state when it ended; of several pieces, the
+            most.
     """
 
     samples: Float[np.ndarray, " samples"]
@@ -55,7 +55,7 @@ class Speech:
     text: str
     speech_tokens: list[int]
     stop_reason: str
-    timings: Timings
+    compute_seconds: ComputeSeconds
     ends_paragraph: bool = False
     state_bytes: int = 0
 
@@ -85,21 +85,21 @@ class Speech:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoken:
-    """The account of a piece of text whose samples have left already.
+    """Report of a piece of text whose samples were handed out already.
 
     Attributes:
         text: what was spoken, after normalisation.
         speech_tokens: what the speech language model wrote and the decoder said.
         stop_reason: ``end`` if it ended by itself; else why the guard ended it.
-        timings: seconds that each stage took; waiting for the consumer is not among them.
+        compute_seconds: what each stage took; waiting for the consumer is not among them.
         first_audio_seconds: from the beginning of the stream to its first samples.
-        state_bytes: what the speech language model's memory took when it ended.
+        state_bytes: of the speech language model's state when it ended.
     """
 
     text: str
     speech_tokens: list[int]
     stop_reason: str
-    timings: Timings
+    compute_seconds: ComputeSeconds
     first_audio_seconds: float
     state_bytes: int = 0
 
@@ -122,7 +122,7 @@ def join(pieces: Sequence[Speech]) -> Speech:
         text=" ".join(piece.text for piece in pieces),
         speech_tokens=[token for piece in pieces for token in piece.speech_tokens],
         stop_reason=first_failure(piece.stop_reason for piece in pieces),
-        timings=sum((piece.timings for piece in pieces), Timings()),
+        compute_seconds=sum((piece.compute_seconds for piece in pieces), ComputeSeconds()),
         ends_paragraph=pieces[-1].ends_paragraph,
         state_bytes=max(piece.state_bytes for piece in pieces),
     )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, TextError
 from mamtra.text.bpe import QwenTokenizer
 from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
@@ -212,3 +213,13 @@ def reader_for(config: TextConfig, folder: Path) -> Reader:
         MissingExtraError: a package that it needs is not installed.
     """
     return QwenReader(config, folder) if config.tokenizer == QWEN else LettersReader(config)
+
+
+def model_reader(folder: ModelFolder) -> Reader:
+    """How a model reads text.
+
+    Raises:
+        ModelError: a file that it needs is missing or broken.
+        MissingExtraError: a package that it needs is not installed.
+    """
+    return reader_for(folder.section("text", TextConfig), folder.holder("text").folder)

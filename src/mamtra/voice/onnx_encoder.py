@@ -1,4 +1,4 @@
-"""CosyVoice 2's ears: its published ONNX graphs, run by onnxruntime on the CPU.
+"""CosyVoice 2's voice encoder: its published ONNX graphs, run by onnxruntime on the CPU.
 
     speech_tokenizer_v2.onnx   Whisper's log-mel features (1, 128, frames) and their number, int32
                                -> speech tokens, 25 a second; at most 30 seconds
@@ -9,22 +9,21 @@ The names of the graphs' inputs are read from the graphs. Every number of tokens
 the number of mel frames, as in CosyVoice 2: the decoder needs two frames for each token.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int
-from torch import Tensor
 
-from mamtra.acoustic.kaldi_features import kaldi_fbank
-from mamtra.acoustic.mel import LogMel
-from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
-from mamtra.acoustic.whisper_features import whisper_log_mel
+from mamtra.acoustic.config import FRAMES_PER_TOKEN
 from mamtra.audio.clip import Audio
+from mamtra.audio.kaldi_features import kaldi_fbank
+from mamtra.audio.log_mel import MelConfig, log_mel
+from mamtra.audio.whisper_features import whisper_log_mel
 from mamtra.errors import ModelError, VoiceError, require
+from mamtra.runtime.protocols import EncodedPrompt
 from mamtra.text.bpe import WHERE
-from mamtra.voice.encoder import Heard, features
 
 RATE_HZ = 16_000  # both graphs were trained on it
 LONGEST_SECONDS = 30.0  # the speech tokenizer's own limit
@@ -43,7 +42,7 @@ def open_graph(path: Path, inputs: int) -> Any:
         raise ModelError(f"no {path.name} in {str(path.parent)!r}; fetch it from {WHERE} into it")
     options = runtime.SessionOptions()
     options.log_severity_level = QUIET_LOG
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
     try:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as broken:  # the runtime raises its own exceptions, which share no parent
@@ -64,7 +63,7 @@ def run_graph(session: Any, *arrays: np.ndarray) -> np.ndarray:
     Raises:
         ModelError: the graph was made for inputs of another form.
     """
-    named = {place.name: array for place, array in zip(session.get_inputs(), arrays, strict=True)}
+    named = {entry.name: array for entry, array in zip(session.get_inputs(), arrays, strict=True)}
     try:
         return np.asarray(session.run(None, named)[0]).reshape(-1)
     except Exception as refused:  # as above
@@ -75,25 +74,30 @@ def run_graph(session: Any, *arrays: np.ndarray) -> np.ndarray:
         ) from refused
 
 
-class OnnxListener:
-    """The two graphs behind the face of a listener; opened here, run when a recording comes.
+class OnnxVoiceEncoder:
+    """The two graphs as one voice encoder; opened here, run when a recording comes.
 
     Args:
-        mel: features in the form of the model's decoder.
+        mel: form of the mel features of the model's decoder.
         speech_tokenizer: the path of its graph.
-        speaker: the path of the graph of the speaker's vector.
+        speaker: the path of the graph of the speaker vector.
 
     Raises:
         ModelError: a file is missing, or no graph of this kind.
         MissingExtraError: onnxruntime is not installed.
     """
 
-    def __init__(self, mel: LogMel, speech_tokenizer: Path, speaker: Path) -> None:
+    def __init__(self, mel: MelConfig, speech_tokenizer: Path, speaker: Path) -> None:
         self.mel = mel
         self._tokenizer = open_graph(speech_tokenizer, inputs=2)
         self._speaker = open_graph(speaker, inputs=1)
 
-    def every_token(self, audio: Audio) -> Int[Tensor, " tokens"]:
+    @property
+    def rate_hz(self) -> int:
+        """Samples a second of the sound that its mel features describe."""
+        return self.mel.rate_hz
+
+    def every_token(self, audio: Audio) -> Int[np.ndarray, " tokens"]:
         """All tokens that the graph gives.
 
         Raises:
@@ -101,31 +105,30 @@ class OnnxListener:
         """
         if audio.seconds > LONGEST_SECONDS:
             raise VoiceError(
-                f"the recording lasts {audio.seconds:.1f} seconds; the speech tokenizer hears at "
+                f"the recording lasts {audio.seconds:.1f} seconds; the speech tokenizer takes at "
                 f"most {LONGEST_SECONDS:.0f}"
             )
-        samples = torch.from_numpy(audio.at(RATE_HZ).samples)
-        mel = whisper_log_mel(samples).numpy()[None]
+        mel = whisper_log_mel(audio.at(RATE_HZ).samples)[None]
         found = run_graph(self._tokenizer, mel, np.array([mel.shape[-1]], np.int32))
-        return torch.from_numpy(found.astype(np.int64))
+        return found.astype(np.int64)
 
-    def speaker_vector(self, audio: Audio) -> Float[Tensor, " width"]:
-        """The speaker's vector, of any length."""
-        samples = torch.from_numpy(audio.at(RATE_HZ).samples)
-        found = run_graph(self._speaker, kaldi_fbank(samples).numpy()[None])
-        return torch.from_numpy(found.astype(np.float32))
+    def speaker_vector(self, audio: Audio) -> Float[np.ndarray, " width"]:
+        """The speaker vector."""
+        found = run_graph(self._speaker, kaldi_fbank(audio.at(RATE_HZ).samples)[None])
+        return found.astype(np.float32)
 
-    def tokens(self, audio: Audio) -> Int[Tensor, " tokens"]:
-        """Speech tokens alone, no more than mel features can be drawn for."""
-        samples = len(audio.at(self.mel.config.rate_hz).samples)
-        return self.every_token(audio)[: samples // self.mel.config.hop // FRAMES_PER_TOKEN]
+    def tokens(self, audio: Audio) -> Int[np.ndarray, " tokens"]:
+        """Speech tokens alone, no more than there are mel features for."""
+        samples = len(audio.at(self.rate_hz).samples)
+        return self.every_token(audio)[: samples // self.mel.hop // FRAMES_PER_TOKEN]
 
-    def hear(self, audio: Audio) -> Heard:
-        """All that a voice is made of."""
-        mel, tokens = features(self.mel, audio)[0], self.every_token(audio)
+    def encode(self, audio: Audio) -> EncodedPrompt:
+        """Speech tokens, mel features and speaker vector."""
+        mel = log_mel(audio.at(self.rate_hz).samples, self.mel)
+        tokens = self.every_token(audio)
         count = min(mel.shape[1] // FRAMES_PER_TOKEN, len(tokens))
-        return Heard(
+        return EncodedPrompt(
             tokens=tokens[:count],
-            mel=mel[:, : FRAMES_PER_TOKEN * count].clone(),
+            mel=mel[:, : FRAMES_PER_TOKEN * count].copy(),
             speaker=self.speaker_vector(audio),
         )

@@ -4,28 +4,32 @@ It is made once from a recording and then given to any sentence: the speaker vec
 recording itself as speech tokens and mel features (the prompt, which the decoder continues).
 """
 
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import torch
+import numpy as np
 from jaxtyping import Float, Int
 from safetensors import SafetensorError, safe_open
-from torch import Tensor
+from safetensors.numpy import save
 
-from mamtra.acoustic.decoder import DecoderConfig
-from mamtra.acoustic.speech_tokenizer import FRAMES_PER_TOKEN
+from mamtra.acoustic.config import FRAMES_PER_TOKEN
+from mamtra.atomic import write_file
 from mamtra.audio.clip import Audio
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import VoiceError
-from mamtra.voice.encoder import Listener
+from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, VoiceEncoder
 
 SUFFIX = ".safetensors"
-TENSORS = ("speaker", "tokens", "mel")
+FLOATS, INTEGERS = ("F16", "F32"), ("I32", "I64")
+TENSORS = {"speaker": FLOATS, "tokens": INTEGERS, "mel": FLOATS}  # and their types in a file
 NOTES = ("name", "text", "source", "licence", "consent")
 NUMBERS = ("codes", "rate_hz")
+TOKENS_PER_SECOND = 25  # of every model; cosyvoice2.yaml: token_frame_rate
 SHORTEST_SECONDS = 0.5  # of a recording that a voice is made from
 LONGEST_SECONDS = 30.0  # cosyvoice2.yaml: prompts beyond this were never trained on
+SHOWN = 100  # letters of a name that a message repeats
 SILENCE = 1e-3  # a recording whose loudest sample is below this holds no voice
 
 
@@ -45,9 +49,9 @@ class Voice:
     """
 
     name: str
-    speaker: Float[Tensor, " width"]
-    tokens: Int[Tensor, " tokens"]
-    mel: Float[Tensor, "bins frames"]
+    speaker: Float[np.ndarray, " width"]
+    tokens: Int[np.ndarray, " tokens"]
+    mel: Float[np.ndarray, "bins frames"]
     text: str = ""
     source: str = ""
     licence: str = ""
@@ -61,25 +65,44 @@ class Voice:
                 f"voice {self.name!r} has {self.mel.shape[1]} mel frames for {len(self.tokens)} "
                 f"speech tokens; there must be {FRAMES_PER_TOKEN} for each"
             )
+        if len(self.tokens) > LONGEST_SECONDS * TOKENS_PER_SECOND:
+            raise VoiceError(
+                f"the prompt of voice {self.name!r} lasts {self.prompt_seconds:.0f} seconds; "
+                f"at most {LONGEST_SECONDS:.0f} are possible"
+            )
+        lowest, highest = self.tokens.min(initial=0), self.tokens.max(initial=0)
+        if lowest < 0 or (self.codes and highest >= self.codes):
+            raise VoiceError(
+                f"voice {self.name!r} has speech tokens from {lowest} to {highest}; they must not "
+                f"be negative, and below its model's {self.codes or 'number of codes'}"
+            )
+        if not (np.isfinite(self.speaker).all() and np.isfinite(self.mel).all()):
+            raise VoiceError(f"voice {self.name!r} holds infinite values or NaN; make it again")
 
-    def to(self, device: str | torch.device) -> "Voice":
-        """The same voice with its tensors on a device."""
-        return replace(self, **{name: getattr(self, name).to(device) for name in TENSORS})
+    @property
+    def prompt(self) -> EncodedPrompt:
+        """What a decoder speaks with."""
+        return EncodedPrompt(tokens=self.tokens, mel=self.mel, speaker=self.speaker)
+
+    @property
+    def prompt_seconds(self) -> float:
+        """How long the prompt lasts."""
+        return len(self.tokens) / TOKENS_PER_SECOND
 
     def save(self, path: Path | str) -> Path:
-        """Write the voice, floats as float16; beside and renamed."""
+        """Write the voice, floats as float16; beside and renamed.
+
+        Raises:
+            VoiceError: it cannot be written there.
+        """
         path = Path(path)
         notes = {name: str(getattr(self, name)) for name in (*NOTES, *NUMBERS)}
         tensors = {
-            "speaker": self.speaker.detach().cpu().half().contiguous(),
-            "tokens": self.tokens.detach().cpu().to(torch.int32).contiguous(),
-            "mel": self.mel.detach().cpu().half().contiguous(),
+            "speaker": np.ascontiguousarray(self.speaker, np.float16),
+            "tokens": np.ascontiguousarray(self.tokens, np.int32),
+            "mel": np.ascontiguousarray(self.mel, np.float16),
         }
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_tensors(tensors, path, notes)
-        except OSError as problem:
-            raise VoiceError(f"cannot write the voice {str(path)!r}: {problem}") from problem
+        write_file(path, save(tensors, notes), VoiceError)
         return path
 
     @classmethod
@@ -89,24 +112,52 @@ class Voice:
         Raises:
             VoiceError: it is missing, or not a voice.
         """
-        try:
-            with safe_open(str(path), "pt") as file:
-                notes = file.metadata() or {}
-                tensors = {name: file.get_tensor(name) for name in TENSORS}
-        except (OSError, SafetensorError) as problem:
-            raise VoiceError(
-                f"{str(path)!r} is not a saved voice: {problem}; "
-                "mamtra voice make makes one from a recording"
-            ) from problem
+        notes, arrays = read_arrays(Path(path))
+        try:  # older files lack both
+            codes, rate_hz = (int(notes.get(name) or 0) for name in NUMBERS)
+        except ValueError as problem:
+            raise VoiceError(f"{str(path)!r} is not a saved voice: {problem}") from problem
         return cls(
             name=notes.get("name", Path(path).stem),
-            speaker=tensors["speaker"].float(),
-            tokens=tensors["tokens"].long(),
-            mel=tensors["mel"].float(),
+            speaker=arrays["speaker"].astype(np.float32),
+            tokens=arrays["tokens"].astype(np.int64),
+            mel=arrays["mel"].astype(np.float32),
             **{name: notes.get(name, "") for name in NOTES[1:]},
-            codes=int(notes.get("codes") or 0),  # older files lack both
-            rate_hz=int(notes.get("rate_hz") or 0),
+            codes=codes,
+            rate_hz=rate_hz,
         )
+
+
+def read_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    """Notes and arrays of a voice file, in the types that they have there.
+
+    Raises:
+        VoiceError: it is missing, or not a voice.
+    """
+    if not path.exists():
+        raise VoiceError(f"no saved voice {str(path)!r}: no such file")
+    advice = "mamtra voice make makes one from a recording"
+    if path.suffix != SUFFIX:
+        raise VoiceError(
+            f"{str(path)!r} is not a saved voice: their names end with {SUFFIX}; {advice}"
+        )
+    try:
+        with safe_open(str(path), "np") as file:
+            kinds = {name: file.get_slice(name).get_dtype() for name in TENSORS}
+            ranks = {name: len(file.get_slice(name).get_shape()) for name in TENSORS}
+            wrong = [
+                f"{name} is {kind} in {ranks[name]} dimensions"
+                for name, kind in kinds.items()
+                if kind not in TENSORS[name] or ranks[name] != (2 if name == "mel" else 1)
+            ]
+            if wrong:
+                raise VoiceError(
+                    f"{str(path)!r} is not a saved voice: {', '.join(wrong)}; {advice}"
+                )
+            arrays: dict[str, Any] = {name: file.get_tensor(name) for name in TENSORS}
+            return file.metadata() or {}, arrays
+    except (OSError, SafetensorError) as problem:
+        raise VoiceError(f"{str(path)!r} is not a saved voice: {problem}; {advice}") from problem
 
 
 def default_voice(folder: ModelFolder) -> str | None:
@@ -132,32 +183,38 @@ def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
     if chosen is None:
         raise VoiceError(f"no voice was given and {possible}; give the path of a saved voice")
     path = Path(chosen).expanduser()
-    if path.is_file():
-        return path
-    raise VoiceError(f"unknown voice {chosen!r}; {possible}; or give the path of a saved voice")
+    with suppress(OSError, ValueError):  # a name that no file can have
+        if path.is_file():
+            return path
+    if path.suffix == SUFFIX:
+        raise VoiceError(f"no saved voice {chosen[:SHOWN]!r}: no such file; {possible}")
+    raise VoiceError(
+        f"unknown voice {chosen[:SHOWN]!r}; {possible}; or give the path of a saved voice"
+    )
 
 
-def check_voice(voice: Voice, decoder: DecoderConfig, rate_hz: int, model: str) -> None:
+def check_voice(voice: Voice, sizes: DecoderSizes, rate_hz: int, model: str) -> None:
     """Refuse a voice that was made for another model.
 
     Args:
         voice: the voice.
-        decoder: the sizes of the model's decoder.
+        sizes: those of the model's decoder.
         rate_hz: samples a second of what the model says.
         model: its name, for the message.
 
     Raises:
-        VoiceError: speaker's vector, mel features or speech tokens are not those of this model.
+        VoiceError: speaker vector, mel features or speech tokens are not those of this model.
     """
-    codes = decoder.sizes_of_encoder.vocabulary
     highest = int(voice.tokens.max()) + 1 if len(voice.tokens) else 0
     pairs = {
-        "a speaker's vector of": (voice.speaker.shape[0], decoder.speaker_dim),
-        "mel bins": (voice.mel.shape[0], decoder.bins),
-        "speech tokens": (voice.codes or (highest if highest > codes else codes), codes),
+        "a speaker's vector of": (voice.speaker.shape[0], sizes.speaker_dim),
+        "mel bins": (voice.mel.shape[0], sizes.bins),
+        "speech tokens": (voice.codes or max(highest, sizes.codes), sizes.codes),
         "samples a second": (voice.rate_hz or rate_hz, rate_hz),
     }
-    wrong = [f"{what} {given}, not {own}" for what, (given, own) in pairs.items() if given != own]
+    wrong = [
+        f"{what} {own}, not {needed}" for what, (own, needed) in pairs.items() if own != needed
+    ]
     if wrong:
         raise VoiceError(
             f"voice {voice.name!r} was made for another model than {model!r} ({'; '.join(wrong)}); "
@@ -166,7 +223,7 @@ def check_voice(voice: Voice, decoder: DecoderConfig, rate_hz: int, model: str) 
 
 
 def make_voice(
-    listener: Listener,
+    encoder: VoiceEncoder,
     audio: Audio,
     name: str,
     *,
@@ -179,7 +236,7 @@ def make_voice(
     """Make a voice from a recording of it.
 
     Args:
-        listener: the listening parts of the model that the voice is for.
+        encoder: the voice encoder of the model that the voice is for.
         audio: the recording.
         name: of the voice.
         text: the words of the recording, which zero-shot needs.
@@ -198,16 +255,16 @@ def make_voice(
         )
     if abs(audio.samples).max() < SILENCE:
         raise VoiceError("the recording is silent; give one with speech")
-    heard = listener.hear(audio)
+    encoded = encoder.encode(audio)
     return Voice(
         name=name,
-        speaker=heard.speaker,
-        tokens=heard.tokens,
-        mel=heard.mel,
+        speaker=encoded.speaker,
+        tokens=encoded.tokens,
+        mel=encoded.mel,
         text=text,
         source=source,
         licence=licence,
         consent=consent,
         codes=codes,
-        rate_hz=listener.mel.config.rate_hz,
+        rate_hz=encoder.rate_hz,
     )

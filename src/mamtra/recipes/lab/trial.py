@@ -31,6 +31,7 @@ from mamtra.recipes.nano.speech_lm import SpeechLMRun, SpeechLMTask
 from mamtra.recipes.nano.stages import LM_FILE, Workshop
 from mamtra.recipes.nano.student import StudentRun, train_student, untrained
 from mamtra.speech_lm.model import SpeechLM
+from mamtra.synthesis.load import open_folder
 from mamtra.synthesis.synthesizer import Synthesizer
 
 RESULT = "result.json"
@@ -139,7 +140,7 @@ def measured(
     row: dict[str, Any] = evaluated(model, weights, bench, run.teacher)
     if bench.sentences:
         speaking = speaking_folder(weights, model.config, bench.model, folder / "student")
-        row |= speech_figures(Synthesizer(speaking), bench.sentences, run.settings.seed)
+        row |= speech_figures(open_folder(speaking), bench.sentences, run.settings.seed)
         row["sentences"] = len(bench.sentences)
     return row
 

@@ -37,7 +37,7 @@ from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.training.workers import launch
 from mamtra.transfer.student import student_config
-from mamtra.voice.encoder import listening_parts
+from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import make_voice
 
 MAIN_VOICE = "heart"  # most of the corpus
@@ -211,7 +211,7 @@ def source_of(corpus: Corpus, voice: str) -> str:
 
 def save_voices(folder: Path, corpus: Corpus) -> None:
     """Make a voice of each speaker of the corpus, from a held-out utterance."""
-    parts = listening_parts(ModelFolder(folder))
+    encoder = open_voice_encoder(ModelFolder(folder))
     shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
     for name in corpus.voices:
         suitable = [
@@ -223,7 +223,7 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
             raise CorpusError(f"no validation utterance of voice {name!r} is of a suitable length")
         chosen = suitable[0]
         voice = make_voice(
-            parts,
+            encoder,
             Audio(corpus.audio(chosen), corpus.rate_hz),
             name,
             text=chosen.text,

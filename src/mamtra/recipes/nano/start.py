@@ -12,9 +12,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from mamtra.acoustic.mel import LogMel, MelConfig, hz_to_mel, mel_to_hz
+from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
 from mamtra.audio.clip import Audio
+from mamtra.audio.log_mel import MelConfig, hz_to_mel, mel_to_hz
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenSource

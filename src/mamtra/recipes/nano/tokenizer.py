@@ -13,8 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mamtra.acoustic.mel import LogMel, MelConfig
+from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizerConfig, time_mask
+from mamtra.audio.log_mel import MelConfig
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import PHONES

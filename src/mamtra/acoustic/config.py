@@ -1,0 +1,233 @@
+"""Sizes of the acoustic networks, as a model's ``config.json`` holds them; no torch here."""
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from mamtra.errors import ConfigError
+
+FRAMES_PER_TOKEN = 2  # mel frames for each speech token; cosyvoice2.yaml: token_mel_ratio
+NOISE_FRAMES = 15_000  # CosyVoice 2 draws this much once; longer utterances are not possible
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenEncoderConfig:
+    """Sizes of the encoder; defaults are CosyVoice 2's.
+
+    Attributes:
+        vocabulary: number of speech tokens.
+        mlp_taps: steps, this one and earlier, that the network of a layer sees.
+        lower_layers, upper_layers: layers before and after the rate is raised.
+        lookahead_tokens: tokens that may be seen beyond a chunk.
+        chunk_tokens: length of a chunk in streaming.
+        speaker_dim: width of the speaker's vector, 0 if the encoder does not hear it.
+    """
+
+    vocabulary: int = 6561
+    dim: int = 512
+    heads: int = 8
+    mlp_dim: int = 2048
+    mlp_taps: int = 1
+    lower_layers: int = 6
+    upper_layers: int = 4
+    frames_per_token: int = 2
+    lookahead_tokens: int = 3
+    chunk_tokens: int = 25
+    speaker_dim: int = 0
+
+    def __post_init__(self) -> None:
+        if self.dim % self.heads or self.dim % 2:
+            raise ConfigError(f"dim={self.dim} must be even and a multiple of heads={self.heads}")
+        if self.chunk_tokens < 1 or self.mlp_taps < 1:
+            raise ConfigError(
+                f"chunk_tokens={self.chunk_tokens} and mlp_taps={self.mlp_taps} must be at least 1"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VelocityConfig:
+    """Sizes of the network; defaults are CosyVoice 2's.
+
+    Attributes:
+        speaker_bins: width of the speaker's projected vector, one of the four inputs.
+        blocks: transformer blocks after each residual block.
+        middle: residual blocks between the first and the last.
+        chunk_frames: length of a chunk in streaming.
+    """
+
+    bins: int = 80
+    speaker_bins: int = 80
+    dim: int = 256
+    heads: int = 8
+    head_dim: int = 64
+    blocks: int = 4
+    middle: int = 12
+    chunk_frames: int = 50
+
+    def __post_init__(self) -> None:
+        if self.inputs % 2:
+            raise ConfigError(
+                f"speaker_bins={self.speaker_bins} makes {self.inputs} inputs: not even"
+            )
+
+    @property
+    def inputs(self) -> int:
+        """Channels of noise, token features, speaker and given mel side by side."""
+        return 3 * self.bins + self.speaker_bins
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecoderConfig:
+    """Sizes of the decoder; defaults are CosyVoice 2's.
+
+    Attributes:
+        encoder: sizes of the token encoder.
+        velocity: sizes of the velocity network, None without flow matching.
+        speaker_dim: width of the speaker's vector.
+        steps: Euler steps of the flow; 0 takes what the encoder expects.
+        guidance: strength of classifier-free guidance.
+        mel_offset, mel_scale: mean and spread that the networks do not have to learn.
+    """
+
+    encoder: TokenEncoderConfig | dict[str, int] = field(default_factory=TokenEncoderConfig)
+    velocity: VelocityConfig | dict[str, int] | None = field(default_factory=VelocityConfig)
+    bins: int = 80
+    speaker_dim: int = 192
+    steps: int = 10
+    guidance: float = 0.7
+    mel_offset: float = 0.0
+    mel_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        if isinstance(self.encoder, dict):
+            object.__setattr__(self, "encoder", TokenEncoderConfig(**self.encoder))
+        if isinstance(self.velocity, dict):
+            object.__setattr__(self, "velocity", VelocityConfig(**self.velocity))
+        if self.steps and self.velocity is None:
+            raise ConfigError(
+                f"steps={self.steps} needs a velocity network; give its sizes or 0 steps"
+            )
+        heard = self.sizes_of_encoder.speaker_dim
+        if heard not in (0, self.speaker_dim):
+            raise ConfigError(
+                f"the encoder hears a speaker vector of {heard} and the decoder is given one of "
+                f"{self.speaker_dim}; make them equal or the encoder's 0"
+            )
+
+    @property
+    def sizes_of_encoder(self) -> TokenEncoderConfig:
+        """The encoder's config, whichever way it was given."""
+        assert isinstance(self.encoder, TokenEncoderConfig)
+        return self.encoder
+
+    @property
+    def sizes_of_velocity(self) -> VelocityConfig | None:
+        """The velocity network's config, whichever way it was given."""
+        assert not isinstance(self.velocity, dict)
+        return self.velocity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VocoderConfig:
+    """Sizes of the vocoder; defaults are CosyVoice 2's.
+
+    Attributes:
+        overtones: harmonics above the pitch in the excitation; 0 for pulses, which the filter
+            head needs.
+        source_kernels: of the residual block that reads the excitation, one a stage.
+        block_kernels: of the parallel residual blocks of every stage.
+        dilations: of the convolutions inside every residual block.
+        pitch_scale_hz: pitch that an output of 1 of the pitch network means.
+        mel_mean, mel_scale: the networks see ``(mel - mel_mean) * mel_scale``.
+    """
+
+    rate_hz: int = 24_000
+    bins: int = 80
+    channels: int = 512
+    upsample_rates: tuple[int, ...] = (8, 5, 3)
+    upsample_kernels: tuple[int, ...] = (16, 11, 7)
+    source_kernels: tuple[int, ...] = (7, 7, 11)
+    block_kernels: tuple[int, ...] = (3, 7, 11)
+    dilations: tuple[int, ...] = (1, 3, 5)
+    n_fft: int = 16
+    hop: int = 4
+    overtones: int = 8
+    voiced_above_hz: float = 10.0
+    pitch_channels: int = 512
+    pitch_scale_hz: float = 1.0
+    mel_mean: float = 0.0
+    mel_scale: float = 1.0
+    head: Literal["spectrum", "filter"] = "spectrum"
+
+    def __post_init__(self) -> None:
+        stages = len(self.upsample_rates)
+        if not len(self.upsample_kernels) == len(self.source_kernels) == stages:
+            raise ConfigError(
+                f"{stages} upsample_rates need as many upsample_kernels and source_kernels, not "
+                f"{len(self.upsample_kernels)} and {len(self.source_kernels)}"
+            )
+        for rate, kernel in zip(self.upsample_rates, self.upsample_kernels, strict=True):
+            if kernel < rate or (kernel - rate) % 2:
+                raise ConfigError(
+                    f"upsample kernel {kernel} must exceed its rate {rate} by an even number"
+                )
+        if (self.head == "filter") != (self.overtones == 0):
+            raise ConfigError(
+                f"head={self.head!r} does not go with overtones={self.overtones}; "
+                f"'filter' needs 0, 'spectrum' more"
+            )
+        if self.channels % 2**stages:
+            raise ConfigError(f"channels={self.channels} cannot be halved {stages} times")
+
+    @property
+    def mel_hop(self) -> int:
+        """Samples that one mel frame stands for."""
+        return math.prod(self.upsample_rates) * self.hop
+
+    @property
+    def frequencies(self) -> int:
+        """Frequencies of the short-time spectrum."""
+        return self.n_fft // 2 + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeechTokenizerConfig:
+    """Sizes of the tokenizer.
+
+    Attributes:
+        digits: numbers in a code; there are ``3 ** digits`` codes.
+        blocks: convolution blocks before the quantiser.
+        kernel: tokens that a block sees at once.
+    """
+
+    bins: int = 80
+    dim: int = 192
+    digits: int = 6
+    blocks: int = 5
+    kernel: int = 7
+
+    def __post_init__(self) -> None:
+        if self.kernel % 2 == 0:
+            raise ConfigError(f"kernel={self.kernel} must be odd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerConfig:
+    """Sizes of the speaker encoder.
+
+    Attributes:
+        width: of the speaker's vector.
+        mel_offset, mel_scale: mean and spread of the features it is given.
+    """
+
+    bins: int = 80
+    dim: int = 96
+    layers: int = 3
+    kernel: int = 5
+    width: int = 64
+    mel_offset: float = -6.0
+    mel_scale: float = 2.5
+
+    def __post_init__(self) -> None:
+        if self.kernel % 2 == 0 or self.layers < 1:
+            raise ConfigError(f"kernel={self.kernel} must be odd and layers={self.layers} positive")

@@ -1,0 +1,103 @@
+"""Opens a model folder for speaking with torch.
+
+Modules are built hollow, in their final type and device, so loading needs no second copy and no
+random start.
+
+Dtype rule: a part is float32 in memory, whatever it is on disk, unless its type is given.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+
+from mamtra.acoustic.config import DecoderConfig, VocoderConfig
+from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.vocoder import Vocoder
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.modules import fill
+from mamtra.checkpoints.skip_init import hollow
+from mamtra.errors import ConfigError
+from mamtra.runtime.protocols import LoadedModel
+from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
+from mamtra.runtime.torch.engine import AUTO, EngineConfig, check_device, open_speech_lm
+from mamtra.runtime.torch.kernel_cache import bound_kernel_cache
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
+from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
+
+PARTS: dict[str, tuple[type[nn.Module], type[Any]]] = {
+    "speech_lm": (SpeechLM, SpeechLMConfig),
+    "decoder": (Decoder, DecoderConfig),
+    "vocoder": (Vocoder, VocoderConfig),
+}
+
+# one type for all parts, or one for each that shall not be float32
+Dtypes = torch.dtype | Mapping[str, torch.dtype] | None
+
+
+def check_dtypes(dtypes: Dtypes) -> None:
+    """Refuse types for parts that there are not.
+
+    Raises:
+        ConfigError: a part is unknown.
+    """
+    if not isinstance(dtypes, Mapping):
+        return
+    if unknown := sorted(set(dtypes) - set(PARTS)):
+        raise ConfigError(
+            f"no part is called {', '.join(unknown)}; a type can be given for {', '.join(PARTS)}"
+        )
+
+
+def open_part(
+    folder: ModelFolder, part: str, device: str = "cpu", dtypes: Dtypes = None
+) -> nn.Module:
+    """Load one of ``speech_lm``, ``decoder`` and ``vocoder``.
+
+    Raises:
+        ModelError: it is missing or damaged.
+    """
+    kind, config = PARTS[part]
+    given = dtypes if isinstance(dtypes, torch.dtype) else (dtypes or {}).get(part)
+    dtype = given or torch.float32
+    with hollow(device, dtype):
+        module = kind(folder.section(part, config))
+    return fill(folder, module.to(device, dtype), part)
+
+
+def open_model(
+    folder: ModelFolder, engine: EngineConfig | None = None, dtypes: Dtypes = None
+) -> LoadedModel:
+    """Load what speaks.
+
+    Args:
+        folder: the model's folder.
+        engine: on which device, and how the speech_lm is run there.
+        dtypes: of the weights in memory: one type for all parts, or one for each named part;
+            float32 otherwise. A speech_lm with a type of its own is loaded in the form that can be
+            trained.
+
+    Raises:
+        ModelError: a part is missing or damaged.
+        ConfigError: a type was given for a part that there is not, or twice, or device and engine
+            are not possible here.
+    """
+    bound_kernel_cache()
+    engine = engine or EngineConfig()
+    check_dtypes(dtypes)
+    check_device(engine.device)
+    plain = isinstance(dtypes, torch.dtype) or "speech_lm" in (dtypes or {})
+    if plain and engine.dtype != AUTO:
+        raise ConfigError("the speech_lm's type was given as dtype and in dtypes; give it once")
+    parts: dict[str, Any] = {
+        part: open_part(folder, part, engine.device, dtypes)
+        for part in PARTS
+        if plain or part != "speech_lm"
+    }
+    speech_lm = parts["speech_lm"] if plain else open_speech_lm(folder, engine)
+    return LoadedModel(
+        speech_model=TorchSpeechModel(speech_lm),
+        decoder=TorchDecoder(parts["decoder"]),
+        vocoder=TorchVocoder(parts["vocoder"]),
+    )

@@ -1,0 +1,88 @@
+"""Opens a model for speaking: its folder, the engine that runs it, and what has to fit together."""
+
+from pathlib import Path
+from typing import Any
+
+from mamtra.audio.log_mel import MelConfig
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.errors import ModelError
+from mamtra.runtime.protocols import LoadedModel
+from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.text_reader import Tokenizer, model_reader
+
+AUTO = "auto"
+
+
+def check_agreement(folder: ModelFolder, model: LoadedModel, tokenizer: Tokenizer) -> None:
+    """Parts of one model must mean the same by a text id, a speech token and a frame.
+
+    Raises:
+        ModelError: they do not.
+    """
+    mel = folder.section("mel", MelConfig)
+    decoder, vocoder = model.decoder.sizes, model.vocoder.sizes
+    pairs = {
+        "speech tokens of the speech_lm and the decoder": (
+            model.speech_model.vocabulary.codes,
+            decoder.codes,
+        ),
+        "mel bins of the decoder and the vocoder": (decoder.bins, vocoder.bins),
+        "hops of mel and vocoder": (mel.hop, vocoder.hop),
+        "rates of mel and vocoder": (mel.rate_hz, vocoder.rate_hz),
+    }
+    wrong = [f"{what} are {a} and {b}" for what, (a, b) in pairs.items() if a != b]
+    # tables of embeddings are padded to round sizes, so there may be more rows than ids
+    if tokenizer.size > (rows := model.speech_model.text_vocabulary):
+        wrong.append(f"text ids are {tokenizer.size} and rows of the speech_lm for them {rows}")
+    if wrong:
+        raise ModelError(f"the parts of {str(folder.folder)!r} do not fit: {'; '.join(wrong)}")
+
+
+def open_folder(
+    folder: ModelFolder,
+    device: str = "cpu",
+    dtypes: Any = None,
+    *,
+    dtype: str = AUTO,
+    engine: str = AUTO,
+    threads: int = 0,
+) -> Synthesizer:
+    """Load a model from its opened folder; arguments and errors as for ``load``."""
+    # an engine's packages load only when a model is opened
+    from mamtra.runtime.torch.engine import EngineConfig
+    from mamtra.runtime.torch.open import open_model
+
+    config = EngineConfig(device=str(device), dtype=dtype, kind=engine, threads=threads)
+    model, reader = open_model(folder, config, dtypes), model_reader(folder)
+    check_agreement(folder, model, reader.tokenizer)
+    return Synthesizer(folder, model, reader)
+
+
+def load(
+    name_or_path: str | Path = DEFAULT,
+    device: str = "cpu",
+    dtypes: Any = None,
+    *,
+    dtype: str = AUTO,
+    engine: str = AUTO,
+    threads: int = 0,
+) -> Synthesizer:
+    """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
+
+    Args:
+        name_or_path: the model.
+        device: ``cpu`` or ``cuda``.
+        dtypes: types of the parts in memory: a torch dtype for all, or a dict with one for each
+            named part (``speech_lm``, ``decoder``, ``vocoder``); float32 without it.
+        dtype: of the language model's weights: ``float32``, ``bfloat16``, ``int8``, or ``auto``,
+            which is what speaks fastest on the device at this size.
+        engine: ``eager``, ``graph`` (CUDA only), or ``auto``.
+        threads: of a CPU; 0 decides by the size of the model.
+
+    Raises:
+        ModelError: there is no such model, or its weights do not fit.
+        ConfigError: what was asked for is not possible here.
+    """
+    folder = ModelFolder(locate(name_or_path))
+    return open_folder(folder, device, dtypes, dtype=dtype, engine=engine, threads=threads)

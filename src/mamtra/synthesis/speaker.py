@@ -1,0 +1,103 @@
+"""A speaker: a loaded model with a voice and a way to speak, which say, batch and stream share.
+
+``say.py`` speaks pieces one after the other, ``batch.py`` many texts side by side, ``stream.py``
+hands out samples while they are being made. All three speak a piece with the same seed.
+"""
+
+from dataclasses import dataclass
+
+from mamtra.errors import GenerationError, TextError
+from mamtra.generation.generate import Generation, piece_seed
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Request
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.runtime.protocols import LoadedModel
+from mamtra.synthesis.acoustics import sound
+from mamtra.synthesis.conditioning import Conditioning
+from mamtra.synthesis.long_text import Context, paragraphs
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speech import Speech
+from mamtra.synthesis.text_reader import Reader, TextConfig
+from mamtra.voice.voice import Voice
+
+
+def checked_text(text: str) -> str:
+    """The text, if it is one.
+
+    Raises:
+        TextError: it is something else, or holds bytes that are no UTF-8.
+    """
+    if not isinstance(text, str):
+        raise TextError(f"{text!r} is no text; give a string")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise TextError("the text holds bytes that are not UTF-8; save it as UTF-8")
+    return text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Speaker:
+    """A model with a voice, ready to speak pieces of text.
+
+    Attributes:
+        text: how the model reads text, in numbers.
+        conditioning: what the language model reads around each piece.
+    """
+
+    model: LoadedModel
+    reader: Reader
+    text: TextConfig
+    sampling: SamplingConfig
+    guard: GuardConfig
+    voice: Voice
+    conditioning: Conditioning
+    options: SpeakOptions
+
+    @property
+    def rate(self) -> int:
+        """Samples a second of what it says."""
+        return self.model.vocoder.sizes.rate_hz
+
+    def pieces(self, text: str) -> list[str]:
+        """The text as it will be spoken: normalised, in pieces of a sentence or so.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+        """
+        return self.reader.pieces(checked_text(text), self.options.normalize)
+
+    def paragraphs(self, text: str) -> list[list[str]]:
+        """The ``pieces`` of each paragraph, with the same errors; paragraphs end at empty lines."""
+        return paragraphs(checked_text(text), self.pieces)
+
+    def seed(self, number: int) -> int:
+        """The seed of a text's piece, counted from 0."""
+        return piece_seed(self.options.seed, number)
+
+    def request(self, piece: str, number: int, context: Context | None = None) -> Request:
+        """What the language model is asked for, to speak a piece; ``context`` was said before."""
+        ids, seed = self.reader.encode(piece), self.seed(number)
+        if context is None:
+            return self.conditioning.request(ids, seed)
+        return context.request(ids, seed, self.conditioning.request)
+
+    def sound(self, piece: str, number: int, generation: Generation) -> Speech:
+        """The sound of a piece's speech tokens, all at once.
+
+        Raises:
+            GenerationError: there are no tokens.
+        """
+        if not generation.ids:
+            raise GenerationError(
+                f"the model said nothing for {piece!r} in {generation.attempts} attempts; "
+                "try another seed"
+            )
+        samples, spent = sound(self.model, generation.ids, self.voice.prompt, self.seed(number))
+        return Speech(
+            samples=samples,
+            rate=self.rate,
+            text=piece,
+            speech_tokens=list(generation.ids),
+            stop_reason=generation.reason,
+            compute_seconds=spent,
+            state_bytes=generation.state_bytes,
+        )
