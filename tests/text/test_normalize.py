@@ -263,3 +263,32 @@ def test_figures_of_any_length_are_spoken(figures: str) -> None:
 @pytest.mark.parametrize("part", ["www.", "1-", "a.b", "12 Main ", "1.1.", "A.", "1,000,"])
 def test_long_repetitive_text_is_no_trap(part: str) -> None:
     assert normalize(part * 1000)
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("A", "ay"),
+        ("a.", "ay."),
+        ("I?", "eye?"),
+        ("OK", "okay"),
+        ("7", "seven"),
+        ("(b)", "bee"),
+        ("(a)", "ay"),
+        ("I", "eye"),
+        ("Z!", "zee!"),
+    ],
+)
+def test_a_text_of_one_letter_or_figure_is_a_word(written: str, spoken: str) -> None:
+    assert normalize(written) == spoken
+
+
+def test_phones_may_be_written_as_dictionaries_write_them() -> None:
+    assert normalize("{HH AX L OW1} to {AH0 B AW1 T}") == "{hh ax l ow} to {ax b aw t}"
+    assert NanoTokenizer().encode("{HH AH0 L OW1}") == NanoTokenizer().encode("{hh ax l ow}")
+
+
+@pytest.mark.parametrize("text", ["a \ud800 b", "\udcff", "\udc80" * 5000])
+def test_what_was_not_utf_8_is_one_sentence(text: str) -> None:
+    with pytest.raises(TextError, match="not UTF-8: character"):
+        normalize(text)

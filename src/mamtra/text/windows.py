@@ -15,8 +15,6 @@ def check_characters(text: str) -> None:
     Raises:
         TextError: there is one; the message says where.
     """
-    if not isinstance(text, str):
-        raise TextError(f"a text is a string, not {type(text).__name__}")
     if found := LONE_SURROGATE.search(text):
         raise TextError(
             f"the text is not UTF-8: character {found.start() + 1} is {found[0]!a}; "

@@ -1,0 +1,136 @@
+"""How names are said: a file of words, each with its phones or a respelling.
+
+One entry a line: the word, a tab, and either phones in braces or as dictionaries write them
+(``K AA1 R AX``), or words that are spelled as they sound. Empty lines and lines that begin with
+``#`` are left out:
+
+    Nguyen	{w ih n}
+    Siobhan	shivawn
+    La Jolla	la hoya
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mamtra.errors import TextError
+from mamtra.text.phones import PHONES, plain_phones
+from mamtra.text.windows import check_characters
+
+LONGEST_WORD, LONGEST_SAID, LONGEST_FILE = 100, 300, 20_000_000
+WORD = re.compile(r"\{[^{}]*\}|[^\W_]+(?:['’.&-][^\W_]+)*")
+PHONES_ALONE = re.compile(r"(?:[A-Z]{1,2}[0-2]? )*[A-Z]{1,2}[0-2]?")
+
+
+def said(written: str) -> str:
+    """Give what is put in place of a word: its phones in braces, or the respelling.
+
+    Raises:
+        TextError: phones are unknown.
+    """
+    if written.startswith("{") and written.endswith("}"):
+        return plain_phones(written)
+    phones = [phone.rstrip("012").lower() for phone in written.split()]
+    if PHONES_ALONE.fullmatch(written) and all(phone in PHONES for phone in phones):
+        return plain_phones(f"{{{written}}}")
+    return written
+
+
+@dataclass(frozen=True, slots=True)
+class Lexicon:
+    """Words and how they are said.
+
+    An entry in lower case holds for every case; one with a capital for that spelling alone, so that
+    ``Polish`` does not change ``polish``.
+
+    Attributes:
+        entries: each word, or words with one blank between them, and what is read in its place.
+    """
+
+    entries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def longest(self) -> int:
+        """Words of the longest entry."""
+        return max((len(WORD.findall(entry)) for entry in self.entries), default=0)
+
+    def look_up(self, words: str) -> str | None:
+        """Give what is said for words, also in the possessive; None where they are unknown."""
+        if spoken := self.entries.get(words) or self.entries.get(words.lower()):
+            return spoken
+        owner = words[:-2]
+        if words.endswith(("'s", "’s")) and (
+            spoken := self.entries.get(owner) or self.entries.get(owner.lower())
+        ):
+            return f"{spoken[:-1]} z}}" if spoken.endswith("}") else f"{spoken}'s"
+        return None
+
+    def apply(self, text: str) -> str:
+        """Put what is said in place of the words that are known; words in phones stay."""
+        words = list(WORD.finditer(text))
+        longest, result, end, index = self.longest, [], 0, 0
+        while index < len(words):
+            for count in range(min(longest, len(words) - index), 0, -1):
+                first, last = words[index].start(), words[index + count - 1].end()
+                key = " ".join(text[first:last].split())
+                if spoken := self.look_up(key):
+                    result += [text[end:first], spoken]
+                    end = last
+                    index += count - 1
+                    break
+            index += 1
+        return "".join(result) + text[end:]
+
+
+def read_line(line: str, number: int, name: str) -> tuple[str, str]:
+    """Read one entry.
+
+    Raises:
+        TextError: it has no tab, or a half of it is empty or too long.
+    """
+    word, tab, spoken = line.partition("\t")
+    word, spoken = " ".join(word.split()), " ".join(spoken.split())
+    if not tab or not word or not spoken:
+        raise TextError(
+            f"line {number} of {name} is no entry: {line[:40]!r}; write a word, a tab, and its "
+            "phones in braces or a respelling"
+        )
+    if len(word) > LONGEST_WORD or len(spoken) > LONGEST_SAID:
+        raise TextError(
+            f"line {number} of {name} is too long; a word has at most {LONGEST_WORD} characters, "
+            f"what is said {LONGEST_SAID}"
+        )
+    if WORD.fullmatch(word.replace(" ", "")) is None:
+        raise TextError(f"line {number} of {name}: {word!r} is no word; leave its marks out")
+    try:
+        return word, said(spoken)
+    except TextError as problem:
+        raise TextError(f"line {number} of {name}: {problem}") from problem
+
+
+def read_lexicon(path: str | Path) -> Lexicon:
+    """Read a lexicon from a file.
+
+    Raises:
+        TextError: the file cannot be read, is not UTF-8, or a line is no entry; the message names
+            the line.
+    """
+    path, name = Path(path), repr(str(path))
+    try:
+        if path.stat().st_size > LONGEST_FILE:
+            raise TextError(f"{name} is too long for a lexicon, over {LONGEST_FILE} bytes")
+        written = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise TextError(f"{name} is not UTF-8 text; save it as UTF-8: {problem}") from problem
+    except (OSError, ValueError) as problem:
+        raise TextError(f"cannot read the lexicon {name}: {problem}") from problem
+    check_characters(written)
+    lines = enumerate(written.splitlines(), start=1)
+    return Lexicon(
+        dict(
+            read_line(line, number, name)
+            for number, line in lines
+            if line.strip() and not line.lstrip().startswith("#")
+        )
+    )

@@ -1,0 +1,38 @@
+"""What a reader should know about a text before it is spoken: what is left out, what is odd."""
+
+import re
+import unicodedata
+
+from mamtra.text.markup import plain_text
+
+PREVIEW = 30  # characters of what is left out that a note quotes
+# tags that are not known as markup are read as words, entities without a semicolon too
+LEFT_TAG = re.compile(r"</?[A-Za-z][\w:-]{0,30}(?:\s[^<>]{0,200})?/?>")
+OTHER = re.compile(r"[^\x00-\u024f\u0300-\u036f\u1e00-\u1eff\u2000-\u2bff\u0370-\u03ff]+")
+
+
+def other_scripts(text: str) -> str:
+    """Give the letters that are no Latin ones, as far as a note can quote them."""
+    letters = []
+    for run in OTHER.findall(text):
+        word = "".join(character for character in run if unicodedata.category(character)[0] == "L")
+        word = "".join(c for c in word if not unicodedata.normalize("NFKC", c).isascii())
+        if word:
+            letters.append(word)
+        if sum(map(len, letters)) > PREVIEW:
+            break
+    return " ".join(letters)[:PREVIEW]
+
+
+def notes(text: str) -> list[str]:
+    """Tell what will be left out of a text, or be read as words though it looks like markup.
+
+    Args:
+        text: as it was written, for a model that reads English letters.
+    """
+    found = []
+    if vanishing := other_scripts(text):
+        found.append(f"left out, this model reads Latin letters only: {vanishing!r}")
+    if left := LEFT_TAG.findall(plain_text(text)):
+        found.append(f"read as words, no known markup: {left[0][:PREVIEW]!r}")
+    return found

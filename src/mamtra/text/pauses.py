@@ -1,0 +1,90 @@
+"""Pauses that a text asks for: ``[pause 0.5]`` or SSML's ``<break time="500ms"/>``.
+
+A text is cut at them into passages; each knows how long to be silent after it.
+"""
+
+import re
+from dataclasses import dataclass
+
+from mamtra.errors import TextError
+
+LONGEST_SECONDS = 10.0  # as long as SSML readers allow
+# SSML leaves the length of a named strength to the reader
+STRENGTHS = {
+    "none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.2,
+}  # fmt: skip
+
+MARK = re.compile(r"\[pause(?:[ :=]([^\[\]\n]{0,20}))?\]|<break\b([^<>]{0,100})>", re.IGNORECASE)
+TIME = re.compile(r"([+]?\d{0,6}(?:\.\d{1,6})?) ?(ms|s|sec|seconds?)?", re.IGNORECASE)
+ATTRIBUTE = re.compile(r"""\b(time|strength)\s?=\s?["']([^"']{0,40})["']""", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A part of a text, and the pause that it asks for after it.
+
+    Attributes:
+        text: as it was written.
+        pause_seconds: silence after it; None where the text does not say.
+    """
+
+    text: str
+    pause_seconds: float | None = None
+
+
+def seconds_of(written: str, mark: str) -> float:
+    """Give the seconds of a written time: 0.5, 0.5s, 500ms.
+
+    Raises:
+        TextError: it is no time, or too long.
+    """
+    found = TIME.fullmatch(written.strip())
+    if not found or not found[1].strip("+."):
+        raise TextError(
+            f'{mark!r} is no pause; write [pause 0.5], [pause 500ms] or <break time="500ms"/>'
+        )
+    seconds = float(found[1]) / (1000 if (found[2] or "").lower() == "ms" else 1)
+    if seconds > LONGEST_SECONDS:
+        raise TextError(f"{mark!r} is too long; a pause has at most {LONGEST_SECONDS:g} seconds")
+    return seconds
+
+
+def pause_of(mark: re.Match[str]) -> float:
+    """Give the seconds of a mark; without a time they are those of a medium break.
+
+    Raises:
+        TextError: it names no time that is possible.
+    """
+    if mark[2] is None:
+        return seconds_of(mark[1], mark[0]) if (mark[1] or "").strip() else STRENGTHS["medium"]
+    said = {name.lower(): value for name, value in ATTRIBUTE.findall(mark[2])}
+    if "time" in said:
+        return seconds_of(said["time"], mark[0])
+    strength = said.get("strength", "medium").lower()
+    if strength not in STRENGTHS:
+        raise TextError(f"strength {strength!r} is unknown; possible are {', '.join(STRENGTHS)}")
+    return STRENGTHS[strength]
+
+
+def passages(text: str) -> list[Passage]:
+    """Cut a text at its pauses; several in a row add up, one before any word is left out.
+
+    Raises:
+        TextError: a pause is none, or too long.
+    """
+    found: list[Passage] = []
+    start = 0
+    for mark in MARK.finditer(text):
+        before, seconds = text[start : mark.start()], pause_of(mark)
+        start = mark.end()
+        if any(map(str.isalnum, before)):
+            found.append(Passage(before, seconds))
+        elif found:
+            longer = min((found[-1].pause_seconds or 0) + seconds, LONGEST_SECONDS)
+            found[-1] = Passage(found[-1].text + before, longer)
+    rest = text[start:]
+    if found and not any(map(str.isalnum, rest)):
+        found[-1] = Passage(found[-1].text + rest, found[-1].pause_seconds)
+    else:
+        found.append(Passage(rest))
+    return found
