@@ -1,14 +1,14 @@
 """CosyVoice 2's pieces: how long they are, what is never cut, what passes untouched."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamtra.errors import ConfigError, MissingExtraError, TextError
-from mamtra.text.frontend import PieceBudget, frontend_pieces, language_of
+from mamtra.text.frontend import PieceBudget, frontend_pieces, language_of, loaded
 
 SMALL = PieceBudget(longest=8, shortest=5, rest=3)
 
@@ -60,6 +60,20 @@ def test_a_sentence_far_too_long_is_cut_at_commas() -> None:
 def test_text_with_control_marks_passes_untouched() -> None:
     text = "  Say it sadly<|endofprompt|>  5 kg. And so on; and on. "
     assert frontend_pieces(text, words) == [text]
+
+
+def test_markup_goes_but_for_the_tags_that_the_model_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept = "We <strong>really</strong> <laughter>laughed</laughter> [breath]."
+    fake = ModuleType("wetext")
+    fake.Normalizer = lambda lang: SimpleNamespace(normalize=str)  # pyright: ignore[reportAttributeAccessIssue]
+    monkeypatch.setitem(sys.modules, "wetext", fake)
+    loaded.cache_clear()
+    assert frontend_pieces(f"<p>{kept}</p> Fish &amp; chips<br/>.", words) == [
+        f"{kept} Fish & chips."
+    ]
+    loaded.cache_clear()
 
 
 def test_a_final_mark_is_added_and_kept() -> None:

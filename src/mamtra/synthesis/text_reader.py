@@ -5,6 +5,7 @@ Whatever differs between the forms is known here and nowhere else: letters or by
 piece may be, who writes numbers as words, and whether a mark ends an instruction.
 """
 
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -13,10 +14,13 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, TextError
 from mamtra.text.bpe import QwenTokenizer
 from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
+from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
-from mamtra.text.split import pieces
+from mamtra.text.notes import notes
+from mamtra.text.split import pieces, split_sentences
 from mamtra.text.tokenizer import NanoTokenizer
 
+logger = logging.getLogger(__name__)
 LETTERS, QWEN = "letters", "qwen"
 END_OF_PROMPT = "<|endofprompt|>"
 ENDS = (".", "?", "!")
@@ -141,16 +145,19 @@ class LettersReader:
         Raises:
             TextError: it is empty, or nothing in it can be spoken.
         """
-        budget, found = self.config.piece_characters, []
-        for part in pieces(text, budget):
+        for note in notes(text):
+            logger.warning(note)
+        found = []
+        # whole sentences are normalised, so that no cut comes between a number and its unit
+        for sentence in split_sentences(plain_text(text) if spoken else text):
             try:
-                # numbers grow when they are written out, so what fitted may have to be cut again
-                found += pieces(self.whole(part, spoken), budget)
+                found.append(self.whole(sentence, spoken))
             except TextError:
                 # a sentence in another script is left out; a wrong phone is the caller's to mend
-                if "{" in part:
+                if "{" in sentence:
                     raise
-        return found or [self.whole(text, spoken)]
+        found = [*map(closed, found[:-1]), *found[-1:]] or [self.whole(text, spoken)]
+        return pieces(" ".join(found), self.config.piece_characters)
 
 
 class QwenReader:

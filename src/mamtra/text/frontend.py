@@ -17,10 +17,12 @@ from typing import Any
 
 from mamtra.errors import ConfigError, TextError, require
 from mamtra.text import ranges
+from mamtra.text.markup import plain_text
 from mamtra.text.normalize import figures, normalize
 from mamtra.text.rules import rewrite, rule
 from mamtra.text.split import PHRASE, Measure, cut, split_sentences
 
+KEPT_TAGS = ("strong", "laughter")  # CosyVoice 2 reads these
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 KANA = re.compile(r"[\u3040-\u30ff]")
 # a dot or a colon between figures ends nothing; a closing quote stays with its mark
@@ -111,6 +113,8 @@ def normalised(text: str, language: str, normaliser: str) -> str:
         ConfigError: there is no such normaliser.
         MissingExtraError: wetext was asked for and is not installed.
     """
+    if normaliser != "none":
+        text = plain_text(text, KEPT_TAGS)
     match normaliser:
         case "none":
             return text
