@@ -5,13 +5,17 @@ without loading torch. To add a command, write a function (or a ``typer.Typer`` 
 own) in a file beside this one and add its row to the table.
 """
 
+import errno
 import importlib
+import signal
 import sys
 from typing import Annotated, Any
 
 import typer
 
 import mamtra
+from mamtra.cli.signals import interrupting_signals
+from mamtra.cli.streams import complain, flush_output, open_streams, silence_output
 from mamtra.errors import MamtraError
 
 # name: (where it is, what it does)
@@ -36,9 +40,22 @@ COMMANDS = {
 }
 
 
-def fetch(place: str) -> Any:
+HINTS = {  # what people type, and what they mean
+    ("voice", "list"): "mamtra voices",
+    ("list",): "mamtra voices",
+    ("models",): "mamtra doctor",
+    ("speak",): "mamtra say",
+}
+INTERRUPTED = 130  # 128 + SIGINT
+READER_GONE = 141  # 128 + SIGPIPE, as shells report it
+LONGEST = 300  # letters of a message by the system; a name in it may have thousands
+# typer exports its children only
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # pyright: ignore[reportAssignmentType]
+
+
+def fetch(target: str) -> Any:
     """Import what a row of the table names."""
-    module, _, name = place.partition(":")
+    module, _, name = target.partition(":")
     return getattr(importlib.import_module(module), name)
 
 
@@ -56,7 +73,10 @@ def show_version(wanted: bool) -> bool:
 
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=show_version, is_eager=True, help="Print it.")
+        bool,
+        typer.Option(
+            "--version", callback=show_version, is_eager=True, help="Print the version and exit."
+        ),
     ] = False,
 ) -> None:
     """Hybrid Mamba-Transformer speech synthesis: speak, train, convert, measure."""
@@ -65,11 +85,15 @@ def options(
 def program(wanted: str | None) -> typer.Typer:
     """The command line with one command loaded and the others known by name only."""
     app = typer.Typer(
-        name="mamtra", no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+        name="mamtra",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(options)
-    for name, (place, summary) in COMMANDS.items():
-        command = fetch(place) if name == wanted else not_loaded
+    for name, (target, summary) in COMMANDS.items():
+        command = fetch(target) if name == wanted else not_loaded
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name, help=summary)
         else:
@@ -77,17 +101,86 @@ def program(wanted: str | None) -> typer.Typer:
     return app
 
 
+def usage(problem: Any, words: list[str]) -> str:
+    """What was wrong with a call, in one sentence; empty where help was shown instead."""
+    if type(problem).__name__ == "NoArgsIsHelpError":
+        return problem.format_message()
+    message = " ".join(problem.format_message().split()).removeprefix("Invalid value: ")
+    message = message.replace(". Did you mean", "; did you mean").rstrip(".?")
+    known = "mamtra " + words[0] if words and words[0] in COMMANDS else "mamtra"
+    called = getattr(problem.ctx, "command_path", known)
+    hint = HINTS.get(tuple(words[:2])) or HINTS.get(tuple(words[:1]))
+    if words[:1] == ["say"] and "unexpected extra argument" in message:
+        return 'error: put the text into quotes: mamtra say "Hello there."'
+    if hint and "No such command" in message:
+        return f"error: there is no command {' '.join(words)!r}; you may mean: {hint}"
+    return f"error: {message[:1].lower()}{message[1:]}; see: {called} --help"
+
+
+def system_problem(problem: BaseException) -> str:
+    """What the operating system refused, in one sentence."""
+    if isinstance(problem, OSError):
+        what = problem.strerror or str(problem) or type(problem).__name__
+        name = f"{problem.filename}: " if problem.filename else ""
+        if problem.errno == errno.ENOSPC and not name:
+            name = "not everything was written: "
+        message = f"{name}{what[:1].lower()}{what[1:]}"
+    elif isinstance(problem, RecursionError):
+        message = "the input is nested too deeply"
+    elif isinstance(problem, MemoryError):
+        message = "not enough memory"
+    else:
+        message = str(problem)
+    if len(message) > LONGEST:
+        message = f"{message[: LONGEST // 2]}...{message[-LONGEST // 2 :]}"
+    return f"error: {message}"
+
+
+def run(arguments: list[str]) -> int:
+    """One command; its exit code. Whatever ends it early is told in one line."""
+    words = [argument for argument in arguments if not argument.startswith("-")]
+    try:
+        status = program(words[0] if words else None)(
+            arguments, prog_name="mamtra", standalone_mode=False
+        )
+        flush_output()
+        return status if isinstance(status, int) else 0
+    except UsageError as problem:
+        complain(usage(problem, words))
+        return 2
+    except MamtraError as problem:
+        complain(f"error: {problem}")
+        return problem.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except SystemExit as ended:  # typer's answer to a broken pipe
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        silence_output()
+        return READER_GONE
+    except BrokenPipeError:
+        silence_output()
+        return READER_GONE
+    except (OSError, MemoryError, RecursionError) as problem:
+        silence_output()
+        complain(system_problem(problem))
+        return 1
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line; ends the process with a documented exit code (docs/commands.md)."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    wanted = next((argument for argument in arguments if not argument.startswith("-")), None)
-    try:
-        program(wanted)(arguments, prog_name="mamtra")
-    except MamtraError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(problem.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    if arguments[:1] == ["help"]:
+        arguments = [*arguments[1:], "--help"]
+    open_streams()
+    with interrupting_signals() as received:
+        status = run(arguments)
+    if status == INTERRUPTED:
+        status = received.exit_code or INTERRUPTED
+        complain(
+            f"stopped{f' by {signal.Signals(received.signal).name}' if received.signal else ''}"
+        )
+    sys.exit(status)
 
 
 if __name__ == "__main__":
