@@ -8,6 +8,8 @@ documented in docs/commands.md and never change.
 import importlib
 from types import ModuleType
 
+from mamtra.extras import install_command
+
 
 class MamtraError(Exception):
     """Something the caller can mend; the parent of every error below."""
@@ -101,5 +103,5 @@ def require(module: str, extra: str) -> ModuleType:
     except ModuleNotFoundError as missing:
         raise MissingExtraError(
             f"this needs the package {module.partition('.')[0]!r}, which is not installed; "
-            f"run: pip install 'mamtra[{extra}]'"
+            f"run: {install_command(extra)}"
         ) from missing

@@ -87,7 +87,7 @@ def test_whisper_needs_weights_that_are_here(
 
 def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "faster_whisper", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mamtra\[eval\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[eval\]'"):
         open_judge("whisper:base")
 
 

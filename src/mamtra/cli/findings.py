@@ -10,6 +10,7 @@ import mamtra
 from mamtra.backbone.mixers.fused_scan import chosen_scan
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
+from mamtra.extras import install_command
 from mamtra.runtime.torch.engine import LARGE, Engine, EngineConfig, available_cores, resolve
 from mamtra.runtime.torch.int8 import chosen_kernel
 
@@ -17,6 +18,7 @@ from mamtra.runtime.torch.int8 import chosen_kernel
 EXTRAS = {
     "eval": ("pocketsphinx", "jiwer", "matplotlib", "faster_whisper"),
     "judges": ("distillmos", "speechmos", "resemblyzer", "whisper_normalizer"),
+    "onnx": ("onnx", "onnxruntime"),
     "cosyvoice": ("tokenizers", "wetext", "onnxruntime"),
     "hub": ("huggingface_hub",),
     "train": ("accelerate", "tensorboard"),
@@ -29,11 +31,20 @@ EXTRAS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One line of the report; ``advice`` says why, or what to do."""
+    """One line of the report.
+
+    Attributes:
+        about: what was looked at.
+        found: what is there.
+        good: False where this installation cannot speak because of it.
+        optional: it is missing, and only some need it.
+        advice: why, or what to do.
+    """
 
     about: str
     found: str
     good: bool = True
+    optional: bool = False
     advice: str = ""
 
 
@@ -64,20 +75,21 @@ def told(engine: Engine) -> str:
     """An engine in a few words."""
     threads = f"{engine.threads} thread{'s' * (engine.threads != 1)}"
     kernel = f" ({chosen_kernel()})" if engine.dtype == "int8" else ""
-    return f"{engine.dtype}{kernel}, {engine.kind}, {threads}"
+    graphs = " by CUDA graphs" if engine.kind == "graph" else ""
+    return f"run in {engine.dtype}{kernel} on {threads}{graphs}"
 
 
 def engines() -> list[Finding]:
     """What would run a model whose engine nobody chose, and why not something faster."""
     findings = []
     for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
-        for size, parameters in (("small", 0), ("large", LARGE)):
+        for size, parameters in (("built-in models", 0), ("large models", LARGE)):
             engine = resolve(EngineConfig(device=device), parameters)
             findings.append(
                 Finding(
-                    about=f"{size} LM on {device}",
+                    about=size if device == "cpu" else f"{size} on {device}",
                     found=told(engine),
-                    advice="; ".join(f"{name}: {why}" for name, why in engine.reasons.items()),
+                    advice="; ".join(why for name, why in engine.reasons.items() if name != "kind"),
                 )
             )
     return findings
@@ -88,9 +100,10 @@ def extras() -> list[Finding]:
     findings = []
     for extra, packages in EXTRAS.items():
         missing = [name for name in packages if importlib.util.find_spec(name) is None]
-        found = f"without {', '.join(missing)}" if missing else "installed"
-        advice = f"pip install 'mamtra[{extra}]'" if missing else ""
-        findings.append(Finding(about=f"extra {extra}", found=found, advice=advice))
+        found = f"not installed (optional): {', '.join(missing)}" if missing else "installed"
+        advice = install_command(extra) if missing else ""
+        about = f"extra {extra}"
+        findings.append(Finding(about=about, found=found, optional=bool(missing), advice=advice))
     return findings
 
 

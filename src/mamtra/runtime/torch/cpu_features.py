@@ -9,7 +9,8 @@ import importlib.util
 import re
 from importlib.metadata import version
 
-INSTALL = "pip install -U 'mamtra[cpu]'"
+from mamtra.extras import install_command
+
 OLDEST = 0, 62  # of numba; what compiles for earlier ones cannot read what is written here
 WIDE, NARROW = ("+avx512vnni", "+avx512vl"), ("+avxvnni",)
 
@@ -31,10 +32,10 @@ def vector_bits() -> int:
 def missing_for_compiled() -> str | None:
     """Why nothing can be compiled here, and what to do; None where it can."""
     if importlib.util.find_spec("numba") is None:
-        return f"numba is not installed ({INSTALL})"
+        return f"numba is not installed ({install_command('cpu')})"
     found = version("numba")
     if tuple(int(part) for part in re.findall(r"\d+", found)[:2]) < OLDEST:
-        return f"numba {found} is too old ({INSTALL})"
+        return f"numba {found} is too old ({install_command('cpu')})"
     try:
         from numba.core import config
     except Exception as error:  # of many kinds, such as for a numpy that it does not know yet
