@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,16 @@ from mamtra.cli import signals
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="shells and signals of Unix")
 PROGRAM = f"{sys.executable} -m mamtra"
 FULL = Path("/dev/full")
+
+
+@pytest.fixture(autouse=True)
+def usual_signals() -> Iterator[None]:
+    """Nothing ignored, as in a terminal; a test run in the background ignores SIGINT."""
+    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in usual.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 def shell(command: str) -> tuple[int, str]:
