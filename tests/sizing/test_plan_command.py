@@ -8,7 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from mamtra.cli.plan import plan
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, LayoutError
 
 
 def call(*arguments: str) -> str:
@@ -51,3 +51,15 @@ def test_a_figure_that_cannot_be_is_refused(tmp_path: Path) -> None:
         call("--model", "toy", "--figure", str(tmp_path / "none" / "a.png"))
     with pytest.raises(ConfigError, match=r"suffix may be \.png"):
         call("--model", "toy", "--figure", str(tmp_path / "a.txt"))
+
+
+def test_operations_are_counted_both_ways_and_a_layout_may_be_written_out() -> None:
+    written = call("--layout", "AM" * 12)
+    assert "1.64 TFLOPs for a forward over 2,000 positions" in written
+    assert written == call("--ratio", "1:1")
+    row = json.loads(call("--model", "toy", "--json"))
+    assert 0 < row["token_operations"] < row["paper_operations"]
+    with pytest.raises(ConfigError, match="both give the layers"):
+        call("--ratio", "1:1", "--layout", "AM" * 12)
+    with pytest.raises(LayoutError, match="has 4 letters and the model 24 layers"):
+        call("--layout", "AMMM")

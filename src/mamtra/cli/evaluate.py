@@ -8,6 +8,7 @@ import typer
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.evaluate_gate import evaluate_gate
 from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibility
+from mamtra.cli.evaluate_paper import evaluate_paper
 from mamtra.cli.evaluate_run import Model, Seed
 from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
 from mamtra.cli.evaluate_ways import evaluate_carry, evaluate_stream
@@ -17,6 +18,7 @@ app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)
 app.command("intelligibility")(evaluate_intelligibility)
 app.command("seed-tts")(evaluate_seed_tts)
 app.command("gate")(evaluate_gate)
+app.command("paper")(evaluate_paper)
 app.command("carry")(evaluate_carry)
 app.command("stream")(evaluate_stream)
 

@@ -73,10 +73,20 @@ def break_even_line(planned: "Plan") -> str:
     )
 
 
+def operations_line(planned: "Plan") -> str:
+    """How much there is to compute, counted both ways."""
+    return (
+        f"{planned.paper_operations / 1e12:.2f} TFLOPs for a forward over 2,000 positions by the "
+        f"paper's counting; {planned.token_operations / 1e9:.2f} GFLOPs for the last token of a "
+        f"piece"
+    )
+
+
 def show(console: Any, planned: "Plan", fits: dict[str, "Fit"]) -> None:
     """Table and sentences for people."""
     console.print(plan_table(planned))
     console.print(break_even_line(planned), soft_wrap=True, highlight=False)
+    console.print(operations_line(planned), soft_wrap=True, highlight=False)
     for name, found in fits.items():
         console.print(fit_line(name, planned, found), soft_wrap=True, highlight=False)
 
@@ -88,6 +98,9 @@ def plan(
     ratio: Annotated[
         str | None,
         typer.Option("--ratio", help="1:5, 1:5-grouped, removed-12; else the model's own layout."),
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option("--layout", help="Instead of --ratio: one letter a layer, AMMM...")
     ] = None,
     seconds: Annotated[float, typer.Option("--seconds", help="Of speech in one piece.")] = 60.0,
     streams: Annotated[int, typer.Option("--streams", help="Spoken at once.")] = 1,
@@ -118,7 +131,9 @@ def plan(
     from mamtra.sizing.plan import plan as planned_for
     from mamtra.sizing.sizes import model_sizes, shaped
 
-    sizes = shaped(model_sizes(model), ratio)
+    if ratio is not None and layout is not None:
+        raise ConfigError("--ratio and --layout both give the layers; leave one out")
+    sizes = shaped(model_sizes(model), layout or ratio)
     planned = planned_for(sizes, seconds, streams, dtype, engine or ("graph" if card else "eager"))
     fits = {name: fit(sizes, planned, memory_of(name)) for name in card or ()}
     if figure is not None:

@@ -18,6 +18,7 @@ from mamtra.sizing.inference_bytes import (
     speech_lm_bytes,
     state_bytes,
 )
+from mamtra.sizing.operations import paper_operations, token_operations
 from mamtra.sizing.sizes import ModelSizes
 
 CONTEXT_BYTES = 600 * 2**20  # of a CUDA process before its first tensor; an assumption
@@ -37,6 +38,8 @@ class Plan:
         activations: an estimate, for the reading of one text; texts are read one after another.
         break_even: tokens beyond which a Mamba layer holds less than an attention layer.
         paper_break_even: the same with every number of the state as wide as a key.
+        paper_operations: of a forward over 2,000 positions, as the paper counts them.
+        token_operations: of the last token of a piece.
     """
 
     model: str
@@ -53,6 +56,8 @@ class Plan:
     activations: int
     break_even: int
     paper_break_even: int
+    paper_operations: float
+    token_operations: float
 
     @property
     def states(self) -> int:
@@ -109,6 +114,8 @@ def plan(
         activations=prefill_bytes(backbone, sizes.text_ids(seconds), 1, dtype),
         break_even=break_even_tokens(backbone, dtype),
         paper_break_even=paper_break_even_tokens(backbone),
+        paper_operations=paper_operations(backbone),
+        token_operations=token_operations(sizes.speech_lm, backbone, tokens),
     )
 
 

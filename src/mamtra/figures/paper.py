@@ -1,0 +1,255 @@
+"""The paper's tables and figures with our cell beside each of its numbers.
+
+Every cell of ours is arithmetic, or a figure of a committed row whose file is named, or says that
+it was not measured here and which command would. Published: arXiv 2603.12342, Tables 2 to 4,
+Figures 3 to 6; Seed-TTS-eval test-en.
+"""
+
+import json
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mamtra.errors import CorpusError, LayoutError
+from mamtra.evaluation.report import Grid, ranged
+from mamtra.sizing.inference_bytes import speech_lm_bytes, state_bytes
+from mamtra.sizing.operations import PAPER_POSITIONS, paper_operations, token_operations
+from mamtra.sizing.sizes import ModelSizes, shaped
+
+RATIOS = ("1:0", "1:1", "1:3", "1:5", "1:11")
+TERA, GIGA, MEBIBYTE, FLOAT = 1e12, 1e9, 2**20, 4
+PAPER_TERAFLOPS = {"1:0": 1.78, "1:1": 1.64, "1:3": 1.57, "1:5": 1.54, "1:11": 1.52}
+# WER, similarity, UTMOS, NMOS of CosyVoice 2 and of MamTra
+PAPER_SPEECH = {
+    "1:0": (2.03, 0.66, 4.15, 3.68),
+    "1:1": (2.28, 0.72, 4.16, 3.66),
+    "1:3": (3.26, 0.72, 4.14, 3.65),
+    "1:5": (2.53, 0.72, 4.13, 3.65),
+    "1:11": (3.99, 0.72, None, 3.27),
+}
+PAPER_NAMES = {"1:0": "CosyVoice 2"}
+PAPER_LOSSES = {"all": 3.48, "no CE": 6.70, "no logits": 6.13, "no embeddings": 5.63}
+PAPER_MEMORY = -34  # percent, 1:1 against CosyVoice 2
+RESULTS, PICTURES = Path("benchmarks/results"), Path("docs/pictures")
+MISSING = "not measured here: {}"
+SPEECH_ROWS = "paper-speech.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """The committed rows of a repository.
+
+    Attributes:
+        root: folder that holds ``benchmarks`` and ``docs``.
+    """
+
+    root: Path
+
+    def read(self, place: Path) -> list[dict[str, Any]]:
+        """The rows of a file; none if it does not exist.
+
+        Raises:
+            CorpusError: the file is damaged.
+        """
+        path = self.root / place
+        if not path.exists():
+            return []
+        try:
+            text = path.read_text()
+            return (
+                [json.loads(text)]
+                if path.suffix == ".json"
+                else list(map(json.loads, text.splitlines()))
+            )
+        except ValueError as problem:
+            raise CorpusError(f"cannot read {str(path)!r}: {problem}") from problem
+
+
+def operations_table(sizes: ModelSizes, dtype: str = "float16") -> Grid:
+    """Table 2 and Figure 5 by arithmetic: operations, parameters and state of every ratio."""
+    published = sizes.name == "cosyvoice2"
+    rows = []
+    for ratio in RATIOS:
+        try:
+            own = shaped(sizes, ratio)
+        except LayoutError:
+            continue
+        backbone = own.backbone
+        parameters = speech_lm_bytes(own.speech_lm, backbone, "float32") / FLOAT
+        token = token_operations(own.speech_lm, backbone, PAPER_POSITIONS)
+        states = [
+            f"{state_bytes(backbone, length, streams, dtype).total / MEBIBYTE:,.1f}"
+            for length, streams in ((2048, 1), (4096, 32))
+        ]
+        rows.append(
+            (
+                ratio,
+                f"{PAPER_TERAFLOPS[ratio]:.2f}" if published else "",
+                f"{paper_operations(backbone) / TERA:.3g}",
+                f"{token / GIGA:.3g}",
+                f"{parameters / 1e6:,.1f}",
+                *states,
+            )
+        )
+    return Grid(
+        (
+            "ratio",
+            "paper, TFLOPs",
+            "its counting",
+            "GFLOPs a token",
+            "M parameters",
+            "MiB, 2,048 tokens",
+            "MiB, 32 x 4,096",
+        ),
+        tuple(rows),
+        f"Table 2, Figure 5: {sizes.name}",
+        (
+            "TFLOPs of a forward over 2,000 positions; a token after 2,000; scan states in float32",
+            "by arithmetic: mamtra plan",
+        ),
+    )
+
+
+def speech_cell(row: Mapping[str, Any] | None, name: str, pick: Callable[[Any], str]) -> str:
+    """One figure of one system of a row; nothing where it is not there."""
+    told = None if row is None else row["systems"].get(name)
+    return "" if told is None else pick(told)
+
+
+def first_rate(row: Mapping[str, Any]) -> Callable[[Any], str]:
+    """How the first recogniser's rate is shown, by the row's own profile."""
+    first = "all words" if row["profile"] in ("spoken", "leaderboard") else "mean of utterances"
+    return lambda told: ranged(next(iter(told["heard"].values()))["wer"][first])
+
+
+def rated(told: Mapping[str, Any]) -> str:
+    """Every rating of a system."""
+    return ", ".join(f"{name} {found['value']:.2f}" for name, found in told["rated"].items())
+
+
+def speech_table(rows: Rows) -> Grid:
+    """Table 3: words, likeness, naturalness."""
+    found = rows.read(RESULTS / SPEECH_ROWS)
+    row = found[-1] if found else None
+    lines = [
+        (
+            f"MamTra {ratio}" if ratio != "1:0" else "CosyVoice 2",
+            f"{wer:.2f}",
+            f"{like:.2f}",
+            str(mos or ""),
+            "",
+        )
+        for ratio, (wer, like, mos, _) in PAPER_SPEECH.items()
+    ]
+    command = "mamtra evaluate seed-tts cosyvoice2 student --set seedtts_testset/en/meta.lst"
+    notes = ["lines of CosyVoice 2 and MamTra: published; " + MISSING.format(command)]
+    if row is None:
+        notes.append(MISSING.format("mamtra evaluate seed-tts nano nano-teacher --set lines.txt"))
+    else:
+        rate = first_rate(row)
+        lines += [
+            (name, speech_cell(row, name, rate), "", "", speech_cell(row, name, rated))
+            for name in row["systems"]
+        ]
+        judges = ", ".join(judge["name"] for judge in row["judges"])
+        notes.append(
+            f"our lines: {row['lines']} lines of {row['set']}, judges {judges} ({SPEECH_ROWS}); "
+            f"other sentences and judges than the paper's: compare only ours with ours"
+        )
+    headings = ("system", "WER %", "similarity", "UTMOS", "our ratings")
+    return Grid(headings, tuple(lines), "Table 3", tuple(notes))
+
+
+def losses_table(rows: Rows) -> Grid:
+    """Table 4: each loss left out."""
+    found = rows.read(PICTURES / "lab-losses.json")
+    ours = {bar["what"]: bar for bar in (found[0]["bars"] if found else ())}
+    lines = []
+    for what, wer in PAPER_LOSSES.items():
+        bar = ours.get(what)
+        own = ("", "") if bar is None else (f"{bar['wer']:.1f}", f"{bar['validation_letters']:.3f}")
+        lines.append((what, f"{wer:.2f}", *own))
+    note = "nano, 60 steps (docs/pictures/lab-losses.json)"
+    return Grid(
+        ("losses", "paper, WER %", "nano, WER %", "nano, nats"),
+        tuple(lines),
+        "Table 4",
+        (note if ours else MISSING.format("mamtra lab losses"),),
+    )
+
+
+def correlation(points: Sequence[tuple[float, float]]) -> float:
+    """Pearson's."""
+    xs, ys = zip(*points, strict=True)
+    mean_x, mean_y = math.fsum(xs) / len(xs), math.fsum(ys) / len(ys)
+    both = math.fsum((x - mean_x) * (y - mean_y) for x, y in points)
+    spread = math.fsum((x - mean_x) ** 2 for x in xs) * math.fsum((y - mean_y) ** 2 for y in ys)
+    return both / math.sqrt(spread)
+
+
+def memory_finding(rows: Rows) -> str:
+    """Figure 3: memory of 1:1 beside how the original runs."""
+    found = rows.read(RESULTS / "memory.jsonl")
+    told = found[-1]["results"].get("1:1", {}).get("memory", {}) if found else {}
+    if "of_baseline" not in told:
+        return MISSING.format("mamtra bench decode --targets baseline,1:1 --spoken 50")
+    share = told["of_baseline"]
+    value = share["median"] if isinstance(share, Mapping) else share
+    return f"{100 * (value - 1):+.0f} % on a CPU, 8 bit (memory.jsonl)"
+
+
+def prediction_finding(rows: Rows) -> str:
+    """Figure 4: cross entropy predicts word errors."""
+    found = rows.read(PICTURES / "lab-ratios.json")
+    points = [
+        (float(point["validation_letters"]), float(point["wer"]))
+        for point in (found[0]["points"] if found else ())
+        if "wer" in point
+    ]
+    if len(points) < 3:
+        return MISSING.format("mamtra lab ratios")
+    return f"correlation {correlation(points):.2f} over {len(points)} layouts (lab-ratios.json)"
+
+
+def starts_finding(rows: Rows) -> str:
+    """Figure 6: starting from attention beats random starts."""
+    found = rows.read(PICTURES / "lab-starts.json")
+    nats = {bar["what"]: bar["validation_letters"] for bar in (found[0]["bars"] if found else ())}
+    if not {"attention", "xavier", "kaiming"} <= set(nats):
+        return MISSING.format("mamtra lab starts")
+    told = ", ".join(f"{what} {nats[what]:.2f}" for what in ("attention", "xavier", "kaiming"))
+    return f"nats after 60 steps: {told} (lab-starts.json)"
+
+
+def figures_table(rows: Rows) -> Grid:
+    """Figures 3, 4 and 6, each as one finding."""
+    return Grid(
+        ("figure", "paper", "here"),
+        (
+            ("3, memory", f"{PAPER_MEMORY} % against CosyVoice 2 (A6000)", memory_finding(rows)),
+            ("4, prediction", "cross entropy predicts WER", prediction_finding(rows)),
+            ("6, starts", "Q, K, V below Xavier and Kaiming", starts_finding(rows)),
+        ),
+        "Figures 3, 4, 6 (nano, but for memory: CosyVoice 2's sizes)",
+    )
+
+
+def paper_tables(sizes: Sequence[ModelSizes], root: Path) -> list[Grid]:
+    """Every table, for models by their sizes.
+
+    Args:
+        sizes: models whose operations and states are counted.
+        root: of the repository with the committed rows.
+
+    Raises:
+        CorpusError: a file of rows is damaged.
+    """
+    rows = Rows(root)
+    return [
+        *(operations_table(one) for one in sizes),
+        speech_table(rows),
+        losses_table(rows),
+        figures_table(rows),
+    ]

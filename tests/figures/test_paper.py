@@ -1,0 +1,69 @@
+"""The paper's tables with ours beside: arithmetic, committed rows, and what is missing."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from mamtra.cli.evaluate import app
+from mamtra.errors import CorpusError
+from mamtra.figures.paper import correlation, operations_table, paper_tables
+from mamtra.sizing.sizes import COSYVOICE2, TOY
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_operations_and_parameters_of_every_ratio_stand_beside_the_papers() -> None:
+    rows = {row[0]: row for row in operations_table(COSYVOICE2).rows}
+    assert list(rows) == ["1:0", "1:1", "1:3", "1:5", "1:11"]
+    assert rows["1:0"][1:3] == ("1.78", "1.78")
+    assert rows["1:1"][1:3] == ("1.64", "1.64")
+    parameters = [float(row[4]) for row in rows.values()]
+    assert parameters == sorted(parameters)  # a hybrid has more than its teacher
+    states = [float(row[-1].replace(",", "")) for row in rows.values()]
+    assert states == sorted(states, reverse=True)
+
+
+def test_cells_come_from_the_committed_rows() -> None:
+    tables = {grid.title: grid for grid in paper_tables([TOY], ROOT)}
+    losses = {row[0]: row for row in tables["Table 4"].rows}
+    kept = json.loads((ROOT / "docs/pictures/lab-losses.json").read_text())["bars"]
+    for bar in kept:
+        if bar["what"] in losses:
+            assert losses[bar["what"]][2] == f"{bar['wer']:.1f}"
+    (figures,) = (grid for title, grid in tables.items() if title.startswith("Figures"))
+    assert all("not measured" not in row[2] for row in figures.rows)
+
+
+def test_without_rows_every_cell_names_its_command(tmp_path: Path) -> None:
+    told = "\n".join(grid.markdown() for grid in paper_tables([], tmp_path))
+    for command in (
+        "evaluate seed-tts",
+        "lab losses",
+        "lab ratios",
+        "lab starts",
+        "bench decode --targets baseline,1:1",
+    ):
+        assert f"not measured here: mamtra {command}" in told
+
+
+def test_a_damaged_file_of_rows_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "docs" / "pictures").mkdir(parents=True)
+    (tmp_path / "docs" / "pictures" / "lab-losses.json").write_text("{")
+    with pytest.raises(CorpusError, match="cannot read"):
+        paper_tables([], tmp_path)
+
+
+def test_correlation_is_pearsons() -> None:
+    assert correlation([(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]) == pytest.approx(1)
+    assert correlation([(1.0, 1.0), (2.0, -1.0), (3.0, 1.0)]) == pytest.approx(0)
+
+
+def test_the_command_prints_and_writes_the_tables(tmp_path: Path) -> None:
+    arguments = ["paper", "--model", "toy", "--repository", str(ROOT), "-o", str(tmp_path)]
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert "Table 4" in done.stdout
+    assert (tmp_path / "paper.md").read_text().count("## ") == 4
+    assert (tmp_path / "paper.tex").read_text().count(r"\begin{tabular}") == 4
