@@ -138,10 +138,11 @@ def speech_table(rows: Rows) -> Grid:
             f"MamTra {ratio}" if ratio != "1:0" else "CosyVoice 2",
             f"{wer:.2f}",
             f"{like:.2f}",
-            str(mos or ""),
+            str(utmos or ""),
+            str(nmos),
             "",
         )
-        for ratio, (wer, like, mos, _) in PAPER_SPEECH.items()
+        for ratio, (wer, like, utmos, nmos) in PAPER_SPEECH.items()
     ]
     command = "mamtra evaluate seed-tts cosyvoice2 student --set seedtts_testset/en/meta.lst"
     notes = ["lines of CosyVoice 2 and MamTra: published; " + MISSING.format(command)]
@@ -150,7 +151,7 @@ def speech_table(rows: Rows) -> Grid:
     else:
         rate = first_rate(row)
         lines += [
-            (name, speech_cell(row, name, rate), "", "", speech_cell(row, name, rated))
+            (name, speech_cell(row, name, rate), "", "", "", speech_cell(row, name, rated))
             for name in row["systems"]
         ]
         judges = ", ".join(judge["name"] for judge in row["judges"])
@@ -158,7 +159,7 @@ def speech_table(rows: Rows) -> Grid:
             f"our lines: {row['lines']} lines of {row['set']}, judges {judges} ({SPEECH_ROWS}); "
             f"other sentences and judges than the paper's: compare only ours with ours"
         )
-    headings = ("system", "WER %", "similarity", "UTMOS", "our ratings")
+    headings = ("system", "WER %", "similarity", "UTMOS", "NMOS", "our ratings")
     return Grid(headings, tuple(lines), "Table 3", tuple(notes))
 
 
