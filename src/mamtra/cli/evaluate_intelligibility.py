@@ -12,6 +12,7 @@ from mamtra.cli.evaluate_run import (
     JudgeOption,
     Limit,
     Output,
+    Page,
     QualityOption,
     Reference,
     RowFile,
@@ -99,6 +100,7 @@ def evaluate_intelligibility(
     threads: Threads = 1,
     output: Output = None,
     row: RowFile = None,
+    page: Page = False,
 ) -> None:
     """Let judges write down and rate what is said, and count wrong and dropped words.
 
@@ -142,4 +144,4 @@ def evaluate_intelligibility(
         baselines=baselines,
         settings={"model": Path(model or DEFAULT).name} if speaks else {},
     )
-    evaluate(evaluation, output, row)
+    evaluate(evaluation, output, row, page=page)

@@ -1,5 +1,6 @@
 """What the commands of ``mamtra evaluate`` share: options, running, the table, the row."""
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -10,11 +11,12 @@ import typer
 
 from mamtra.atomic import write_file, write_json
 from mamtra.cli.result_rows import add_row
-from mamtra.errors import CorpusError
+from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
     from mamtra.evaluation.harness import Judged, Judges
     from mamtra.evaluation.line_set import LineSet
+    from mamtra.evaluation.report import Grid
     from mamtra.evaluation.run_folder import RunFolder
     from mamtra.evaluation.systems import System
     from mamtra.evaluation.text_rules import Profile
@@ -56,6 +58,7 @@ Output = Annotated[
 RowFile = Annotated[
     Path | None, typer.Option("--row", help="Also add the figures to this file of rows (.jsonl).")
 ]
+Page = Annotated[bool, typer.Option("--page", help="Write a page to listen to, in -o.")]
 Threads = Annotated[int, typer.Option("--threads", min=1, help="Of the judges.")]
 
 
@@ -159,6 +162,7 @@ def evaluate(
     output: Path | None,
     rows: Path | None = None,
     more: Callable[[], dict[str, Any]] = dict,
+    page: bool = False,
 ) -> dict[str, Any]:
     """Run an evaluation, show its table, keep its row; returns the row.
 
@@ -167,26 +171,39 @@ def evaluate(
         output: where everything is kept; without it, only the table is shown.
         rows: a file that the row is added to.
         more: further figures of the row, asked for when everything has been said.
+        page: also write a page to listen to, into ``output``.
 
     Raises:
         CorpusError: results cannot be kept.
+        ConfigError: a page was asked for without a folder.
     """
     import tempfile
 
     from mamtra.evaluation.run_folder import RunFolder
 
+    if page and output is None:
+        raise ConfigError("a page needs a folder; add -o FOLDER")
     with ExitStack() as stack:
         place = output or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        judged = judge_all(evaluation, RunFolder(place))
+        folder = RunFolder(place)
+        judged = judge_all(evaluation, folder)
     row = row_of(evaluation, judged) | more()
-    show(evaluation, row, output)
+    grid = show(evaluation, row, output)
+    if page and output is not None:
+        from mamtra.evaluation.harness import sound_files
+        from mamtra.evaluation.page import write_page
+
+        sounds = sound_files(folder, evaluation.systems, judged)
+        rule = evaluation.profile.rule(evaluation.language)
+        written = write_page(output / "page", judged, sounds, grid, rule)
+        print(f"written: {written}", file=sys.stderr)
     if rows is not None:
         add_row(row, rows)
     return row
 
 
-def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) -> None:
-    """Print the table, and write it beside the row."""
+def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) -> "Grid":
+    """Print the table, and write it beside the row; returns the table."""
     from rich.console import Console
 
     from mamtra.evaluation.report import difference_notes, failure_notes, table
@@ -207,3 +224,4 @@ def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) ->
         write_file(output / TABLE, grid.markdown(), error=CorpusError)
         write_file(output / TEX, grid.latex(), error=CorpusError)
         Console(stderr=True).print(f"written: {output / SCORES}, {TABLE}, {TEX}", soft_wrap=True)
+    return grid

@@ -13,6 +13,7 @@ from mamtra.cli.evaluate_run import (
     JudgeOption,
     Limit,
     Output,
+    Page,
     QualityOption,
     Reference,
     RowFile,
@@ -98,6 +99,7 @@ def evaluate_seed_tts(
     threads: Threads = 1,
     output: Output = None,
     row: RowFile = None,
+    page: Page = False,
 ) -> None:
     """Speak a test set, judge it and make the table; every stage resumes.
 
@@ -142,4 +144,4 @@ def evaluate_seed_tts(
         done = judge_part(evaluation, output, part, parts)
         Console().print(f"part {part} of {parts}: {done} clips in {output}", soft_wrap=True)
         return
-    evaluate(evaluation, output, row)
+    evaluate(evaluation, output, row, page=page)

@@ -112,6 +112,22 @@ def say(folder: RunFolder, system: System, line: Line, run: int) -> tuple[Said, 
     return said, audio
 
 
+def sound_files(
+    folder: RunFolder, systems: Sequence[System], judged: "Sequence[Judged]"
+) -> dict[str, Path]:
+    """The sound file of every clip that has one, by the key of what was said."""
+    by_name = {system.name: system for system in systems}
+    files = {}
+    for said in (one.said for one in judged if one.said.sha256):
+        system = by_name[said.system]
+        files[said.key] = (
+            system.files[said.line]
+            if isinstance(system, Recordings)
+            else folder.sound_path(said.system, said.run, said.line)
+        )
+    return files
+
+
 def keep(
     folder: RunFolder, system: System, line: Line, clip: Clip, names: dict[str, Any]
 ) -> tuple[Said, Audio]:

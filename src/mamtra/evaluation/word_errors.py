@@ -5,6 +5,7 @@ jiwer aligns what was heard with what should have been said: words replaced, lef
 
 import re
 from dataclasses import dataclass
+from itertools import zip_longest
 
 from mamtra.errors import TextError, require
 from mamtra.text.normalize import normalize
@@ -52,6 +53,23 @@ def word_errors(reference: str, heard: str) -> WordErrors:
         return WordErrors(0, insertions=len(heard.split()))
     counts = require("jiwer", EXTRA).process_words(reference, heard)
     return WordErrors(words, counts.substitutions, counts.deletions, counts.insertions)
+
+
+def marked_words(reference: str, heard: str) -> list[tuple[str, str]]:
+    """Both sentences word by word as they were aligned: what was written, and what was heard.
+
+    A dropped word is heard as nothing, an added one was written as nothing.
+    """
+    wanted, found = reference.split(), heard.split()
+    if not wanted or not found:
+        return [(word, "") for word in wanted] + [("", word) for word in found]
+    chunks = require("jiwer", EXTRA).process_words(reference, heard).alignments[0]
+    pairs: list[tuple[str, str]] = []
+    for chunk in chunks:
+        left = wanted[chunk.ref_start_idx : chunk.ref_end_idx]
+        right = found[chunk.hyp_start_idx : chunk.hyp_end_idx]
+        pairs += zip_longest(left, right, fillvalue="")
+    return pairs
 
 
 def wrong_words(reference: str, heard: str) -> int:
