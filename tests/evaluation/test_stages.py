@@ -19,6 +19,8 @@ TEXT = "Hello there."
 class Whistle:
     """A source that whistles one second and a bit, whatever the text."""
 
+    rate_hz = 16_000
+
     def __init__(self) -> None:
         self.asked = 0
 

@@ -101,4 +101,4 @@ def test_an_unknown_stage_lists_those_there_are(
     with pytest.raises(SystemExit) as ended:
         main(["nano", "bake", "--folder", str(tmp_path)])
     assert ended.value.code == 3
-    assert "tokenizer, tokens, vocoder" in capsys.readouterr().err
+    assert "tokenizer, tokens, decoder" in capsys.readouterr().err

@@ -33,15 +33,16 @@ from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import Voice
 
 SOURCE, VOCODER, COPY, FORCED, SPEECH = STAGES = ("source", "vocoder", "copy", "forced", "speech")
-SOURCE_RATE_HZ = 16_000
 
 
 @runtime_checkable
 class Source(Protocol):
     """The synthesiser that a voice learned from."""
 
+    rate_hz: int
+
     def speak(self, text: str) -> np.ndarray:
-        """Samples of one sentence at ``SOURCE_RATE_HZ``."""
+        """Samples of one sentence at ``rate_hz``."""
         ...
 
 
@@ -52,9 +53,9 @@ def find_source(voice: str) -> Source:
         CorpusError: nobody knows where the voice came from.
         MissingExtraError: the synthesiser is not installed.
     """
-    from mamtra.corpus.synthetic.flite import Flite
+    from mamtra.corpus.synthetic.synthesize import synthesiser_for
 
-    return Flite(voice)
+    return synthesiser_for(voice)
 
 
 class Chain:
@@ -123,7 +124,7 @@ class Chain:
         """The source's sound at the model's rate; the last sentence is kept for the next stage."""
         assert self.source is not None
         if self.last is None or self.last[0] != text:
-            audio = Audio(samples=self.source.speak(text), rate_hz=SOURCE_RATE_HZ)
+            audio = Audio(samples=self.source.speak(text), rate_hz=self.source.rate_hz)
             self.last = (text, audio.at(self.synthesizer.rate).samples)
         return self.last[1]
 

@@ -11,7 +11,7 @@ import numpy as np
 import soxr
 
 from mamtra.corpus.synthetic.flite import RATE_HZ, Flite
-from mamtra.corpus.synthetic.spoken import LEAD_SECONDS, TAIL_SECONDS, Spoken
+from mamtra.corpus.synthetic.spoken import LEAD_SECONDS, TAIL_SECONDS, Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
 
 PREFIX = "espeak-"
@@ -31,7 +31,7 @@ def trimmed(samples: np.ndarray) -> np.ndarray:
     return samples[start : loud[-1] + round(TAIL_SECONDS * RATE_HZ)]
 
 
-class Espeak:
+class Espeak(Speaking):
     """One variant of espeak-ng's American voice.
 
     Args:

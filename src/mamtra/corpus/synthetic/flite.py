@@ -9,7 +9,7 @@ from functools import cache
 
 import numpy as np
 
-from mamtra.corpus.synthetic.spoken import LEAD_SECONDS, PAUSE, TAIL_SECONDS, Spoken
+from mamtra.corpus.synthetic.spoken import LEAD_SECONDS, PAUSE, TAIL_SECONDS, Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
 
 RATE_HZ = 16_000
@@ -64,7 +64,7 @@ def library() -> ctypes.CDLL:
     return flite
 
 
-class Flite:
+class Flite(Speaking):
     """One flite voice.
 
     Args:
@@ -143,10 +143,6 @@ class Flite:
         if len(phones) > 1 and phones[-1] == PAUSE:
             stop = min(stop, round((ends[-2] + TAIL_SECONDS) * RATE_HZ))
         return Spoken(samples=samples[start:stop], words=words, phones=phones)
-
-    def speak(self, text: str) -> np.ndarray:
-        """Speak one sentence: float32 samples in [-1, 1] at ``RATE_HZ``."""
-        return self.say(text).samples.astype(np.float32) / 32768
 
     def identity(self) -> dict[str, str]:
         """The package, for the corpus's manifest."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mamtra.corpus.synthetic.aligned import RATE_HZ, spoken
-from mamtra.corpus.synthetic.spoken import Spoken
+from mamtra.corpus.synthetic.spoken import Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
 
 VOICES = ("heart",)
@@ -73,7 +73,7 @@ def spoken_symbols(text: str) -> str:
     return symbols
 
 
-class Hibari:
+class Hibari(Speaking):
     """The voice "heart".
 
     Args:

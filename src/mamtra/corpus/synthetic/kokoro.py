@@ -15,7 +15,7 @@ import torch
 from mamtra.acoustic.pitch import track_pitch
 from mamtra.corpus.synthetic.aligned import FRAME, RATE_HZ, spoken
 from mamtra.corpus.synthetic.hibari import reader, session_with, spoken_symbols
-from mamtra.corpus.synthetic.spoken import Spoken
+from mamtra.corpus.synthetic.spoken import Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
 
 FOLDER_VARIABLE = "MAMTRA_KOKORO"
@@ -44,7 +44,7 @@ def folder() -> Path:
     return Path(named)
 
 
-class Kokoro:
+class Kokoro(Speaking):
     """One of Kokoro's English voices.
 
     Args:

@@ -4,6 +4,7 @@ Phones are flite's American English, which the text of a user may hold as well, 
 flap of "butter".
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,3 +44,26 @@ def loud_part(samples: np.ndarray, share: float = 0.01) -> tuple[int, int]:
     """The first and one beyond the last sample louder than a share of the loudest; 0, 0 if none."""
     loud = np.flatnonzero(np.abs(samples) > share * np.abs(samples).max(initial=0))
     return (int(loud[0]), int(loud[-1]) + 1) if len(loud) else (0, 0)
+
+
+class Speaking(ABC):
+    """A synthesiser of one voice.
+
+    Attributes:
+        rate_hz: of everything that it says.
+    """
+
+    rate_hz: int
+
+    @abstractmethod
+    def say(self, text: str) -> Spoken | None:
+        """Speak one sentence; None where nothing is to be heard."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, str]:
+        """What package it is, for the corpus's manifest."""
+
+    def speak(self, text: str) -> np.ndarray:
+        """The samples of one sentence alone: float32 in [-1, 1] at ``rate_hz``."""
+        spoken = self.say(text)
+        return np.zeros(0, np.float32) if spoken is None else spoken.samples / np.float32(32768)

@@ -10,31 +10,15 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from mamtra.atomic import write_file
 from mamtra.corpus.synthetic import espeak, flite, hibari, kokoro
 from mamtra.corpus.synthetic.manifest import CORPUS_FILE, Utterance, write_shard
-from mamtra.corpus.synthetic.spoken import PAUSE, Spoken
+from mamtra.corpus.synthetic.spoken import PAUSE, Speaking
 from mamtra.errors import CorpusError
 
 SHARD_SENTENCES = 500
 SOURCES = (hibari, kokoro, flite, espeak)
-
-
-@runtime_checkable
-class Synthesiser(Protocol):
-    """What speaks one sentence, or gives None where nothing is to be heard."""
-
-    rate_hz: int
-
-    def say(self, text: str) -> Spoken | None:
-        """Speak a sentence."""
-        ...
-
-    def identity(self) -> dict[str, str]:
-        """What package it is, for the manifest."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +31,7 @@ class ShardPlan:
     sentences: tuple[str, ...]
 
 
-def synthesiser_for(voice: str) -> Synthesiser:
+def synthesiser_for(voice: str) -> Speaking:
     """The synthesiser that has a voice.
 
     Raises:
@@ -138,7 +122,7 @@ def speak_shard(folder: Path, plan: ShardPlan) -> float:
     return offset / synthesiser.rate_hz
 
 
-def describe(folder: Path, voices: dict[str, Synthesiser]) -> None:
+def describe(folder: Path, voices: dict[str, Speaking]) -> None:
     """Write into the corpus's description which synthesisers speak in it, at what rate.
 
     Raises:

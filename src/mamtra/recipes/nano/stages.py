@@ -1,6 +1,7 @@
 """How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
 
-    corpus -> tokenizer -> tokens -> vocoder, decoder, teacher -> student -> model folders
+    corpus -> tokenizer -> tokens -> decoder, teacher
+    decoder -> vocoder; teacher -> student; all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
 """
@@ -22,7 +23,7 @@ from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
-from mamtra.recipes.nano.decoder import DecoderRun, Voiced, train_decoder
+from mamtra.recipes.nano.decoder import DecoderRun, Drawer, Voiced, train_decoder
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun, train_tokenizer
@@ -101,9 +102,13 @@ def make_tokens(workshop: Workshop) -> None:
 
 
 def make_vocoder(workshop: Workshop) -> None:
-    """Train the vocoder."""
-    run = workshop.lasting(VocoderRun())
-    train_vocoder(Corpus.open(workshop.corpus), workshop.folder / "vocoder", run)
+    """Train the vocoder, on what the decoder draws as well where it is there."""
+    run, corpus = workshop.lasting(VocoderRun()), Corpus.open(workshop.corpus)
+    weights = workshop.weights("decoder")
+    drawer = None
+    if weights.exists():
+        drawer = Drawer(weights, corpus, TokenTable.open(workshop.tokens))
+    train_vocoder(corpus, workshop.folder / "vocoder", run, drawer)
 
 
 def make_decoder(workshop: Workshop) -> None:
@@ -153,8 +158,8 @@ def compare_starts(workshop: Workshop) -> None:
 STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
     "tokens": (make_tokens, "tokens.safetensors"),
-    "vocoder": (make_vocoder, "vocoder/model.safetensors"),
     "decoder": (make_decoder, "decoder/model.safetensors"),
+    "vocoder": (make_vocoder, "vocoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),
     "student": (make_student, "student/model.safetensors"),
     "starts": (compare_starts, "start-random/model.safetensors"),

@@ -4,7 +4,8 @@ It hears random pieces of about a second, half of them of the main voice where t
 Its excitation is made from the pitch that the corpus tells, or that is measured in the recording,
 so that pulses and speech agree from the first step; the pitch network learns to predict that same
 pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
-are trained beside it and make it sharper.
+are trained beside it and make it sharper, and a part of the mel features are those that the decoder
+draws, which are smoother than those of a recording.
 """
 
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from mamtra.acoustic.pitch import track_pitch
 from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.recipes.nano.decoder import Drawer
 from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
 from mamtra.training.loop import LoopSettings, train
 
@@ -46,6 +48,7 @@ NANO_VOCODER = VocoderConfig(
 MAIN_VOICE = "heart"
 MARGIN_FRAMES = 2  # cut beside every piece, so that its mel features see the sound around it
 PITCH_UNIT_HZ = 50.0
+SILENT_MEL = -11.5  # logarithm of the smallest magnitude
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +59,8 @@ class VocoderRun:
         adversary_from: the step from which the judges learn and are listened to.
         adversary_pieces, adversary_frames: so many pieces, and frames of each, are judged.
         fooled_weight, feature_weight: of the judges' answers and of their inner features.
+        drawn_share: from ``adversary_from`` on, so many pieces are spoken from mel features that
+            the decoder drew, where there is one.
     """
 
     config: VocoderConfig = NANO_VOCODER
@@ -83,6 +88,7 @@ class VocoderRun:
     adversary_frames: int = 24
     fooled_weight: float = 0.3
     feature_weight: float = 0.6
+    drawn_share: float = 0.5
 
 
 class Judged(nn.Module):
@@ -94,12 +100,33 @@ class Judged(nn.Module):
         self.adversary = Adversary()
 
 
-class VocoderTask:
-    """The loss and the measures of one vocoder run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A piece of an utterance.
 
-    def __init__(self, run: VocoderRun, corpus: Corpus) -> None:
+    Attributes:
+        samples: with ``MARGIN_FRAMES`` at both ends.
+        pitch: a value a frame, without margins.
+        drawn: mel features that the decoder drew, without margins; or None.
+    """
+
+    samples: np.ndarray
+    pitch: np.ndarray
+    drawn: Tensor | None = None
+
+
+class VocoderTask:
+    """The loss and the measures of one vocoder run.
+
+    Args:
+        run: what decides it.
+        corpus: the spoken sentences.
+        drawer: a trained decoder, to learn from what it draws as well.
+    """
+
+    def __init__(self, run: VocoderRun, corpus: Corpus, drawer: Drawer | None = None) -> None:
         same_rate(corpus)
-        self.run, self.corpus = run, corpus
+        self.run, self.corpus, self.drawer = run, corpus, drawer
         self.mel = LogMel(NANO_MEL)
         train_set = corpus.choose("train")
         self.main = [item for item in train_set if item.voice == MAIN_VOICE]
@@ -112,9 +139,13 @@ class VocoderTask:
         self.model = self.judged.vocoder
 
     def piece(
-        self, utterance: Utterance, frames: int, random: np.random.Generator
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """So many frames of an utterance with their margins, from a random place, and the pitch."""
+        self,
+        utterance: Utterance,
+        frames: int,
+        random: np.random.Generator,
+        drawn: bool = False,
+    ) -> Piece:
+        """So many frames of an utterance from a random place; ``drawn`` asks the decoder."""
         hop, samples = NANO_MEL.hop, self.corpus.audio(utterance)
         around, length = MARGIN_FRAMES * hop, (frames + 2 * MARGIN_FRAMES) * hop
         samples = np.pad(samples, (around, max(around, length)))
@@ -124,19 +155,28 @@ class VocoderTask:
         pitch = self.corpus.pitch(utterance)
         if pitch is None:
             track = track_pitch(torch.from_numpy(cut)[None], NANO_MEL.rate_hz, hop)[0].numpy()
-            return cut, track[MARGIN_FRAMES:-MARGIN_FRAMES]
-        return cut, np.pad(pitch, (0, frames))[start : start + frames]
+            pitch = np.pad(track[MARGIN_FRAMES:-MARGIN_FRAMES], (start, 0))
+        mel = None
+        if drawn and self.drawer is not None:
+            whole = self.drawer.draw(utterance)
+            silence = (0, max(0, start + frames - whole.shape[1]))
+            mel = nn.functional.pad(whole, silence, value=SILENT_MEL)[:, start : start + frames]
+        track = np.pad(pitch, (0, frames))[start : start + frames]
+        return Piece(samples=cut, pitch=track, drawn=mel)
 
     def compute(
-        self, pieces: list[tuple[np.ndarray, np.ndarray]], noise_seed: int, judged: bool = False
+        self, pieces: list[Piece], noise_seed: int, judged: bool = False
     ) -> dict[str, Tensor]:
         """Loss values of pieces of one length; ``judged`` asks the judges as well."""
         run, hop = self.run, NANO_MEL.hop
-        audio = torch.from_numpy(np.stack([samples for samples, _ in pieces]))
-        pitch = torch.from_numpy(np.stack([track for _, track in pieces])).float()
+        audio = torch.from_numpy(np.stack([piece.samples for piece in pieces]))
+        pitch = torch.from_numpy(np.stack([piece.pitch for piece in pieces])).float()
         margin = MARGIN_FRAMES
         with torch.no_grad():
             mel = self.mel(audio)[..., margin:-margin].contiguous()
+        for row, piece in enumerate(pieces):
+            if piece.drawn is not None:
+                mel[row] = piece.drawn
         wanted = audio[:, margin * hop : -margin * hop]
         generator = torch.Generator().manual_seed(noise_seed)
         noise = self.model.draw_noise(len(pieces), mel.shape[-1], generator)
@@ -175,8 +215,13 @@ class VocoderTask:
         mains = round(run.batch * run.main_voice_share)
         sets = [self.main] * mains + [self.others] * (run.batch - mains)
         chosen = [items[int(random.integers(len(items)))] for items in sets]
-        pieces = [self.piece(item, frames, random) for item in chosen]
-        return self.compute(pieces, step, judged=step >= run.adversary_from)
+        judged = step >= run.adversary_from
+        drawn = judged & (random.random(run.batch) < run.drawn_share)
+        pieces = [
+            self.piece(item, frames, random, bool(asked))
+            for item, asked in zip(chosen, drawn, strict=True)
+        ]
+        return self.compute(pieces, step, judged=judged)
 
     def evaluate(self) -> dict[str, float]:
         """The loss on held-out pieces."""
@@ -194,9 +239,11 @@ def trained_vocoder(weights: Path, config: VocoderConfig = NANO_VOCODER) -> Voco
     return judged.vocoder.eval()
 
 
-def train_vocoder(corpus: Corpus, folder: Path, run: VocoderRun | None = None) -> None:
+def train_vocoder(
+    corpus: Corpus, folder: Path, run: VocoderRun | None = None, drawer: Drawer | None = None
+) -> None:
     """Train the vocoder; ``folder/model.safetensors`` then holds a ``Judged``."""
     run = run or VocoderRun()
-    task = VocoderTask(run, corpus)
+    task = VocoderTask(run, corpus, drawer)
     evaluate = task.evaluate if task.validation else None
     train(folder, task.judged, task.loss, run.settings, evaluate)
