@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.errors import CorpusError
+from mamtra.recipes.nano.decoder import Drawer
 from mamtra.recipes.nano.vocoder import (
     NANO_VOCODER,
     VocoderRun,
@@ -85,3 +87,23 @@ def test_a_corpus_of_another_rate_is_named(corpus: Corpus) -> None:
     corpus.rate_hz = 16_000
     with pytest.raises(CorpusError, match="16000 Hz and nano at 24000"):
         VocoderTask(RUN, corpus)
+
+
+class Flat(Drawer):
+    """A decoder that draws the same everywhere."""
+
+    def __init__(self) -> None:
+        """Nothing to load."""
+
+    def draw(self, utterance: Utterance) -> torch.Tensor:
+        return torch.full((100, utterance.samples // 480), -3.0)
+
+
+def test_a_piece_may_be_spoken_from_what_the_decoder_draws(corpus: Corpus) -> None:
+    task = VocoderTask(RUN, corpus, Flat())
+    short = corpus.choose("train", "am_adam")[0]
+    random = np.random.default_rng(0)
+    assert task.piece(short, 12, random).drawn is None
+    drawn = task.piece(short, 12, random, drawn=True).drawn
+    assert drawn.shape == (100, 12)
+    assert (drawn[:, 6:] < -11).all(), "beyond its end is silence"
