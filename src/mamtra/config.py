@@ -254,6 +254,13 @@ def keys_of(config: Any, inside: str = "") -> Iterator[tuple[str, Any]]:
             yield name, hints[entry.name]
 
 
+def value_at(config: Any, key: str) -> Any:
+    """The value at a dotted key."""
+    for name in key.split("."):
+        config = getattr(config, name)
+    return config
+
+
 def replace_at(config: Any, key: str, value: Any) -> Any:
     """A copy of a config with another value at a dotted key."""
     name, dot, rest = key.partition(".")

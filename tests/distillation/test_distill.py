@@ -12,9 +12,11 @@ from tiny_model import SPEECH_LM
 from mamtra.audio.clip import read
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.distillation.data import DistillBatches, HeldUtterances, random_utterances
-from mamtra.distillation.distill import DistillRun, DistillTask, check_pair, distill, paper_settings
+from mamtra.distillation.data import DistillBatches, UtterancesInMemory, random_utterances
+from mamtra.distillation.distill import distill
 from mamtra.distillation.samples import sampler_for
+from mamtra.distillation.settings import DistillRun, paper_settings
+from mamtra.distillation.task import DistillTask, check_pair
 from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.vocabulary import TASK
@@ -26,7 +28,7 @@ RUN = DistillRun(
     settings=replace(
         paper_settings(6), learning_rate=1e-2, log_every=1, evaluate_every=3, precision="float32"
     ),
-    places=200,
+    tokens=200,
     held_out=4,
 )
 
@@ -58,7 +60,7 @@ def test_the_finished_student_speaks(finished) -> None:
     speech = open_folder(folder).say("Hello there.", seed=1)
     assert speech.seconds > 0
     assert folder.config.name == "student-distilled"
-    assert "6 steps of 200 places" in (finished / "student" / "README.md").read_text()
+    assert "6 steps of 200 tokens" in (finished / "student" / "README.md").read_text()
 
 
 def test_the_student_is_heard_at_each_evaluation(finished) -> None:
@@ -82,9 +84,9 @@ def test_what_does_not_learn_stays_to_the_bit_and_the_rest_changes(finished, stu
 def test_the_log_tells_all_losses_and_both_held_out_measures(finished) -> None:
     first = rows(finished)[0]
     assert {"loss", "ce", "logits", "embedding", "teacher_ce", "gradient"} <= first.keys()
-    measured = [row for row in rows(finished) if "validation_ce" in row]
+    measured = [row for row in rows(finished) if "held_out_ce" in row]
     assert [row["step"] for row in measured] == [3, 6]
-    assert len({row["validation_teacher_ce"] for row in measured}) == 1
+    assert len({row["held_out_teacher_ce"] for row in measured}) == 1
 
 
 def test_a_stopped_run_goes_on_to_the_same_losses(
@@ -114,8 +116,10 @@ def test_a_folder_with_another_run_is_refused_but_more_steps_are_not(
     tiny_model_folder, student, finished, tmp_path
 ) -> None:
     teacher = ModelFolder(tiny_model_folder)
-    with pytest.raises(ConfigError, match="another freeze, places"):
-        distill(finished, teacher, student, DATA, replace(RUN, freeze="all", places=100))
+    with pytest.raises(
+        ConfigError, match=r"another tokens \(200, now 100\), freeze \(mamba, now all\)"
+    ):
+        distill(finished, teacher, student, DATA, replace(RUN, freeze="all", tokens=100))
     run = replace(RUN, settings=replace(RUN.settings, steps=2))
     folder = tmp_path / "run"
     distill(folder, teacher, student, DATA, run)
@@ -127,30 +131,32 @@ def test_a_folder_with_another_run_is_refused_but_more_steps_are_not(
 
 def test_teacher_and_student_read_one_batch_of_both_layouts() -> None:
     data = random_utterances(SPEECH_LM, 24, speech=(40, 80))
-    batches = DistillBatches(data, SPEECH_LM, places=10_000, seed=3)
+    batches = DistillBatches(data, SPEECH_LM, tokens=10_000, seed=3)
     first = batches.at(0)
     assert torch.equal(first.order, batches.at(0).order)
     fill = SPEECH_LM.vocabulary.fill
     # every bi-stream sequence has a fill mark among its targets, none of the others has
     assert (first.targets == fill).any()
-    flat = DistillBatches(data, SPEECH_LM, places=10_000, seed=3, bi_stream=False).at(0)
+    flat = DistillBatches(data, SPEECH_LM, tokens=10_000, seed=3, bi_stream=False).at(0)
     assert not (flat.targets == fill).any()
     assert (flat.order == TASK + 1).sum() == len(flat.lengths)
 
 
 def test_held_out_utterances_are_never_trained_on() -> None:
-    batches = DistillBatches(DATA, SPEECH_LM, places=100, held_out=8)
-    assert not set(batches.held_out) & set(batches.learnt)
+    batches = DistillBatches(DATA, SPEECH_LM, tokens=100, held_out=8)
+    assert not set(batches.held_out) & set(batches.trained)
     assert sum(len(batch.lengths) for batch in batches.validation()) == 8
     assert batches.steps(2.0, 4) == -(-2 * batches.total // 400)
 
 
 def test_data_of_another_model_is_refused() -> None:
-    strange = HeldUtterances([([1, 2], [5, 27, 3])] * 3)
+    strange = UtterancesInMemory([([1, 2], [5, 27, 3])] * 3)
     with pytest.raises(CorpusError, match="speech ids up to 27, and the model has 27"):
-        DistillBatches(strange, SPEECH_LM, places=100).at(0)
-    with pytest.raises(CorpusError, match="3 utterances are too few to keep 3"):
-        DistillBatches(strange, SPEECH_LM, places=100, held_out=3)
+        DistillBatches(strange, SPEECH_LM, tokens=100).at(0)
+    with pytest.raises(
+        CorpusError, match=r"3 utterances are too few to keep held_out=3 .*--set held_out=N"
+    ):
+        DistillBatches(strange, SPEECH_LM, tokens=100, held_out=3)
 
 
 def test_models_with_different_ids_are_refused() -> None:
@@ -160,7 +166,7 @@ def test_models_with_different_ids_are_refused() -> None:
 
 def test_a_student_of_another_width_learns_without_the_embedding_loss() -> None:
     narrow = replace(SPEECH_LM, backbone=replace(SPEECH_LM.backbone, dim=8))
-    batches = DistillBatches(DATA, SPEECH_LM, places=100)
+    batches = DistillBatches(DATA, SPEECH_LM, tokens=100)
     task = DistillTask(SpeechLM(SPEECH_LM), SpeechLM(narrow), batches, replace(RUN, freeze="all"))
     values = task.loss(0)
     assert "embedding" not in values

@@ -25,8 +25,9 @@ def test_recordings_become_a_student_that_speaks(tmp_path: Path) -> None:
     student, trained = tmp_path / "student", tmp_path / "run"
     run("prepare", "libritts", tree, "-o", shards, "--teacher", TEACHER, "--longest", 3)
     run("convert", TEACHER, "-o", student, "--ratio", "1:1", "--form", "open", "--solve", 2)
-    small = ["--tokens-per-batch", 100, "--held-out", 1, "--device", "cpu", "--no-samples"]
-    words = ["--steps", 3, "--learning-rate", 1e-4, *small]
+    values = {"steps": 3, "learning_rate": 1e-4, "tokens": 100, "held_out": 1}
+    words = [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
+    words += ["--device", "cpu", "--no-samples"]
     run("distill", TEACHER, student, "--data", shards, "-o", trained, *words)
     rows = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
     assert max(row["step"] for row in rows) == 3

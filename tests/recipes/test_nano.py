@@ -15,7 +15,7 @@ from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.recipes.nano.speech_lm import SpeechLMTask, spelled
 from mamtra.recipes.nano.stages import Workshop, guard_for, run_stage
-from mamtra.recipes.nano.student import StudentTask, train_student
+from mamtra.recipes.nano.student import student_task, train_student
 from mamtra.recipes.nano.tokenizer import (
     edit_distance,
     greedy_phones,
@@ -54,7 +54,7 @@ def test_the_evaluation_tells_right_from_wrong_text_apart(workshop: Workshop) ->
 
 def test_teacher_and_student_read_the_same_batch_and_the_teacher_rests(workshop: Workshop) -> None:
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
-    task = StudentTask(TOY_STUDENT, corpus, tokens, workshop.weights("teacher"))
+    task, _, _ = student_task(TOY_STUDENT, corpus, tokens, workshop.weights("teacher"))
     before = {name: value.clone() for name, value in task.teacher.state_dict().items()}
     values = task.loss(0)
     values["loss"].backward()

@@ -10,17 +10,53 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mamtra.checkpoints.locate import locate
+from mamtra.cli.stopped import stop_reported
 from mamtra.errors import ConfigError
 
-NAMED = 5  # utterances that are left out and told by name
-
 if TYPE_CHECKING:
+    import torch
+
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.distillation.data import Utterances
-    from mamtra.distillation.distill import DistillRun, DistillTask
+    from mamtra.distillation.settings import DistillRun
     from mamtra.distillation.training_bytes import Estimate
-    from mamtra.speech_lm import SpeechLM
-    from mamtra.transfer.losses import DistillLosses
+
+NAMED = 5  # utterances that are left out and named
+REPORTS = 20  # lines of the log that a short run has at least
+SENTENCES = ["The quick brown fox jumps over the lazy dog.", "How are you today?"]
+USAGE = "mamtra distill TEACHER STUDENT --data SHARDS -o RUN"
+
+
+def recipe(name: str, pairs: list[str], log_every: int | None, tensorboard: bool) -> "DistillRun":
+    """The run that a recipe and ``--set`` ask for.
+
+    Raises:
+        ConfigError: the recipe or a key is unknown, or a value cannot work.
+    """
+    from mamtra.config import with_values
+    from mamtra.recipes.distill import recipe_named
+
+    run = with_values(recipe_named(name), pairs)
+    keys = {pair.partition("=")[0].strip().rpartition(".")[2] for pair in pairs}
+    if "steps" in keys and "epochs" not in keys:
+        run = replace(run, epochs=0.0)
+    settings = replace(run.settings, tensorboard=tensorboard or run.settings.tensorboard)
+    if log_every is not None:
+        settings = replace(settings, log_every=log_every)
+    return replace(run, settings=settings)
+
+
+def with_reports(run: "DistillRun", pairs: list[str], log_every: int | None) -> "DistillRun":
+    """A short run reports more often, unless it was told how often."""
+    if log_every is not None or any("log_every" in pair for pair in pairs):
+        return run
+    often = max(1, min(run.settings.log_every, run.settings.steps // REPORTS))
+    return replace(run, settings=replace(run.settings, log_every=often))
+
+
+def is_ratio(student: str) -> bool:
+    """Whether a student is given by its ratio, such as 1:3, and not by its folder."""
+    return ":" in student and not Path(student).exists()
 
 
 def show_estimate(found: "Estimate") -> None:
@@ -36,18 +72,18 @@ def show_estimate(found: "Estimate") -> None:
     drawn.add_column("part")
     drawn.add_column("bytes", justify="right")
     for name, count in (*asdict(found.parts).items(), ("total", found.parts.total)):
-        drawn.add_row(name, readable(count))
+        drawn.add_row(name.replace("_", " "), readable(count))
     console.print(drawn)
     drawn = Table(
         title=f"{found.hours_of_speech:g} h of speech, {found.epochs:g} times: "
-        f"{found.places:,} places, {found.steps:,} steps, {found.operations:.2g} operations",
+        f"{found.tokens:,} tokens, {found.steps:,} steps, {found.operations:.2g} operations",
         box=SIMPLE_HEAD,
     )
-    for name in ("card", "hours on one", "this batch fits", "largest batch, places"):
+    for name in ("card", "hours on one", "this batch fits", "largest batch, tokens"):
         drawn.add_column(name, justify="left" if name == "card" else "right")
     for card in found.cards:
         fits = "yes" if card.fits else "no"
-        drawn.add_row(card.card, f"{card.hours:,.1f}", fits, f"{card.largest_places:,}")
+        drawn.add_row(card.card, f"{card.hours:,.1f}", fits, f"{card.largest_batch:,}")
     console.print(drawn)
     console.print(
         f"hours assume that {found.utilisation:.0%} of a card's best is reached; activations and "
@@ -56,238 +92,208 @@ def show_estimate(found: "Estimate") -> None:
     )
 
 
-def print_estimate(models: tuple[str, str], run: "DistillRun", given: dict[str, Any]) -> None:
-    """Print what a run will take; ``models`` are sizes or folders, the second may be a ratio."""
+def print_estimate(
+    teacher: str, student: str, run: "DistillRun", hours: float, utilisation: float, as_json: bool
+) -> None:
+    """Print what a run will take; both are sizes or folders, the student may be a ratio."""
     from mamtra.distillation.training_bytes import estimate
     from mamtra.sizing.sizes import model_sizes, shaped
 
-    teacher, student = models
     sizes = model_sizes(teacher)
-    shape = ":" in student and not Path(student).exists()
-    other = shaped(sizes, student) if shape else model_sizes(student)
-    as_json = given.pop("as_json")
-    found = estimate(sizes.speech_lm, other.speech_lm, run, **given)
+    other = shaped(sizes, student) if is_ratio(student) else model_sizes(student)
+    found = estimate(
+        sizes.speech_lm,
+        other.speech_lm,
+        run,
+        hours_of_speech=hours,
+        epochs=run.epochs or 1.0,
+        utilisation=utilisation,
+    )
     if as_json:
         print(json.dumps(found.row()))
     else:
         show_estimate(found)
 
 
-def folder_pair(teacher: str, student: str) -> tuple["SpeechLM", "SpeechLM"]:
-    """The language models of two folders."""
+def rehearse(
+    teacher: str,
+    student: str,
+    data: Path | None,
+    run: "DistillRun",
+    device: "torch.device",
+    as_json: bool,
+) -> None:
+    """Rehearse two steps and print what they cost."""
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.checkpoints.modules import open_language_model
-
-    opened = [ModelFolder(locate(name)) for name in (teacher, student)]
-    first, second = map(open_language_model, opened)
-    return first, second
-
-
-def dry_run(task: "DistillTask", as_json: bool) -> None:
-    """Rehearse two steps and print what they cost."""
-    from mamtra.distillation.dry_run import rehearsal, state_bytes_to_come
+    from mamtra.distillation.dry_run import random_pair, rehearsal, state_bytes_to_come, task_of
     from mamtra.sizing.gpus import readable
 
+    if is_ratio(student):
+        pair, utterances = random_pair(teacher, student), None
+    else:
+        opened = [ModelFolder(locate(name)) for name in (teacher, student)]
+        first, second = map(open_language_model, opened)
+        pair = first, second
+        utterances = read_utterances(data, opened[1]) if data is not None else None
+    task = task_of(pair, utterances, replace(run, held_out=0), device)
     later = state_bytes_to_come(task)
     for step in rehearsal(task):
         if as_json:
-            told = json.dumps(asdict(step) | {"adam_bytes": later, "device": str(task.device)})
+            line = json.dumps(asdict(step) | {"adam_bytes": later, "device": str(device)})
         else:
-            told = (
-                f"step {step.step}: {step.seconds:.1f} s for {step.places:,} places, loss "
+            line = (
+                f"step {step.step}: {step.seconds:.1f} s for {step.tokens:,} tokens, loss "
                 f"{step.loss:.3f}, peak {readable(step.peak_bytes)} so far, "
                 f"Adam needs {readable(later)} more"
             )
-        print(told, flush=True)
+        print(line, flush=True)
 
 
-def opened(data: Path, learner: "ModelFolder") -> "Utterances":
-    """Prepared speech; tells what the model cannot read of it."""
+def read_utterances(data: Path, student: "ModelFolder") -> "Utterances":
+    """Prepared speech; reports what the model cannot read of it."""
     from mamtra.distillation.data import open_utterances
 
-    utterances = open_utterances(data, learner)
+    utterances = open_utterances(data, student)
     left_out = getattr(utterances, "left_out", ())
     if left_out and os.environ.get("RANK", "0") == "0":  # processes have not met yet
         names = ", ".join(left_out[:NAMED]) + ", ..." * (len(left_out) > NAMED)
-        told = f"left out {len(left_out)} utterances whose text cannot be read: {names}"
-        print(told, file=sys.stderr)
+        message = f"left out {len(left_out)} utterances whose text cannot be read: {names}"
+        print(message, file=sys.stderr)
     return utterances
 
 
-def read_losses(given: str) -> "DistillLosses":
-    """The three weights.
+def report(folder: Path, target: Path, as_json: bool) -> None:
+    """Print how the run ended: the last measures, and how to speak with the student."""
+    from mamtra.distillation.run_folder import measured
 
-    Raises:
-        ConfigError: they are not three numbers of at least 0.
-    """
-    from mamtra.transfer.losses import DistillLosses
+    row = measured(folder)
+    if as_json:
+        print(json.dumps({**row, "student": str(target)}))
+        return
+    if row:
+        print(
+            f"held out: ce {row['held_out_ce']:.3g}, teacher {row['held_out_teacher_ce']:.3g} "
+            f"after {row['step']} steps",
+            file=sys.stderr,
+        )
+    print(
+        f"the student is in {target}; speak with: mamtra say TEXT --model {target}",
+        file=sys.stderr,
+    )
 
-    try:
-        ce, logits, embedding = (float(weight) for weight in given.split(","))
-    except ValueError:
-        raise ConfigError(
-            f"--losses {given}: give three numbers for the speech itself, the teacher's answers "
-            f"and its embeddings, such as 0.5,0.125,0.125 or 0.1,1,0.125"
-        ) from None
-    return DistillLosses(ce=ce, logits=logits, embedding=embedding)
 
+def train(
+    teacher: str, student: str, data: Path, output: Path, run: "DistillRun", **given: Any
+) -> None:
+    """Train, or go on with a run that was stopped."""
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.distillation.data import fingerprint
+    from mamtra.distillation.distill import batches_for, distill, with_steps
+    from mamtra.distillation.samples import sampler_for
+    from mamtra.speech_lm import SpeechLMConfig
+    from mamtra.training.device import placed
+    from mamtra.training.workers import rank
 
-def read_sentences_to_say(sentences: list[str] | None) -> list[str]:
-    """What is spoken during training."""
-    return sentences or ["The quick brown fox jumps over the lazy dog.", "How are you today?"]
+    first, second = ModelFolder(locate(teacher)), ModelFolder(locate(student))
+    utterances = read_utterances(data, second)
+    config = second.section("speech_lm", SpeechLMConfig)
+    run = with_steps(run, batches_for(run, utterances, config))
+    run = with_reports(run, given["pairs"], given["log_every"])
+    sentences = given["say"]
+    with stop_reported(), placed(given["device"]) as device:
+        target = distill(
+            output,
+            first,
+            second,
+            utterances,
+            run,
+            data=fingerprint(data),
+            device=device,
+            sampler=sampler_for(second, sentences) if sentences else None,
+        )
+        if rank() == 0:
+            report(output, target, given["as_json"])
 
 
 def distill(
-    teacher: Annotated[str | None, typer.Argument(help="A built-in model or a folder.")] = None,
-    student: Annotated[str | None, typer.Argument(help="Made by mamtra convert.")] = None,
+    teacher: Annotated[str, typer.Argument(help="A built-in model, a folder, or a size.")],
+    student: Annotated[str, typer.Argument(help="Made by mamtra convert; or a ratio, as 1:3.")],
     data: Annotated[
         Path | None, typer.Option("--data", help="Shards made by mamtra prepare.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The run's folder; goes on with it.")
     ] = None,
-    steps: Annotated[int | None, typer.Option(min=1, help="Instead of --epochs.")] = None,
-    epochs: Annotated[float, typer.Option(help="Times that the data is read.")] = 15.0,
-    learning_rate: Annotated[float, typer.Option(min=0.0)] = 1e-5,
-    optimizer: Annotated[str, typer.Option(help="adam (the paper's) or muon.")] = "adam",
-    losses: Annotated[
-        str, typer.Option(help="Weights of speech, the teacher's answers and its embeddings.")
-    ] = "0.5,0.125,0.125",
-    schedule: Annotated[str, typer.Option(help="constant (the paper's) or cosine.")] = "constant",
-    warmup: Annotated[int, typer.Option(min=0, help="Steps of a rising learning rate.")] = 0,
-    tokens_per_batch: Annotated[
-        int, typer.Option(min=1, help="Text and speech ids, on each device.")
-    ] = 22_500,
-    accumulate: Annotated[int, typer.Option(min=1, help="Batches in a step.")] = 1,
-    freeze: Annotated[str, typer.Option(help="What learns: mamba (the paper's), all, ...")] = (
-        "mamba"
-    ),
-    precision: Annotated[str, typer.Option(help="bfloat16 or float32.")] = "bfloat16",
-    checkpointing: Annotated[
-        bool, typer.Option("--checkpointing", help="Recompute activations: slower, smaller.")
-    ] = False,
-    bi_stream: Annotated[
-        bool, typer.Option(help="Let half of the utterances alternate text and speech.")
-    ] = True,
-    keep_answers: Annotated[
-        int, typer.Option(min=0, help="Keep the teacher's N most probable ids for later epochs.")
-    ] = 0,
-    ema: Annotated[float, typer.Option(help="Keep a running mean, as 0.999; 0: none.")] = 0.0,
-    seed: Annotated[int, typer.Option(min=0)] = 0,
-    held_out: Annotated[
-        int, typer.Option(min=0, help="Utterances kept from training, to measure on.")
-    ] = 64,
-    evaluate_every: Annotated[int, typer.Option(min=1, help="Steps.")] = 500,
-    checkpoint_seconds: Annotated[float, typer.Option(help="Between checkpoints.")] = 300.0,
+    recipe_name: Annotated[
+        str, typer.Option("--recipe", help="paper or teacher-first (docs/distill.md).")
+    ] = "paper",
+    pairs: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of it; repeatable."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
+    log_every: Annotated[
+        int | None, typer.Option(min=1, help="Steps between two lines of the log.")
+    ] = None,
     say: Annotated[
-        list[str] | None, typer.Option("--say", help="A sample's text; may be repeated.")
+        list[str] | None, typer.Option("--say", help="A sample's text; repeatable.")
     ] = None,
     samples: Annotated[bool, typer.Option(help="Write samples at each evaluation.")] = True,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard")] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
-    rehearse: Annotated[
+    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for it as well.")] = False,
+    dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Two steps without changing anything.")
     ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Bytes and hours by arithmetic; runs nothing.")
     ] = False,
-    sizes: Annotated[
-        str | None, typer.Option("--sizes", help="For both: random weights of this model's sizes.")
-    ] = None,
-    ratio: Annotated[str, typer.Option(help="With --sizes: attention:Mamba.")] = "1:1",
     hours: Annotated[float, typer.Option(help="With --estimate: of speech.")] = 555.0,
     utilisation: Annotated[
         float, typer.Option(help="With --estimate: share of a card's best that is reached.")
     ] = 0.2,
-    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as JSON lines.")] = False,
 ) -> None:
     """Train a student's folder to speak like its teacher's, on prepared speech; resumable.
 
     mamtra distill TEACHER STUDENT --data SHARDS -o RUN
 
+    mamtra distill TEACHER STUDENT --data SHARDS -o RUN --recipe teacher-first --set steps=2000
+
     torchrun --nproc-per-node 4 --no-python mamtra distill TEACHER STUDENT --data SHARDS -o RUN
 
-    mamtra distill --dry-run --sizes cosyvoice2 --ratio 1:1 --tokens-per-batch 600
+    mamtra distill cosyvoice2 1:1 --dry-run --set tokens=600
 
-    mamtra distill --estimate --sizes cosyvoice2 --ratio 1:1
+    mamtra distill cosyvoice2 1:1 --estimate
     """
-    if sizes is None and (teacher is None or student is None):
+    training = not (dry_run or estimate)
+    if training and (is_ratio(student) or data is None or output is None):
         raise ConfigError(
-            "teacher and student are needed: mamtra distill TEACHER STUDENT --data SHARDS -o RUN "
-            "(or --sizes cosyvoice2 with --dry-run or --estimate)"
+            f"training needs folders, --data and -o: {USAGE}; sizes and a ratio, as cosyvoice2 "
+            f"1:1, are for --dry-run and --estimate"
         )
-    if not (rehearse or estimate) and (sizes or data is None or output is None):
-        raise ConfigError("training needs --data SHARDS and -o RUN; --sizes is for --dry-run")
 
     # torch loads here and not for --help
-    from mamtra.distillation.distill import DistillRun, paper_settings
-    from mamtra.training.device import placed, processes
-
-    run = DistillRun(
-        settings=replace(
-            paper_settings(steps or 1),
-            learning_rate=learning_rate,
-            optimizer=optimizer,
-            schedule=schedule,
-            warmup_steps=warmup,
-            precision=precision,
-            accumulate=accumulate,
-            ema=ema,
-            seed=seed,
-            evaluate_every=evaluate_every,
-            checkpoint_seconds=checkpoint_seconds,
-            tensorboard=tensorboard,
-        ),
-        losses=read_losses(losses),
-        places=tokens_per_batch,
-        freeze=freeze,
-        bi_stream=bi_stream,
-        recompute=checkpointing,
-        held_out=held_out,
-        answers=keep_answers,
-    )
+    run = recipe(recipe_name, pairs or [], log_every, tensorboard)
     if estimate:
-        names = (str(sizes), ratio) if sizes else (str(teacher), str(student))
-        given = {"hours_of_speech": hours, "epochs": epochs, "utilisation": utilisation}
-        print_estimate(names, run, given | {"as_json": as_json})
+        print_estimate(teacher, student, run, hours, utilisation, as_json)
         return
-    from mamtra.checkpoints.format import ModelFolder
+    if dry_run:
+        from mamtra.training.device import placed
 
-    if rehearse:
-        from mamtra.distillation.dry_run import random_pair, task_of
-
-        run = replace(run, held_out=0)
         with placed(device) as where:
-            pair = random_pair(sizes, ratio) if sizes else folder_pair(str(teacher), str(student))
-            learner = None if student is None else ModelFolder(locate(student))
-            read = opened(data, learner) if data and learner else None
-            dry_run(task_of(pair, read, run, where), as_json)
+            rehearse(teacher, student, data, run, where, as_json)
         return
-
-    from mamtra.distillation.distill import batches_for, distill
-    from mamtra.distillation.samples import sampler_for
-    from mamtra.speech_lm import SpeechLMConfig
-    from mamtra.training.workers import rank
-
     assert data is not None
     assert output is not None
-    taught, learner = ModelFolder(locate(str(teacher))), ModelFolder(locate(str(student)))
-    utterances = opened(data, learner)
-    if steps is None:
-        batches = batches_for(run, utterances, learner.section("speech_lm", SpeechLMConfig))
-        steps = batches.steps(epochs, accumulate * processes())
-        run = replace(run, settings=replace(run.settings, steps=steps))
-    with placed(device) as where:
-        target = distill(
-            output,
-            taught,
-            learner,
-            utterances,
-            run,
-            data=str(data),
-            device=where,
-            sampler=sampler_for(learner, read_sentences_to_say(say)) if samples else None,
-        )
-        if rank() == 0:
-            told = f"the student is in {target}; speak with: mamtra say TEXT --model {target}"
-            print(told, file=sys.stderr)
+    train(
+        teacher,
+        student,
+        data,
+        output,
+        run,
+        pairs=pairs or [],
+        log_every=log_every,
+        device=device,
+        say=(say or SENTENCES) if samples else [],
+        as_json=as_json,
+    )

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 
 from mamtra.checkpoints.locate import locate
+from mamtra.cli.stopped import stop_reported
 from mamtra.errors import ConfigError
 from mamtra.recipes.nano.stages import STAGES, Workshop, assemble, run_stage
 
@@ -47,7 +48,8 @@ def nano(
         raise ConfigError(f"unknown stage {stage!r}; known: {', '.join((*STAGES, MODEL, ALL))}")
     for name in STAGES if stage == ALL else [stage]:
         if name in STAGES:
-            ran = run_stage(workshop, name)
+            with stop_reported():
+                ran = run_stage(workshop, name)
             console.print(f"{name}: {'done' if ran else 'was there already'}")
         if name == "student":
             console.print((folder / "student" / "transfer.txt").read_text(), markup=False)

@@ -4,6 +4,8 @@ A batch is drawn from its number alone: which utterances, and for each whether i
 uni-stream or bi-stream. It is packed once, so teacher and student cannot see different layouts.
 """
 
+import hashlib
+import json
 import math
 from collections.abc import Sequence
 from contextlib import suppress
@@ -15,7 +17,7 @@ import numpy as np
 
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.corpus.batches import LengthBatches
-from mamtra.corpus.shards import Shards
+from mamtra.corpus.shards import Shards, checksum, read_index
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError, TextError
@@ -27,6 +29,7 @@ from mamtra.text.tokenizer import NanoTokenizer
 
 CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in
 BI_STREAM_SHARE = 0.5  # of the draws, see speech_lm.prompt.training_sequence
+FINGERPRINT = 16  # hexadecimal digits that tell data apart
 MARKS = 3  # start, task and end, beside text and speech
 
 
@@ -45,7 +48,7 @@ class Utterances(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldUtterances:
+class UtterancesInMemory:
     """Utterances in memory."""
 
     pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
@@ -61,7 +64,7 @@ class HeldUtterances:
 
 def random_utterances(
     config: SpeechLMConfig, count: int, speech: tuple[int, int] = (40, 320), seed: int = 0
-) -> HeldUtterances:
+) -> UtterancesInMemory:
     """Utterances of noise, to rehearse with.
 
     Args:
@@ -75,10 +78,10 @@ def random_utterances(
         length = int(draw.integers(*speech))
         text = draw.integers(config.text_vocabulary, size=max(1, length // 7))
         pairs.append((text.tolist(), draw.integers(config.speech_vocabulary, size=length).tolist()))
-    return HeldUtterances(pairs)
+    return UtterancesInMemory(pairs)
 
 
-def nano_utterances(folder: Path) -> HeldUtterances:
+def nano_utterances(folder: Path) -> UtterancesInMemory:
     """The training sentences of nano's own corpus, in letters.
 
     Raises:
@@ -87,7 +90,7 @@ def nano_utterances(folder: Path) -> HeldUtterances:
     corpus, tokens = Corpus.open(folder / CORPUS), TokenTable.open(folder / TOKENS)
     tokenizer = NanoTokenizer()
     known = [item for item in corpus.choose("train") if item.id in tokens]
-    return HeldUtterances([(tokenizer.encode(u.text), tokens.of(u.id).tolist()) for u in known])
+    return UtterancesInMemory([(tokenizer.encode(u.text), tokens.of(u.id).tolist()) for u in known])
 
 
 def ids_of(text: str, reader: Reader) -> Sequence[int] | None:
@@ -158,13 +161,25 @@ def open_utterances(folder: Path, model: ModelFolder) -> Utterances:
     return found
 
 
+def fingerprint(folder: Path) -> str:
+    """A name for the content of prepared speech, wherever it lies and however it is spelled.
+
+    Raises:
+        CorpusError: there is none, or its index cannot be read.
+    """
+    if (folder / TOKENS).is_file():
+        return checksum(folder / TOKENS)[:FINGERPRINT]
+    parts = json.dumps(read_index(folder)["parts"], sort_keys=True)
+    return hashlib.sha256(parts.encode()).hexdigest()[:FINGERPRINT]
+
+
 class DistillBatches:
     """Batches for teacher and student.
 
     Args:
         utterances: what is prepared.
         config: of the models that read them.
-        places: text and speech ids in a batch, padding included.
+        tokens: text and speech ids in a batch, padding included.
         held_out: utterances that are kept from training.
         bi_stream: lay half of the utterances that suit it out in two alternating streams.
         seed: of every draw.
@@ -178,24 +193,29 @@ class DistillBatches:
         utterances: Utterances,
         config: SpeechLMConfig,
         *,
-        places: int,
+        tokens: int,
         held_out: int = 0,
         bi_stream: bool = True,
         seed: int = 0,
     ) -> None:
-        self.utterances, self.config, self.places = utterances, config, places
+        self.utterances, self.config, self.tokens = utterances, config, tokens
         self.bi_stream, self.seed = bi_stream, seed
         count = len(utterances.lengths)
         if count <= held_out:
             raise CorpusError(
-                f"{count} utterances are too few to keep {held_out} of them from training; "
-                f"prepare more, or keep fewer"
+                f"{count} utterances are too few to keep held_out={held_out} of them from "
+                f"training; prepare more, or keep fewer (--set held_out=N)"
             )
         order = np.random.default_rng((seed, 3)).permutation(count).tolist()
-        self.held_out, self.learnt = sorted(order[:held_out]), sorted(order[held_out:])
-        lengths = [utterances.lengths[number] + MARKS for number in self.learnt]
+        self.held_out, self.trained = sorted(order[:held_out]), sorted(order[held_out:])
+        lengths = [utterances.lengths[number] + MARKS for number in self.trained]
         self.total = sum(lengths)
-        self.draws = LengthBatches(lengths, places, seed)
+        self.draws = LengthBatches(lengths, tokens, seed)
+
+    @property
+    def ids(self) -> int:
+        """How many speech ids a model can predict."""
+        return self.config.vocabulary.size
 
     def sequence(self, number: int, draw: float) -> TrainingSequence:
         """One utterance as it is read.
@@ -221,7 +241,7 @@ class DistillBatches:
 
     def drawn(self, number: int) -> tuple[list[int], list[float]]:
         """The utterances of a batch, and the draw that lays each out."""
-        numbers = [self.learnt[item] for item in self.draws.at(number)]
+        numbers = [self.trained[item] for item in self.draws.at(number)]
         draw = np.random.default_rng((self.seed, number, 2))
         draws = draw.random(len(numbers)) if self.bi_stream else np.ones(len(numbers))
         return numbers, draws.tolist()
@@ -238,7 +258,7 @@ class DistillBatches:
         ]
 
     def predicted(self) -> list[tuple[int, int]]:
-        """Predicted places of every utterance, uni-stream and bi-stream (0 if it does not suit)."""
+        """Predicted tokens of every utterance, uni-stream and bi-stream (0 if it does not suit)."""
         found = []
         for number in range(len(self.utterances.lengths)):
             text, speech = self.utterances.utterance(number)
@@ -251,7 +271,7 @@ class DistillBatches:
         groups: list[list[int]] = [[]]
         for number in sorted(self.held_out, key=lambda item: self.utterances.lengths[item]):
             longest = self.utterances.lengths[number] + MARKS
-            if groups[-1] and longest * (len(groups[-1]) + 1) > self.places:
+            if groups[-1] and longest * (len(groups[-1]) + 1) > self.tokens:
                 groups.append([])
             groups[-1].append(number)
         return [
@@ -264,4 +284,4 @@ class DistillBatches:
 
     def steps(self, epochs: float, batches_a_step: int) -> int:
         """Steps in which about every utterance is read so many times."""
-        return max(1, math.ceil(epochs * self.total / (self.places * batches_a_step)))
+        return max(1, math.ceil(epochs * self.total / (self.tokens * batches_a_step)))

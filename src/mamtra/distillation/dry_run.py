@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 import torch
 
 from mamtra.distillation.data import Utterances, random_utterances
-from mamtra.distillation.distill import DistillRun, DistillTask, batches_for
+from mamtra.distillation.distill import batches_for
+from mamtra.distillation.settings import DistillRun
+from mamtra.distillation.task import DistillTask
 from mamtra.sizing.sizes import model_sizes, shaped
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.training.loop import rehearse
 from mamtra.transfer.student import make_student
 
 STEPS = 2
-ADAM_BYTES = 8  # two float32 numbers for each weight that learns
+ADAM_BYTES = 8  # two float32 numbers for each weight that is trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ class RehearsedStep:
     """What one step cost.
 
     Attributes:
-        places: text and speech ids in the step's batches, without padding.
+        tokens: text and speech ids in the step's batches, without padding.
         peak_bytes: most memory so far: of the process on a CPU, of tensors on a GPU.
     """
 
@@ -36,7 +38,7 @@ class RehearsedStep:
     loss: float
     gradient: float
     seconds: float
-    places: int
+    tokens: int
     peak_bytes: int
 
 
@@ -72,7 +74,7 @@ def random_pair(model: str, ratio: str, seed: int = 0) -> tuple[SpeechLM, Speech
 def state_bytes_to_come(task: DistillTask) -> int:
     """What Adam will hold beside everything that a rehearsal holds."""
     return ADAM_BYTES * sum(
-        weight.numel() for name, weight in task.student.named_parameters() if name in task.learnt
+        weight.numel() for name, weight in task.student.named_parameters() if name in task.trainable
     )
 
 
@@ -85,13 +87,13 @@ def rehearsal(task: DistillTask, steps: int = STEPS) -> Iterator[RehearsedStep]:
     settings = replace(task.run.settings, steps=steps)
     for step, row in enumerate(rehearse(task.student, task.loss, settings)):
         numbers = range(step * settings.accumulate, (step + 1) * settings.accumulate)
-        places = sum(int(task.batches.at(number).lengths.sum()) for number in numbers)
+        tokens = sum(int(task.batches.at(number).lengths.sum()) for number in numbers)
         yield RehearsedStep(
             step=step,
             loss=row["loss"],
             gradient=row["gradient"],
             seconds=row["seconds"],
-            places=places,
+            tokens=tokens,
             peak_bytes=peak_bytes(task.device),
         )
 

@@ -27,6 +27,7 @@ from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
 from mamtra.evaluation.understood import understood
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import Batch, SpeechLM
+from mamtra.speech_lm.measure import mean_cross_entropy
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.placement import (
@@ -142,14 +143,6 @@ class Ranking:
         )
 
 
-@torch.inference_mode()
-def cross_entropy(model: SpeechLM, batches: Sequence[Batch]) -> float:
-    """Mean over all predicted ids, in nats."""
-    losses = [model.loss(batch) for batch in batches]
-    total = sum(float(loss.loss) * loss.predicted for loss in losses)
-    return total / sum(loss.predicted for loss in losses)
-
-
 def word_errors(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -> float:
     """Wrong words in percent of all words."""
     errors = [one for one, _ in understood(synthesizer, sentences, Pocketsphinx(RECOGNISER), seed)]
@@ -228,7 +221,7 @@ def rank_layers(
 
     def measure() -> float:
         if ranking.by == "ce":
-            return cross_entropy(model, batches[1::2] or batches)
+            return mean_cross_entropy(model, batches[1::2] or batches)
         return word_errors(synthesizer, sentences, seed)
 
     # mixers are fitted to one half of the sequences and measured on the other

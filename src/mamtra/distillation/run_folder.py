@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,70 +15,114 @@ from mamtra.checkpoints.format import ModelFolder, write_config
 from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.checkpoints.new_folder import new_folder
 from mamtra.checkpoints.precision import stored_dtype
+from mamtra.config import from_dict, keys_of, read_json, value_at
+from mamtra.distillation.settings import DistillRun
 from mamtra.errors import ConfigError, TrainingError
 from mamtra.training.checkpoint import FINISHED
+from mamtra.training.loop import LOG
 
 REQUEST = "run.json"
 STUDENT = "student"
 TAGS = ["text-to-speech", "mamtra", "mamba", "hybrid"]
-CHANGEABLE = ("steps", "log_every", "evaluate_every", "checkpoint_seconds", "tensorboard")
+# what may differ when a run goes on: its length, and what is told of it
+CHANGEABLE = {
+    "run.epochs",
+    *(
+        f"run.settings.{name}"
+        for name in ("steps", "log_every", "evaluate_every", "checkpoint_seconds", "tensorboard")
+    ),
+}
 
 
-def request_of(run: Any, places: dict[str, str]) -> dict[str, Any]:
-    """What was asked for, as ``run.json`` holds it."""
-    return json.loads(json.dumps({**places, **asdict(run)}))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What was asked for, as ``run.json`` holds it.
+
+    Attributes:
+        teacher, student: their folders, resolved.
+        data: fingerprint of the content of the training data, wherever it lies.
+    """
+
+    teacher: str
+    student: str
+    data: str
+    run: DistillRun
 
 
-def note_request(folder: Path, request: dict[str, Any]) -> None:
-    """Write what was asked for, or hold it against what an earlier start was asked for.
+def request_of(run: DistillRun, teacher: ModelFolder, student: ModelFolder, data: str) -> Request:
+    """What a call asks for."""
+    folders = (str(opened.folder.resolve()) for opened in (teacher, student))
+    return Request(teacher=next(folders), student=next(folders), data=data, run=run)
+
+
+def check_request(folder: Path, request: Request) -> None:
+    """Compare what is asked for with what an earlier start in a folder was asked for.
 
     Raises:
-        ConfigError: a run with other values lies there.
+        ConfigError: a run with other values lies there, or its ``run.json`` cannot be read.
     """
     path = folder / REQUEST
-    if path.exists():
-        before = json.loads(path.read_text())
-        for name in CHANGEABLE:
-            before.get("settings", {}).pop(name, None)
-        wanted = {**request, "settings": dict(request["settings"])}
-        for name in CHANGEABLE:
-            wanted["settings"].pop(name)
-        if changed := sorted(name for name in wanted if wanted[name] != before.get(name)):
-            raise ConfigError(
-                f"{str(folder)!r} holds a run with another {', '.join(changed)} ({REQUEST}); "
-                f"choose another folder, or give the values it was started with"
-            )
-    write_json(path, request, indent=2, error=TrainingError)
+    if not path.exists():
+        return
+    before = from_dict(Request, read_json(path), str(path))
+    changed = [
+        f"{key.removeprefix('run.')} ({value_at(before, key)}, now {value_at(request, key)})"
+        for key, _ in keys_of(request)
+        if key not in CHANGEABLE and value_at(before, key) != value_at(request, key)
+    ]
+    if changed:
+        raise ConfigError(
+            f"{str(folder)!r} holds a run with another {', '.join(changed)}; choose another "
+            f"folder, or give the values it was started with"
+        )
 
 
-def trained_card(student: ModelFolder, request: dict[str, Any]) -> str:
+def save_request(folder: Path, request: Request) -> None:
+    """Write ``run.json``; from now on the folder is this run's.
+
+    Raises:
+        TrainingError: it cannot be written.
+    """
+    write_json(folder / REQUEST, asdict(request), indent=2, error=TrainingError)
+
+
+def measured(folder: Path) -> dict[str, Any]:
+    """The last line of a run's log that holds measures of held-out utterances; empty if none."""
+    found: dict[str, Any] = {}
+    for line in (folder / LOG).read_text().splitlines():
+        row = json.loads(line)
+        if "held_out_ce" in row:
+            found = row
+    return found
+
+
+def trained_card(student: ModelFolder, run: DistillRun) -> str:
     """The model card of a distilled student."""
-    settings = request["settings"]
+    settings = run.settings
     front = front_matter(origin(student.folder) | {"tags": TAGS})
     return f"""{front}# {student.config.name}, distilled
 
-Distilled by `mamtra distill` in {settings["steps"]:,} steps of {request["places"]:,} places each
-and process, accumulated {settings["accumulate"]} times, learning rate
-{settings["learning_rate"]:g} ({settings["schedule"]}), weights that learnt: {request["freeze"]}.
-Teacher, data and every other value are in `run.json`. Nothing was measured of it yet: see
-`mamtra evaluate`.
+Distilled by `mamtra distill` in {settings.steps:,} steps of {run.tokens:,} tokens each and process,
+accumulated {settings.accumulate} times, learning rate {settings.learning_rate:g}
+({settings.schedule}), weights that were trained: {run.freeze}. Teacher, data and every other value
+are in `run.json`. Nothing was measured of it yet: see `mamtra evaluate`.
 """
 
 
-def write_trained(run_folder: Path, source: ModelFolder, learnt: list[str]) -> Path:
+def write_trained(run_folder: Path, source: ModelFolder, trainable: list[str]) -> Path:
     """Write the student's model folder from the run's trained weights.
 
-    Weights that did not learn are taken from the folder the run began with, not from the run, which
-    may have rounded them.
+    Weights that were not trained are taken from the folder the run began with, not from the run,
+    which may have rounded them.
 
     Returns:
         The folder.
     """
-    target = run_folder / STUDENT
-    request = json.loads((run_folder / REQUEST).read_text())
+    target, path = run_folder / STUDENT, run_folder / REQUEST
+    request = from_dict(Request, read_json(path), str(path))
     model = open_language_model(source)
     trained = load_file(run_folder / FINISHED)
-    model.load_state_dict({name: trained[name] for name in learnt}, strict=False)
+    model.load_state_dict({name: trained[name] for name in trainable}, strict=False)
     if target.exists():
         shutil.rmtree(target)  # of an earlier, shorter run
     with new_folder(target) as folder:
@@ -87,7 +131,7 @@ def write_trained(run_folder: Path, source: ModelFolder, learnt: list[str]) -> P
         config = bring_along(source, folder, name, section, source.donor is not None)
         dtype = stored_dtype(source.part_file("speech_lm"))
         save_part(model, folder / "speech_lm.safetensors", dtype)
-        shutil.copy2(run_folder / REQUEST, folder)
-        (folder / CARD).write_text(trained_card(source, request))
+        shutil.copy2(path, folder)
+        (folder / CARD).write_text(trained_card(source, request.run))
         write_config(folder, config)
     return target

@@ -1,18 +1,18 @@
 """Let a student speak while it is trained, with the other parts of its folder.
 
 Early samples are noise, and an untrained student may not find an end: what it cannot say is left
-out and told in ``samples.json`` beside the sounds.
+out and listed in ``samples.json`` beside the sounds.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mamtra.atomic import write_json
 from mamtra.checkpoints.format import SPEAKING, ModelFolder
-from mamtra.distillation.distill import DistillTask
-from mamtra.errors import GenerationError
+from mamtra.distillation.task import DistillTask
+from mamtra.errors import GenerationError, TrainingError
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.synthesis.load import open_folder
 
@@ -43,7 +43,7 @@ def sampler_for(
         def write(folder: Path) -> None:
             """One sound for each sentence."""
             folder.mkdir(parents=True, exist_ok=True)
-            told: list[dict[str, Any]] = []
+            rows: list[dict[str, Any]] = []
             for number, text in enumerate(sentences):
                 row: dict[str, Any] = {"text": text}
                 try:
@@ -52,8 +52,8 @@ def sampler_for(
                     row |= {"file": path.name, "stop": speech.stop_reason}
                 except GenerationError as problem:
                     row["error"] = str(problem)
-                told.append(row)
-            (folder / SAMPLES).write_text(json.dumps(told, indent=1) + "\n")
+                rows.append(row)
+            write_json(folder / SAMPLES, rows, indent=1, error=TrainingError)
 
         return write
 

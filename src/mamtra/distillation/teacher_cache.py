@@ -1,49 +1,69 @@
-"""The teacher's answers, kept on disk: the most probable ids at each predicted place.
+"""The teacher's logits, kept on disk: the most probable ids at each predicted token.
 
-A teacher answers the same each time it reads the same utterance in the same layout, so from the
-second epoch on its work, a quarter of all, can be read instead. Of each answer the ``top`` most
-probable ids are kept, and what is left of its probability is spread evenly over the other ids. A
-new answer goes the same way as a kept one, so a resumed run sees the same numbers.
+A teacher's logits for an utterance in one layout never change, so from the second epoch on its
+pass, a quarter of all work, can be read instead. The ``top`` most probable ids are kept, and what
+is left of the probability is spread evenly over the other ids. New logits go the same way as kept
+ones, so a resumed run sees the same numbers.
 
-    answers.json    what the files were made for
-    ids.bin         uint16, places of all utterances times top: uni-stream first, then bi-stream
+    cache.json      what the files were made for
+    ids.bin         uint16, predicted tokens of all utterances times top: uni-stream, then bi-stream
     logs.bin        float16, their log-probabilities
-    there.bin       uint8, utterances times 2: whether the answer is kept
+    kept.bin        uint8, utterances times 2: whether the logits are kept
 
-Files grow only as far as answers are kept, on file systems that know holes. Processes on one
+Files grow only as far as logits are kept, on file systems that know holes. Processes on one
 machine may share them.
 
-Axes: n predicted places, k kept ids, v vocabulary.
+Axes: n predicted tokens, k kept ids, v vocabulary.
 """
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.errors import ConfigError
+from mamtra.atomic import write_json
+from mamtra.config import read_json
+from mamtra.errors import ConfigError, TrainingError
 
-ABOUT = "answers.json"
+ABOUT = "cache.json"
 LAYOUTS = 2  # uni-stream and bi-stream
+MAX_IDS = 2**16  # that uint16 can name
+
+
+@runtime_checkable
+class CachedBatches(Protocol):
+    """Batches whose logits can be kept utterance by utterance."""
+
+    @property
+    def ids(self) -> int:
+        """How many speech ids a model can predict."""
+        ...
+
+    def predicted(self) -> list[tuple[int, int]]:
+        """Predicted tokens of every utterance, uni-stream and bi-stream (0 if impossible)."""
+        ...
+
+    def layouts(self, number: int) -> list[tuple[int, bool]]:
+        """The utterances of a batch, and whether each is laid out in two streams."""
+        ...
 
 
 def narrowed(
-    logits: Float[Tensor, "places ids"], top: int
-) -> tuple[Float[Tensor, "places top"], Tensor]:
+    logits: Float[Tensor, "predicted ids"], top: int
+) -> tuple[Float[Tensor, "predicted top"], Tensor]:
     """Log-probabilities and ids of the most probable ids."""
     logs, ids = logits.float().log_softmax(-1).topk(top, dim=-1)
     return logs.half(), ids
 
 
 def widened(
-    logs: Float[Tensor, "places top"], ids: Tensor, vocabulary: int
-) -> Float[Tensor, "places ids"]:
+    logs: Float[Tensor, "predicted top"], ids: Tensor, vocabulary: int
+) -> Float[Tensor, "predicted ids"]:
     """Log-probabilities of all ids; those that were not kept share the rest evenly."""
     logs = logs.float()
     rest = (1 - logs.exp().sum(-1, keepdim=True)).clamp_min(1e-6)
@@ -51,87 +71,91 @@ def widened(
     return each.repeat(1, vocabulary).scatter(-1, ids, logs)
 
 
-class Answers:
-    """Answers of one teacher to one set of utterances.
+class TeacherCache:
+    """Logits of one teacher for one set of utterances.
 
     Args:
         folder: where they are kept; made if it is not there.
-        places: predicted places of each utterance, for both layouts.
-        vocabulary: ids of an answer.
+        batches: what the teacher reads.
         top: how many ids are kept.
-        about: names teacher and data, to be held against what the folder was made for.
+        about: names teacher and data; must be what the folder was made for.
 
     Raises:
         ConfigError: the folder was made for something else, or ``top`` cannot be.
+        TrainingError: the folder cannot be written.
     """
 
     def __init__(
-        self,
-        folder: Path,
-        places: Sequence[tuple[int, int]],
-        vocabulary: int,
-        top: int,
-        about: dict[str, Any],
+        self, folder: Path, batches: CachedBatches, top: int, about: dict[str, Any]
     ) -> None:
-        if not 1 <= top < vocabulary <= 2**16:
+        self.batches, self.vocabulary, self.top = batches, batches.ids, top
+        if not 1 <= top < self.vocabulary <= MAX_IDS:
             raise ConfigError(
-                f"{top} of {vocabulary} ids cannot be kept; give at least 1 and fewer than all"
+                f"teacher_cache={top} of {self.vocabulary} ids cannot be kept; give at least 1 and "
+                f"fewer than all"
             )
-        self.vocabulary, self.top = vocabulary, top
-        counts = np.asarray(places, np.int64).T.reshape(-1)
-        self.ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), counts]))
-        self.utterances = len(places)
-        folder.mkdir(parents=True, exist_ok=True)
-        self.check(folder / ABOUT, {**about, "top": top, "places": int(self.ends[-1])})
+        counts = batches.predicted()
+        self.utterances = len(counts)
+        lengths = np.asarray(counts, np.int64).T.reshape(-1)
+        self.ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), lengths]))
         rows = int(self.ends[-1])
-        self.ids = opened(folder / "ids.bin", np.uint16, (rows, top))
-        self.logs = opened(folder / "logs.bin", np.float16, (rows, top))
-        self.there = opened(folder / "there.bin", np.uint8, (LAYOUTS * self.utterances,))
+        self.check(folder / ABOUT, {**about, "top": top, "predicted": rows})
+        try:
+            self.ids = opened(folder / "ids.bin", np.uint16, (rows, top))
+            self.logs = opened(folder / "logs.bin", np.float16, (rows, top))
+            self.kept = opened(folder / "kept.bin", np.uint8, (LAYOUTS * self.utterances,))
+        except OSError as problem:
+            raise TrainingError(
+                f"cannot keep the teacher's logits in {str(folder)!r}: {problem.strerror}"
+            ) from problem
 
     @staticmethod
     def check(path: Path, about: dict[str, Any]) -> None:
-        """Write what the folder is for, or hold it against what it was made for."""
+        """Write what the folder is for, or compare it with what it was made for."""
         if not path.exists():
-            path.write_text(json.dumps(about, indent=1) + "\n")
+            write_json(path, about, indent=1, error=TrainingError)
             return
-        before = json.loads(path.read_text())
-        if changed := sorted(name for name in about if about[name] != before.get(name)):
+        before = read_json(path)
+        known = before if isinstance(before, dict) else {}
+        if changed := sorted(name for name in about if about[name] != known.get(name)):
             raise ConfigError(
-                f"{str(path.parent)!r} keeps answers of another {', '.join(changed)}; "
+                f"{str(path.parent)!r} keeps logits of another {', '.join(changed)}; delete it, or "
                 f"choose another folder"
             )
 
-    def number(self, utterance: int, bi_stream: bool) -> int:
-        """Where an utterance in a layout stands."""
-        return self.utterances * int(bi_stream) + utterance
+    def rows(self, number: int) -> list[int]:
+        """Where the utterances of a batch stand, each in its layout."""
+        layouts = self.batches.layouts(number)
+        return [self.utterances * int(bi_stream) + item for item, bi_stream in layouts]
 
-    def keep(self, numbers: Sequence[int], logits: Float[Tensor, "places ids"]) -> None:
-        """Keep the answers to the utterances of a batch, row by row.
-
-        One that is there stays: another batch's padding would round it otherwise, and a run that
-        goes on would not see what it saw before.
-        """
-        logs, ids = narrowed(logits, self.top)
-        logs, ids = logs.cpu().numpy(), ids.cpu().numpy().astype(np.uint16)
-        place = 0
-        for number in numbers:
-            start, end = self.ends[number], self.ends[number + 1]
-            if not self.there[number]:
-                self.ids[start:end] = ids[place : place + end - start]
-                self.logs[start:end] = logs[place : place + end - start]
-                self.there[number] = 1  # last: a kill before leaves the answer to be made again
-            place += end - start
-
-    def missing(self, numbers: Sequence[int]) -> bool:
-        """Whether an answer of these is not kept."""
-        return not all(self.there[number] for number in numbers)
-
-    def of(self, numbers: Sequence[int]) -> Float[Tensor, "places ids"]:
-        """Log-probabilities of all places of a batch, row by row."""
-        spans = [slice(self.ends[number], self.ends[number + 1]) for number in numbers]
+    def logits(
+        self, number: int, compute: Callable[[], Float[Tensor, "predicted ids"]]
+    ) -> Float[Tensor, "predicted ids"]:
+        """Log-probabilities for a batch, row by row; computed only where they are not kept."""
+        rows = self.rows(number)
+        if not all(self.kept[row] for row in rows):
+            self.keep(rows, compute())
+        spans = [slice(self.ends[row], self.ends[row + 1]) for row in rows]
         logs = torch.from_numpy(np.concatenate([self.logs[span] for span in spans]))
         ids = np.concatenate([self.ids[span] for span in spans]).astype(np.int64)
         return widened(logs, torch.from_numpy(ids), self.vocabulary)
+
+    def keep(self, rows: Sequence[int], logits: Float[Tensor, "predicted ids"]) -> None:
+        """Keep the logits for the utterances of a batch, row by row.
+
+        Those that are there stay: another batch's padding would round them otherwise, and a run
+        that goes on would not see what it saw before.
+        """
+        top_logs, top_ids = narrowed(logits, self.top)
+        logs, ids = top_logs.cpu().numpy(), top_ids.cpu().numpy().astype(np.uint16)
+        offset = 0
+        for row in rows:
+            start, end = self.ends[row], self.ends[row + 1]
+            if not self.kept[row]:
+                self.ids[start:end] = ids[offset : offset + end - start]
+                self.logs[start:end] = logs[offset : offset + end - start]
+                self.kept[row] = 1  # last: a kill before leaves the logits to be computed again
+            offset += end - start
 
 
 def opened(path: Path, kind: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -1,11 +1,11 @@
 """What a distillation will take, by arithmetic: bytes by part, and hours by card.
 
-Weights, gradients, masters and Adam's numbers are exact. Activations are an estimate of what
+Weights, gradients, master weights and Adam's numbers are exact. Activations are an estimate of what
 autograd keeps of each layer; a test holds it to a quarter of what it really keeps. Time is
 operations over what a card does at its best by its maker's word, times a share of that which is
 really reached, the *utilisation*: an assumption, to be replaced by what your first steps show.
 
-Axes: a place is a text id, a speech id or a mark of the sequence.
+Axes: a token is a text id, a speech id or a mark of the sequence.
 """
 
 import math
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 
 from mamtra.backbone import BackboneConfig, as_config
-from mamtra.distillation.distill import DistillRun
+from mamtra.distillation.settings import DistillRun
 from mamtra.errors import ConfigError
 from mamtra.sizing.gpus import memory_of
 from mamtra.sizing.matrix import EXACT
@@ -41,8 +41,8 @@ class TrainingBytes:
 
     Attributes:
         teacher, student: weights in the type of the run.
-        gradients: of what learns, in float32, and those that a narrower run gathers them from.
-        masters: of what learns, in float32.
+        gradients: of what is trained, in float32, and those that a narrower run gathers them from.
+        master_weights: of what is trained, in float32.
         adam: two float32 numbers for each.
         activations: kept for the gradients, an estimate.
         logits: of teacher and student and what the losses make of them, an estimate.
@@ -51,7 +51,7 @@ class TrainingBytes:
     teacher: int
     student: int
     gradients: int
-    masters: int
+    master_weights: int
     adam: int
     activations: int
     logits: int
@@ -64,16 +64,16 @@ class TrainingBytes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CardTime:
-    """What a card needs; ``largest_places`` is the batch that its memory holds."""
+    """What a card needs; ``largest_batch`` is the batch that its memory holds."""
 
     card: str
     hours: float
     fits: bool
-    largest_places: int
+    largest_batch: int
 
 
 def parameters_of(config: SpeechLMConfig, freeze: str) -> tuple[int, int]:
-    """All weights of a model, and those that learn; nothing is allocated."""
+    """All weights of a model, and those that are trained; nothing is allocated."""
     with torch.device("meta"):
         model = SpeechLM(config)
     chosen = set(apply(model, freeze))
@@ -82,7 +82,7 @@ def parameters_of(config: SpeechLMConfig, freeze: str) -> tuple[int, int]:
 
 
 def matrix_numbers(config: SpeechLMConfig) -> int:
-    """Weights that each place is multiplied with: all layers' matrices and the head."""
+    """Weights that each token is multiplied with: all layers' matrices and the head."""
     backbone = as_config(config.backbone)
     network = 3 * backbone.dim * backbone.mlp_dim
     mixers = sum(
@@ -94,17 +94,17 @@ def matrix_numbers(config: SpeechLMConfig) -> int:
 
 
 def mixing_operations(backbone: BackboneConfig, length: float) -> float:
-    """Operations for each place that no weight takes part in: attention's scores, the scans."""
+    """Operations for each token that no weight takes part in: attention's scores, the scans."""
     return sum(mixer_sizes(kind, backbone).operations(length) for kind in backbone.layout)
 
 
-def operations_of_place(
+def operations_of_token(
     teacher: SpeechLMConfig, student: SpeechLMConfig, length: float, recompute: bool
 ) -> float:
-    """Operations for one place: the teacher forward, the student forward and twice backward.
+    """Operations for one token: the teacher forward, the student forward and twice backward.
 
     The gradient passes through frozen layers as well; that they make no gradient of their own
-    weights is not counted, so a run with few weights that learn needs up to a quarter less.
+    weights is not counted, so a run with few weights that are trained needs up to a quarter less.
     """
     one = {
         name: 2 * matrix_numbers(config) + mixing_operations(as_config(config.backbone), length)
@@ -114,7 +114,7 @@ def operations_of_place(
 
 
 def kept_bytes(config: BackboneConfig, recompute: bool, width: int = HALF) -> int:
-    """Bytes that a place keeps until the gradients are made."""
+    """Bytes that a token keeps until the gradients are made."""
     layers = []
     for kind in config.layout:
         plain, exact = mixer_sizes(kind, config).prefill
@@ -132,19 +132,19 @@ def training_bytes(
 ) -> TrainingBytes:
     """Bytes on each device."""
     width = HALF if run.settings.precision == "bfloat16" else EXACT
-    taught, _ = parameters_of(teacher, "all")
-    count, learns = parameters_of(student, run.freeze)
+    teacher_count, _ = parameters_of(teacher, "all")
+    count, trainable = parameters_of(student, run.freeze)
     share = TOKENS_PER_SECOND / (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND)
     # both models' logits, and in float32 what cross entropy and divergence keep: about 7 of a kind
-    logits = round(run.places * share) * student.vocabulary.size * (2 * width + 7 * EXACT)
+    logits = round(run.tokens * share) * student.vocabulary.size * (2 * width + 7 * EXACT)
     kept = kept_bytes(as_config(student.backbone), run.recompute, width)
     return TrainingBytes(
-        teacher=taught * width,
+        teacher=teacher_count * width,
         student=count * width,
-        gradients=learns * (EXACT + (width if width < EXACT else 0)),
-        masters=learns * EXACT,
-        adam=2 * learns * EXACT,
-        activations=run.places * kept,
+        gradients=trainable * (EXACT + (width if width < EXACT else 0)),
+        master_weights=trainable * EXACT,
+        adam=2 * trainable * EXACT,
+        activations=run.tokens * kept,
         logits=logits,
     )
 
@@ -154,7 +154,7 @@ class Estimate:
     """What a run takes.
 
     Attributes:
-        places: of the whole run.
+        tokens: of the whole run.
         steps: with one device and the run's batches.
         operations: of the whole run.
         parts: bytes on each device.
@@ -163,7 +163,7 @@ class Estimate:
     hours_of_speech: float
     epochs: float
     utilisation: float
-    places: int
+    tokens: int
     steps: int
     operations: float
     parts: TrainingBytes
@@ -176,11 +176,11 @@ class Estimate:
         return found
 
 
-def largest_places(parts: TrainingBytes, places: int, card: str) -> int:
+def largest_batch(parts: TrainingBytes, tokens: int, card: str) -> int:
     """The batch that a card's memory holds; 0 where not even the weights fit."""
     growing = parts.activations + parts.logits
     left = usable_bytes(memory_of(card)) - (parts.total - growing)
-    return max(0, math.floor(left / (growing / places)))
+    return max(0, math.floor(left / (growing / tokens)))
 
 
 def estimate(
@@ -196,7 +196,7 @@ def estimate(
 
     Args:
         teacher, student: their sizes.
-        run: batches, precision, what learns.
+        run: batches, precision, what is trained.
         hours_of_speech: of the data; the default is LibriTTS, 50 million speech tokens.
         epochs: times that it is read.
         utilisation: share of a card's best that is reached.
@@ -211,22 +211,22 @@ def estimate(
         )
     seconds = hours_of_speech * 3600
     marks = MARKS / UTTERANCE_SECONDS
-    places = round(seconds * (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND + marks) * epochs)
+    tokens = round(seconds * (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND + marks) * epochs)
     length = UTTERANCE_SECONDS * (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND) + MARKS
-    each = operations_of_place(teacher, student, length, run.recompute)
+    each = operations_of_token(teacher, student, length, run.recompute)
     parts = training_bytes(teacher, student, run)
     cards = []
     for card, tera in TERA_OPERATIONS.items():
-        room = largest_places(parts, run.places, card)
-        hours = each * places / (tera * 1e12 * utilisation) / 3600
-        cards.append(CardTime(card=card, hours=hours, fits=room >= run.places, largest_places=room))
+        room = largest_batch(parts, run.tokens, card)
+        hours = each * tokens / (tera * 1e12 * utilisation) / 3600
+        cards.append(CardTime(card=card, hours=hours, fits=room >= run.tokens, largest_batch=room))
     return Estimate(
         hours_of_speech=hours_of_speech,
         epochs=epochs,
         utilisation=utilisation,
-        places=places,
-        steps=math.ceil(places / (run.places * run.settings.accumulate)),
-        operations=each * places,
+        tokens=tokens,
+        steps=math.ceil(tokens / (run.tokens * run.settings.accumulate)),
+        operations=each * tokens,
         parts=parts,
         cards=tuple(cards),
     )

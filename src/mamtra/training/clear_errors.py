@@ -26,7 +26,7 @@ def is_out_of_memory(problem: BaseException) -> bool:
 
 
 @contextmanager
-def clear_stops(folder: Path) -> Iterator[None]:
+def clear_errors(folder: Path) -> Iterator[None]:
     """Raise a clear error where memory or disk is full.
 
     Raises:

@@ -1,6 +1,9 @@
-"""What a run tells: JSON lines always, a progress bar on a terminal, TensorBoard if asked for."""
+"""What a run reports: JSON lines always; on standard error a bar, or a line a report where there is
+no terminal; TensorBoard if asked for.
+"""
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from mamtra.errors import require
 from mamtra.training.workers import rank
+
+DIGITS = 6  # significant ones of a number in the log
+
+
+def significant(value: float | int) -> float | int:
+    """A number with as many digits as mean something, however small it is."""
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
 
 
 def tensorboard_writer(folder: Path, step: int) -> Any:
@@ -24,7 +34,7 @@ def tensorboard_writer(folder: Path, step: int) -> Any:
 
 
 class Log:
-    """One JSON line a report, on disk and as a progress bar on standard error.
+    """One JSON line a report, on disk and on standard error.
 
     Args:
         path: of the JSON lines.
@@ -36,7 +46,9 @@ class Log:
     def __init__(self, path: Path, done: int, steps: int, tensorboard: bool = False) -> None:
         self.board = tensorboard_writer(path.parent, done) if tensorboard else None
         self.file = path.open("a")
-        quiet = rank() > 0 or not Console(stderr=True).is_terminal
+        self.steps = steps
+        terminal = Console(stderr=True).is_terminal
+        self.lines = rank() == 0 and not terminal
         self.progress = Progress(
             TextColumn(path.parent.name),
             BarColumn(),
@@ -44,14 +56,18 @@ class Log:
             TimeRemainingColumn(),
             TextColumn("{task.fields[loss]}"),
             console=Console(stderr=True),
-            disable=quiet,
+            disable=rank() > 0 or not terminal,
         )
         self.task = self.progress.add_task("train", total=steps, completed=done, loss="")
 
     def write(self, row: dict[str, float | int]) -> None:
         """Append one line."""
+        row = {name: significant(value) for name, value in row.items()}
         self.file.write(json.dumps(row) + "\n")
         self.file.flush()
+        if self.lines:
+            values = (f"{name} {value:.4g}" for name, value in row.items() if name != "step")
+            print(f"step {row['step']} of {self.steps}: {', '.join(values)}", file=sys.stderr)
         if self.board is not None:
             for name, value in row.items():
                 if name != "step":

@@ -22,10 +22,11 @@ from torch import Tensor, nn
 
 from mamtra.errors import TrainingError
 from mamtra.training.checkpoint import clean_folder, load_checkpoint, save_checkpoint, save_finished
-from mamtra.training.clear_errors import clear_stops
+from mamtra.training.clear_errors import clear_errors
 from mamtra.training.log import Log
 from mamtra.training.master_weights import Masters, check_numbers
 from mamtra.training.settings import LoopSettings
+from mamtra.training.stop_requests import stop_requests
 from mamtra.training.workers import rank, wait, world
 
 LOG = "log.jsonl"
@@ -101,11 +102,9 @@ class Run:
         if done % self.settings.log_every and done != self.settings.steps:
             log.advance(done)
             return
-        row = {name: round(value.item(), 5) for name, value in values.items()}
+        row = {name: value.item() for name, value in values.items()}
         log.advance(done, row["loss"])
-        log.write(
-            {"step": done, **row, "gradient": round(norm, 4), "seconds": round(self.seconds, 1)}
-        )
+        log.write({"step": done, **row, "gradient": norm, "seconds": round(self.seconds, 1)})
 
     def measure(self, log: Log, done: int) -> None:
         """Evaluate and write samples, if it is time for it."""
@@ -122,10 +121,10 @@ class Run:
             if self.sample is not None:
                 self.sample(self.folder / SAMPLES / f"step-{done}")
 
-    def keep(self, done: int) -> None:
-        """Write a checkpoint, if it is time for it."""
+    def keep(self, done: int, now: bool) -> None:
+        """Write a checkpoint, if it is time for it or ``now``."""
         late = time.monotonic() - self.saved > self.settings.checkpoint_seconds
-        if self.chief and (late or done == self.settings.steps):
+        if self.chief and (now or late or done == self.settings.steps):
             save_checkpoint(self.folder, self.masters, self.model, done, self.seconds)
             self.saved = time.monotonic()
 
@@ -152,9 +151,11 @@ def train(
     Raises:
         TrainingError: the loss is no longer a number, or memory or disk is full; the last
             checkpoint is intact.
+        KeyboardInterrupt: the run was asked to stop (Ctrl-C, SIGTERM); its message names the step
+            that the run goes on from.
         MissingExtraError: TensorBoard is asked for and not installed.
     """
-    with clear_stops(folder):
+    with clear_errors(folder), stop_requests() as stop:
         run = Run(folder, model, settings, evaluate, sample)
         with run.open_log() as log:
             for step in range(run.first, settings.steps):
@@ -166,7 +167,9 @@ def train(
                 done = step + 1
                 run.report(log, done, values, norm)
                 run.measure(log, done)
-                run.keep(done)
+                run.keep(done, stop.asked)
+                if stop.asked and done < settings.steps:
+                    raise KeyboardInterrupt(f"stopped at step {done}; the same command goes on")
         if run.chief:
             save_finished(folder, run.masters, model)
         wait()
@@ -181,7 +184,7 @@ def rehearse(model: nn.Module, loss: Loss, settings: LoopSettings) -> Iterator[d
     Raises:
         TrainingError: memory is full, or the loss is not finite.
     """
-    with clear_stops(Path()):
+    with clear_errors(Path()):
         masters = Masters(model, settings)
         model.train()
         for step in range(settings.steps):

@@ -50,8 +50,17 @@ class LoopSettings:
             raise ConfigError(
                 f"steps={self.steps}, warmup_steps={self.warmup_steps}: must be positive"
             )
-        if self.accumulate < 1:
-            raise ConfigError(f"accumulate={self.accumulate} must be at least 1")
+        for name in ("accumulate", "log_every", "evaluate_every"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        for name in ("learning_rate", "gradient_clip"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(f"{name}={getattr(self, name)} must be above 0")
+        if self.weight_decay < 0 or not all(0 <= beta < 1 for beta in self.betas):
+            raise ConfigError(
+                f"weight_decay={self.weight_decay} must not be negative and betas={self.betas} "
+                f"must be at least 0 and less than 1"
+            )
         if not 0 <= self.ema < 1:
             raise ConfigError(f"ema={self.ema} must be at least 0 and less than 1, such as 0.999")
         choices = {"precision": Precision, "optimizer": Optimizer, "schedule": Schedule}

@@ -25,6 +25,7 @@ from mamtra.errors import TrainingError
 from mamtra.recipes.nano.start import start_language_model
 from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
 from mamtra.speech_lm.batch import Batch, pack
+from mamtra.speech_lm.measure import mean_cross_entropy
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.prompt import uni_stream
 from mamtra.text.tokenizer import PHONES, NanoTokenizer
@@ -145,8 +146,7 @@ class SpeechLMTask:
         """Held-out cross entropy: text in letters, in phones, and another sentence's text."""
         random = np.random.default_rng(0)
         chosen = sorted(self.validation, key=lambda utterance: len(utterance.text))
-        sums: dict[str, float] = {"letters": 0.0, "phones": 0.0, "wrong_text": 0.0}
-        count = 0
+        batches: dict[str, list[Batch]] = {"letters": [], "phones": [], "wrong_text": []}
         for start in range(0, len(chosen), 50):
             group = chosen[start : start + 50]
             letters = [utterance.text for utterance in group]
@@ -156,10 +156,11 @@ class SpeechLMTask:
                 "wrong_text": [*letters[1:], letters[0]],
             }
             for name, texts in forms.items():
-                losses = self.model.loss(self.pack(group, texts))
-                sums[name] += float(losses.loss) * losses.predicted
-            count += sum(len(self.tokens.of(utterance.id)) + 1 for utterance in group)
-        return {f"validation_{name}": round(value / count, 4) for name, value in sums.items()}
+                batches[name].append(self.pack(group, texts))
+        return {
+            f"validation_{name}": round(mean_cross_entropy(self.model, forms), 4)
+            for name, forms in batches.items()
+        }
 
 
 def compile_layers(model: SpeechLM) -> None:

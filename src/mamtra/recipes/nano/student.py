@@ -11,26 +11,25 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors.torch import load_file
-from torch import Tensor
 
+from mamtra.atomic import write_file
 from mamtra.backbone import Layout, MambaConfig
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.distillation.settings import DistillRun
+from mamtra.distillation.task import DistillTask
+from mamtra.errors import TrainingError
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMRun, SpeechLMTask, compile_layers
+from mamtra.speech_lm.batch import Batch
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.training.loop import LoopSettings, train
-from mamtra.training.workers import rank, world
-from mamtra.transfer.align import alignment
-from mamtra.transfer.calibrate import calibrate
+from mamtra.training.workers import rank
 from mamtra.transfer.forms import FORMS
-from mamtra.transfer.freeze import apply
-from mamtra.transfer.losses import DistillLosses, distillation
+from mamtra.transfer.losses import DistillLosses
+from mamtra.transfer.projections import TransferReport
 from mamtra.transfer.removal import keep_layers, kept_config
 from mamtra.transfer.student import make_student, student_config
-
-CALIBRATION_NUMBER = 1_000_000  # batches from this number on are never reached by training
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,77 +92,63 @@ def untrained(run: StudentRun) -> SpeechLM:
     return SpeechLM(student_config(config, run.layout, [run.mamba]))
 
 
-class StudentTask:
-    """A teacher that answers, a student that learns, and the batches both read."""
+@dataclass(frozen=True, slots=True)
+class NanoBatches:
+    """Batches of nano's corpus by number."""
 
-    def __init__(
-        self, run: StudentRun, corpus: Corpus, tokens: TokenTable, teacher_weights: Path
-    ) -> None:
-        settings = replace(run.teacher.settings, seed=run.data_seed)
-        self.run = run
-        self.data = SpeechLMTask(replace(run.teacher, settings=settings), corpus, tokens)
-        self.teacher = self.data.model
-        self.teacher.load_state_dict(load_file(teacher_weights))
-        student, self.report = (
-            keep_layers(self.teacher, run.kept_layers)
-            if run.kept_layers
-            else make_student(
-                self.teacher,
-                run.layout,
-                start=run.start,
-                variants=[run.mamba],
-                seed=run.settings.seed,
-            )
+    data: SpeechLMTask
+
+    def at(self, number: int) -> Batch:
+        """The batch of a number."""
+        return self.data.batch(number)
+
+
+def distill_run(run: StudentRun) -> DistillRun:
+    """The student's run as the distillation of every size takes it."""
+    return DistillRun(
+        settings=run.settings,
+        losses=run.losses,
+        tokens=run.teacher.batch_places,
+        freeze=run.freeze,
+        calibration_batches=run.calibration_batches,
+        align_steps=run.align_steps,
+        align_target=run.align_target,
+        held_out=0,
+    )
+
+
+def new_student(run: StudentRun, teacher: SpeechLM) -> tuple[SpeechLM, TransferReport]:
+    """The student before training, in float32, and what became of the teacher's tensors."""
+    if run.kept_layers:
+        student, report = keep_layers(teacher, run.kept_layers)
+    else:
+        student, report = make_student(
+            teacher, run.layout, start=run.start, variants=[run.mamba], seed=run.settings.seed
         )
-        assert isinstance(student, SpeechLM)
-        self.student = self.data.model = student
-        self.calibrate()
-        apply(student, run.freeze)
-        if run.settings.precision == "bfloat16":
-            self.teacher.to(torch.bfloat16)
-        self.teacher.eval().requires_grad_(False)
-        if run.teacher.compiled:
-            compile_layers(self.teacher)
-            compile_layers(student)
+    assert isinstance(student, SpeechLM)
+    return student, report
 
-    @torch.no_grad()
-    def calibrate(self) -> None:
-        """Solve the output projections on batches that training does not draw."""
-        numbers = range(CALIBRATION_NUMBER, CALIBRATION_NUMBER + self.run.calibration_batches)
-        if not numbers:
-            return
-        batches = [self.data.batch(number) for number in numbers]
-        sequences = [(self.teacher.embed(batch), batch.real) for batch in batches]
-        calibrate(self.teacher.backbone, self.student.backbone, sequences)
 
-    def align(self, number: int) -> dict[str, Tensor]:
-        """How far each new mixer is from the attention it replaces."""
-        batch = self.data.batch(number)
-        with torch.no_grad():
-            inputs = self.teacher.embed(batch)
-        stacks = self.teacher.backbone, self.student.backbone
-        errors = alignment(*stacks, inputs, batch.real, self.run.align_target)
-        return {"loss": torch.stack([*errors.values()]).mean()}
+def student_task(
+    run: StudentRun, corpus: Corpus, tokens: TokenTable, teacher_weights: Path
+) -> tuple[DistillTask, SpeechLMTask, TransferReport]:
+    """The distillation of a student from nano's teacher.
 
-    def loss(self, number: int) -> dict[str, Tensor]:
-        """The losses of one batch, read by teacher and student."""
-        if number // world() < self.run.align_steps:
-            return self.align(number)
-        batch = self.data.batch(number)
-        with torch.no_grad():
-            taught = self.teacher.loss(batch, keep_logits=True, keep_inputs=True)
-        learned = self.student.loss(batch, keep_logits=True, keep_inputs=True)
-        assert learned.logits is not None
-        assert taught.logits is not None
-        values = distillation(
-            self.run.losses,
-            learned.logits,
-            taught.logits,
-            batch.targets,
-            learned.inputs,
-            taught.inputs,
-        )
-        return {**values, "teacher_ce": taught.loss}
+    Returns:
+        Its loss, the data whose held-out sentences measure the student, and what became of the
+        teacher's tensors.
+    """
+    settings = replace(run.teacher.settings, seed=run.data_seed)
+    data = SpeechLMTask(replace(run.teacher, settings=settings), corpus, tokens)
+    teacher = data.model
+    teacher.load_state_dict(load_file(teacher_weights))
+    student, report = new_student(run, teacher)
+    data.model = student
+    task = DistillTask(teacher, student, NanoBatches(data), distill_run(run))
+    if run.teacher.compiled:
+        compile_layers(teacher)
+        compile_layers(student)
+    return task, data, report
 
 
 def train_student(
@@ -178,10 +163,9 @@ def train_student(
     ``folder/transfer.txt`` says which tensors were copied, fresh or unused.
     """
     run = run or StudentRun()
-    task = StudentTask(
+    task, data, report = student_task(
         run, Corpus.open(corpus_folder), TokenTable.open(tokens_path), teacher_weights
     )
-    folder.mkdir(parents=True, exist_ok=True)
     if rank() == 0:
-        (folder / "transfer.txt").write_text(task.report.table() + "\n")
-    train(folder, task.student, task.loss, run.settings, task.data.evaluate)
+        write_file(folder / "transfer.txt", report.table() + "\n", TrainingError)
+    train(folder, task.student, task.loss, run.settings, data.evaluate)
