@@ -75,9 +75,10 @@ def test_a_file_of_another_ranking_is_refused(tmp_path: Path) -> None:
     ranking().save(tmp_path / "r.json")
     with pytest.raises(ConfigError, match="another by"):
         ranking("wer").resume(tmp_path / "r.json")
-    (tmp_path / "r.json").write_text("{")
-    with pytest.raises(ConfigError, match="no ranking"):
-        ranking().resume(tmp_path / "r.json")
+    for content, reason in (("{", "as JSON"), ("[]", "no ranking"), ('{"by": 1}', "no ranking")):
+        (tmp_path / "r.json").write_text(content)
+        with pytest.raises(ConfigError, match=reason):
+            ranking().resume(tmp_path / "r.json")
 
 
 def test_what_cannot_be_ranked_is_refused(teacher: Synthesizer) -> None:
@@ -85,6 +86,8 @@ def test_what_cannot_be_ranked_is_refused(teacher: Synthesizer) -> None:
         rank_layers(teacher, ranking("loudness"), SENTENCES)
     with pytest.raises(ConfigError, match="mamba, nothing"):
         rank_layers(teacher, ranking(instead="noise"), SENTENCES)
+    with pytest.raises(ConfigError, match="by='wer' needs a model that speaks"):
+        rank_layers(teacher, ranking("wer", "nothing"), SENTENCES)
     with pytest.raises(ConfigError, match="at least one"):
         rank_layers(teacher, ranking(), [])
     with pytest.raises(ConfigError, match="choose by='ce'"):

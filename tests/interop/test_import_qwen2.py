@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
@@ -163,6 +164,7 @@ def test_other_models_and_damaged_folders_are_explained(tmp_path: Path) -> None:
     refused(ModelError, "has sliding windows", use_sliding_window=True)
     refused(CheckpointError, "does not fit its config.json; .*instead of", intermediate_size=40)
     refused(CheckpointError, "missing: .*layers.4.", num_hidden_layers=5)
+    refused(ConfigError, "are no numbers above 0: hidden_size", hidden_size="32")
     refused(CheckpointError, "has no lm_head.weight", tie_word_embeddings=False)
     (source / "model.safetensors").unlink()
     refused(ModelError, "holds no weights; model.safetensors is needed")
@@ -171,3 +173,21 @@ def test_other_models_and_damaged_folders_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no folder"):
         import_qwen2(tmp_path / "nowhere", target, IDS)
     assert not target.exists()
+
+
+def test_rotary_tables_are_left_out_and_listed(tmp_path: Path) -> None:
+    published(tmp_path / "qwen", tied=True)
+    weights = tmp_path / "qwen" / "model.safetensors"
+    buffer = "model.layers.0.self_attn.rotary_emb.inv_freq"
+    save_file(load_file(weights) | {buffer: torch.ones(4)}, weights)
+    report = import_qwen2(tmp_path / "qwen", tmp_path / "ours", IDS)
+    assert buffer in report.parts[0].unused
+
+
+def test_quantised_weights_are_refused_in_one_sentence(tmp_path: Path) -> None:
+    published(tmp_path / "qwen", tied=True)
+    weights = tmp_path / "qwen" / "model.safetensors"
+    save_file({name: tensor.to(torch.int8) for name, tensor in load_file(weights).items()}, weights)
+    with pytest.raises(CheckpointError, match=r"quantised ones are not read: .* is torch\.int8"):
+        import_qwen2(tmp_path / "qwen", tmp_path / "ours", IDS)
+    assert not (tmp_path / "ours").exists()

@@ -48,6 +48,14 @@ def test_a_download_cut_short_is_told_apart(tmp_path: Path) -> None:
         assert "damaged" in refused(tmp_path / "b.pt")
 
 
+def test_a_flipped_bit_inside_a_tensor_is_seen(tmp_path: Path) -> None:
+    torch.save(TENSORS, tmp_path / "a.pt")
+    content = bytearray((tmp_path / "a.pt").read_bytes())
+    content[content.find(TENSORS["a.weight"].numpy().tobytes()) + 6] ^= 1
+    (tmp_path / "a.pt").write_bytes(content)
+    assert "the checksum of" in refused(tmp_path / "a.pt")
+
+
 def test_code_in_a_pickle_does_not_run(tmp_path: Path) -> None:
     torch.save({"a": Trap()}, tmp_path / "a.pt")
     assert "a pickle may run any code" in refused(tmp_path / "a.pt")

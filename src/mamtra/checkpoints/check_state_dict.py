@@ -8,6 +8,8 @@ from torch import Tensor, nn
 
 from mamtra.errors import CheckpointError, listed
 
+FLOATS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+
 Shapes = Mapping[str, tuple[int, ...]]
 Module = TypeVar("Module", bound=nn.Module)
 
@@ -43,6 +45,24 @@ def check_fit(given: Shapes, wanted: Shapes, complaint: str) -> None:
         raise CheckpointError(f"{complaint}; {'; '.join(told)}")
 
 
+def check_floats(tensors: Mapping[str, Tensor]) -> None:
+    """Refuse weights that are no floats, such as quantised ones.
+
+    Raises:
+        CheckpointError: they are listed.
+    """
+    wrong = [
+        f"{name} is {tensor.dtype}"
+        for name, tensor in sorted(tensors.items())
+        if tensor.dtype not in FLOATS
+    ]
+    if wrong:
+        kinds = ", ".join(str(kind).removeprefix("torch.") for kind in FLOATS)
+        raise CheckpointError(
+            f"weights must be {kinds}, quantised ones are not read: {listed(wrong)}"
+        )
+
+
 def built_around(
     build: Callable[[], Module],
     tensors: Mapping[str, Tensor],
@@ -51,10 +71,13 @@ def built_around(
     """A module whose weights are these tensors themselves, without copying them.
 
     Raises:
-        CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
+        CheckpointError: a tensor is unknown, missing or of another shape or type; all such are
+            listed.
     """
     with torch.device("meta"):
         module = build()
-    check_fit(shapes_of(tensors), shapes_of(module.state_dict()), complaint)
+    expected = module.state_dict()
+    check_fit(shapes_of(tensors), shapes_of(expected), complaint)
+    check_floats({name: tensors[name] for name in expected if expected[name].is_floating_point()})
     module.load_state_dict(tensors, assign=True)
     return module.eval().requires_grad_(False)

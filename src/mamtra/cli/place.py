@@ -22,7 +22,7 @@ def shown(ranking: "Ranking", layout: str) -> Any:
     from rich.table import Table
 
     drawn = Table(title=f"{ranking.teacher}, by {ranking.by}: {layout}", box=SIMPLE_HEAD)
-    for name in ("rank", "layer", ranking.by, "more than whole", "stays"):
+    for name in ("rank", "layer", ranking.by, "increase", "stays"):
         drawn.add_column(name, justify="right")
     for rank, layer in enumerate(ranking.order):
         value = ranking.layers[layer]
@@ -39,7 +39,7 @@ def shown_search(ranking: "Ranking", attention: int) -> Any:
 
     layout = ranking.layout(attention, greedily=True)
     drawn = Table(title=f"{ranking.teacher}, greedily by {ranking.by}: {layout}", box=SIMPLE_HEAD)
-    for name in ("round", "gives up", ranking.by, "more than whole"):
+    for name in ("round", "gives up", ranking.by, "increase"):
         drawn.add_column(name, justify="right")
     for number, (layer, value) in enumerate(ranking.given_up(len(layout.kinds) - attention)):
         more = value - (ranking.whole or 0.0)
@@ -96,7 +96,9 @@ def measure(
 def place(
     teacher: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     ratio: Annotated[str, typer.Option("--ratio", help="Attention:Mamba, as 1:5.")] = "1:1",
-    by: Annotated[str, typer.Option("--by", help="ce, wer or cosine.")] = "ce",
+    by: Annotated[
+        str, typer.Option("--by", help="ce (cross entropy), wer (word error rate) or cosine.")
+    ] = "ce",
     instead: Annotated[
         str, typer.Option("--instead", help="What a layer gets: mamba or nothing.")
     ] = "mamba",

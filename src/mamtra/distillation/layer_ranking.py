@@ -8,7 +8,6 @@ replaced, and a recogniser listens.
 Every measurement is kept in a file as soon as it is made; a ranking that was stopped goes on.
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from mamtra.atomic import write_json
 from mamtra.backbone import Layout, MambaConfig, Stack
 from mamtra.backbone.config import ATTENTION
 from mamtra.checkpoints.modules import open_language_model
+from mamtra.config import read_json
 from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError, CorpusError, LayoutError
 from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
@@ -123,11 +123,9 @@ class Ranking:
         """
         if not path.exists():
             return
-        try:
-            row = json.loads(path.read_text())
-        except (OSError, ValueError) as problem:
-            raise ConfigError(f"{str(path)!r} holds no ranking: {problem}") from problem
-        mine = self.row()
+        row, mine = read_json(path), self.row()
+        if not isinstance(row, dict) or not mine.keys() <= row.keys():
+            raise ConfigError(f"{str(path)!r} holds no ranking; choose another file or delete it")
         other = [
             name for name in ("teacher", "by", "instead", "settings") if row.get(name) != mine[name]
         ]
@@ -171,6 +169,11 @@ def check(stack: Stack, by: str, instead: str, sentences: Sequence[str]) -> None
     for name, given, known in (("by", by, MEASURES), ("instead", instead, INSTEAD)):
         if given not in known:
             raise ConfigError(f"{name}={given!r} is unknown; possible are {', '.join(known)}")
+    if by == "wer" and instead == "nothing":
+        raise ConfigError(
+            "by='wer' needs a model that speaks, which one without a layer's mixer does not; "
+            "choose instead='mamba', or by='ce'"
+        )
     if not sentences:
         raise ConfigError("there are no sentences to speak; give at least one")
     if set(stack.config.layout) != {ATTENTION}:

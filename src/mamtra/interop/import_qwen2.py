@@ -24,15 +24,16 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.checkpoints.card import CARD, front_matter, origin
-from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.checkpoints.check_state_dict import built_around, check_floats
 from mamtra.checkpoints.format import ModelConfig, write_config
 from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.checkpoints.weights import SHARD_BYTES, read_tensors
+from mamtra.config import read_json
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.interop.import_cosyvoice import Import, PartImport
-from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2
+from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2, is_buffer
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 
@@ -111,11 +112,8 @@ def read_config(source: Path) -> dict[str, Any]:
     """
     if not source.is_dir():
         raise ModelError(f"there is no folder {str(source)!r}; give one that transformers saved")
-    try:
-        config = json.loads((source / "config.json").read_text())
-    except (OSError, ValueError) as problem:
-        raise ModelError(f"{str(source)!r} has no readable config.json: {problem}") from problem
-    kind = config.get("model_type")
+    config = read_json(source / "config.json", ModelError)
+    kind = config.get("model_type") if isinstance(config, dict) else None
     if kind != "qwen2":
         raise ModelError(f"{str(source)!r} holds a model of type {kind!r}; only qwen2 is read")
     scaling = config.get("rope_scaling") or config.get("rope_parameters") or {}
@@ -141,6 +139,7 @@ def read_weights(source: Path, tied: bool) -> dict[str, Tensor]:
             f"which transformers writes with save_pretrained"
         )
     tensors = read_tensors(source / WEIGHTS)
+    check_floats(tensors)
     if EMBEDDING not in tensors:
         raise CheckpointError(f"{str(source)!r} has no {EMBEDDING}; is it a language model?")
     if HEAD not in tensors:
@@ -246,12 +245,12 @@ def import_qwen2(
         ids = replace(ids, end=end[0] if isinstance(end, list) and end else end)
     ids.check(vocabulary)
     model = build(config, tensors, ids)
-    kept = dtype or stored_dtype(source / WEIGHTS)
+    kept, buffers = dtype or stored_dtype(source / WEIGHTS), list(filter(is_buffer, tensors))
     told = PartImport(
         part="speech_lm",
         file=WEIGHTS,
-        used=len(tensors) - (tensors[HEAD] is tensors[EMBEDDING]),
-        unused=(f"{HEAD}[{vocabulary - ids.count - 1} rows that are not speech]",),
+        used=len(tensors) - len(buffers) - (tensors[HEAD] is tensors[EMBEDDING]),
+        unused=(f"{HEAD}[{vocabulary - ids.count - 1} rows that are not speech]", *buffers),
         fresh=fresh_rows(ids),
         parameters=sum(weight.numel() for weight in model.parameters()),
         dtype=str(kept).removeprefix("torch."),

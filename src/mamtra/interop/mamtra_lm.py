@@ -21,7 +21,7 @@ from mamtra.checkpoints.check_state_dict import built_around
 from mamtra.checkpoints.weights import read_tensors
 from mamtra.errors import CheckpointError, listed
 from mamtra.interop.pickles import COUNTERS, read_entries
-from mamtra.interop.qwen2 import FROM_QWEN2, renamed
+from mamtra.interop.qwen2 import FROM_QWEN2, is_buffer, renamed
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 
@@ -53,6 +53,10 @@ FROM_OFFICIAL = (
     }
 )
 UNUSED = ("lm_head.weight", *COUNTERS)  # the text head is never run
+STALE = (
+    "llm.model.model.layers."  # a path that the official loader does not read: it may lag behind
+)
+ATTENTION = re.compile(r"\.mixer\.[qkvo]_proj\.")
 HEAD_DIM = 64  # Qwen2.5-0.5B; the one size that tensor shapes do not show
 ENDS = re.compile(
     r"(?:^|\.)(layers\.\d+\..+|model\.norm\.weight|(?:embed_tokens|speech_embedding|llm_embedding"
@@ -66,7 +70,7 @@ class Official:
 
     Attributes:
         aliases: entries that are another entry once more.
-        unused: entries that the model does not need.
+        unused: entries that the model does not need, stale ones and buffers included.
     """
 
     tensors: dict[str, Tensor]
@@ -81,36 +85,66 @@ def same(a: Any, b: Any) -> bool:
     return a.shape == b.shape and torch.equal(a, b)
 
 
+def without_stale(entries: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Leave out the attention that a replaced layer still has under the stale path.
+
+    Args:
+        entries: our name of each entry.
+
+    Returns:
+        The entries that count, and the names of those that do not.
+    """
+    ends = ".mixer.in_proj.weight"
+    replaced = {ours.removesuffix(ends) for ours in entries.values() if ours.endswith(ends)}
+    stale = [
+        name
+        for name, ours in entries.items()
+        if STALE in name and ATTENTION.search(ours) and ours.partition(".mixer.")[0] in replaced
+    ]
+    return {name: ours for name, ours in entries.items() if name not in stale}, stale
+
+
 def from_official(tensors: Mapping[str, Any]) -> Official:
     """Rename the entries of a checkpoint to those of a ``SpeechLM``.
 
     Raises:
         CheckpointError: an entry is unknown, or two that should be aliases differ; all are listed.
     """
-    first: dict[str, str] = {}
-    aliases, unused, unknown, torn = [], [], [], []
-    for name, tensor in tensors.items():
+    found: dict[str, str] = {}
+    unused, unknown = [], []
+    for name in tensors:
         end = ENDS.search(name)
-        if end is not None and end[1] in UNUSED:
-            unused.append(name)
-            continue
         ours = renamed(end[1], FROM_OFFICIAL) if end is not None else None
-        if ours is None:
+        if is_buffer(name) or (end is not None and end[1] in UNUSED):
+            unused.append(name)
+        elif ours is None:
             unknown.append(name)
-        elif ours not in first:
-            first[ours] = name
-        elif same(tensors[first[ours]], tensor):
-            aliases.append(name)
         else:
-            torn.append(f"{name} and {first[ours]}")
+            found[name] = ours
     if unknown:
         raise CheckpointError(
             f"{len(unknown)} entries are not part of MamTra's speech LM: {listed(sorted(unknown))}"
         )
+    found, stale = without_stale(found)
+    first: dict[str, str] = {}
+    aliases, torn = [], []
+    # of two that differ the one under the stale path does not count, so the others come first
+    for name in sorted(found, key=lambda name: STALE in name):
+        ours = found[name]
+        if ours not in first:
+            first[ours] = name
+        elif same(tensors[first[ours]], tensors[name]):
+            aliases.append(name)
+        elif STALE in name:
+            stale.append(name)
+        else:
+            torn.append(f"{name} and {first[ours]}")
     if torn:
         raise CheckpointError(f"entries for the same weight differ: {listed(torn)}")
     return Official(
-        {ours: tensors[name] for ours, name in first.items()}, tuple(aliases), tuple(unused)
+        {ours: tensors[name] for ours, name in first.items()},
+        tuple(aliases),
+        (*unused, *stale),
     )
 
 

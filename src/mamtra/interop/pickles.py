@@ -51,6 +51,16 @@ def first_line(problem: Exception) -> str:
     return str(problem).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
 
 
+def damaged_entry(path: Path) -> str | None:
+    """What is wrong with the checksums of a zip file's entries; None if all are right."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            name = archive.testzip()
+    except Exception as problem:  # a damaged directory may fail in any way
+        return first_line(problem) or type(problem).__name__
+    return None if name is None else f"the checksum of {name} is wrong"
+
+
 def read_entries(path: Path) -> dict[str, Any]:
     """The entries of a checkpoint; tensors stay mapped to the file until they are used.
 
@@ -59,8 +69,12 @@ def read_entries(path: Path) -> dict[str, Any]:
     """
     if told := complaint(path):
         raise CheckpointError(f"cannot read weights from {str(path)!r}: {told}")
+    mapped = zipfile.is_zipfile(path)  # older files cannot be mapped, and carry no checksums
+    if mapped and (wrong := damaged_entry(path)):
+        raise CheckpointError(
+            f"cannot read weights from {str(path)!r}: it is damaged ({wrong}); fetch it again"
+        )
     try:
-        mapped = zipfile.is_zipfile(path)  # older files cannot be mapped
         entries = torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
     except UnpicklingError as problem:
         raise CheckpointError(

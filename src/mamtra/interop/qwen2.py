@@ -38,7 +38,13 @@ SIZES = (  # keys that a config.json must hold
     "num_key_value_heads",
     "rms_norm_eps",
 )
+BUFFER = "rotary_emb.inv_freq"  # older transformers saved this table, which follows from the sizes
 LAYER = re.compile(r"\blayers\.(\d+)\.")
+
+
+def is_buffer(name: str) -> bool:
+    """Whether an entry is a table that follows from the sizes, and is not read."""
+    return name.endswith(BUFFER)
 
 
 def renamed(name: str, table: Mapping[str, str]) -> str | None:
@@ -53,12 +59,16 @@ def renamed(name: str, table: Mapping[str, str]) -> str | None:
 def from_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Rename the tensors of a Qwen2 model to those of an all-attention ``Stack``.
 
-    Embedding and text head are left out.
+    Embedding, text head and rotary tables are left out.
 
     Raises:
         CheckpointError: a tensor has a name that Qwen2 does not have; all such are listed.
     """
-    found = {name: renamed(name, FROM_QWEN2) for name in tensors if name not in OUTSIDE}
+    found = {
+        name: renamed(name, FROM_QWEN2)
+        for name in tensors
+        if name not in OUTSIDE and not is_buffer(name)
+    }
     if unknown := sorted(name for name, ours in found.items() if ours is None):
         raise CheckpointError(
             f"{len(unknown)} tensors are not part of a Qwen2 backbone: {listed(unknown)}; "
@@ -75,6 +85,9 @@ def config_from_qwen2(config: Mapping[str, Any]) -> BackboneConfig:
     """
     if missing := [name for name in SIZES if name not in config]:
         raise ConfigError(f"this config.json of Qwen2 lacks {', '.join(missing)}")
+    wrong = [name for name in SIZES if not isinstance(config[name], int | float)]
+    if wrong := wrong or [name for name in SIZES if config[name] <= 0]:
+        raise ConfigError(f"sizes of this config.json are no numbers above 0: {listed(wrong)}")
     if (act := config.get("hidden_act", "silu")) != "silu":
         raise ConfigError(f"hidden_act={act!r} is not what Qwen2 has; only silu is read")
     heads = config["num_attention_heads"]
