@@ -23,6 +23,7 @@ COMMANDS = {
     "say": ("mamtra.cli.say:say", "Speak text into a sound file."),
     "voices": ("mamtra.cli.voices:voices", "List the voices of a model."),
     "voice": ("mamtra.cli.voice:app", "Make a voice from a recording, or show one."),
+    "serve": ("mamtra.cli.serve:serve", "Serve speech over HTTP, with a page."),
     "doctor": ("mamtra.cli.doctor:doctor", "Tell what this installation can do, and why not more."),
     "corpus": ("mamtra.cli.corpus:app", "Make a corpus of synthetic speech."),
     "nano": ("mamtra.cli.nano:nano", "Make nano again, stage by stage."),

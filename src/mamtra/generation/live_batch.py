@@ -1,0 +1,136 @@
+"""A running batch that texts join and leave at any step, for servers.
+
+``continuous_batching`` speaks a known queue of texts to its end. Here texts come whenever they
+come: each is read alone and gets a row, every step draws one speech id for each row, and a row may
+be dropped between two steps because nobody listens any more. What a row says does not depend on
+its neighbours, by the same means as there.
+
+The batch becomes wider by doubling and narrower when half of it is free, so that most steps change
+nothing and rows are seldom copied.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+from mamtra.generation.continuous_batching import IDLE_ID, RESERVED_TOKENS
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Request, Row, Stopped, Token
+from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.runtime.protocols import SpeechModel, State
+
+
+class LiveBatch:
+    """Rows of texts that are being spoken.
+
+    Args:
+        model: what speaks.
+        slots: most rows.
+        sampling: how ids are drawn.
+        guard: the limits of each row.
+    """
+
+    def __init__(
+        self, model: SpeechModel, slots: int, sampling: SamplingConfig, guard: GuardConfig
+    ) -> None:
+        self.model, self.slots, self.sampling, self.guard = model, slots, sampling, guard
+        self.rows: list[Row | None] = []
+        self.state: State | None = None
+        self.logits: Float[np.ndarray, "rows ids"] | None = None
+
+    @property
+    def busy(self) -> int:
+        """Rows that hold a text."""
+        return sum(row is not None for row in self.rows)
+
+    @property
+    def free(self) -> int:
+        """Texts that may join now."""
+        return self.slots - self.busy
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the state of all rows."""
+        return 0 if self.state is None else self.state.nbytes
+
+    def widen(self, request: Request) -> int:
+        """A free row; the batch becomes wider if it has none."""
+        if None in self.rows:
+            return self.rows.index(None)
+        width = len(self.rows)
+        wider = min(self.slots, max(1, 2 * width))
+        most = request.length + min(self.guard.most(request.text_tokens), RESERVED_TOKENS)
+        state = self.model.new_state(wider, most)
+        logits = np.zeros((wider, self.model.vocabulary.size), np.float32)
+        if self.state is not None and self.logits is not None:
+            for row in range(width):
+                state.copy_row(row, self.state, row)
+            logits[:width] = self.logits
+        self.state, self.logits = state, logits
+        self.rows += [None] * (wider - width)
+        return width
+
+    def add(self, number: int, request: Request) -> None:
+        """Read a text and give it a row; ``number`` names it in what ``step`` hands out."""
+        own = self.model.new_state(1, request.length)
+        logits = self.model.read([request.segments], own)
+        row = self.widen(request)
+        assert self.state is not None
+        assert self.logits is not None
+        self.state.copy_row(row, own)
+        self.logits = self.logits.copy()  # an engine may have handed out its own buffer
+        self.logits[row] = logits[0]
+        self.rows[row] = Row.of(number, request, self.guard)
+
+    def remove(self, number: int) -> None:
+        """Stop speaking a text."""
+        self.rows = [None if row is not None and row.index == number else row for row in self.rows]
+
+    def narrow(self) -> None:
+        """Give up free rows once half of them are; free rows stay at position 0."""
+        if self.state is None:
+            return
+        if not self.busy:
+            self.rows, self.state, self.logits = [], None, None
+            return
+        if 2 * self.busy <= len(self.rows) and not self.model.fixed_width:
+            kept = [slot for slot, row in enumerate(self.rows) if row is not None]
+            self.state.keep_rows(kept)
+            self.rows = [self.rows[slot] for slot in kept]
+            assert self.logits is not None
+            self.logits = self.logits[kept]
+        for slot, row in enumerate(self.rows):
+            if row is None:
+                self.state.positions[slot] = 0
+
+    def draw(self) -> list[Token | Stopped]:
+        """Draw an id for each row; rows that end are free afterwards."""
+        assert self.logits is not None
+        assert self.state is not None
+        vocabulary = self.model.vocabulary
+        bytes_per_row = self.nbytes // len(self.rows)
+        records: list[Token | Stopped] = []
+        for slot, row in enumerate(self.rows):
+            if row is None:
+                continue
+            forbidden = row.forbidden(vocabulary)
+            token = choose(self.logits[slot], forbidden, row.history, row.source, self.sampling)
+            ended = token == vocabulary.end
+            reason = "end" if ended else row.take(token)
+            if not ended:
+                records.append(Token(row.index, token))
+            if reason is not None:
+                records.append(row.stopped(reason, bytes_per_row))
+                self.rows[slot] = None
+        return records
+
+    def step(self) -> list[Token | Stopped]:
+        """One speech id for each text; nothing if there is none."""
+        self.narrow()
+        if not self.busy:
+            return []
+        records = self.draw()
+        if self.busy:
+            assert self.state is not None
+            ids = [IDLE_ID if row is None else row.history[-1] for row in self.rows]
+            self.logits = self.model.step(ids, self.state)
+        return records

@@ -1,0 +1,102 @@
+"""``GET /openapi.json``: the routes described for programs that make clients."""
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+import mamtra
+from mamtra.audio.time_stretch import FASTEST, SLOWEST
+from mamtra.server.encoding import CONTENT_TYPES
+from mamtra.server.speech_request import (
+    DEFAULT_FORMAT,
+    DEFAULT_RATE_HZ,
+    HIGHEST_RATE_HZ,
+    LOWEST_RATE_HZ,
+    STREAM_FORMATS,
+)
+
+if TYPE_CHECKING:
+    from mamtra.server.app import ServerState
+
+ERRORS = {
+    "400": "A field is wrong; the message names it and what is possible.",
+    "401": "No valid API key.",
+    "404": "No such model.",
+    "413": "The body is too large.",
+    "429": "The queue is full; come again after Retry-After seconds.",
+    "503": "The server is starting, stopping, or nothing became free in time.",
+}
+
+
+def speech_schema(most_characters: int) -> dict[str, Any]:
+    """The body of a speech request."""
+    properties: dict[str, Any] = {
+        "input": {"type": "string", "maxLength": most_characters, "description": "What to say."},
+        "model": {"type": "string", "description": "A served model, or an alias of OpenAI's."},
+        "voice": {"type": "string", "description": "A voice of the model."},
+        "instructions": {"type": "string", "description": "How to speak, where a model can."},
+        "response_format": {"enum": list(CONTENT_TYPES), "default": DEFAULT_FORMAT},
+        "speed": {"type": "number", "minimum": SLOWEST, "maximum": FASTEST, "default": 1.0},
+        "stream_format": {"enum": list(STREAM_FORMATS)},
+        "seed": {"type": "integer", "minimum": 0, "default": 0},
+        "sample_rate": {
+            "type": "integer",
+            "minimum": LOWEST_RATE_HZ,
+            "maximum": HIGHEST_RATE_HZ,
+            "default": DEFAULT_RATE_HZ,
+        },
+    }
+    return {"type": "object", "required": ["input"], "properties": properties}
+
+
+def operation(summary: str, body: dict[str, Any] | None = None, answer: str = "OK") -> dict:
+    """One operation of a path."""
+    told: dict[str, Any] = {
+        "summary": summary,
+        "responses": {"200": {"description": answer}}
+        | {status: {"description": text} for status, text in ERRORS.items()},
+    }
+    if body is not None:
+        told["requestBody"] = {"required": True, "content": {"application/json": {"schema": body}}}
+    return told
+
+
+async def describe(request: Request, state: "ServerState") -> Response:
+    """The whole description."""
+    del request
+    speech = speech_schema(state.config.max_chars)
+    items = {"type": "array", "maxItems": state.config.batch_items, "items": speech}
+    paths = {
+        "/v1/audio/speech": {"post": operation("Speak a text.", speech, "Sound, or events.")},
+        "/v1/audio/speech/batch": {
+            "post": operation(
+                "Speak several texts.", {"type": "object", "properties": {"items": items}}
+            )
+        },
+        "/dev/captioned_speech": {
+            "post": operation("Sound with the times of its words, as JSON lines.", speech)
+        },
+        "/v1/models": {"get": operation("The models.")},
+        "/v1/audio/models": {"get": operation("The models.")},
+        "/v1/audio/voices": {
+            "get": operation("The voices of a model."),
+            "post": operation("Make a voice from a recording, where that is allowed."),
+        },
+        "/v1/audio/voices/{name}": {"delete": operation("Forget a voice made from a recording.")},
+        "/health": {"get": operation("Whether the process lives.")},
+        "/ready": {"get": operation("Whether it takes requests.")},
+        "/metrics": {"get": operation("Counters for Prometheus.")},
+    }
+    return JSONResponse(
+        {
+            "openapi": "3.1.0",
+            "info": {"title": "mamtra", "version": mamtra.__version__},
+            "servers": [{"url": state.config.root_path or "/"}],
+            "paths": paths,
+            "components": {
+                "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
+            },
+            "security": [{"key": []}] if state.config.api_keys else [],
+        }
+    )

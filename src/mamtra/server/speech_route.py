@@ -1,0 +1,110 @@
+"""``POST /v1/audio/speech``, and its form for many texts at once."""
+
+import asyncio
+import base64
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.replies import Output, reply
+from mamtra.server.service import Service
+from mamtra.server.speech_request import (
+    SpeechRequest,
+    object_of,
+    read_body,
+    read_json,
+    speech_request,
+)
+from mamtra.server.ticket import Job, Ticket
+
+if TYPE_CHECKING:
+    from mamtra.server.app import ServerState
+
+BATCH_BYTES = 1024 * 1024  # largest body of a batch
+WATCH_SECONDS = 0.02  # how often a waiting request looks whether its client is still there
+
+
+def job_of(wanted: SpeechRequest, service: Service, state: "ServerState") -> tuple[Job, list[str]]:
+    """What to speak, and which fields mean nothing to this model.
+
+    Raises:
+        HTTPError: 400, the voice is unknown.
+    """
+    ignored = []
+    instruct = wanted.instructions
+    if instruct is not None and not service.follows_instructions:
+        # clients send it by habit, and a refusal would shut them out
+        ignored, instruct = ["instructions"], None
+    voice = state.models.voice_of(service, wanted.voice)
+    return Job(text=wanted.text, voice=voice, seed=wanted.seed, instruct=instruct), ignored
+
+
+async def watch(request: Request, ticket: Ticket) -> None:
+    """Cancel a ticket whose client goes away before any sound was sent."""
+    while not ticket.ended:
+        if await request.is_disconnected():
+            ticket.cancel()
+            return
+        await asyncio.sleep(WATCH_SECONDS)
+
+
+async def speech(request: Request, state: "ServerState") -> Response:
+    """Speak one text."""
+    wanted = speech_request(await read_json(request), state.config)
+    service = state.models.find(wanted.model)
+    job, ignored = job_of(wanted, service, state)
+    output = Output(wanted, service.rate_hz)
+    ticket = service.submit(job)
+    # once a stream has begun, its response notices by itself that the client has gone
+    watching = asyncio.ensure_future(watch(request, ticket))
+    try:
+        return await reply(wanted, ticket, output, ignored)
+    finally:
+        watching.cancel()
+
+
+async def spoken_item(values: Any, state: "ServerState") -> dict[str, Any]:
+    """One item of a batch: its sound in base64, or its error."""
+    ticket = None
+    try:
+        if not isinstance(values, dict):
+            raise HTTPError(400, "an item is not a JSON object", "invalid_json", "items")
+        wanted = speech_request(values, state.config)
+        service = state.models.find(wanted.model)
+        job, _ = job_of(wanted, service, state)
+        output = Output(wanted, service.rate_hz)
+        ticket = service.submit(job, patient=True)
+        parts = [output.push(piece) async for piece in ticket]
+        parts.append(output.finish())
+    except Exception as error:
+        return http_error_of(error).body()
+    finally:
+        if ticket is not None:
+            ticket.cancel()
+    return {
+        "audio": base64.b64encode(b"".join(parts)).decode(),
+        "format": wanted.format_name,
+        "sample_rate": output.rate_hz,
+        "stop_reason": output.stop_reason,
+        "audio_seconds": round(output.audio_seconds, 3),
+        "usage": output.usage(),
+    }
+
+
+async def batch(request: Request, state: "ServerState") -> Response:
+    """Speak several texts side by side; each item has the fields of a speech request."""
+    values = object_of(await read_body(request, BATCH_BYTES))
+    items = values.pop("items", None)
+    if not isinstance(items, list) or not 1 <= len(items) <= state.config.batch_items:
+        raise HTTPError(
+            400,
+            f"items must be a list of 1 to {state.config.batch_items} objects with an input each",
+            "invalid_value",
+            "items",
+        )
+    merged = [values | item if isinstance(item, dict) else item for item in items]
+    results = await asyncio.gather(*(spoken_item(item, state) for item in merged))
+    rows = [{"index": index} | result for index, result in enumerate(results)]
+    return JSONResponse({"results": rows})

@@ -1,0 +1,131 @@
+"""Voices over HTTP: which there are, and new ones from recordings where the operator allows it."""
+
+import asyncio
+import re
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from mamtra.audio.clip import read
+from mamtra.server.config import UPLOAD_BYTES
+from mamtra.server.http_errors import HTTPError
+from mamtra.server.speech_request import read_body
+
+if TYPE_CHECKING:
+    from mamtra.server.app import ServerState
+
+NAME = re.compile(r"[a-z0-9_-]{1,64}")
+SHORTEST_SECONDS, LONGEST_SECONDS = 3.0, 30.0  # of a recording
+MOST_UPLOADED = 8  # voices of one model; the oldest makes room
+
+
+async def list_voices(request: Request, state: "ServerState") -> Response:
+    """The voices of a model."""
+    service = state.models.find(request.query_params.get("model") or None)
+    limit = request.query_params.get("limit", "1000")
+    if not limit.isdecimal():
+        raise HTTPError(400, f"limit {limit[:9]!r} is no number", "invalid_value", "limit")
+    return JSONResponse(state.models.list_voices(service, int(limit)))
+
+
+def check_upload(state: "ServerState") -> None:
+    """Refuse uploads where the operator did not allow them.
+
+    Raises:
+        HTTPError: 403.
+    """
+    if not state.config.allow_upload:
+        raise HTTPError(
+            403,
+            "this server makes no voices from recordings; its operator may start it with "
+            "--allow-upload",
+            "upload_off",
+        )
+
+
+def field_of(form: Any, name: str, needed: bool) -> str:
+    """A text field of a form.
+
+    Raises:
+        HTTPError: 400, it is missing or no text.
+    """
+    value = form.get(name)
+    if value is None and not needed:
+        return ""
+    if not isinstance(value, str) or (needed and not value.strip()):
+        raise HTTPError(400, f"the form needs the field {name!r} as text", "invalid_value", name)
+    return value.strip()
+
+
+async def upload(request: Request, state: "ServerState") -> Response:
+    """Make a voice from a recording; the speaker's consent is required in words."""
+    check_upload(state)
+    kind = request.headers.get("content-type", "")
+    if not kind.startswith("multipart/form-data"):
+        raise HTTPError(415, "send the recording as multipart/form-data", "content_type")
+    body = await read_body(request, UPLOAD_BYTES)
+
+    async def again() -> Any:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async with Request(request.scope, again).form(max_files=1, max_fields=8) as form:
+        name, consent = field_of(form, "name", True), field_of(form, "consent", True)
+        words = field_of(form, "ref_text", False)
+        recording = form.get("audio_sample")
+        if recording is None or isinstance(recording, str):
+            raise HTTPError(
+                400,
+                "the form needs the field 'audio_sample' as a file",
+                "invalid_value",
+                "audio_sample",
+            )
+        sound, suffix = await recording.read(), Path(recording.filename or "").suffix[:8]
+    if not NAME.fullmatch(name):
+        raise HTTPError(
+            400, "a voice's name has 1 to 64 of a-z, 0-9, _ and -", "invalid_value", "name"
+        )
+    service = state.models.find(request.query_params.get("model") or None)
+    if name in service.synthesizer.voices:
+        raise HTTPError(409, f"the model has a voice {name!r} of its own", "voice_exists", "name")
+
+    def make() -> Any:
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / f"recording{suffix if suffix.isascii() else ''}"
+            path.write_bytes(sound)
+            clip = read(path)
+        if not SHORTEST_SECONDS <= clip.seconds <= LONGEST_SECONDS:
+            raise HTTPError(
+                422,
+                f"the recording lasts {clip.seconds:.1f} seconds; between "
+                f"{SHORTEST_SECONDS:.0f} and {LONGEST_SECONDS:.0f} are needed",
+                "unusable_recording",
+                "audio_sample",
+            )
+        return service.make_voice(clip, name, text=words, consent=consent)
+
+    voice = await asyncio.to_thread(make)
+    mine = state.models.uploaded.setdefault(service.name, {})
+    mine.pop(name, None)
+    while len(mine) >= MOST_UPLOADED:
+        del mine[next(iter(mine))]
+    mine[name] = voice
+    return JSONResponse({"id": name, "name": name, "created_at": int(time.time())}, 201)
+
+
+async def remove(request: Request, state: "ServerState") -> Response:
+    """Forget an uploaded voice."""
+    check_upload(state)
+    name = request.path_params["name"]
+    service = state.models.find(request.query_params.get("model") or None)
+    if state.models.uploaded.get(service.name, {}).pop(name, None) is None:
+        raise HTTPError(
+            404,
+            f"no uploaded voice {name[:80]!r}; the model's own voices stay",
+            "voice_not_found",
+            "name",
+        )
+    return JSONResponse({"id": name, "deleted": True})

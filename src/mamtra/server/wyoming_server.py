@@ -1,0 +1,207 @@
+"""The Wyoming protocol, by which Home Assistant speaks: events over TCP.
+
+One audio-start and one audio-stop for an utterance, however many sentences it has; ``describe`` is
+answered from what was prepared at the start, since Home Assistant waits for a second only.
+"""
+
+import asyncio
+from typing import Any
+
+import mamtra
+from mamtra.errors import ConfigError, require
+from mamtra.server.encoding import as_pcm
+from mamtra.server.http_errors import http_error_of
+from mamtra.server.models import Models
+from mamtra.server.ticket import Job, Ticket
+from mamtra.synthesis.text_stream import complete
+
+PCM_WIDTH = 2  # bytes of a sample
+MOST_CHARACTERS = 16_384  # of an utterance
+
+
+def description(models: Models) -> Any:
+    """Models and voices as Wyoming's ``info``."""
+    info = require("wyoming.info", "wyoming")
+    credit = info.Attribution(name="mamtra", url="https://pypi.org/project/mamtra/")
+    programs = [
+        info.TtsProgram(
+            name=service.name,
+            description="hybrid Mamba-Transformer speech synthesis",
+            attribution=credit,
+            installed=True,
+            version=mamtra.__version__,
+            supports_synthesize_streaming=True,
+            voices=[
+                info.TtsVoice(
+                    name=voice,
+                    description=voice,
+                    attribution=credit,
+                    installed=True,
+                    version=mamtra.__version__,
+                    languages=["en"],
+                )
+                for voice in service.synthesizer.voices
+            ],
+        )
+        for service in models.services.values()
+    ]
+    return info.Info(tts=programs).event()
+
+
+class Utterance:
+    """Text of one utterance, spoken sentence by sentence into one stream of sound."""
+
+    def __init__(self, models: Models, write: Any, voice: str | None) -> None:
+        self.service, self.write = models.find(None), write
+        self.voice = voice if voice in self.service.synthesizer.voices else None
+        self.audio = require("wyoming.audio", "wyoming")
+        self.form = {"rate": self.service.rate_hz, "width": PCM_WIDTH, "channels": 1}
+        self.waiting, self.begun, self.characters = "", False, 0
+        self.ticket: Ticket | None = None
+
+    async def say(self, text: str) -> None:
+        """Speak a text and send its sound."""
+        if not self.begun:
+            self.begun = True
+            await self.write(self.audio.AudioStart(**self.form).event())
+        self.ticket = self.service.submit(Job(text=text, voice=self.voice), patient=True)
+        try:
+            async for piece in self.ticket:
+                if len(piece.samples):
+                    chunk = self.audio.AudioChunk(audio=as_pcm(piece.samples), **self.form)
+                    await self.write(chunk.event())
+        finally:
+            self.ticket.cancel()
+
+    async def hear(self, text: str) -> None:
+        """Take text; speak the sentences that have ended.
+
+        Raises:
+            ConfigError: the utterance is too long.
+        """
+        self.characters += len(text)
+        if self.characters > MOST_CHARACTERS:
+            raise ConfigError(f"an utterance may hold {MOST_CHARACTERS} characters at most")
+        ready, self.waiting = complete(self.waiting + text)
+        for sentence in ready:
+            await self.say(sentence)
+
+    async def end(self) -> None:
+        """Speak what is left, and end the sound."""
+        if self.waiting.strip():
+            await self.say(self.waiting.strip())
+        if not self.begun:
+            await self.write(self.audio.AudioStart(**self.form).event())
+        await self.write(self.audio.AudioStop().event())
+
+
+class Conversation:
+    """One connection: events in, events out."""
+
+    def __init__(self, models: Models, info: Any, write: Any) -> None:
+        self.models, self.info, self.write = models, info, write
+        self.tts = require("wyoming.tts", "wyoming")
+        self.utterance: Utterance | None = None
+
+    async def describe(self, event: Any) -> None:
+        """Tell models and voices."""
+        del event
+        await self.write(self.info)
+
+    async def whole(self, event: Any) -> None:
+        """Speak a whole text."""
+        if self.utterance is not None:
+            return  # a client that streams sends the whole as well, for servers that cannot
+        told = self.tts.Synthesize.from_event(event)
+        await self.begin(event)
+        assert self.utterance is not None
+        await self.utterance.say(told.text)
+        await self.finish()
+
+    async def begin(self, event: Any) -> None:
+        """Begin an utterance in the voice that the event names."""
+        voice = (event.data or {}).get("voice") or {}
+        self.utterance = Utterance(self.models, self.write, voice.get("name"))
+
+    async def more(self, event: Any) -> None:
+        """Take the next part of a text."""
+        if self.utterance is not None:
+            await self.utterance.hear(self.tts.SynthesizeChunk.from_event(event).text)
+
+    async def finish(self) -> None:
+        """End the utterance."""
+        if self.utterance is not None:
+            await self.utterance.end()
+        self.utterance = None
+
+    async def stop(self, event: Any) -> None:
+        """The text has ended."""
+        del event
+        await self.finish()
+        await self.write(self.tts.SynthesizeStopped().event())
+
+    async def respond(self, event: Any) -> None:
+        """Do what an event asks for; others are ignored."""
+        answers = {
+            "describe": self.describe,
+            "synthesize": self.whole,
+            "synthesize-start": self.begin,
+            "synthesize-chunk": self.more,
+            "synthesize-stop": self.stop,
+        }
+        if (answer := answers.get(event.type)) is not None:
+            await answer(event)
+
+    def cancel(self) -> None:
+        """The client has gone."""
+        if self.utterance is not None and self.utterance.ticket is not None:
+            self.utterance.ticket.cancel()
+
+
+def handler_class(models: Models, info: Any) -> Any:
+    """The class of handlers: one for each connection."""
+    server, errors = require("wyoming.server", "wyoming"), require("wyoming.error", "wyoming")
+
+    class Handler(server.AsyncEventHandler):
+        """One connection."""
+
+        def __init__(self, reader: Any, writer: Any) -> None:
+            super().__init__(reader, writer)
+            self.conversation = Conversation(models, info, self.write_event)
+
+        async def handle_event(self, event: Any) -> bool:
+            """Answer an event; whether the connection stays open."""
+            try:
+                await self.conversation.respond(event)
+            except (ConnectionError, asyncio.CancelledError):
+                raise
+            except Exception as problem:
+                told = http_error_of(problem)
+                self.conversation.utterance = None
+                await self.write_event(errors.Error(text=told.message, code=told.code).event())
+            return True
+
+        async def disconnect(self) -> None:
+            """Stop what is being spoken."""
+            self.conversation.cancel()
+
+    return Handler
+
+
+async def serve_wyoming(models: Models, uri: str) -> None:
+    """Serve until cancelled.
+
+    Args:
+        models: what speaks.
+        uri: as ``tcp://127.0.0.1:10200``.
+
+    Raises:
+        ConfigError: the address cannot be used.
+        MissingExtraError: the package is not installed.
+    """
+    library = require("wyoming.server", "wyoming")
+    try:
+        server = library.AsyncServer.from_uri(uri)
+    except ValueError as problem:
+        raise ConfigError(f"Wyoming address {uri!r} is none; give tcp://HOST:PORT") from problem
+    await server.run(handler_class(models, description(models)))

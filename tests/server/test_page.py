@@ -1,0 +1,126 @@
+"""The page in a real browser: it speaks, stops, shows errors, works under a prefix and offline."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("starlette")
+playwright = pytest.importorskip("playwright.sync_api")
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+if CHROMIUM is None:
+    pytest.skip("no chromium on this machine", allow_module_level=True)
+
+FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic",
+         "--no-first-run", "--disable-background-networking", "--disable-component-update",
+         "--disable-sync", "--autoplay-policy=no-user-gesture-required"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[object]:
+    """Headless chromium."""
+    with playwright.sync_playwright() as driver:
+        made = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[object]:
+    """A page that collects what goes wrong in it, and reaches nothing but the server."""
+    made = browser.new_page(viewport={"width": 1100, "height": 1400})
+    made.problems = []
+    made.asked = []
+    made.on("pageerror", lambda problem: made.problems.append(str(problem)))
+    made.on("request", lambda request: made.asked.append(request.url))
+    yield made
+    made.close()
+
+
+def open_page(page, running, prefix: str = "/") -> None:
+    page.goto(f"http://127.0.0.1:{running.port}{prefix}")
+    playwright.expect(page.locator("#voice option")).not_to_have_count(0, timeout=20_000)
+
+
+def wait_for_status(page, text: str) -> None:
+    playwright.expect(page.locator("#status")).to_have_text(text, timeout=60_000)
+
+
+def test_a_sentence_is_spoken_and_drawn(page, running) -> None:
+    open_page(page, running)
+    page.fill("#text", "Good morning. It is warm today.")
+    page.click("#speak")
+    wait_for_status(page, "Done")
+    assert page.locator("#tokens canvas").count() >= 1
+    assert float(page.inner_text("#seconds").split()[0]) > 0.5
+    drawn = """() => { const c = document.getElementById('wave'), x = c.getContext('2d');
+        return x.getImageData(0, 0, c.width, c.height).data.some((v) => v > 0); }"""
+    assert page.evaluate(drawn)
+    assert page.is_enabled("#download")
+    assert page.problems == []
+    assert all(
+        f":{running.port}/" in url or url.startswith(("data:", "blob:")) for url in page.asked
+    )
+    if folder := os.environ.get("MAMTRA_PICTURES"):
+        page.screenshot(path=str(Path(folder) / "page.png"), full_page=True)
+
+
+def test_stop_frees_the_servers_slot(page, running) -> None:
+    open_page(page, running)
+    page.fill("#text", "This goes on and on without an end. " * 60)
+    page.click("#speak")
+    running.wait_for(lambda: bool(running.service.speaking))
+    page.click("#stop")
+    wait_for_status(page, "Stopped")
+    running.wait_for(lambda: running.service.idle)
+    assert page.problems == []
+
+
+def test_the_servers_message_is_shown(page, running) -> None:
+    open_page(page, running)
+    page.fill("#text", "?!")
+    page.click("#speak")
+    page.wait_for_selector("#status.problem")
+    assert "speak" in page.inner_text("#status")
+
+
+def test_it_works_under_a_prefix_that_a_proxy_adds(page, start_server) -> None:
+    running = start_server(root_path="/tts")
+    open_page(page, running, "/tts/")
+    page.fill("#text", "Good morning.")
+    page.click("#speak")
+    wait_for_status(page, "Done")
+
+
+def test_every_control_has_a_name_and_the_keyboard_reaches_it(page, running) -> None:
+    open_page(page, running)
+    nameless = """() => [...document.querySelectorAll('button, input, select, textarea, canvas')]
+        .filter((e) => e.offsetParent && !e.closest('[aria-hidden]'))
+        .filter((e) => !(e.labels?.length || e.textContent.trim() || e.ariaLabel))
+        .map((e) => e.outerHTML)"""
+    assert page.evaluate(nameless) == []
+    page.focus("#text")
+    for _ in range(6):
+        page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.tagName") in ("BUTTON", "INPUT", "SELECT")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1400])
+def test_narrow_and_wide_light_and_dark_it_fits(browser, running, scheme, width) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    open_page(page, running)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    page.close()
+
+
+def test_a_server_that_goes_away_is_told(page, start_server) -> None:
+    running = start_server()
+    open_page(page, running)
+    running.server.should_exit = True
+    running.thread.join(30)
+    page.click("#speak")
+    page.wait_for_selector("#status.problem")
+    assert "cannot be reached" in page.inner_text("#status")

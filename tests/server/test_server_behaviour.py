@@ -1,0 +1,225 @@
+"""A server under unkind clients and at its end: leaving, not reading, too many, wrong, stopping."""
+
+import json
+import signal
+import socket
+import struct
+
+import pytest
+
+pytest.importorskip("starlette")
+
+POST = "POST /v1/audio/speech HTTP/1.1\r\n"
+LONG = "This sentence is one of many that are read aloud. " * 40
+
+
+def leave(raw: socket.socket) -> None:
+    """Go away without a goodbye."""
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    raw.close()
+
+
+def test_who_leaves_while_waiting_frees_the_queue(start_server) -> None:
+    running = start_server(slots=1, queue=4)
+    speaking = running.post_raw({"input": LONG, "response_format": "pcm"})
+    running.wait_for(lambda: len(running.service.speaking) == 1)
+    waiting = running.post_raw({"input": LONG})
+    running.wait_for(lambda: len(running.service.waiting) == 1)
+    leave(waiting)
+    running.wait_for(lambda: not running.service.waiting)
+    leave(speaking)
+    running.wait_for(lambda: running.service.idle)
+
+
+def test_who_leaves_while_hearing_frees_the_slot(start_server) -> None:
+    running = start_server(slots=1)
+    raw = running.post_raw({"input": LONG, "response_format": "pcm"})
+    assert raw.recv(200).startswith(b"HTTP/1.1 200")
+    leave(raw)
+    running.wait_for(lambda: running.service.idle)
+    assert running.speak("Still here.")[0] == 200
+
+
+def test_who_reads_nothing_is_cut_off(start_server) -> None:
+    running = start_server(slots=1, write_seconds=0.3, max_chars=100_000)
+    raw = running.connect()
+    raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    body = json.dumps(
+        {"input": LONG * 10, "response_format": "pcm", "sample_rate": 48_000}
+    ).encode()
+    head = (
+        f"POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    raw.sendall(head.encode() + body)
+    running.wait_for(lambda: bool(running.service.speaking))
+    running.wait_for(lambda: running.service.idle, 60)
+    received = b""
+    while part := raw.recv(65_536):
+        received += part
+    assert not received.endswith(b"0\r\n\r\n")  # half a sound must not look whole
+    raw.close()
+
+
+def test_too_many_are_told_to_come_again(start_server) -> None:
+    running = start_server(slots=1, queue=1)
+    held = []
+    for number in (1, 2):
+        held.append(running.post_raw({"input": LONG, "response_format": "pcm"}))
+        running.wait_for(
+            lambda n=number: len(running.service.speaking) + len(running.service.waiting) == n
+        )
+    running.wait_for(lambda: len(running.service.speaking) == 1)
+    status, headers, data = running.speak("Me too.")
+    assert (status, json.loads(data)["error"]["code"]) == (429, "queue_full")
+    assert int(headers["retry-after"]) >= 1
+    for raw in held:
+        leave(raw)
+
+
+def test_nobody_waits_for_ever(start_server) -> None:
+    running = start_server(slots=1, queue=2, queue_seconds=0.2)
+    raw = running.post_raw({"input": LONG, "response_format": "pcm"})
+    running.wait_for(lambda: len(running.service.speaking) == 1)
+    status, headers, _ = running.speak("Me too.")
+    assert status == 503
+    assert "retry-after" in headers
+    leave(raw)
+
+
+@pytest.mark.parametrize(
+    ("request_text", "status"),
+    [
+        ("POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\nContent-Length: 3\r\n\r\nabc", 400),
+        (
+            "POST /v1/audio/speech HTTP/1.1\r\nHost: evil.example\r\nContent-Length: 2\r\n\r\n{}",
+            403,
+        ),
+        ("GET /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n\r\n", 405),
+        ("GET /nothing HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        ("GET /page/../app.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        ("GET /page/%2e%2e/app.py HTTP/1.1\r\nHost: localhost\r\n\r\n", 404),
+        ("nonsense\r\n\r\n", 400),
+    ],
+)
+def test_wrong_requests_get_their_code(running, request_text: str, status: int) -> None:
+    raw = running.connect()
+    raw.sendall(request_text.encode())
+    assert f" {status} ".encode() in raw.recv(4096)
+    raw.close()
+    assert running.service.idle
+
+
+def test_a_body_that_is_too_large_is_refused_while_it_arrives(running) -> None:
+    status, _, data = running.speak("a", padding="x" * 200_000)
+    assert (status, json.loads(data)["error"]["code"]) == (413, "body_too_large")
+
+
+def test_another_content_type_is_refused(running) -> None:
+    status, _, _ = running.ask(
+        "POST", "/v1/audio/speech", "input=a", {"content-type": "application/x-www-form-urlencoded"}
+    )
+    assert status == 415
+
+
+def test_pages_of_other_origins_may_not_speak(running) -> None:
+    headers = {"origin": "https://evil.example"}
+    assert running.ask("POST", "/v1/audio/speech", {"input": "a"}, headers)[0] == 403
+    own = {"origin": f"http://127.0.0.1:{running.port}"}
+    assert running.ask("POST", "/v1/audio/speech", {"input": "Good."}, own)[0] == 200
+
+
+def test_an_allowed_origin_may_read_the_answer(start_server) -> None:
+    running = start_server(cors=("https://good.example",))
+    headers = {"origin": "https://good.example"}
+    status, told, _ = running.ask("POST", "/v1/audio/speech", {"input": "Good."}, headers)
+    assert (status, told["access-control-allow-origin"]) == (200, "https://good.example")
+    asked = {**headers, "access-control-request-method": "POST"}
+    assert running.ask("OPTIONS", "/v1/audio/speech", None, asked)[0] == 204
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "Bearer k1"}, 200),
+     ({"authorization": "Api-Key k2"}, 200), ({"x-api-key": "k1"}, 200)],
+)  # fmt: skip
+def test_keys_are_asked_for_where_they_are_set(start_server, header, status) -> None:
+    running = start_server(api_keys=("k1", "k2"))
+    assert running.ask("GET", "/v1/models", None, header)[0] == status
+    assert running.ask("GET", "/health")[0] == 200
+
+
+def test_lists_describe_models_and_voices(running) -> None:
+    models = json.loads(running.ask("GET", "/v1/models")[2])
+    assert models["data"][0]["id"] == running.service.name
+    voices = json.loads(running.ask("GET", "/v1/audio/voices?limit=100")[2])
+    own = running.service.synthesizer.voices
+    assert [voice["id"] for voice in voices["voices"]][: len(own)] == own
+    assert voices["data"] == voices["voices"]
+    assert "alloy" in [voice["id"] for voice in voices["voices"]]
+
+
+def test_metrics_and_description_are_there(running) -> None:
+    running.speak("Good morning.")
+    text = running.ask("GET", "/metrics")[2].decode()
+    for name in ("requests_total", "queue_depth", "slots_busy", "first_audio_seconds", "realtime"):
+        assert f"mamtra_{name}" in text
+    described = json.loads(running.ask("GET", "/openapi.json")[2])
+    assert "/v1/audio/speech" in described["paths"]
+
+
+def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:
+    running = start_server(slots=1)
+    raw = running.post_raw({"input": "One sentence is finished. " * 4, "response_format": "pcm"})
+    received = raw.recv(4096)
+    running.server.handle_exit(signal.SIGTERM, None)
+    while part := raw.recv(65_536):
+        received += part
+    assert received.endswith(b"0\r\n\r\n")
+    raw.close()
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+
+
+def test_voices_are_uploaded_with_consent_used_and_forgotten(running, tmp_path) -> None:
+    import numpy as np
+
+    from mamtra.audio.clip import Audio, encode
+
+    time = np.arange(4 * 16_000) / 16_000
+    sound = encode(Audio(samples=(0.3 * np.sin(700 * time)).astype(np.float32), rate_hz=16_000))
+
+    def form(fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:
+        parts = [
+            f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in fields.items()
+        ]
+        head = b'--b\r\nContent-Disposition: form-data; name="audio_sample"; filename="a.wav"\r\n'
+        body = (
+            b"".join(parts) + head + b"Content-Type: audio/wav\r\n\r\n" + sound + b"\r\n--b--\r\n"
+        )
+        return body, {"content-type": "multipart/form-data; boundary=b"}
+
+    path = "/v1/audio/voices"
+    body, headers = form({"name": "guest"})
+    status, _, data = running.ask("POST", path, body, headers)
+    assert (status, json.loads(data)["error"]["param"]) == (400, "consent")
+    body, headers = form({"name": "../guest", "consent": "yes, the speaker agreed"})
+    assert running.ask("POST", path, body, headers)[0] == 400
+    body, headers = form({"name": "guest", "consent": "yes, the speaker agreed"})
+    status, _, data = running.ask("POST", path, body, headers)
+    assert (status, json.loads(data)["id"]) == (201, "guest")
+    assert running.speak("Good morning.", voice="guest")[0] == 200
+    assert running.ask("DELETE", f"{path}/guest")[0] == 200
+    assert running.speak("Good morning.", voice="guest")[0] == 400
+    assert running.ask("DELETE", f"{path}/{running.service.synthesizer.voices[0]}")[0] == 404
+
+
+def test_uploads_are_off_unless_allowed(start_server) -> None:
+    running = start_server()
+    assert running.ask("POST", "/v1/audio/voices", b"", {"content-type": "text/plain"})[0] == 403
+
+
+def test_a_path_prefix_is_understood_with_and_without_it(start_server) -> None:
+    running = start_server(root_path="/tts")
+    assert running.ask("GET", "/tts/health")[0] == 200
+    assert running.ask("GET", "/health")[0] == 200

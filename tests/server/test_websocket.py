@@ -1,0 +1,133 @@
+"""Text over a WebSocket, spoken sentence by sentence, as clients of vLLM-Omni expect it."""
+
+import json
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette")
+client = pytest.importorskip("websockets.sync.client")
+
+PLAIN = {"response_format": "pcm", "sample_rate": "native"}
+
+
+@contextmanager
+def open_session(running, **config):
+    with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as socket:
+        socket.send(json.dumps({"type": "session.config", **PLAIN, **config}))
+        yield socket
+
+
+def send(socket, kind: str, **values) -> None:
+    socket.send(json.dumps({"type": kind, **values}))
+
+
+def until(socket, kind: str) -> tuple[list[dict], list[bytes]]:
+    """Messages and frames up to a message of a kind."""
+    messages, frames = [], []
+    while True:
+        received = socket.recv(timeout=60)
+        if isinstance(received, bytes):
+            frames.append(received)
+            continue
+        messages.append(json.loads(received))
+        if messages[-1]["type"] == kind:
+            return messages, frames
+
+
+def test_sentences_are_spoken_as_they_end(running) -> None:
+    with open_session(running, seed=2) as socket:
+        for part in ("Good mor", "ning. It is wa", "rm to", "day. And"):
+            send(socket, "input.text", text=part)
+        messages, frames = until(socket, "audio.done")
+        assert messages[0]["sentence_text"] == "Good morning."
+        assert messages[0]["sample_rate"] == running.service.rate_hz
+        assert messages[-1]["total_bytes"] == len(b"".join(frames))
+        alone = running.service.synthesizer.stream("Good morning.", None, 2)
+        samples = np.concatenate([piece.samples for piece in alone])
+        wanted = (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+        assert b"".join(frames) == wanted
+        send(socket, "input.text", text=" so on")
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+    starts = [told["sentence_text"] for told in messages if told["type"] == "audio.start"]
+    assert starts == ["It is warm today.", "And so on"]
+    assert messages[-1] == {"type": "session.done", "utterance_index": 0, "total_sentences": 3}
+
+
+def test_a_session_has_many_utterances(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 0
+        send(socket, "input.text", text="Good morning.")
+        send(socket, "input.done")
+        told = until(socket, "session.done")[0][-1]
+    assert (told["utterance_index"], told["total_sentences"]) == (1, 1)
+
+
+def test_a_listener_may_interrupt(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="This goes on and on without an end. " * 20)
+        until(socket, "audio.start")
+        send(socket, "input.cancel")
+        until(socket, "audio.cancelled")
+        until(socket, "session.done")
+        running.wait_for(lambda: running.service.idle)
+        send(socket, "input.text", text="Good morning.")
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 1
+
+
+def test_unknown_messages_are_ignored(running) -> None:
+    with open_session(running, unknown_field=1) as socket:
+        send(socket, "something.new", value=1)
+        send(socket, "input.done")
+        until(socket, "session.done")
+
+
+def test_a_sentence_that_cannot_be_spoken_does_not_end_the_session(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="?! ")
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+        assert any(told.get("error") is True for told in messages)
+        send(socket, "input.text", text="Good morning.")
+        send(socket, "input.done")
+        until(socket, "session.done")
+
+
+@pytest.mark.parametrize("config", [{"voice": "nobody"}, {"speed": 9}, {"model": "other"}])
+def test_a_wrong_config_is_told_and_ends_the_session(running, config) -> None:
+    with open_session(running, **config) as socket:
+        messages, _ = until(socket, "error")
+        assert messages[-1]["message"]
+        with pytest.raises(Exception, match="1008"):
+            socket.recv(timeout=10)
+
+
+def test_who_closes_stops_the_speech(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="This goes on and on without an end. " * 20)
+        until(socket, "audio.start")
+    running.wait_for(lambda: running.service.idle)
+
+
+def test_sessions_are_bounded(start_server) -> None:
+    running = start_server(websockets=1)
+    with open_session(running) as first:
+        send(first, "input.done")
+        until(first, "session.done")
+        with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as second:
+            assert "no room" in json.loads(second.recv(timeout=10))["message"]
+
+
+def test_keys_are_asked_for(start_server) -> None:
+    running = start_server(api_keys=("k",))
+    address = f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream"
+    with client.connect(address) as socket:
+        assert "API key" in json.loads(socket.recv(timeout=10))["message"]
+    with client.connect(address, additional_headers={"Authorization": "Api-Key k"}) as socket:
+        send(socket, "session.config", **PLAIN)
+        send(socket, "input.done")
+        until(socket, "session.done")

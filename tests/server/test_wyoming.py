@@ -1,0 +1,79 @@
+"""The Wyoming protocol, as Home Assistant's client speaks it."""
+
+import asyncio
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("starlette")
+# wyoming imports a module that Python 3.13 drops, for which it has its own then
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore", DeprecationWarning)
+    pytest.importorskip("wyoming.audio")
+    from wyoming import client
+
+
+def converse(running, events: list, until: str) -> list:
+    """Send events; what is received up to an event of a type."""
+    from mamtra.server.wyoming_server import description, handler_class
+
+    async def talk() -> list:
+        models = running.state.models
+        handler = handler_class(models, description(models))
+        listening = await asyncio.start_server(
+            lambda reader, writer: handler(reader, writer).run(), "127.0.0.1", 0
+        )
+        port = listening.sockets[0].getsockname()[1]
+        received = []
+        async with client.AsyncTcpClient("127.0.0.1", port) as talking:
+            for event in events:
+                await talking.write_event(event.event())
+            while not received or received[-1].type != until:
+                received.append(await asyncio.wait_for(talking.read_event(), 60))
+        listening.close()
+        return received
+
+    return asyncio.run(talk())
+
+
+def test_voices_are_described(running) -> None:
+    from wyoming.info import Describe, Info
+
+    (told,) = converse(running, [Describe()], "info")
+    (program,) = Info.from_event(told).tts
+    assert [voice.name for voice in program.voices] == running.service.synthesizer.voices
+    assert program.supports_synthesize_streaming
+
+
+def test_a_text_is_spoken(running) -> None:
+    from wyoming.audio import AudioChunk
+    from wyoming.tts import Synthesize
+
+    received = converse(running, [Synthesize(text="Good morning.")], "audio-stop")
+    assert received[0].type == "audio-start"
+    chunks = [AudioChunk.from_event(event) for event in received if event.type == "audio-chunk"]
+    sound = b"".join(chunk.audio for chunk in chunks)
+    alone = running.service.synthesizer.stream("Good morning.")
+    samples = np.concatenate([piece.samples for piece in alone])
+    assert sound == (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+    assert {chunk.rate for chunk in chunks} == {running.service.rate_hz}
+
+
+def test_text_in_parts_is_one_stream_of_sound(running) -> None:
+    from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
+
+    parts = [SynthesizeChunk(text=part) for part in ("Good mor", "ning. How ", "are you")]
+    whole = Synthesize(text="Good morning. How are you")
+    events = [SynthesizeStart(), *parts, whole, SynthesizeStop()]
+    received = converse(running, events, "synthesize-stopped")
+    types = [event.type for event in received]
+    assert types.count("audio-start") == types.count("audio-stop") == 1
+    assert types.count("audio-chunk") >= 2
+
+
+def test_what_cannot_be_spoken_is_an_error_event(running) -> None:
+    from wyoming.tts import Synthesize
+
+    received = converse(running, [Synthesize(text="?!")], "error")
+    assert received[-1].data["text"]
