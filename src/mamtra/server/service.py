@@ -209,6 +209,7 @@ class Service:
         for ticket in gone:
             if ticket.cancelled:
                 self.metrics.cancelled.inc()
+                ticket.put(None)
             else:
                 ticket.expire()
         for utterance in list(self.speaking.values()):
