@@ -55,5 +55,5 @@ $(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
 
 $(VENV)/ready-to-develop: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing mamtra and its development tools into $(VENV) (once)" >&2
-	@$(INSTALL) -e '.[eval,cosyvoice,train,cpu,dev]'
+	@$(INSTALL) -e '.[eval,cosyvoice,train,serve,wyoming,cpu,dev]'
 	@touch $(VENV)/ready $@
