@@ -8,6 +8,7 @@ import typer
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.evaluate_gate import evaluate_gate
 from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibility
+from mamtra.cli.evaluate_listening import evaluate_blind, evaluate_listening
 from mamtra.cli.evaluate_paper import evaluate_paper
 from mamtra.cli.evaluate_run import Model, Seed
 from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
@@ -19,6 +20,8 @@ app.command("intelligibility")(evaluate_intelligibility)
 app.command("seed-tts")(evaluate_seed_tts)
 app.command("gate")(evaluate_gate)
 app.command("paper")(evaluate_paper)
+app.command("blind")(evaluate_blind)
+app.command("listening")(evaluate_listening)
 app.command("carry")(evaluate_carry)
 app.command("stream")(evaluate_stream)
 
@@ -76,6 +79,24 @@ def evaluate_curves(
     folders = {label: Path(folder) for label, folder in map(labelled, runs)}
     levels = {label: float(number) for label, number in map(labelled, level or [])}
     draw_curves(folders, value, output, levels, {"provenance": provenance(None).row()})
+    print(output)
+
+
+@app.command("lengths")
+def evaluate_lengths(
+    scores: Annotated[Path, typer.Argument(help="scores.json, or a file of rows (the last).")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="PNG, SVG or PDF.")],
+) -> None:
+    """Draw word errors, degenerate clips and state over the words of a line.
+
+    mamtra evaluate lengths out/scores.json -o lengths.png
+    """
+    from mamtra.evaluation.gate import read_row
+    from mamtra.evaluation.spectrogram import check_picture
+    from mamtra.figures.lengths import draw_lengths
+
+    check_picture(output)
+    draw_lengths(read_row(scores), output)
     print(output)
 
 
