@@ -139,7 +139,7 @@ def test_paragraphs_pause_and_the_state_is_a_choice(
         ("two.wav", two.replace(". ", ".\n\n"), []),
         ("carry.wav", two, ["--state", "carry"]),
     ):
-        assert ended(["say", text, "-o", name, *more, *tiny]) == 0
+        assert ended(["say", text, "-o", name, "--seed", "2", *more, *tiny]) == 0
     talk = capsys.readouterr().err
     one, apart, carried = (soundfile.read(f"{name}.wav")[0] for name in ("one", "two", "carry"))
     longer = PARAGRAPH_PAUSE_SECONDS - PAUSE_SECONDS["."]

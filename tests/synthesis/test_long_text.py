@@ -219,7 +219,7 @@ def test_the_first_piece_of_a_paragraph_knows_nothing_of_the_last(
     spoken = [["Hello there.", "It was fine."], ["It was fine."]]
 
     def said(state: str) -> list[Speech]:
-        return list(synthesizer.speak(spoken, SpeakOptions(seed=2, state=state)))
+        return list(synthesizer.speak(spoken, SpeakOptions(seed=7, state=state)))
 
     fresh, carry = said("fresh"), said("carry")
     same = [a.speech_tokens == b.speech_tokens for a, b in zip(fresh, carry, strict=True)]

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
-import torch
 from jaxtyping import Float
 
 from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.audio.joiner import Samples
+from mamtra.generation.randomness import random_state
 from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, LoadedModel, VocoderSizes
 from mamtra.synthesis.speech import ComputeSeconds
@@ -22,28 +22,22 @@ from mamtra.synthesis.stopwatch import Stopwatch
 Noise = Float[np.ndarray, "_channels _time"]
 
 
-def vocoder_noise(sizes: VocoderSizes, samples: int, source: torch.Generator) -> Noise:
-    """The vocoder's noise."""
-    return torch.randn((1, sizes.noises, samples), generator=source).numpy()[0]
+def vocoder_noise(sizes: VocoderSizes, samples: int, source: np.random.RandomState) -> Noise:
+    """The vocoder's noise for so many samples more, so that cuts make no difference."""
+    drawn = source.standard_normal((samples, sizes.noises))
+    return np.ascontiguousarray(drawn.T, np.float32)
 
 
 def noise_of(sizes: VocoderSizes, mel: Float[np.ndarray, "bins frames"], seed: int) -> Noise:
     """The vocoder's noise for these mel features."""
-    return vocoder_noise(sizes, mel.shape[1] * sizes.hop, torch.Generator().manual_seed(seed))
-
-
-def token_noise(sizes: VocoderSizes, tokens: int, hop: int, source: torch.Generator) -> Noise:
-    """The vocoder's noise, drawn token by token so that cuts make no difference."""
-    if not tokens:
-        return np.zeros((sizes.noises, 0), np.float32)
-    return np.concatenate([vocoder_noise(sizes, hop, source) for _ in range(tokens)], axis=-1)
+    return vocoder_noise(sizes, mel.shape[1] * sizes.hop, random_state(seed))
 
 
 @lru_cache(maxsize=2)
 def fixed_noise(bins: int) -> Noise:
     """Where every flow starts."""
-    source = torch.Generator().manual_seed(0)
-    return torch.randn(1, bins, NOISE_FRAMES, generator=source).numpy()[0]
+    drawn = random_state(0).standard_normal((NOISE_FRAMES, bins))
+    return np.ascontiguousarray(drawn.T, np.float32)
 
 
 def flow_noise(sizes: DecoderSizes) -> Noise | None:
@@ -76,10 +70,8 @@ def chunked_sound(
 
     Arguments as for ``sound``.
     """
-    sizes = model.vocoder.sizes
     mel = model.decoder.decode(tokens, voice, flow_noise(model.decoder.sizes), chunked=True)
-    source, hop = torch.Generator().manual_seed(seed), sizes.hop * mel.shape[1] // len(tokens)
-    return model.vocoder.speak(mel, token_noise(sizes, len(tokens), hop, source))
+    return model.vocoder.speak(mel, noise_of(model.vocoder.sizes, mel, seed))
 
 
 class AcousticStream:
@@ -98,7 +90,7 @@ class AcousticStream:
         self.model = model
         self.decoding = DecoderStream(voice=voice, noise=noise)
         self.state = model.vocoder.new_state()
-        self.source = torch.Generator().manual_seed(seed)
+        self.source = random_state(seed)
         self.compute_seconds = ComputeSeconds()
 
     @property
@@ -123,9 +115,7 @@ class AcousticStream:
         if not mel.shape[1] and not final:
             return np.zeros(0, np.float32)
         decoded = watch.lap()
-        per_token = decoder.sizes.frames_per_token
-        hop = vocoder.sizes.hop * per_token
-        noise = token_noise(vocoder.sizes, mel.shape[1] // per_token, hop, self.source)
+        noise = vocoder_noise(vocoder.sizes, mel.shape[1] * vocoder.sizes.hop, self.source)
         samples = vocoder.speak_chunk(mel, noise, self.state, last=final)
         spent = ComputeSeconds(decoder=decoded, vocoder=watch.lap())
         self.compute_seconds = self.compute_seconds + spent
