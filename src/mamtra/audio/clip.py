@@ -83,6 +83,10 @@ def check_target(path: Path | str) -> Path:
         AudioError: unknown suffix, no such folder, or no permission.
     """
     path = Path(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as problem:
+        raise AudioError(f"cannot write {str(path)!r}: the name is not UTF-8") from problem
     if path.suffix.lower() not in FORMATS:
         raise AudioError(
             f"cannot write {str(path)!r}: its suffix must be one of {', '.join(FORMATS)}"

@@ -43,12 +43,15 @@ def locate(name_or_path: str | Path = DEFAULT) -> Path:
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]
     folder = Path(name_or_path).expanduser()
-    if (folder / CONFIG).is_file():
-        return folder
     possible = (
         f"built-in models: {', '.join(shipped) or 'none in this installation'}; "
         f"or give the path of a folder that holds {CONFIG}"
     )
+    try:
+        if (folder / CONFIG).is_file():
+            return folder
+    except (OSError, ValueError) as problem:  # a name that no file can have
+        raise ModelError(f"unknown model {str(name_or_path)[:60]!r}...; {possible}") from problem
     if folder.exists():
         what = "folder" if folder.is_dir() else "file"
         raise ModelError(f"the {what} {str(name_or_path)!r} is not a model; {possible}")

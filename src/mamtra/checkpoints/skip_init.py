@@ -15,6 +15,8 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from mamtra.errors import ConfigError, MamtraError
+
 DRAWING = "torch.nn.init"
 
 
@@ -39,11 +41,21 @@ class Undrawn(TorchFunctionMode):
 def hollow(
     device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
 ) -> Iterator[None]:
-    """Build modules whose weights hold nothing yet; every one of them has to be filled."""
+    """Build modules whose weights hold nothing yet; every one of them has to be filled.
+
+    Raises:
+        ConfigError: PyTorch cannot build modules of these sizes.
+    """
     before = torch.get_default_dtype()
     torch.set_default_dtype(dtype)
     try:
         with torch.device(device), Undrawn():
             yield
+    except MamtraError:
+        raise
+    except (RuntimeError, ValueError, TypeError, ArithmeticError) as problem:
+        raise ConfigError(f"no model can be built with the sizes in its config: {problem}") from (
+            problem
+        )
     finally:
         torch.set_default_dtype(before)

@@ -49,7 +49,7 @@ HINTS = {  # what people type, and what they mean
 }
 INTERRUPTED = 130  # 128 + SIGINT
 READER_GONE = 141  # 128 + SIGPIPE, as shells report it
-LONGEST = 300  # letters of a message by the system; a name in it may have thousands
+LONGEST = 1500  # letters of a message; a name in it may have thousands
 # typer exports its children only
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # pyright: ignore[reportAssignmentType]
 
@@ -118,6 +118,18 @@ def usage(problem: Any, words: list[str]) -> str:
     return f"error: {message[:1].lower()}{message[1:]}; see: {called} --help"
 
 
+def shortened(message: str) -> str:
+    """A message without the middle, where it is longer than anybody reads."""
+    if len(message) <= LONGEST:
+        return message
+    return f"{message[: LONGEST // 2]} ... {message[-LONGEST // 2 :]}"
+
+
+def out_of_memory(problem: RuntimeError) -> bool:
+    """Whether PyTorch could not get what it asked for; it has no class of its own on a CPU."""
+    return "allocate memory" in str(problem) or type(problem).__name__ == "OutOfMemoryError"
+
+
 def system_problem(problem: BaseException) -> str:
     """What the operating system refused, in one sentence."""
     if isinstance(problem, OSError):
@@ -128,13 +140,11 @@ def system_problem(problem: BaseException) -> str:
         message = f"{name}{what[:1].lower()}{what[1:]}"
     elif isinstance(problem, RecursionError):
         message = "the input is nested too deeply"
-    elif isinstance(problem, MemoryError):
+    elif isinstance(problem, MemoryError | RuntimeError):
         message = "not enough memory"
     else:
         message = str(problem)
-    if len(message) > LONGEST:
-        message = f"{message[: LONGEST // 2]}...{message[-LONGEST // 2 :]}"
-    return f"error: {message}"
+    return f"error: {shortened(message)}"
 
 
 def run(arguments: list[str]) -> int:
@@ -150,7 +160,7 @@ def run(arguments: list[str]) -> int:
         complain(usage(problem, words))
         return 2
     except MamtraError as problem:
-        complain(f"error: {problem}")
+        complain(f"error: {shortened(str(problem))}")
         return problem.exit_code
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -162,7 +172,11 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         silence_output()
         return READER_GONE
-    except (OSError, MemoryError, RecursionError) as problem:
+    except (OSError, MemoryError, RuntimeError) as problem:
+        if isinstance(problem, RuntimeError) and not (
+            isinstance(problem, RecursionError) or out_of_memory(problem)
+        ):
+            raise
         silence_output()
         complain(system_problem(problem))
         return 1

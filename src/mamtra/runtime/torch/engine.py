@@ -45,6 +45,7 @@ EngineKind = Literal["eager", "graph"]
 KINDS: tuple[str, ...] = get_args(EngineKind)
 AUTO = "auto"
 LARGE = 100_000_000  # parameters read for a token; above, a CPU is bound by their bytes
+THREADS_POSSIBLE = 256  # that can be asked for; OpenMP crashes for want of memory far above
 MOST_THREADS = 8  # beyond, memory gives a single token nothing more
 
 
@@ -75,8 +76,11 @@ class EngineConfig:
                 raise ConfigError(
                     f"{name} {value!r} is unknown; possible are {AUTO}, {', '.join(known)}"
                 )
-        if self.threads < 0:
-            raise ConfigError(f"threads={self.threads} must not be negative; 0 decides by itself")
+        if not 0 <= self.threads <= THREADS_POSSIBLE:
+            raise ConfigError(
+                f"threads={self.threads} is not between 0, which decides by itself, "
+                f"and {THREADS_POSSIBLE}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
