@@ -181,8 +181,8 @@ def listen(
         for judge in judges.quality
     }
     reference = line.prompt or judges.reference
-    for judge in judges.similarity if reference is not None else ():
-        other = read(reference)
+    other = None if reference is None or not judges.similarity else read(reference)
+    for judge in judges.similarity if other is not None else ():
         ratings[judge.identity.name] = opinion(
             judge,
             lambda judge=judge, other=other: likeness(judge, audio, other),
