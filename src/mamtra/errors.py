@@ -33,6 +33,10 @@ class TextError(MamtraError, ValueError):
     exit_code = 4
 
 
+class NothingToSpeakError(TextError):
+    """Text without a word that can be spoken; a part of a longer text is left out for it."""
+
+
 class VoiceError(MamtraError, ValueError):
     """A voice that is unknown or whose file cannot be used."""
 

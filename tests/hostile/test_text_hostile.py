@@ -11,7 +11,7 @@ import pytest
 
 from mamtra.errors import MamtraError
 from mamtra.text.frontend import frontend_pieces
-from mamtra.text.lexicon import Lexicon
+from mamtra.text.lexicon import Lexicon, lexicon_of
 from mamtra.text.normalize import normalize
 from mamtra.text.notes import notes
 from mamtra.text.pauses import passages
@@ -82,7 +82,7 @@ def read_all_ways(text: str, lexicon: Lexicon, tokenizer: NanoTokenizer) -> None
 
 def refused(count: int, seed: int) -> list[str]:
     """What was said to the texts that were refused; the others were read."""
-    lexicon, tokenizer = Lexicon({"world": "{w er l d}", "a b": "see"}), NanoTokenizer()
+    lexicon, tokenizer = lexicon_of({"world": "{w er l d}", "a b": "see"}), NanoTokenizer()
     problems = []
     for text in texts(count, seed):
         try:

@@ -15,7 +15,7 @@ import soundfile
 import mamtra
 from mamtra.audio.file_writer import GrowingSound
 from mamtra.checkpoints.locate import built_in
-from mamtra.errors import AudioError, ConfigError, GenerationError, TextError
+from mamtra.errors import AudioError, ConfigError, GenerationError, NothingToSpeakError, TextError
 from mamtra.generation.request import Request
 from mamtra.runtime.torch.kernel_cache import CAPACITY, VARIABLE
 from mamtra.speech_lm.prompt import speech_segment, text_segment
@@ -25,6 +25,7 @@ from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_reader import TextConfig
+from mamtra.text.pauses import Passage
 
 RATE = 16_000
 
@@ -49,20 +50,20 @@ def piece(number: int, seconds: float = 0.5) -> Speech:
     )
 
 
-def sentence(text: str) -> list[str]:
+def sentence(text: str) -> list[Passage]:
     """Cuts nothing; refuses text without letters."""
     if not any(map(str.isalpha, text)):
-        raise TextError("nothing to speak")
-    return [" ".join(text.split())]
+        raise NothingToSpeakError("nothing to speak")
+    return [Passage(" ".join(text.split()))]
 
 
 def test_paragraphs_end_at_empty_lines_and_wrapped_lines_do_not() -> None:
     text = "\nOne line,\nwrapped.\n\n\nTwo.\n  \t\nThree.\n * * *\n\n***\n\nFour.\n"
     assert paragraphs(text, sentence) == [
-        ["One line, wrapped."],
-        ["Two."],
-        ["Three. * * *"],
-        ["Four."],
+        [Passage("One line, wrapped.")],
+        [Passage("Two.")],
+        [Passage("Three. * * *")],
+        [Passage("Four.")],
     ]
     with pytest.raises(TextError):
         paragraphs("***\n\n***", sentence)

@@ -7,12 +7,17 @@ import pytest
 from mamtra.errors import TextError
 from mamtra.synthesis.text_reader import LettersReader, TextConfig
 from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces
+from mamtra.text.pauses import Passage, timed_pieces
 
 READER = LettersReader(TextConfig())
 
 
+def timed(text: str) -> list[Passage]:
+    return timed_pieces(text, READER.pieces)
+
+
 def said(*parts: str) -> list[str]:
-    return [arrived.text for arrived in arriving_pieces(iter(parts), READER.pieces)]
+    return [arrived.text for arrived in arriving_pieces(iter(parts), timed)]
 
 
 def encode(text: str) -> list[int]:
@@ -39,15 +44,13 @@ def test_a_title_does_not_end_a_sentence_and_a_blank_after_a_mark_does() -> None
             seen.append(part)
             yield part
 
-    first = next(arriving_pieces(parts(), READER.pieces))
+    first = next(arriving_pieces(parts(), timed))
     assert first.text == "I met doctor Smith."
     assert seen == ["I met Dr. ", "Smith. "]
 
 
 def test_empty_lines_end_a_paragraph_even_without_a_mark() -> None:
-    found = list(
-        arriving_pieces(iter(["A title\n", "\n", "One line\n", "goes on.\n"]), READER.pieces)
-    )
+    found = list(arriving_pieces(iter(["A title\n", "\n", "One line\n", "goes on.\n"]), timed))
     assert found == [
         Arrived(text="A title"),
         Arrived(text="One line goes on.", starts_paragraph=True),
@@ -59,7 +62,7 @@ def test_a_text_that_never_ends_is_cut_all_the_same() -> None:
         while True:
             yield "and then, again, "
 
-    assert next(arriving_pieces(endless(), READER.pieces)).text.startswith("and then, again,")
+    assert next(arriving_pieces(endless(), timed)).text.startswith("and then, again,")
 
 
 def test_what_cannot_be_spoken_is_left_out_unless_it_is_all_or_a_wrong_phone() -> None:
@@ -97,3 +100,16 @@ def test_chinese_words_need_no_blanks() -> None:
     words = ArrivingWords(iter(["你好，今天", "很好。再", "见"]), encode, enough=4)
     assert list(words.utterance()) == [encode("你好，"), encode("今天很好。")]
     assert list(words.utterance()) == [encode("再见")]
+
+
+def test_a_pause_that_the_text_asks_for_stands_before_the_next_piece() -> None:
+    expected = [("One is here.", None), ("Two is here.", 1.5), ("Three.", 0.5)]
+    text = "One is here. [pause 1.5] Two is here.\n\n[pause 500ms]\n\nThree. [pause 1]"
+    for arriving in (text, iter(text), [f"{word} " for word in text.split(" ")]):
+        found = [(p.text, p.pause_seconds) for p in arriving_pieces(arriving, timed)]
+        assert found == expected
+
+
+def test_a_wrong_mark_is_no_text_to_be_left_out() -> None:
+    with pytest.raises(TextError, match="no pause"):
+        list(arriving_pieces("One. [pause long] Two.", timed))

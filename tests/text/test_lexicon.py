@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mamtra.errors import TextError
-from mamtra.text.lexicon import Lexicon, read_lexicon
+from mamtra.text.lexicon import lexicon_of, read_lexicon
 from mamtra.text.normalize import normalize
 
 NAMES = """\
@@ -48,7 +48,7 @@ def test_a_name_may_own_something(names: Path) -> None:
 
 
 def test_parts_of_words_and_words_in_phones_stay() -> None:
-    assert Lexicon({"art": "aht"}).apply("party art {aa r t} art-house") == (
+    assert lexicon_of({"art": "aht"}).apply("party art {aa r t} art-house") == (
         "party aht {aa r t} art-house"
     )
 

@@ -43,7 +43,12 @@ class Line:
 
     def fingerprint(self, model: str) -> str:
         """A short name for all that its sound depends on; the model counts by its name."""
-        values = {**asdict(self.options), "model": model, "text": self.text, "path": self.path}
+        options = asdict(replace(self.options, lexicon=None))
+        if self.options.lexicon is None:
+            del options["lexicon"]  # manifests of before there were lexicons still hold
+        else:
+            options["lexicon"] = self.options.lexicon.digest
+        values = {**options, "model": model, "text": self.text, "path": self.path}
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 

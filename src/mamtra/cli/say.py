@@ -5,6 +5,7 @@ finished when somebody pressed Ctrl-C, or when a later piece failed, can be play
 """
 
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -193,6 +194,12 @@ def say(
     normalize: Annotated[
         bool, typer.Option("--normalize/--no-normalize", help="Write numbers as words first.")
     ] = True,
+    lexicon: Annotated[
+        Path | None,
+        typer.Option(
+            "--lexicon", help="How names are said: word, tab, phones or respelling; one a line."
+        ),
+    ] = None,
     state: Annotated[
         str, typer.Option("--state", help="Of the language model: fresh or carry over pieces.")
     ] = "fresh",
@@ -238,9 +245,19 @@ def say(
     # numpy and the engine load here: not for --help, and not when there is nothing to do
     from mamtra.synthesis.load import load
     from mamtra.synthesis.options import SpeakOptions
+    from mamtra.text.lexicon import read_lexicon
 
+    if quiet:
+        logging.getLogger("mamtra").setLevel(logging.ERROR)
+    names = read_lexicon(lexicon) if lexicon else None
     options = SpeakOptions(
-        voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize, state=state
+        voice=voice,
+        seed=seed,
+        mode=mode,
+        instruct=instruct,
+        normalize=normalize,
+        state=state,
+        lexicon=names,
     )
     if batch is not None:
         folder = Path(output or "")
@@ -256,6 +273,7 @@ def say(
             mode=mode,
             instruct=instruct,
             normalize=normalize,
+            lexicon=names,
         )
         write_flowing(flowing, output, synthesizer.rate, as_json=as_json, quiet=quiet)
         return

@@ -20,6 +20,7 @@ from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.stopwatch import Stopwatch
+from mamtra.text.pauses import Passage
 
 SPEAKERS_KEPT = 16  # of those that were used last
 Outcome = tuple[int, Speech | MamtraError]
@@ -37,7 +38,7 @@ class OpenText:
     """
 
     speaker: Speaker
-    pieces: list[str]
+    pieces: list[Passage]
     ends: list[bool]
     seconds: float
     spoken: dict[int, Speech] = field(default_factory=dict)
@@ -97,7 +98,7 @@ class Scheduler:
                 for piece_number, piece in enumerate(opened.pieces):
                     if number not in self.open:  # an earlier piece has failed
                         break
-                    request = opened.speaker.request(piece, piece_number)
+                    request = opened.speaker.request(piece.text, piece_number)
                     self.requested[self.requests_made] = (number, piece_number)
                     self.requests_made += 1
                     yield request
@@ -116,11 +117,16 @@ class Scheduler:
         if text is None:
             return None
         try:
-            speech = text.speaker.sound(text.pieces[piece_number], piece_number, generation)
+            piece = text.pieces[piece_number]
+            speech = text.speaker.sound(piece.text, piece_number, generation)
         except MamtraError as problem:
             self.fail(number, problem)
             return None
-        text.spoken[piece_number] = replace(speech, ends_paragraph=text.ends[piece_number])
+        text.spoken[piece_number] = replace(
+            speech,
+            ends_paragraph=text.ends[piece_number],
+            asked_pause_seconds=piece.pause_seconds,
+        )
         if len(text.spoken) < len(text.pieces):
             return None
         del self.open[number]

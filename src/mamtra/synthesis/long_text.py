@@ -19,17 +19,18 @@ from dataclasses import dataclass, field
 
 from mamtra.audio.file_writer import GrowingSound
 from mamtra.audio.joiner import Joiner
-from mamtra.errors import TextError
+from mamtra.errors import NothingToSpeakError
 from mamtra.generation.request import Request
 from mamtra.speech_lm.prompt import Segment
 from mamtra.synthesis.speech import ENDED, ComputeSeconds, Speech, Spoken, first_failure
+from mamtra.text.pauses import Passage
 
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
 CONTEXT_SECONDS = 10.0  # a third of the longest prompt; about one or two pieces
 PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
 
 
-def paragraphs(text: str, cut: Callable[[str], list[str]]) -> list[list[str]]:
+def paragraphs(text: str, cut: Callable[[str], list[Passage]]) -> list[list[Passage]]:
     """The pieces of each paragraph.
 
     Args:
@@ -43,12 +44,15 @@ def paragraphs(text: str, cut: Callable[[str], list[str]]) -> list[list[str]]:
     found = []
     for paragraph in PARAGRAPH.split(text.strip()):
         try:
-            found.append(cut(paragraph))
-        except TextError:
-            # a wrong phone is the caller's to mend
-            if "{" in paragraph:
-                raise
-    return found or [cut(text)]
+            pieces = cut(paragraph)
+        except NothingToSpeakError:
+            continue
+        if any(piece.text for piece in pieces):
+            found.append(pieces)
+    found = found or [cut(text)]
+    if not any(piece.text for paragraph in found for piece in paragraph):
+        raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
+    return found
 
 
 @dataclass(slots=True)

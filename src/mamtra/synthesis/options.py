@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from mamtra.errors import ConfigError, VoiceError
+from mamtra.text.lexicon import Lexicon
 from mamtra.voice.voice import Voice
 
 AnyVoice = Voice | str | Path | None
@@ -39,6 +40,7 @@ class SpeakOptions:
         normalize: write numbers and abbreviations as words; off, the text is spoken as it stands.
         state: ``fresh``: each piece of text is spoken alone; ``carry``: the language model knows
             the paragraph's last pieces (``mamtra.synthesis.long_text``).
+        lexicon: how names are said (``mamtra.text.lexicon``).
 
     Raises:
         ConfigError: a value is of another type or out of range, or mode and instruction contradict
@@ -52,6 +54,7 @@ class SpeakOptions:
     instruct: str | None = None
     normalize: bool = True
     state: str = "fresh"
+    lexicon: Lexicon | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.voice, Voice | str | Path | None):

@@ -12,6 +12,7 @@ from mamtra.synthesis.long_text import Context
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import ComputeSeconds, Speech
 from mamtra.synthesis.stopwatch import Stopwatch
+from mamtra.text.pauses import Passage
 
 
 def say_piece(speaker: Speaker, piece: str, number: int, context: Context | None = None) -> Speech:
@@ -38,12 +39,14 @@ def say_piece(speaker: Speaker, piece: str, number: int, context: Context | None
     return replace(speech, compute_seconds=speech.compute_seconds + spent)
 
 
-def say_paragraphs(speaker: Speaker, paragraphs: Sequence[Sequence[str]]) -> Iterator[Speech]:
+def say_paragraphs(
+    speaker: Speaker, paragraphs: Sequence[Sequence[str | Passage]]
+) -> Iterator[Speech]:
     """Speak the pieces of paragraphs, each handed out when it is finished.
 
     Args:
         speaker: the model in a voice.
-        paragraphs: pieces of normalised text.
+        paragraphs: pieces of normalised text, perhaps with the pauses that follow them.
 
     Raises:
         GenerationError: the model said nothing.
@@ -51,7 +54,8 @@ def say_paragraphs(speaker: Speaker, paragraphs: Sequence[Sequence[str]]) -> Ite
     number = 0
     for paragraph in paragraphs:
         context = Context() if speaker.options.state == "carry" else None
-        for last, piece in enumerate(paragraph, start=1 - len(paragraph)):
-            speech = say_piece(speaker, piece, number, context)
-            yield replace(speech, ends_paragraph=last == 0)
+        for last, given in enumerate(paragraph, start=1 - len(paragraph)):
+            piece = given if isinstance(given, Passage) else Passage(given)
+            speech = say_piece(speaker, piece.text, number, context)
+            yield replace(speech, ends_paragraph=last == 0, asked_pause_seconds=piece.pause_seconds)
             number += 1

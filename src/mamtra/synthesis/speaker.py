@@ -18,6 +18,7 @@ from mamtra.synthesis.long_text import Context, paragraphs
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
+from mamtra.text.pauses import Passage, attached, timed_pieces
 from mamtra.voice.voice import Voice
 
 
@@ -63,11 +64,18 @@ class Speaker:
         Raises:
             TextError: it is empty, or nothing in it can be spoken.
         """
-        return self.reader.pieces(checked_text(text), self.options.normalize)
+        text, lexicon = checked_text(text), self.options.lexicon
+        return self.reader.pieces(lexicon.apply(text) if lexicon else text, self.options.normalize)
 
-    def paragraphs(self, text: str) -> list[list[str]]:
-        """The ``pieces`` of each paragraph, with the same errors; paragraphs end at empty lines."""
-        return paragraphs(checked_text(text), self.pieces)
+    def timed_pieces(self, text: str) -> list[Passage]:
+        """The ``pieces`` with the pauses that the text asks for, with the same errors."""
+        return timed_pieces(checked_text(text), self.pieces)
+
+    def paragraphs(self, text: str) -> list[list[Passage]]:
+        """The pieces of each paragraph, with the same errors; paragraphs end at empty lines."""
+        found = paragraphs(attached(checked_text(text)), self.timed_pieces)
+        # a pause before any word is none
+        return [[piece for piece in paragraph if piece.text] for paragraph in found]
 
     def seed(self, number: int) -> int:
         """The seed of a text's piece, counted from 0."""

@@ -46,6 +46,7 @@ class Speech:
             the first reason that is not ``end``.
         compute_seconds: what each stage took.
         ends_paragraph: whether a longer pause follows it.
+        asked_pause_seconds: the pause that the text asks for after it; None where it does not.
         state_bytes: of the speech language model's state when it ended; of several pieces, the
             most.
     """
@@ -57,6 +58,7 @@ class Speech:
     stop_reason: str
     compute_seconds: ComputeSeconds
     ends_paragraph: bool = False
+    asked_pause_seconds: float | None = None
     state_bytes: int = 0
 
     @property
@@ -67,6 +69,8 @@ class Speech:
     @property
     def pause_seconds(self) -> float:
         """How long to be silent before the next piece."""
+        if self.asked_pause_seconds is not None:
+            return self.asked_pause_seconds
         return pause_after(self.text, self.ends_paragraph)
 
     @property
@@ -124,5 +128,6 @@ def join(pieces: Sequence[Speech]) -> Speech:
         stop_reason=first_failure(piece.stop_reason for piece in pieces),
         compute_seconds=sum((piece.compute_seconds for piece in pieces), ComputeSeconds()),
         ends_paragraph=pieces[-1].ends_paragraph,
+        asked_pause_seconds=pieces[-1].asked_pause_seconds,
         state_bytes=max(piece.state_bytes for piece in pieces),
     )

@@ -64,11 +64,13 @@ class Part:
         text: of the piece; of arriving words, as far as they were read.
         tokens: begins to speak it with a seed.
         attempts: how often it may begin.
+        pause_seconds: the pause that the text asks for before it; None where it does not.
     """
 
     text: Callable[[], str]
     tokens: Callable[[int], Tokens]
     attempts: int
+    pause_seconds: float | None = None
     starts_paragraph: bool = False
 
 
@@ -84,6 +86,7 @@ def whole_part(speaker: Speaker, arrived: Arrived) -> Part:
         text=lambda: arrived.text,
         tokens=tokens,
         attempts=speaker.guard.attempts,
+        pause_seconds=arrived.pause_seconds,
         starts_paragraph=arrived.starts_paragraph,
     )
 
@@ -113,7 +116,7 @@ def parts_of(speaker: Speaker, text: str | Iterable[str]) -> Iterator[Part]:
     """
     config = speaker.text
     if isinstance(text, str) or not config.bistream or speaker.conditioning.mode == "instruct":
-        for arrived in arriving_pieces(text, speaker.pieces):
+        for arrived in arriving_pieces(text, speaker.timed_pieces):
             yield whole_part(speaker, arrived)
         return
     words = ArrivingWords(
@@ -218,7 +221,10 @@ def speak_stream(speaker: Speaker, parts: Iterator[Part]) -> Iterator[AudioPiece
     noise = flow_noise(speaker.model.decoder.sizes)
     for number, part in enumerate(parts):
         if number:
-            pause = joiner.next_piece(pause_after(before, part.starts_paragraph))
+            seconds = part.pause_seconds
+            if seconds is None:
+                seconds = pause_after(before, part.starts_paragraph)
+            pause = joiner.next_piece(seconds)
             yield AudioPiece(samples=pause, rate=speaker.rate, piece=number - 1)
         before = yield from speak_part(speaker, part, number, joiner, noise, clock)
     yield AudioPiece(samples=joiner.finish(), rate=speaker.rate, piece=number)

@@ -24,6 +24,8 @@ from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.stopwatch import Stopwatch
 from mamtra.synthesis.stream import AudioPiece, parts_of, speak_stream
 from mamtra.synthesis.text_reader import Reader, TextConfig
+from mamtra.text.lexicon import Lexicon
+from mamtra.text.pauses import Passage
 from mamtra.voice.voice import Voice, check_voice, find_voice
 
 DEFAULTS = SpeakOptions()
@@ -104,7 +106,7 @@ class Synthesizer:
         return self.reader.pieces(text, normalize)
 
     def speak(
-        self, text: str | Sequence[Sequence[str]], options: SpeakOptions = DEFAULTS
+        self, text: str | Sequence[Sequence[str | Passage]], options: SpeakOptions = DEFAULTS
     ) -> Iterator[Speech]:
         """Speak piece by piece, each handed out when it is finished; ``mamtra.join`` joins them.
 
@@ -191,6 +193,7 @@ class Synthesizer:
         mode: str | None = None,
         instruct: str | None = None,
         normalize: bool = True,
+        lexicon: Lexicon | None = None,
     ) -> Iterator[AudioPiece]:
         """Speak a text, or one that is still arriving; yields samples while they are being made.
 
@@ -210,7 +213,12 @@ class Synthesizer:
             GenerationError: while iterating: the model said nothing.
         """
         options = SpeakOptions(
-            voice=voice, seed=seed, mode=mode, instruct=instruct, normalize=normalize
+            voice=voice,
+            seed=seed,
+            mode=mode,
+            instruct=instruct,
+            normalize=normalize,
+            lexicon=lexicon,
         )
         speaker = self.speaker(options)
         return speak_stream(speaker, parts_of(speaker, text))

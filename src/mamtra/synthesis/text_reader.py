@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.errors import ConfigError, TextError
+from mamtra.errors import ConfigError, NothingToSpeakError
 from mamtra.text.bpe import QwenTokenizer
 from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
 from mamtra.text.markup import plain_text
@@ -136,7 +136,7 @@ class LettersReader:
             TextError: it is empty, or nothing in it can be spoken.
         """
         if not spoken and not any(map(str.isalnum, text)):
-            raise TextError("the text holds nothing to speak; give at least one word")
+            raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
         return normalize(text) if spoken else " ".join(text.split())
 
     def pieces(self, text: str, spoken: bool = True) -> list[str]:
@@ -146,16 +146,14 @@ class LettersReader:
             TextError: it is empty, or nothing in it can be spoken.
         """
         for note in notes(text):
-            logger.warning(note)
+            logger.warning("note: %s", note)
         found = []
         # whole sentences are normalised, so that no cut comes between a number and its unit
         for sentence in split_sentences(plain_text(text) if spoken else text):
             try:
                 found.append(self.whole(sentence, spoken))
-            except TextError:
-                # a sentence in another script is left out; a wrong phone is the caller's to mend
-                if "{" in sentence:
-                    raise
+            except NothingToSpeakError:  # a sentence in another script is left out
+                continue
         found = [*map(closed, found[:-1]), *found[-1:]] or [self.whole(text, spoken)]
         return pieces(" ".join(found), self.config.piece_characters)
 

@@ -10,8 +10,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from mamtra.errors import TextError
+from mamtra.errors import NothingToSpeakError
 from mamtra.synthesis.long_text import PARAGRAPH
+from mamtra.text.pauses import Passage, attached, together
 from mamtra.text.split import cut, split_sentences
 
 ENDED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
@@ -28,13 +29,15 @@ class Arrived:
     Attributes:
         text: normalised, of a sentence or so.
         starts_paragraph: whether a longer pause comes before it.
+        pause_seconds: the pause that the text asks for before it; None where it does not.
     """
 
     text: str
+    pause_seconds: float | None = None
     starts_paragraph: bool = False
 
 
-Cut = Callable[[str], list[str]]
+Cut = Callable[[str], list[Passage]]
 
 
 def has_ended(sentence: str) -> bool:
@@ -60,7 +63,7 @@ def complete(waiting: str) -> tuple[list[str], str]:
 def paragraphs_of(text: str | Iterable[str]) -> Iterator[tuple[list[str], bool]]:
     """Groups of text that can be cut by now, each with whether a paragraph begins with it."""
     if isinstance(text, str):
-        for paragraph in PARAGRAPH.split(text.strip()):
+        for paragraph in PARAGRAPH.split(attached(text.strip())):
             yield [paragraph], True
         return
     waiting, begins = "", True
@@ -89,21 +92,24 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
         TextError: the text ended without anything that can be spoken, or a word in phones is wrong.
     """
     spoken = begins = False
+    asked: float | None = None
     for group, first in paragraphs_of(text):
         begins = begins or first
         for part in group:
             try:
                 found = pieces(part)
-            except TextError:
-                # what cannot be spoken is left out; a wrong phone is the caller's to mend
-                if "{" in part:
-                    raise
+            except NothingToSpeakError:  # it is left out
                 continue
             for piece in found:
-                yield Arrived(text=piece, starts_paragraph=spoken and begins)
-                spoken, begins = True, False
+                if not piece.text:  # a pause that stands alone
+                    asked = together(asked, piece.pause_seconds)
+                    continue
+                yield Arrived(
+                    text=piece.text, starts_paragraph=spoken and begins, pause_seconds=asked
+                )
+                spoken, begins, asked = True, False, piece.pause_seconds
     if not spoken:
-        raise TextError("the text holds nothing to speak; give at least one word")
+        raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
 
 
 class ArrivingWords:

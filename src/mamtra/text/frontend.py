@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mamtra.errors import ConfigError, TextError, require
+from mamtra.errors import ConfigError, NothingToSpeakError, TextError, require
 from mamtra.text import ranges
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import figures, normalize
@@ -176,7 +176,9 @@ def frontend_text(text: str, normaliser: str = "wetext", language: str | None = 
     language = language or language_of(text)
     spoken = normalised(text.strip(), language, normaliser) if text.strip() else ""
     if not any(map(str.isalnum, spoken)):
-        raise TextError("the text holds nothing to speak; give at least one word or number")
+        raise NothingToSpeakError(
+            "the text holds nothing to speak; give at least one word or number"
+        )
     return spoken
 
 

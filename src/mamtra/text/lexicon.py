@@ -9,9 +9,10 @@ One entry a line: the word, a tab, and either phones in braces or as dictionarie
     La Jolla	la hoya
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from mamtra.errors import TextError
@@ -37,7 +38,7 @@ def said(written: str) -> str:
     return written
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Lexicon:
     """Words and how they are said.
 
@@ -46,14 +47,13 @@ class Lexicon:
 
     Attributes:
         entries: each word, or words with one blank between them, and what is read in its place.
+        longest: words of the longest entry.
+        digest: a short name for all of it.
     """
 
-    entries: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def longest(self) -> int:
-        """Words of the longest entry."""
-        return max((len(WORD.findall(entry)) for entry in self.entries), default=0)
+    entries: Mapping[str, str]
+    longest: int
+    digest: str
 
     def look_up(self, words: str) -> str | None:
         """Give what is said for words, also in the possessive; None where they are unknown."""
@@ -81,6 +81,13 @@ class Lexicon:
                     break
             index += 1
         return "".join(result) + text[end:]
+
+
+def lexicon_of(entries: Mapping[str, str]) -> Lexicon:
+    """Make a lexicon of words and what is read in their place."""
+    longest = max((len(WORD.findall(entry)) for entry in entries), default=0)
+    everything = "\n".join(f"{word}\t{spoken}" for word, spoken in sorted(entries.items()))
+    return Lexicon(entries, longest, hashlib.sha256(everything.encode()).hexdigest()[:16])
 
 
 def read_line(line: str, number: int, name: str) -> tuple[str, str]:
@@ -127,7 +134,7 @@ def read_lexicon(path: str | Path) -> Lexicon:
         raise TextError(f"cannot read the lexicon {name}: {problem}") from problem
     check_characters(written)
     lines = enumerate(written.splitlines(), start=1)
-    return Lexicon(
+    return lexicon_of(
         dict(
             read_line(line, number, name)
             for number, line in lines

@@ -89,7 +89,8 @@ def money(match: re.Match[str]) -> str:
     whole, _, hundredths = written.partition(".")
     scale = SCALES.get((found["scale"] or "").strip())
     per = f" per {PERS[found['per']]}" if found.get("per") else ""
-    if scale or not penny or not re.fullmatch(r"\d\d?", hundredths):
+    has_cents = penny and re.fullmatch(r"[\d,]*\.\d\d?", written)
+    if scale or not has_cents:
         unit = one if adjective or (is_one(written) and not scale) else more
         return f" {article}{determiner}{minus}{amount(written)} {scale or ''} {unit}{per} "
     cents, parts = int(f"{hundredths:0<2}"), []

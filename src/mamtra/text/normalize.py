@@ -11,7 +11,7 @@ whatever it holds.
 
 import re
 
-from mamtra.errors import TextError
+from mamtra.errors import NothingToSpeakError
 from mamtra.text import (
     abbreviations,
     addresses,
@@ -104,12 +104,12 @@ def normalize(text: str) -> str:
             emojis and scripts other than Latin are left out.
 
     Raises:
-        TextError: the text is empty, nothing in it can be spoken, a phone in braces is unknown, or
-            it holds what is no character.
+        NothingToSpeakError: the text is empty, or nothing in it can be spoken.
+        TextError: a phone in braces is unknown, or the text holds what is no character.
     """
     check_characters(text)
     if not text.strip():
-        raise TextError("the text is empty; give at least one word to speak")
+        raise NothingToSpeakError("the text is empty; give at least one word to speak")
     spans = [plain_phones(span) for span in IN_BRACES.findall(text)]
     held = IN_BRACES.sub(HOLD, text.replace(HOLD, " "))
     parts = windows(plain_text(held))
@@ -117,7 +117,7 @@ def normalize(text: str) -> str:
     if len(parts) > 1:
         spoken = rewrite(spoken, TIDY)
     if not re.search(r"[A-Za-z\0]", spoken):
-        raise TextError(
+        raise NothingToSpeakError(
             f"nothing in {text.strip()[:PREVIEW_CHARACTERS]!r} can be spoken; "
             "give text with Latin letters or numbers"
         )

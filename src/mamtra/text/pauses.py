@@ -4,9 +4,10 @@ A text is cut at them into passages; each knows how long to be silent after it.
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
-from mamtra.errors import TextError
+from mamtra.errors import NothingToSpeakError, TextError
 
 LONGEST_SECONDS = 10.0  # as long as SSML readers allow
 # SSML leaves the length of a named strength to the reader
@@ -15,6 +16,7 @@ STRENGTHS = {
 }  # fmt: skip
 
 MARK = re.compile(r"\[pause(?:[ :=]([^\[\]\n]{0,20}))?\]|<break\b([^<>]{0,100})>", re.IGNORECASE)
+BEFORE_MARK = re.compile(r"(?<!\s)\s+(?=\[pause\b|<break\b)", re.IGNORECASE)
 TIME = re.compile(r"([+]?\d{0,6}(?:\.\d{1,6})?) ?(ms|s|sec|seconds?)?", re.IGNORECASE)
 ATTRIBUTE = re.compile(r"""\b(time|strength)\s?=\s?["']([^"']{0,40})["']""", re.IGNORECASE)
 
@@ -66,25 +68,64 @@ def pause_of(mark: re.Match[str]) -> float:
     return STRENGTHS[strength]
 
 
+def together(first: float | None, second: float | None) -> float | None:
+    """Give the length of two pauses in a row."""
+    if first is None or second is None:
+        return second if first is None else first
+    return min(first + second, LONGEST_SECONDS)
+
+
 def passages(text: str) -> list[Passage]:
-    """Cut a text at its pauses; several in a row add up, one before any word is left out.
+    """Cut a text at its pauses; several in a row add up.
+
+    A pause before any word comes first, as a passage without text.
 
     Raises:
         TextError: a pause is none, or too long.
     """
-    found: list[Passage] = []
-    start = 0
+    found, start = [Passage("")], 0
     for mark in MARK.finditer(text):
         before, seconds = text[start : mark.start()], pause_of(mark)
         start = mark.end()
         if any(map(str.isalnum, before)):
             found.append(Passage(before, seconds))
-        elif found:
-            longer = min((found[-1].pause_seconds or 0) + seconds, LONGEST_SECONDS)
-            found[-1] = Passage(found[-1].text + before, longer)
-    rest = text[start:]
-    if found and not any(map(str.isalnum, rest)):
-        found[-1] = Passage(found[-1].text + rest, found[-1].pause_seconds)
-    else:
-        found.append(Passage(rest))
+        else:
+            found[-1] = replace(found[-1], pause_seconds=together(found[-1].pause_seconds, seconds))
+    if any(map(str.isalnum, text[start:])) or found == [Passage("")]:
+        found.append(Passage(text[start:]))
+    return found if found[0].pause_seconds is not None else found[1:]
+
+
+def attached(text: str) -> str:
+    """Put marks that stand in a paragraph of their own at the end of the one before."""
+    return BEFORE_MARK.sub(" ", text)
+
+
+def timed_pieces(text: str, cut: Callable[[str], list[str]]) -> list[Passage]:
+    """Cut a text into pieces, the last of each passage with the pause that follows it.
+
+    A piece without text is a pause before any word.
+
+    Args:
+        text: may hold marks.
+        cut: makes pieces of a text without marks.
+
+    Raises:
+        TextError: nothing in it can be spoken, or a pause is none. A passage that cannot be spoken
+            is left out, its pause stays.
+    """
+    found: list[Passage] = []
+    problem = None
+    for passage in passages(text):
+        stands_alone = not passage.text and passage.pause_seconds is not None
+        try:
+            texts = [""] if stands_alone else cut(passage.text)
+        except NothingToSpeakError as unspeakable:
+            problem, texts = unspeakable, []
+        found += map(Passage, texts)
+        if found:
+            longer = together(found[-1].pause_seconds, passage.pause_seconds)
+            found[-1] = replace(found[-1], pause_seconds=longer)
+    if problem is not None and not any(piece.text for piece in found):
+        raise problem
     return found
