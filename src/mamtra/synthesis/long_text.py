@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 
 from mamtra.audio.file_writer import GrowingSound
 from mamtra.audio.joiner import Joiner
-from mamtra.errors import NothingToSpeakError
+from mamtra.errors import NothingToSpeakError, TextError
 from mamtra.generation.request import Request
 from mamtra.speech_lm.prompt import Segment
 from mamtra.synthesis.speech import ENDED, ComputeSeconds, Speech, Spoken, first_failure
@@ -41,17 +41,19 @@ def paragraphs(text: str, cut: Callable[[str], list[Passage]]) -> list[list[Pass
         TextError: nothing in the whole text can be spoken. A single paragraph that cannot, as a
             line of asterisks, is left out.
     """
-    found = []
+    found, problem = [], None
     for paragraph in PARAGRAPH.split(text.strip()):
         try:
             pieces = cut(paragraph)
-        except NothingToSpeakError:
+        except NothingToSpeakError as unspeakable:
+            problem = problem or unspeakable
             continue
         if any(piece.text for piece in pieces):
             found.append(pieces)
-    found = found or [cut(text)]
-    if not any(piece.text for paragraph in found for piece in paragraph):
-        raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
+    if not found:
+        raise TextError(
+            str(problem or "the text holds nothing to speak; give at least one word")
+        ) from problem
     return found
 
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from mamtra.errors import NothingToSpeakError
+from mamtra.errors import NothingToSpeakError, TextError
 from mamtra.synthesis.long_text import PARAGRAPH
 from mamtra.text.pauses import Passage, attached, together
 from mamtra.text.split import cut, split_sentences
@@ -109,7 +109,7 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
                 )
                 spoken, begins, asked = True, False, piece.pause_seconds
     if not spoken:
-        raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
+        raise TextError("the text holds nothing to speak; give at least one word")
 
 
 class ArrivingWords:
