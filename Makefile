@@ -11,7 +11,7 @@ OUT ?= speech.wav
 SEED ?= 0
 BIN := $(VENV)/bin
 TORCH := torch==2.13.0
-INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt $(TORCH)
+INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
 # The sentence and the path reach the shell through the environment: any quote, dollar or backslash survives.
 export MAMTRA_TEXT := $(value TEXT)
@@ -49,11 +49,11 @@ $(BIN)/python:
 	@PYTHON='$(PYTHON)' VENV='$(VENV)' sh tools/make_venv.sh
 
 $(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing mamtra into $(VENV) (once; torch is the large part)" >&2
+	@echo "installing mamtra into $(VENV) (once)" >&2
 	@$(INSTALL) -e .
 	@touch $@
 
 $(VENV)/ready-to-develop: pyproject.toml constraints.txt | $(BIN)/python
-	@echo "installing mamtra and its development tools into $(VENV) (once)" >&2
-	@$(INSTALL) -e '.[eval,cosyvoice,train,serve,wyoming,cpu,dev]'
+	@echo "installing mamtra and its development tools into $(VENV) (once; torch is the large part)" >&2
+	@$(INSTALL) $(TORCH) -e '.[eval,cosyvoice,train,serve,wyoming,cpu,dev]'
 	@touch $(VENV)/ready $@

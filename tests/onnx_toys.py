@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from mamtra.backbone import BackboneConfig, MambaConfig
+from mamtra.backbone import BackboneConfig, GatedDeltaNetConfig, MambaConfig
 from mamtra.interop.onnx.export import (
     notes_for,
     sizes_of_decoder,
@@ -31,6 +31,11 @@ VARIANTS = {
     "rotary": MambaConfig(rotary=True, input_bias=True, conv_start="identity", activation="none"),
     "bare": MambaConfig(conv_width=0, gate="none", norm=False, activation="none"),
     "unshared": MambaConfig(kv_heads=4, state_dim=8, conv_width=1),
+    "delta": GatedDeltaNetConfig(),
+    "delta-open": GatedDeltaNetConfig(
+        rotary=True, input_bias=True, gate="open", activation="none", beta_start=0.5
+    ),
+    "delta-bare": GatedDeltaNetConfig(conv_width=0, gate="none", activation="none", kv_heads=4),
     "two taps": MambaConfig(conv_width=2, gate="open", decay="group", head_dim=4),
 }
 # layout, Mamba variant, head width: 6 needs attention by standard operators, 8 a rotation of its
@@ -45,6 +50,10 @@ STACKS = {
     "M-bare": ("M", "bare", 6),
     "M-unshared": ("M", "unshared", 6),
     "M-two-taps": ("M", "two taps", 6),
+    "G": ("G", "delta", 6),
+    "G-open": ("G", "delta-open", 6),
+    "G-bare": ("G", "delta-bare", 6),
+    "AGGA": ("AGGA", "delta", 16),
     "AMMA": ("AMMA", "parity", 16),
     "MAM": ("MAM", "grouped", 8),
     "MA-rotary": ("MA", "rotary", 16),
@@ -63,7 +72,7 @@ def toy_speech_lm(name: str, dim: int = 24) -> SpeechLM:
         head_dim=head_dim,
         mlp_dim=32,
         rope_theta=1e4,
-        mamba=VARIANTS[variant],
+        **{"deltanet" if "G" in layout else "mamba": VARIANTS[variant]},
     )
     config = SpeechLMConfig(backbone=backbone, text_vocabulary=20, speech_vocabulary=27)
     model = SpeechLM(config).requires_grad_(False).eval()

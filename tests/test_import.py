@@ -23,11 +23,10 @@ def test_the_package_alone_loads_no_torch_and_no_numpy() -> None:
 
 
 def test_speaking_loads_only_what_speaking_needs() -> None:
-    load = "import mamtra.synthesis.load as s, mamtra.checkpoints.locate as p"
-    loaded = loaded_by(f"{load}\nif p.built_in(): s.load()")
-    assert "torch" in loaded
-    # sympy comes with PyTorch's compiler, seconds of import that speaking must not wait for
-    assert not loaded & (NEVER | {"sympy", "onnxruntime", "tokenizers", "wetext"})
+    speak = "import mamtra; mamtra.load('nano').say('Hello.')"
+    loaded = loaded_by(f"from mamtra.checkpoints import locate as p\nif p.built_in(): {speak}")
+    assert "onnxruntime" in loaded
+    assert not loaded & (NEVER | {"torch", "einops", "onnx", "tokenizers", "wetext"})
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["say", "--help"], ["nonsense"]])

@@ -23,11 +23,13 @@ def ships_tiny(tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None
 def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(["doctor"]) == 0
     out = capsys.readouterr().out
-    for about in ("python", "torch", "threads", "cpu", "scan on cpu", "model tiny"):
+    for about in ("python", "onnxruntime", "torch", "cores", "scan on cpu", "model tiny"):
         assert f"ok  {about} " in out
     assert "chunked" in out
-    assert "ok  built-in models    run in float32 on 1 thread\n" in out
-    assert "ok  large models       run in int8 (" in out
+    assert "ok  tiny runs by          torch\n" in out
+    assert "the model has no speech_lm.onnx" in out
+    assert "ok  torch, small models   run in float32 on 1 thread\n" in out
+    assert "ok  torch, large models   run in int8 (" in out
     assert "voices high, low" in out
 
 

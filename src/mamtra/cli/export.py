@@ -9,14 +9,14 @@ import typer
 from mamtra.checkpoints.locate import locate
 from mamtra.errors import ConfigError
 
-FORMS = ("onnx", "granite")
+FORMS = ("onnx", "web", "granite")
 
 
 def export(
     model: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     to: Annotated[
         str,
-        typer.Option("--to", help="onnx: graphs to speak from; granite: GraniteMoeHybrid."),
+        typer.Option("--to", help="onnx: graphs; web: a page that speaks; granite."),
     ],
     output: Annotated[
         Path | None,
@@ -32,10 +32,16 @@ def export(
     standard: Annotated[
         bool, typer.Option("--standard", help="onnx: operators of the standard only, opset 27.")
     ] = False,
+    runtime: Annotated[
+        Path | None,
+        typer.Option("--runtime", help="web: the file that npm pack onnxruntime-web gives."),
+    ] = None,
 ) -> None:
-    """Write a model as ONNX graphs, or its language model for transformers, vLLM and the like.
+    """Write a model as ONNX graphs, as a page that speaks, or its language model for others.
 
     mamtra export student --to onnx --bits 8
+
+    mamtra export nano --to web -o site --runtime onnxruntime-web-1.30.0.tgz
 
     mamtra export student -o granite --to granite
     """
@@ -56,9 +62,23 @@ def export(
         print(f"{output}: ids in ids.json, the head's bias in head_bias.json", file=sys.stderr)
         return
     from mamtra.errors import require
-    from mamtra.interop.onnx.export import OnnxExport, export_onnx
 
     require("onnx", "onnx")
+    if to == "web":
+        from mamtra.interop.onnx.web import export_web
+
+        if output is None or runtime is None:
+            raise ConfigError(
+                "a page needs a new folder (-o) and onnxruntime-web (--runtime); "
+                "npm pack onnxruntime-web fetches the latter"
+            )
+        print(
+            f"{export_web(ModelFolder(folder), output, runtime)}: serve it with any web server",
+            file=sys.stderr,
+        )
+        return
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx
+
     made = export_onnx(ModelFolder(folder), OnnxExport(bits=bits, standard=standard), output)
     for path in made:
         print(f"{path} ({path.stat().st_size / 1000:.0f} kB)", file=sys.stderr)

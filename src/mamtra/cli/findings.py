@@ -1,28 +1,31 @@
 """What ``mamtra doctor`` finds: what is here, what is in use, and how to get the rest."""
 
+import importlib.metadata
 import importlib.util
 import platform
 from dataclasses import dataclass
 
-import torch
-
 import mamtra
-from mamtra.backbone.mixers.fused_scan import chosen_scan
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
+from mamtra.errors import MamtraError
 from mamtra.extras import install_command
-from mamtra.runtime.torch.engine import LARGE, Engine, EngineConfig, available_cores, resolve
-from mamtra.runtime.torch.int8 import chosen_kernel
+from mamtra.runtime.choose import EngineRequest, available_cores, choose, has_torch
 
 # extra: the modules it brings
 EXTRAS = {
     "eval": ("pocketsphinx", "jiwer", "matplotlib", "faster_whisper"),
     "judges": ("distillmos", "speechmos", "resemblyzer", "whisper_normalizer"),
-    "onnx": ("onnx", "onnxruntime"),
-    "cosyvoice": ("tokenizers", "wetext", "onnxruntime"),
+    "torch": ("torch", "einops"),
+    "onnx": ("onnx",),
+    "cosyvoice": ("tokenizers", "wetext"),
     "hub": ("huggingface_hub",),
     "train": ("accelerate", "tensorboard"),
     "ray": ("ray",),
+    "serve": ("starlette", "uvicorn", "websockets", "multipart", "prometheus_client"),
+    "serve-aac": ("av",),
+    "wyoming": ("wyoming",),
+    "words": ("pocketsphinx",),
     "bench": ("transformers", "matplotlib"),
     "gpu": ("fla",),
     "cpu": ("numba",),
@@ -48,51 +51,55 @@ class Finding:
     advice: str = ""
 
 
+def version_of(package: str) -> str | None:
+    """The version of an installed package, without importing it; None where it is not there."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
 def machine() -> list[Finding]:
-    """Python, torch and what they compute on."""
-    cuda = torch.cuda.get_device_name() if torch.cuda.is_available() else "none"
+    """Python, the runtimes, and what they compute on."""
+    runtime, torch = version_of("onnxruntime"), version_of("torch")
     return [
         Finding(about="mamtra", found=mamtra.__version__),
         Finding(about="python", found=f"{platform.python_version()} on {platform.platform()}"),
-        Finding(about="torch", found=torch.__version__),
-        Finding(about="threads", found=f"{torch.get_num_threads()} for {available_cores()} cores"),
-        Finding(about="cpu", found=torch.backends.cpu.get_cpu_capability()),
-        Finding(about="cuda", found=cuda),
+        Finding(about="cores", found=str(available_cores())),
+        Finding(about="onnxruntime", found=runtime or "not installed", good=runtime is not None),
+        Finding(
+            about="torch",
+            found=torch or "not installed (optional)",
+            optional=torch is None,
+            advice=""
+            if torch
+            else f"for training, converting and CUDA: {install_command('torch')}",
+        ),
     ]
 
 
-def scans() -> list[Finding]:
-    """Which form of the recurrences (Mamba, Gated DeltaNet) runs on each device, and why."""
-    devices = ["cpu"] + ["cuda"] * torch.cuda.is_available()
-    choices = {device: chosen_scan(device) for device in devices}
-    return [
-        Finding(about=f"scan on {device}", found=name, advice=reason, good=name != "missing")
-        for device, (name, reason) in choices.items()
-    ]
+def engine_of(name: str, folder: ModelFolder) -> Finding:
+    """What runs a model that ships where nobody chose, and why."""
+    about = f"{name} runs by"
+    try:
+        choice = choose(folder, EngineRequest())
+    except MamtraError as problem:
+        return Finding(about=about, found="nothing", good=False, advice=str(problem))
+    if choice.engine == "torch":
+        return Finding(about=about, found="torch", advice=choice.why)
+    threads = f"{choice.threads} thread{'s' * (choice.threads != 1)}"
+    found = f"onnxruntime, weights of {choice.bits} bit, {threads}"
+    return Finding(about=about, found=found, advice=f"{choice.why}; threads: {choice.why_threads}")
 
 
-def told(engine: Engine) -> str:
-    """An engine in a few words."""
-    threads = f"{engine.threads} thread{'s' * (engine.threads != 1)}"
-    kernel = f" ({chosen_kernel()})" if engine.dtype == "int8" else ""
-    graphs = " by CUDA graphs" if engine.kind == "graph" else ""
-    return f"run in {engine.dtype}{kernel} on {threads}{graphs}"
+def torch_findings() -> list[Finding]:
+    """What torch would run, where it is installed."""
+    if not has_torch():
+        return []
+    # torch takes a second to load
+    from mamtra.cli.torch_findings import devices, engines, scans
 
-
-def engines() -> list[Finding]:
-    """What would run a model whose engine nobody chose, and why not something faster."""
-    findings = []
-    for device in ["cpu"] + ["cuda"] * torch.cuda.is_available():
-        for size, parameters in (("built-in models", 0), ("large models", LARGE)):
-            engine = resolve(EngineConfig(device=device), parameters)
-            findings.append(
-                Finding(
-                    about=size if device == "cpu" else f"{size} on {device}",
-                    found=told(engine),
-                    advice="; ".join(why for name, why in engine.reasons.items() if name != "kind"),
-                )
-            )
-    return findings
+    return [Finding(**line) for line in (*devices(), *engines(), *scans())]
 
 
 def extras() -> list[Finding]:
@@ -119,10 +126,10 @@ def models() -> list[Finding]:
         folder = ModelFolder(shipped[name])
         voices = ", ".join(folder.voice_files())
         found = f"{folder.nbytes / 1e6:.1f} MB, voices {voices}, in {folder.folder}"
-        findings.append(Finding(about=f"model {name}", found=found))
+        findings += [Finding(about=f"model {name}", found=found), engine_of(name, folder)]
     return findings
 
 
 def findings() -> list[Finding]:
     """The whole report."""
-    return [*machine(), *engines(), *scans(), *extras(), *models()]
+    return [*machine(), *models(), *torch_findings(), *extras()]

@@ -16,7 +16,8 @@ import typer
 import mamtra
 from mamtra.cli.signals import interrupting_signals
 from mamtra.cli.streams import complain, flush_output, open_streams, silence_output
-from mamtra.errors import MamtraError
+from mamtra.errors import MamtraError, MissingExtraError
+from mamtra.extras import install_command
 
 # name: (where it is, what it does)
 COMMANDS = {
@@ -47,6 +48,7 @@ HINTS = {  # what people type, and what they mean
     ("models",): "mamtra doctor",
     ("speak",): "mamtra say",
 }
+TORCH_PACKAGES = ("torch", "einops")  # that only the extra torch brings
 INTERRUPTED = 130  # 128 + SIGINT
 READER_GONE = 141  # 128 + SIGPIPE, as shells report it
 LONGEST = 1500  # letters of a message; a name in it may have thousands
@@ -147,13 +149,30 @@ def system_problem(problem: BaseException) -> str:
     return f"error: {shortened(message)}"
 
 
+def ended_by(arguments: list[str], words: list[str]) -> Any:
+    """What a command returns.
+
+    Raises:
+        MissingExtraError: it needs torch, which is not installed.
+    """
+    try:
+        return program(words[0] if words else None)(
+            arguments, prog_name="mamtra", standalone_mode=False
+        )
+    except ModuleNotFoundError as missing:
+        if missing.name not in TORCH_PACKAGES:
+            raise
+        raise MissingExtraError(
+            f"mamtra {words[0]} needs the package {missing.name!r}, which is not installed; "
+            f"run: {install_command('torch')}"
+        ) from missing
+
+
 def run(arguments: list[str]) -> int:
     """One command; its exit code. Whatever ends it early is told in one line."""
     words = [argument for argument in arguments if not argument.startswith("-")]
     try:
-        status = program(words[0] if words else None)(
-            arguments, prog_name="mamtra", standalone_mode=False
-        )
+        status = ended_by(arguments, words)
         flush_output()
         return status if isinstance(status, int) else 0
     except UsageError as problem:

@@ -214,10 +214,10 @@ def say(
     ] = 8,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     dtype: Annotated[
-        str, typer.Option("--dtype", help="Of the language model: float32, bfloat16 or int8.")
+        str, typer.Option("--dtype", help="Of the language model: float32, bfloat16, int8, int4.")
     ] = "auto",
     engine: Annotated[
-        str, typer.Option("--engine", help="eager, or graph where there is a GPU.")
+        str, typer.Option("--engine", help="onnx on a CPU, torch, eager or graph; auto decides.")
     ] = "auto",
     threads: Annotated[
         int, typer.Option("--threads", min=0, help="Of the CPU; 0 decides by the model's size.")

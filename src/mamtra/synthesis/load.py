@@ -7,11 +7,10 @@ from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import ModelError
+from mamtra.runtime.choose import AUTO, EngineRequest, open_model
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_reader import Tokenizer, model_reader
-
-AUTO = "auto"
 
 
 def check_agreement(folder: ModelFolder, model: LoadedModel, tokenizer: Tokenizer) -> None:
@@ -49,12 +48,8 @@ def open_folder(
     threads: int = 0,
 ) -> Synthesizer:
     """Load a model from its opened folder; arguments and errors as for ``load``."""
-    # an engine's packages load only when a model is opened
-    from mamtra.runtime.torch.engine import EngineConfig
-    from mamtra.runtime.torch.open import open_model
-
-    config = EngineConfig(device=str(device), dtype=dtype, kind=engine, threads=threads)
-    model, reader = open_model(folder, config, dtypes), model_reader(folder)
+    request = EngineRequest(device=str(device), engine=engine, dtype=dtype, threads=threads)
+    model, reader = open_model(folder, request, dtypes), model_reader(folder)
     check_agreement(folder, model, reader.tokenizer)
     return Synthesizer(folder, model, reader)
 
@@ -75,14 +70,16 @@ def load(
         device: ``cpu`` or ``cuda``.
         dtypes: types of the parts in memory: a torch dtype for all, or a dict with one for each
             named part (``speech_lm``, ``decoder``, ``vocoder``); float32 without it.
-        dtype: of the language model's weights: ``float32``, ``bfloat16``, ``int8``, or ``auto``,
-            which is what speaks fastest on the device at this size.
-        engine: ``eager``, ``graph`` (CUDA only), or ``auto``.
+        dtype: of the language model's weights: ``float32``, ``bfloat16`` (torch only), ``int8``,
+            ``int4`` (onnx only), or ``auto``, which is what speaks fastest.
+        engine: ``onnx`` (CPU only), ``torch``, or ``auto``; ``eager`` and ``graph`` (CUDA only) are
+            ways in which torch steps.
         threads: of a CPU; 0 decides by the size of the model.
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
         ConfigError: what was asked for is not possible here.
+        MissingExtraError: it needs torch, which is not installed.
     """
     folder = ModelFolder(locate(name_or_path))
     return open_folder(folder, device, dtypes, dtype=dtype, engine=engine, threads=threads)

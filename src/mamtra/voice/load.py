@@ -10,6 +10,7 @@ from pathlib import Path
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ModelError
+from mamtra.runtime.choose import open_voice_encoder as open_networks
 from mamtra.runtime.protocols import VoiceEncoder
 from mamtra.voice.onnx_encoder import OnnxVoiceEncoder
 
@@ -62,7 +63,4 @@ def open_voice_encoder(folder: ModelFolder) -> VoiceEncoder:
     """
     if (files := onnx_files(folder)) is not None:
         return OnnxVoiceEncoder(folder.section("mel", MelConfig), *files)
-    # an engine's packages load only where its own networks are needed
-    from mamtra.runtime.torch.voice_encoder import open_voice_encoder as open_networks
-
     return open_networks(folder)

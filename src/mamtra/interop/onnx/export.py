@@ -19,7 +19,7 @@ from typing import Any, get_args
 
 import numpy as np
 import onnx
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.speaker import SpeakerConfig
@@ -93,7 +93,7 @@ def with_few_bits(
     """Round matrices, store them in a file of their own, and add them to what is stored."""
     path = folder / f"speech_lm.{bits}bit.safetensors"
     with written_beside(path, ModelError) as beside:
-        save_file(rounded(matrices, lambda name: read_stored(stored[name]), bits), beside)
+        beside.write_bytes(save(rounded(matrices, lambda name: read_stored(stored[name]), bits)))
     return stored | stored_tensors([path])
 
 
@@ -141,12 +141,13 @@ class FolderExport:
     """The graphs of one folder.
 
     Args:
-        model: the folder, its parts in it.
+        model: the folder.
         export: what was asked for.
+        output: where matrices in few bits are stored; beside the weights if left.
     """
 
-    def __init__(self, model: ModelFolder, export: OnnxExport) -> None:
-        self.model, self.export = model, export
+    def __init__(self, model: ModelFolder, export: OnnxExport, output: Path | None = None) -> None:
+        self.model, self.export, self.output = model, export, output or model.folder
         self.form: Form = "standard" if export.standard else "fused"
 
     def stored(self, part: str) -> dict[str, StoredTensor]:
@@ -154,15 +155,18 @@ class FolderExport:
         return stored_tensors(self.model.part_files(part))
 
     def speech_lm(self) -> dict[str, onnx.ModelProto]:
-        """Files of the speech language model."""
+        """Files of the speech language model: as it is stored, and in few bits where asked for."""
         config = self.model.section("speech_lm", SpeechLMConfig)
-        stored, name, bits = self.stored("speech_lm"), "speech_lm.onnx", 32
-        if self.export.bits not in EXACT_BITS:
-            bits, name = self.export.bits, f"speech_lm.{self.export.bits}bit.onnx"
-            stored = with_few_bits(stored, matrices_of(config), bits, self.model.folder)
-        notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits))
-        made = SpeechLMExport(form=self.form, bits=bits)
-        return {name: speech_lm_graph(config, stored, made, notes)}
+        stored, found = self.stored("speech_lm"), {}
+        for bits in sorted({32, self.export.bits} - {16}):
+            name = "speech_lm.onnx"
+            if bits not in EXACT_BITS:
+                name = f"speech_lm.{bits}bit.onnx"
+                stored = with_few_bits(stored, matrices_of(config), bits, self.output)
+            notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits))
+            made = SpeechLMExport(form=self.form, bits=bits)
+            found[name] = speech_lm_graph(config, stored, made, notes)
+        return found
 
     def decoder(self) -> dict[str, onnx.ModelProto]:
         """Files of the decoder."""

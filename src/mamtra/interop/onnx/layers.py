@@ -1,4 +1,4 @@
-"""Layers of the stack as nodes of a graph: norms, gated MLP, attention, Mamba.
+"""Layers of the stack as nodes of a graph: norms, gated MLP, attention.
 
 Between layers, vectors lie flat (batch * time, dim); a mixer turns them to (batch, time, ...) where
 its operators need that. Two forms with the same inputs, outputs and states:
@@ -9,8 +9,6 @@ its operators need that. Two forms with the same inputs, outputs and states:
 
 from dataclasses import dataclass, field
 from typing import Literal
-
-import numpy as np
 
 from mamtra.backbone import BackboneConfig
 from mamtra.interop.onnx.graph import MICROSOFT, Graph
@@ -56,8 +54,7 @@ class Pass:
 
     def product(self, vectors: str, name: str, bias: str | None = None) -> str:
         """Multiply by a matrix of the model."""
-        bits = self.bits if f"{name}.whole" in self.graph.stored else 32
-        return multiply(self.graph, vectors, name, self.matrices[name], bits, bias)
+        return multiply(self.graph, vectors, name, self.matrices[name], self.bits, bias)
 
     def silu(self, vectors: str) -> str:
         """``x * sigmoid(x)``."""
@@ -118,7 +115,8 @@ def layer_matrices(config: BackboneConfig, layer: int) -> dict[str, Matrix]:
             f"{mixer}.out": Matrix((f"{mixer}.o_proj.weight",)),
         }
     # the norm's weight goes into the matrix behind it
-    norm = f"{mixer}.norm.weight" if config.mamba_sizes.norm else None
+    has_norm = config.layout[layer] != "M" or config.mamba_sizes.norm
+    norm = f"{mixer}.norm.weight" if has_norm else None
     return found | {
         f"{mixer}.in": Matrix((f"{mixer}.in_proj.weight",)),
         f"{mixer}.out": Matrix((f"{mixer}.out_proj.weight",), norm),
@@ -182,103 +180,3 @@ def attention(step: Pass, vectors: str, layer: int) -> str:
             do_rotary=int(turns),
         )
     return step.product(step.reshape(mixed, -1, queries * width), f"{mixer}.out")
-
-
-def convolution(step: Pass, inputs: str, layer: int) -> str:
-    """The short convolution of a Mamba layer with its activation."""
-    graph, config = step.graph, step.config.mamba_sizes
-    place = f"backbone.layers.{layer}.mixer.conv1d"
-    active = config.activation == "silu"
-    if config.conv_width > 1:
-        turned = graph.add("Transpose", [inputs], perm=[0, 2, 1])
-        mixed, window = f"convolved.{layer}", f"window.{layer}"
-        graph.add_to(
-            [mixed, f"next.{window}"],
-            "CausalConvWithState",
-            [turned, graph.weight(f"{place}.weight"), graph.weight(f"{place}.bias"), window],
-            domain="" if step.form == "standard" else MICROSOFT,
-            activation="silu" if active else "none",
-        )
-        return graph.add("Transpose", [mixed], perm=[0, 2, 1])
-    if config.conv_width == 1:
-        weight = step.reshape(graph.weight(f"{place}.weight"), config.channels)
-        inputs = graph.add("Mul", [inputs, weight])
-        inputs = graph.add("Add", [inputs, graph.weight(f"{place}.bias")])
-    return step.silu(inputs) if active else inputs
-
-
-def input_bias(step: Pass, mixer: str) -> str:
-    """The bias of a Mamba layer's first product, that of dt included."""
-    graph, config = step.graph, step.config.mamba_sizes
-    rows = sum(config.sections.values())
-    before = graph.constant(np.zeros(rows - config.states, np.float32))
-    bias = graph.add("Concat", [before, graph.weight(f"{mixer}.dt_bias")], axis=0)
-    if f"{mixer}.in_proj.bias" in graph.stored:
-        bias = graph.add("Add", [bias, graph.weight(f"{mixer}.in_proj.bias")])
-    return bias
-
-
-def scan(step: Pass, parts: tuple[str, str, str, str], layer: int) -> str:
-    """The selective scan as gated linear attention, and the skip connection.
-
-    Args:
-        step: the pass.
-        parts: x as (batch, time, kv_heads, 1, width), B, C, and the raw dt.
-        layer: its number.
-
-    Returns:
-        (batch, time, kv_heads, group, width).
-    """
-    graph, config = step.graph, step.config.mamba_sizes
-    mixer = f"backbone.layers.{layer}.mixer"
-    x, writes, reads, raw = parts
-    kv, group, width = config.kv_heads, config.heads // config.kv_heads, config.head_dim
-    dt = graph.add("Softplus", [raw])
-    rate = graph.add("Neg", [graph.add("Exp", [graph.weight(f"{mixer}.A_log")])])
-    decay = graph.add("Mul", [dt, rate])
-    dt = step.reshape(dt, 0, 0, kv, config.states // kv, 1)
-    values = step.reshape(graph.add("Mul", [x, dt]), 0, 0, config.states * width)
-    if step.form == "standard" and config.states > kv:
-        ones = graph.constant(np.ones((group, 1), np.float32))
-        wide = step.reshape(writes, 0, 0, kv, 1, config.state_dim)
-        wide = graph.add("Mul", [wide, ones])
-        writes = step.reshape(wide, 0, 0, config.states * config.state_dim)
-    mixed, state = f"scanned.{layer}", f"scan.{layer}"
-    graph.add_to(
-        [mixed, f"next.{state}"],
-        "LinearAttention",
-        [reads, writes, values, state, decay],
-        domain="" if step.form == "standard" else MICROSOFT,
-        q_num_heads=config.heads,
-        kv_num_heads=config.states,
-        scale=1.0,
-        update_rule="gated",
-    )
-    skip = graph.add("Mul", [x, step.reshape(graph.weight(f"{mixer}.D"), kv, group, 1)])
-    return graph.add("Add", [step.reshape(mixed, 0, 0, kv, group, width), skip])
-
-
-def mamba(step: Pass, vectors: str, layer: int) -> str:
-    """A Mamba layer in any of its variants."""
-    graph, config = step.graph, step.config.mamba_sizes
-    mixer, sections = f"backbone.layers.{layer}.mixer", config.sections
-    kv, group, width = config.kv_heads, config.heads // config.kv_heads, config.head_dim
-    flat = graph.add(
-        "Reshape", [step.product(vectors, f"{mixer}.in", input_bias(step, mixer)), step.shape]
-    )
-    sizes = [sections["z"], config.channels, config.states]
-    *gate, inputs, raw = step.split(flat, *(size for size in sizes if size))
-    inputs = convolution(step, inputs, layer)
-    x, both = step.split(inputs, sections["x"], sections["B"] + sections["C"])
-    if config.rotary:
-        both = step.rotate(both, kv + config.heads)
-    writes, reads = step.split(both, sections["B"], sections["C"])
-    x = step.reshape(x, 0, 0, kv, 1, width)
-    mixed = scan(step, (x, writes, reads, raw), layer)
-    if gate:
-        opened = step.reshape(step.silu(gate[0]), 0, 0, kv, group, width)
-        mixed = graph.add("Mul", [mixed, opened])
-    if config.norm:
-        ones = graph.constant(np.ones(width, np.float32))
-        mixed = step.normalise(mixed, ones, config.norm_eps)
-    return step.product(step.reshape(mixed, -1, config.heads * width), f"{mixer}.out")

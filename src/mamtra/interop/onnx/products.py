@@ -17,7 +17,7 @@ from jaxtyping import Float, UInt8
 from mamtra.interop.onnx.graph import MICROSOFT, Graph
 
 Bits = Literal[32, 8, 4]
-BLOCK = {8: 128, 4: 32}  # numbers that share a scale
+BLOCK = {8: 64, 4: 32}  # numbers that share a scale; docs/engine.md tells what others lose
 EXACT_INSIDE = 4  # MatMulNBits: vectors are rounded to 8 bit, products summed in whole numbers
 SMALLEST = 1e-12  # of a scale
 

@@ -4,7 +4,7 @@
     positions   (batch, time) int64: where they stand in their rows
     cosine, sine  (positions, head_dim / 2): rotary tables, as long as needed
     keys.N, values.N   (batch, kv_heads, capacity, head_dim): caches of attention layer N
-    scan.N, window.N   memory of Mamba layer N
+    scan.N, window.N   memory of recurrent layer N (Mamba, Gated DeltaNet)
 
 gives ``logits`` (batch, speech ids) after each row's last id, and ``next.`` of each state. Caches
 may be given and taken in the same memory; their capacity must hold the new ids (in the fused form
@@ -20,6 +20,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from mamtra.backbone import as_config
+from mamtra.backbone.config import KINDS
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.layers import (
     Form,
@@ -27,15 +28,16 @@ from mamtra.interop.onnx.layers import (
     attention,
     gated_mlp,
     layer_matrices,
-    mamba,
 )
 from mamtra.interop.onnx.products import Matrix
+from mamtra.interop.onnx.recurrent import deltanet, mamba
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
 
 FUSED_OPSET = 21  # the newest that needs no newer runtime, browsers included
 PLAIN_ATTENTION_OPSET = 24  # TensorScatter
 STANDARD_OPSET = 27  # LinearAttention, CausalConvWithState
+MIXERS = {"A": attention, "M": mamba, "G": deltanet}
 
 
 def matrices_of(config: SpeechLMConfig) -> dict[str, Matrix]:
@@ -55,19 +57,21 @@ def declare(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
 def declare_states(graph: Graph, config: SpeechLMConfig) -> None:
     """Add the states of all layers, as inputs and as outputs."""
     backbone = as_config(config.backbone)
-    mamba_sizes = backbone.mamba_sizes
     cache = ("batch", backbone.kv_heads, "capacity", backbone.head_dim)
-    held = ("batch", mamba_sizes.states, mamba_sizes.state_dim, mamba_sizes.head_dim)
-    window = ("batch", mamba_sizes.channels, mamba_sizes.conv_width - 1)
     for layer, kind in enumerate(backbone.layout):
-        states = {f"keys.{layer}": cache, f"values.{layer}": cache}
-        if kind == "M":
-            states = {f"scan.{layer}": held}
-            if mamba_sizes.conv_width > 1:
-                states[f"window.{layer}"] = window
-        for name, sizes in states.items():
-            declare(graph, name, TensorProto.FLOAT, *sizes)
-            grown = ["grown" if size == "capacity" else size for size in sizes]
+        states: dict[str, tuple[int | str, ...]] = {
+            f"keys.{layer}": cache,
+            f"values.{layer}": cache,
+        }
+        if kind != "A":
+            sizes = KINDS[kind].variant(backbone)
+            heads = backbone.mamba_sizes.states if kind == "M" else sizes.heads
+            states = {f"scan.{layer}": ("batch", heads, sizes.state_dim, sizes.head_dim)}
+            if sizes.conv_width > 1:
+                states[f"window.{layer}"] = ("batch", sizes.channels, sizes.conv_width - 1)
+        for name, shape in states.items():
+            declare(graph, name, TensorProto.FLOAT, *shape)
+            grown = ["grown" if size == "capacity" else size for size in shape]
             graph.outputs.append(
                 helper.make_tensor_value_info(f"next.{name}", TensorProto.FLOAT, grown)
             )
@@ -178,7 +182,7 @@ def speech_lm_graph(
 def turns(config: SpeechLMConfig) -> bool:
     """Whether any layer has rotary positions."""
     backbone = as_config(config.backbone)
-    return "A" in backbone.layout or backbone.mamba_sizes.rotary
+    return any(kind == "A" or KINDS[kind].variant(backbone).rotary for kind in set(backbone.layout))
 
 
 def run_layers(step: Pass, hidden: str) -> str:
@@ -192,7 +196,7 @@ def run_layers(step: Pass, hidden: str) -> str:
     weights = [step.graph.weight(name) for name in [*norms, "backbone.norm.weight"]]
     normal = step.normalise(hidden, weights[0], config.rms_eps)
     for layer, kind in enumerate(config.layout):
-        mixed = (attention if kind == "A" else mamba)(step, normal, layer)
+        mixed = MIXERS[kind](step, normal, layer)
         normal, hidden = step.add_and_normalise(mixed, hidden, weights[2 * layer + 1])
         mixed = gated_mlp(step, normal, f"backbone.layers.{layer}.mlp")
         normal, hidden = step.add_and_normalise(mixed, hidden, weights[2 * layer + 2])

@@ -23,6 +23,7 @@ from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
+from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.recipes.nano.decoder import DecoderRun, Drawer, Voiced, train_decoder
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, StudentRun, train_student
@@ -277,3 +278,6 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
         ModelConfig(name=f"{name}-teacher", parts_from=rest, speech_lm=asdict(teacher)),
     )
     save_part(fill(SpeechLM(teacher), workshop.weights("teacher")), beside / LM_FILE)
+    # what speaks reads graphs; in 8 bit the student does (docs/engine.md)
+    export_onnx(ModelFolder(folder), OnnxExport(bits=8))
+    export_onnx(ModelFolder(beside), OnnxExport())

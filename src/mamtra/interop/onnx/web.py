@@ -1,0 +1,156 @@
+"""A folder that any static server can host: a page, a small model's graphs, and onnxruntime-web.
+
+    index.html, page.js, model.js, text.js, sampling.js, player.js     the page (``mamtra/web``)
+    ort.wasm.min.mjs, ort-wasm-simd-threaded.mjs, ....wasm             onnxruntime-web
+    model/manifest.json                                                sizes, files, voices
+    model/*.onnx, model/*.safetensors, model/voices/*.safetensors      the model
+
+The page fetches nothing from elsewhere and needs no server but for its files.
+"""
+
+import json
+import shutil
+import tarfile
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import onnx
+
+from mamtra.atomic import written_beside
+from mamtra.backbone import as_config
+from mamtra.checkpoints.format import VOICES, ModelFolder
+from mamtra.errors import ConfigError, ModelError
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.interop.onnx.export import FolderExport, OnnxExport, write_graph
+from mamtra.runtime.onnx.session import WEIGHTS
+from mamtra.speech_lm import SpeechLMConfig
+
+RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
+TESTED = "1.30.0"  # of onnxruntime-web
+PARTS = ("speech_lm", "decoder", "vocoder")
+BITS = 8
+
+
+def check_suits(model: ModelFolder) -> None:
+    """Refuse a model that the page cannot speak with.
+
+    Raises:
+        ConfigError: it reads more than letters, or its decoder has a flow.
+    """
+    text = model.holder("text").config.text or {}
+    decoder = model.holder("decoder").config.decoder or {}
+    if text.get("tokenizer") != "letters" or decoder.get("steps"):
+        raise ConfigError(
+            "the page speaks with models that read letters and whose decoder has no flow, as nano; "
+            f"{model.config.name!r} is another kind"
+        )
+
+
+def unpack_runtime(archive: Path, output: Path) -> None:
+    """Take onnxruntime-web's files out of its npm package.
+
+    Raises:
+        ModelError: the archive is missing or another package.
+    """
+    try:
+        with tarfile.open(archive) as package:
+            for name in RUNTIME:
+                member = package.extractfile(f"package/dist/{name}")
+                assert member is not None, "a regular file of the package"
+                (output / name).write_bytes(member.read())
+    except (OSError, tarfile.TarError, KeyError) as problem:
+        raise ModelError(
+            f"{str(archive)!r} is not the npm package of onnxruntime-web ({problem}); "
+            f"npm pack onnxruntime-web@{TESTED} fetches it"
+        ) from problem
+
+
+def weights_of(graph: onnx.ModelProto) -> list[str]:
+    """The files that a graph points into."""
+    return [
+        note.key.removeprefix(WEIGHTS)
+        for note in graph.metadata_props
+        if note.key.startswith(WEIGHTS)
+    ]
+
+
+def states_of(graph: onnx.ModelProto) -> dict[str, list[int | str]]:
+    """The states of a speech language model, with named axes where their size is open."""
+    outputs = {entry.name for entry in graph.graph.output}
+    return {
+        entry.name: [axis.dim_param or axis.dim_value for axis in entry.type.tensor_type.shape.dim]
+        for entry in graph.graph.input
+        if f"next.{entry.name}" in outputs
+    }
+
+
+def sizes_in(graph: onnx.ModelProto) -> dict[str, Any]:
+    """The sizes that a graph notes."""
+    notes = {note.key: note.value for note in graph.metadata_props}
+    return json.loads(notes["sizes"])
+
+
+def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
+    """Write the folder of a page that speaks with a model.
+
+    Args:
+        model: a small model that reads letters, as nano.
+        output: a new folder.
+        runtime: the npm package of onnxruntime-web, a .tgz file.
+
+    Raises:
+        ConfigError: the model is not one for the page.
+        ModelError: a part is missing, the output is not empty, or the runtime is another file.
+    """
+    check_suits(model)
+    if output.exists() and any(output.iterdir()):
+        raise ModelError(f"{str(output)!r} is not empty; name a new folder")
+    inside = output / "model"
+    (inside / VOICES).mkdir(parents=True, exist_ok=True)
+    unpack_runtime(runtime, output)
+    for file in files("mamtra").joinpath("web").iterdir():
+        (output / file.name).write_bytes(file.read_bytes())
+    for part in PARTS:
+        for file in model.part_files(part):
+            shutil.copyfile(file, inside / file.name)
+    for name, file in model.voice_files().items():
+        shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
+    graphs = graphs_for_page(model, inside)
+    with written_beside(inside / "manifest.json", ModelError) as beside:
+        beside.write_text(json.dumps(manifest(model, graphs), indent=2) + "\n")
+    return output
+
+
+def graphs_for_page(model: ModelFolder, inside: Path) -> dict[str, tuple[str, onnx.ModelProto]]:
+    """Write the graphs that the page runs: file and graph by part."""
+    made = FolderExport(model, OnnxExport(bits=BITS), inside)
+    found = {}
+    for part in PARTS:
+        name, graph = next(iter(getattr(made, part)().items()))
+        write_graph(graph, inside / name)
+        found[part] = name, graph
+    return found
+
+
+def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]]) -> dict[str, Any]:
+    """What the page has to know."""
+    lm = graphs["speech_lm"][1]
+    config = model.section("speech_lm", SpeechLMConfig)
+    backbone = as_config(config.backbone)
+    return {
+        "graphs": {
+            part: {"file": name, "weights": weights_of(graph)}
+            for part, (name, graph) in graphs.items()
+        },
+        "codes": config.speech_vocabulary,
+        "rotary": {"width": backbone.head_dim // 2, "theta": backbone.rope_theta},
+        "states": states_of(lm),
+        "decoder": sizes_in(graphs["decoder"][1]),
+        "vocoder": sizes_in(graphs["vocoder"][1]),
+        "sampling": asdict(model.optional("sampling", SamplingConfig)),
+        "guard": asdict(model.optional("guard", GuardConfig)),
+        "voices": list(model.voice_files()),
+    }

@@ -1,0 +1,196 @@
+"""Which engine runs a model, with how many threads and bits, and why.
+
+    onnx    onnxruntime on a CPU: what speaks by default; needs the model's graphs
+    torch   PyTorch on a CPU or a GPU; needs the extra torch
+
+``auto`` takes onnx on a CPU and torch on CUDA. What cannot be had is an error that says why, and
+where ``auto`` could not take the quicker engine, the reason is told.
+"""
+
+import importlib.util
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.errors import ConfigError, require
+from mamtra.runtime.onnx.open import graph_of
+from mamtra.runtime.onnx.open import open_model as open_graphs
+from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
+from mamtra.runtime.protocols import LoadedModel, VoiceEncoder
+
+AUTO = "auto"
+TORCH_KINDS = ("eager", "graph")  # ways in which the torch engine steps
+ENGINES = ("onnx", "torch", *TORCH_KINDS)
+BITS = {"float32": 32, "int8": 8, "int4": 4}  # of the speech_lm's graphs
+SPEAKING = ("speech_lm", "decoder", "vocoder")
+LISTENING = ("speech_tokenizer", "speaker")
+LARGE_BYTES = 200_000_000  # of a speech_lm's weights; above, cores read them together
+MOST_THREADS = 8  # beyond, memory gives a single token nothing more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRequest:
+    """What was asked for; ``auto`` and 0 are decided by device and model.
+
+    Attributes:
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+        engine: ``onnx``, ``torch`` or ``auto``; ``eager`` and ``graph`` are ways in which torch
+            steps.
+        dtype: of the speech_lm's weights: ``float32``, ``bfloat16``, ``int8``, ``int4`` or
+            ``auto``.
+        threads: of a CPU.
+    """
+
+    device: str = "cpu"
+    engine: str = AUTO
+    dtype: str = AUTO
+    threads: int = 0
+
+    def __post_init__(self) -> None:
+        if self.device.partition(":")[0] not in ("cpu", "cuda"):
+            raise ConfigError(f"device {self.device!r} is unknown; possible are cpu and cuda")
+        if self.engine not in (AUTO, *ENGINES):
+            raise ConfigError(
+                f"engine {self.engine!r} is unknown; possible are {AUTO}, {', '.join(ENGINES)}"
+            )
+        if not isinstance(self.threads, int) or self.threads < 0:
+            raise ConfigError(f"threads={self.threads} must not be negative; 0 decides by itself")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What will run, and why.
+
+    Attributes:
+        bits: of the speech_lm's graph; 0 for torch, which decides by itself.
+    """
+
+    engine: Literal["onnx", "torch"]
+    why: str
+    threads: int = 0
+    why_threads: str = ""
+    bits: int = 0
+
+
+def has_torch() -> bool:
+    """Whether PyTorch is installed."""
+    return importlib.util.find_spec("torch") is not None
+
+
+def available_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:
+    """How many threads compute, and why."""
+    if asked:
+        return min(asked, 4 * available_cores()), "asked for"
+    ordered = os.environ.get("OMP_NUM_THREADS", "")
+    if ordered.isdigit() and int(ordered):
+        return int(ordered), "OMP_NUM_THREADS says so"
+    weights = sum(path.stat().st_size for path in folder.part_files("speech_lm") if path.exists())
+    if weights < LARGE_BYTES:
+        return 1, "the operations of a small model end sooner than threads can meet"
+    cores = min(available_cores(), MOST_THREADS)
+    return cores, f"a large model's weights are read by {cores} cores together"
+
+
+def missing_graphs(folder: ModelFolder, parts: tuple[str, ...], bits: int = 32) -> list[str]:
+    """Names of the graphs of these parts that are not there."""
+    paths = [graph_of(folder, part, bits if part == "speech_lm" else 32) for part in parts]
+    return [path.name for path in paths if not path.is_file()]
+
+
+def bits_to_use(folder: ModelFolder, dtype: str) -> int:
+    """The bits of the graph that a type means; for ``auto`` the fewest that were exported."""
+    if dtype != AUTO:
+        return BITS.get(dtype, 32)
+    there = [bits for bits in (8, 4) if graph_of(folder, "speech_lm", bits).is_file()]
+    return there[0] if there else 32
+
+
+def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | None:
+    """Why onnxruntime cannot run what was asked for; None where it can."""
+    if request.device != "cpu":
+        return "graphs run on a CPU only"
+    if request.engine in ("torch", *TORCH_KINDS):
+        return "asked for"
+    if dtypes is not None:
+        return "types of parts were given, which are PyTorch's"
+    if request.dtype not in (AUTO, *BITS):
+        return f"dtype {request.dtype!r} is PyTorch's"
+    missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))
+    if missing:
+        return (
+            f"the model has no {', '.join(missing)}, which mamtra export {folder.folder} "
+            "--to onnx makes"
+        )
+    return None
+
+
+def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> Choice:
+    """Decide what runs a model.
+
+    Raises:
+        ConfigError: what was asked for is not possible here, or not together.
+        MissingExtraError: it needs torch, which is not installed.
+    """
+    reason = obstacle(folder, request, dtypes)
+    if request.engine == "onnx" and reason:
+        raise ConfigError(f"engine 'onnx' is not possible: {reason}")
+    if reason is None:
+        threads, why_threads = chosen_threads(folder, request.threads)
+        return Choice(
+            engine="onnx",
+            why="asked for" if request.engine == "onnx" else "the quickest on a CPU",
+            threads=threads,
+            why_threads=why_threads,
+            bits=bits_to_use(folder, request.dtype),
+        )
+    if not has_torch():
+        require("torch", "torch")
+    return Choice(engine="torch", why=reason)
+
+
+def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> LoadedModel:
+    """Load what speaks, by the engine that suits.
+
+    Args:
+        folder: the model's folder.
+        request: what was asked for.
+        dtypes: types of the parts in memory, for torch.
+
+    Raises:
+        ModelError: a part is missing or damaged.
+        ConfigError: what was asked for is not possible here, or not together.
+        MissingExtraError: it needs torch, which is not installed.
+    """
+    choice = choose(folder, request, dtypes)
+    if choice.engine == "onnx":
+        return open_graphs(folder, choice.threads, choice.bits)
+    # torch loads only where it runs
+    from mamtra.runtime.torch.engine import EngineConfig
+    from mamtra.runtime.torch.open import open_model as open_modules
+
+    kind = request.engine if request.engine in TORCH_KINDS else AUTO
+    config = EngineConfig(
+        device=request.device, dtype=request.dtype, kind=kind, threads=request.threads
+    )
+    return open_modules(folder, config, dtypes)
+
+
+def open_voice_encoder(folder: ModelFolder) -> VoiceEncoder:
+    """Load what makes voices: the model's graphs, or its modules where it has none.
+
+    Raises:
+        ModelError: a part is missing or damaged.
+        MissingExtraError: there are no graphs, and torch is not installed.
+    """
+    if not missing_graphs(folder, LISTENING):
+        return open_encoder_graphs(folder, chosen_threads(folder, 0)[0])
+    require("torch", "torch")
+    from mamtra.runtime.torch.voice_encoder import open_voice_encoder as open_modules
+
+    return open_modules(folder)

@@ -1,0 +1,51 @@
+"""Opens a model folder for speaking with onnxruntime."""
+
+from pathlib import Path
+
+from mamtra.audio.log_mel import MelConfig
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.runtime.onnx.decoder import OnnxDecoder
+from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
+from mamtra.runtime.onnx.vocoder import OnnxVocoder
+from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
+from mamtra.runtime.protocols import LoadedModel
+
+
+def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
+    """Where the graph of a part lies, whether it is there or not: beside the part's weights.
+
+    Args:
+        folder: the model's folder.
+        part: as in ``config.json``.
+        bits: of the speech language model's matrices.
+    """
+    name = part if bits == 32 else f"{part}.{bits}bit"
+    return folder.holder(part).folder / f"{name}.onnx"
+
+
+def open_model(folder: ModelFolder, threads: int = 1, bits: int = 32) -> LoadedModel:
+    """Load what speaks.
+
+    Args:
+        folder: the model's folder.
+        threads: that compute.
+        bits: of the speech language model's matrices.
+
+    Raises:
+        ModelError: a graph is missing or damaged, or does not belong to its weights.
+    """
+    return LoadedModel(
+        speech_model=OnnxSpeechModel(graph_of(folder, "speech_lm", bits), threads),
+        decoder=OnnxDecoder(graph_of(folder, "decoder"), threads),
+        vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
+    )
+
+
+def open_voice_encoder(folder: ModelFolder, threads: int = 1) -> GraphVoiceEncoder:
+    """Load what makes voices.
+
+    Raises:
+        ModelError: a graph is missing or damaged, or does not belong to its weights.
+    """
+    paths = [graph_of(folder, part) for part in ("speech_tokenizer", "speaker")]
+    return GraphVoiceEncoder(folder.section("mel", MelConfig), *paths, threads)
