@@ -130,3 +130,20 @@ def test_every_exit_code_is_documented() -> None:
 def test_every_command_is_documented() -> None:
     told = (ROOT / "docs/commands.md").read_text()
     assert all(f"`mamtra {name}" in told for name in COMMANDS)
+
+
+def test_every_path_in_the_table_of_additions_exists() -> None:
+    rows = re.findall(r"^\| .*$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    paths = {path for row in rows for path in re.findall(r"`([\w./]+(?:/|\.\w+))`", row)}
+    bases = (ROOT, ROOT / "src/mamtra", ROOT / "src", ROOT / "src/mamtra/evaluation/judges")
+    missing = {path for path in paths if not any((base / path).exists() for base in bases)}
+    assert len(paths) > 20
+    assert not missing
+
+
+def test_the_rooms_of_the_architecture_are_those_of_the_package() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text()
+    table = text[text.index("## Rooms") : text.index("## Who may")]
+    rooms = {path.name for path in (ROOT / "src/mamtra").iterdir() if path.is_dir()}
+    told = set(re.findall(r"`(\w+)/`", table)) - {"mixers", "synthetic"}
+    assert told == rooms - {"__pycache__"}
