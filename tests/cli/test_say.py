@@ -193,3 +193,21 @@ def wait_for_speaking(process: subprocess.Popen[str]) -> None:
         if int(pages.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") > 250e6:
             return
         time.sleep(0.05)
+
+
+def test_words_are_written_with_their_times(tmp_path: Path, tiny: list[str]) -> None:
+    pytest.importorskip("pocketsphinx")
+    output, times = tmp_path / "a.wav", tmp_path / "words.json"
+    told = ["-o", str(output), "--timestamps", str(times), *tiny, "-q"]
+    assert ended(["say", "Good morning.", *told]) == 0
+    assert json.loads(times.read_text())["method"] == "pocketsphinx"
+
+
+def test_word_times_of_an_unknown_form_are_refused_before_speaking(
+    tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output, times = tmp_path / "a.wav", tmp_path / "words.doc"
+    told = ["-o", str(output), "--timestamps", str(times), *tiny]
+    assert ended(["say", "Good morning.", *told]) == 3
+    assert ".vtt" in capsys.readouterr().err
+    assert not output.exists()

@@ -197,3 +197,17 @@ def test_every_piece_is_read_as_a_finished_sentence(piece: str, read: str) -> No
 
 def test_a_missing_full_stop_changes_nothing(synthesizer: Synthesizer) -> None:
     assert synthesizer.say("Hello").speech_tokens == synthesizer.say("Hello.").speech_tokens
+
+
+def test_speed_changes_the_length_of_say_and_stream(tiny_model_folder) -> None:
+    synthesizer = mamtra.load(tiny_model_folder)
+    text = "Good morning. It is warm today."
+    normal = synthesizer.say(text)
+    fast = synthesizer.say(text, speed=2)
+    assert fast.speech_tokens == normal.speech_tokens
+    assert len(fast.samples) == pytest.approx(len(normal.samples) / 2, abs=2)
+    streamed = sum(len(piece.samples) for piece in synthesizer.stream(text))
+    slow = sum(len(piece.samples) for piece in synthesizer.stream(text, speed=0.5))
+    assert slow == pytest.approx(2 * streamed, abs=2)
+    with pytest.raises(ConfigError, match="speed"):
+        synthesizer.say(text, speed=3)

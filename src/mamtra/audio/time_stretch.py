@@ -18,12 +18,14 @@ FRAME_SECONDS = 0.032  # two to six periods of a voice
 SEARCH_SECONDS = 0.008  # a frame may move by this much either way: one period of a low voice
 
 
-def check_speed(speed: float) -> float:
+def check_speed(speed: float | int) -> float:
     """A speed that can be spoken.
 
     Raises:
-        ConfigError: it does not lie between the slowest and the fastest.
+        ConfigError: it is no number between the slowest and the fastest.
     """
+    if isinstance(speed, bool) or not isinstance(speed, float | int):
+        raise ConfigError(f"speed {speed!r} is no number; give one from {SLOWEST} to {FASTEST}")
     if not SLOWEST <= speed <= FASTEST:
         raise ConfigError(f"speed {speed} is out of range; give one from {SLOWEST} to {FASTEST}")
     return float(speed)
@@ -42,7 +44,7 @@ class TimeStretch:
         ConfigError: the speed is out of range.
     """
 
-    def __init__(self, rate_hz: int, speed: float) -> None:
+    def __init__(self, rate_hz: int, speed: float | int) -> None:
         self.speed = check_speed(speed)
         self.hop = round(FRAME_SECONDS * rate_hz / 2)
         self.frame = 2 * self.hop
@@ -124,7 +126,7 @@ class TimeStretch:
         return self.take([np.concatenate(parts)[:missing]] if parts else [])
 
 
-def change_speed(samples: Samples, rate_hz: int, speed: float) -> Samples:
+def change_speed(samples: Samples, rate_hz: int, speed: float | int) -> Samples:
     """Whole samples at another speed.
 
     Raises:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -79,6 +80,32 @@ def deliver(spoken: Iterator["Speech"], output: str, rate: int) -> "Written":
                 shutil.copyfileobj(whole, sys.stdout.buffer)
             sys.stdout.buffer.flush()
     return written
+
+
+@contextmanager
+def word_times(spoken: Iterator["Speech"], path: Path | None) -> Iterator[Iterator["Speech"]]:
+    """The same pieces; at the end, when each word is heard is written to a file, if one is given.
+
+    Raises:
+        ConfigError: the file's suffix is none of those known.
+        MissingExtraError: pocketsphinx is not installed.
+        AudioError: the file cannot be written.
+    """
+    if path is None:
+        yield spoken
+        return
+    from mamtra.synthesis.word_times import WordLog, check_suffix, write_subtitles
+
+    check_suffix(path)
+    log = WordLog()
+
+    def noted() -> Iterator["Speech"]:
+        for speech in spoken:
+            log.add(speech.audio, speech.text, speech.pause_seconds)
+            yield speech
+
+    yield noted()
+    write_subtitles(log.words, path)
 
 
 def report(written: "Written", pieces: int, output: str, seconds: float) -> dict:
@@ -151,6 +178,7 @@ def check_usage(
     output: str | None,
     state: str,
     batch: str | None,
+    timestamps: Path | None,
     *,
     stream: bool,
     as_json: bool,
@@ -170,6 +198,8 @@ def check_usage(
         raise typer.BadParameter("--json and -o - would both write to standard output")
     if stream and state != "fresh":
         raise typer.BadParameter("--stream speaks each piece afresh; leave --state out")
+    if timestamps is not None and (stream or batch is not None):
+        raise typer.BadParameter("--timestamps is for one text in a file; leave the other out")
 
 
 def say(
@@ -203,6 +233,13 @@ def say(
     state: Annotated[
         str, typer.Option("--state", help="Of the language model: fresh or carry over pieces.")
     ] = "fresh",
+    speed: Annotated[
+        float, typer.Option("--speed", help="From 0.5 to 2, at the same pitch.")
+    ] = 1.0,
+    timestamps: Annotated[
+        Path | None,
+        typer.Option("--timestamps", help="Write when each word is heard: .json, .srt or .vtt."),
+    ] = None,
     stream: Annotated[
         bool, typer.Option("--stream", help="Write sound as it is made; read lines as they come.")
     ] = False,
@@ -236,7 +273,7 @@ def say(
     mamtra say --batch lines.jsonl -o folder
     """
     run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
-    check_usage(text, output, state, batch, stream=stream, as_json=as_json)
+    check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
     if batch is None and output != STANDARD:
         check_target(output or DEFAULT_OUTPUT)
@@ -258,6 +295,7 @@ def say(
         normalize=normalize,
         state=state,
         lexicon=names,
+        speed=speed,
     )
     if batch is not None:
         folder = Path(output or "")
@@ -274,6 +312,7 @@ def say(
             instruct=instruct,
             normalize=normalize,
             lexicon=names,
+            speed=speed,
         )
         write_flowing(flowing, output, synthesizer.rate, as_json=as_json, quiet=quiet)
         return
@@ -283,7 +322,8 @@ def say(
     reading = time.perf_counter() - started
     pieces = sum(map(len, paragraphs))
     spoken = with_progress(synthesizer.speak(paragraphs, options), pieces, quiet)
-    written = deliver(spoken, output, synthesizer.rate)
+    with word_times(spoken, timestamps) as noted:
+        written = deliver(noted, output, synthesizer.rate)
     written.compute_seconds = replace(
         written.compute_seconds, text=written.compute_seconds.text + reading
     )

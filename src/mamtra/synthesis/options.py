@@ -1,9 +1,10 @@
-"""How to speak, as one value: voice, seed, mode, instruction, normalisation, state."""
+"""How to speak, as one value: voice, seed, mode, instruction, normalisation, state, speed."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from mamtra.audio.time_stretch import check_speed
 from mamtra.errors import ConfigError, VoiceError
 from mamtra.text.lexicon import Lexicon
 from mamtra.voice.voice import Voice
@@ -41,6 +42,7 @@ class SpeakOptions:
         state: ``fresh``: each piece of text is spoken alone; ``carry``: the language model knows
             the paragraph's last pieces (``mamtra.synthesis.long_text``).
         lexicon: how names are said (``mamtra.text.lexicon``).
+        speed: from 0.5 to 2; 2 is twice as fast, at the same pitch.
 
     Raises:
         ConfigError: a value is of another type or out of range, or mode and instruction contradict
@@ -55,6 +57,7 @@ class SpeakOptions:
     normalize: bool = True
     state: str = "fresh"
     lexicon: Lexicon | None = None
+    speed: float | int = 1.0
 
     def __post_init__(self) -> None:
         if not isinstance(self.voice, Voice | str | Path | None):
@@ -65,6 +68,7 @@ class SpeakOptions:
         if self.mode is not None:
             check_choice("mode", self.mode, MODES)
         check_choice("state", self.state, STATES)
+        check_speed(self.speed)
         if not isinstance(self.instruct, str | None):
             raise ConfigError(f"instruct {self.instruct!r} is no text; give words, as 'speak low'")
         if self.mode == "instruct" and not (self.instruct or "").strip():

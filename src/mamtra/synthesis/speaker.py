@@ -6,6 +6,7 @@ hands out samples while they are being made. All three speak a piece with the sa
 
 from dataclasses import dataclass
 
+from mamtra.audio.time_stretch import change_speed
 from mamtra.errors import GenerationError, TextError
 from mamtra.generation.generate import Generation, piece_seed
 from mamtra.generation.guard import GuardConfig
@@ -100,6 +101,7 @@ class Speaker:
                 "try another seed"
             )
         samples, spent = sound(self.model, generation.ids, self.voice.prompt, self.seed(number))
+        samples = change_speed(samples, self.rate, self.options.speed)
         return Speech(
             samples=samples,
             rate=self.rate,

@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from mamtra.audio.clip import Audio, write
 from mamtra.audio.joiner import join_samples, pause_after
+from mamtra.synthesis.word_times import Aligner, WordTime
 
 ENDED = "end"  # the stop reason of speech that ended by itself
 
@@ -77,6 +78,15 @@ class Speech:
     def audio(self) -> Audio:
         """The sound alone."""
         return Audio(samples=self.samples, rate_hz=self.rate)
+
+    @property
+    def words(self) -> list[WordTime]:
+        """When each word is heard, by forced alignment (``mamtra.synthesis.word_times``).
+
+        Raises:
+            MissingExtraError: pocketsphinx is not installed.
+        """
+        return Aligner().align(self.audio, self.text)
 
     def save(self, path: Path | str) -> Path:
         """Write a sound file in the format of its suffix: .wav, .flac, .ogg or .mp3.

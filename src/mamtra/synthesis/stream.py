@@ -12,13 +12,14 @@ the length of a piece, not by that of the text. Nothing of a piece is kept once 
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Float
 
 from mamtra.audio.joiner import pause_after
 from mamtra.audio.stream_joiner import StreamJoiner
+from mamtra.audio.time_stretch import TimeStretch
 from mamtra.errors import GenerationError
 from mamtra.generation.bistream import stream_bistream
 from mamtra.generation.generate import RETRY_STRIDE, stream
@@ -210,7 +211,29 @@ def speak_part(
     return text
 
 
+def at_speed(pieces: Iterator[AudioPiece], rate: int, speed: float | int) -> Iterator[AudioPiece]:
+    """The same sound faster or slower; closing it closes the pieces."""
+    stretch, number = TimeStretch(rate, speed), 0
+    for piece in pieces:
+        number = piece.piece
+        yield replace(piece, samples=stretch.push(piece.samples))
+    yield AudioPiece(samples=stretch.finish(), rate=rate, piece=number)
+
+
 def speak_stream(speaker: Speaker, parts: Iterator[Part]) -> Iterator[AudioPiece]:
+    """Speak pieces one after the other, with the pauses that ``say`` makes, at the speed asked for.
+
+    Raises:
+        TextError: nothing in the text can be spoken.
+        GenerationError: the model said nothing.
+    """
+    pieces = speak_parts(speaker, parts)
+    if speaker.options.speed == 1:
+        return pieces
+    return at_speed(pieces, speaker.rate, speaker.options.speed)
+
+
+def speak_parts(speaker: Speaker, parts: Iterator[Part]) -> Iterator[AudioPiece]:
     """Speak pieces one after the other, with the pauses that ``say`` makes.
 
     Raises:

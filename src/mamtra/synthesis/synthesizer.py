@@ -134,6 +134,7 @@ class Synthesizer:
         instruct: str | None = None,
         normalize: bool = True,
         state: str = "fresh",
+        speed: float | int = 1.0,
     ) -> Speech:
         """Speak a text of any length; the arguments are those of ``SpeakOptions``.
 
@@ -151,6 +152,7 @@ class Synthesizer:
             instruct=instruct,
             normalize=normalize,
             state=state,
+            speed=speed,
         )
         watch = Stopwatch()
         speaking = self.speak(text, options)
@@ -194,6 +196,7 @@ class Synthesizer:
         instruct: str | None = None,
         normalize: bool = True,
         lexicon: Lexicon | None = None,
+        speed: float | int = 1.0,
     ) -> Iterator[AudioPiece]:
         """Speak a text, or one that is still arriving; yields samples while they are being made.
 
@@ -219,6 +222,7 @@ class Synthesizer:
             instruct=instruct,
             normalize=normalize,
             lexicon=lexicon,
+            speed=speed,
         )
         speaker = self.speaker(options)
         return speak_stream(speaker, parts_of(speaker, text))

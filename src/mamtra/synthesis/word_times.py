@@ -14,10 +14,13 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.atomic import write_file
 from mamtra.audio.clip import Audio
-from mamtra.errors import ConfigError, require
+from mamtra.audio.joiner import edges
+from mamtra.errors import AudioError, ConfigError, require
 
 METHOD = "pocketsphinx"
+SUFFIXES = (".json", ".srt", ".vtt")
 RATE_HZ = 16_000  # of pocketsphinx's model
 FRAMES_PER_SECOND = 100
 WORD = re.compile(r"[a-z']+")
@@ -95,6 +98,22 @@ class Aligner:
         return found if len(found) == len(words) else []
 
 
+class WordLog:
+    """The words of pieces that are joined one after another, at their place in the whole."""
+
+    def __init__(self) -> None:
+        self.aligner, self.words = Aligner(), []
+        self.samples = 0  # of the whole before the next piece
+
+    def add(self, audio: Audio, text: str, pause_seconds: float) -> None:
+        """Take the next piece, with the pause that follows it (as ``audio.joiner`` joins)."""
+        first, end = edges(audio.samples, audio.rate_hz)
+        start = first if self.samples else 0
+        offset = (self.samples - start) / audio.rate_hz
+        self.words += self.aligner.align(audio, text, offset)
+        self.samples += end - start + round(pause_seconds * audio.rate_hz)
+
+
 def as_int16(samples: Float[np.ndarray, " samples"]) -> bytes:
     """16-bit samples, as pocketsphinx reads them."""
     return (np.clip(samples, -1, 1) * FULL_SCALE).round().astype(np.int16).tobytes()
@@ -107,35 +126,42 @@ def clock(seconds: float, mark: str) -> str:
     return f"{minutes // 60:02}:{minutes % 60:02}:{rest // 1000:02}{mark}{rest % 1000:03}"
 
 
+def check_suffix(path: Path) -> None:
+    """Refuse a file whose suffix names no form of word times.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(
+            f"timestamps cannot be written as {path.suffix!r}; give a file ending in .json, .srt "
+            "or .vtt"
+        )
+
+
 def subtitles(words: list[WordTime], suffix: str) -> str:
     """Word times as the text of a file.
 
     Args:
         words: in order.
-        suffix: ``.json``, ``.srt`` or ``.vtt``.
-
-    Raises:
-        ConfigError: another suffix.
+        suffix: one of ``SUFFIXES``.
     """
-    match suffix:
-        case ".json":
-            rows = [{"word": w.word, "start": w.start, "end": w.end} for w in words]
-            return json.dumps({"method": METHOD, "words": rows}, indent=1) + "\n"
-        case ".srt" | ".vtt":
-            mark = "," if suffix == ".srt" else "."
-            head = "" if suffix == ".srt" else "WEBVTT\n\n"
-            cues = [
-                f"{number}\n{clock(w.start, mark)} --> {clock(w.end, mark)}\n{w.word}\n"
-                for number, w in enumerate(words, start=1)
-            ]
-            return head + "\n".join(cues)
-        case _:
-            raise ConfigError(
-                f"timestamps cannot be written as {suffix!r}; give a file ending in .json, .srt "
-                "or .vtt"
-            )
+    if suffix == ".json":
+        rows = [{"word": w.word, "start": w.start, "end": w.end} for w in words]
+        return json.dumps({"method": METHOD, "words": rows}, indent=1) + "\n"
+    mark = "," if suffix == ".srt" else "."
+    head = "" if suffix == ".srt" else "WEBVTT\n\n"
+    cues = [
+        f"{number}\n{clock(w.start, mark)} --> {clock(w.end, mark)}\n{w.word}\n"
+        for number, w in enumerate(words, start=1)
+    ]
+    return head + "\n".join(cues)
 
 
 def write_subtitles(words: list[WordTime], path: Path) -> None:
-    """Write word times in the form of the file's suffix."""
-    path.write_text(subtitles(words, path.suffix.lower()), encoding="utf-8")
+    """Write word times in the form of the file's suffix, beside and renamed.
+
+    Raises:
+        AudioError: the file cannot be written.
+    """
+    write_file(path, subtitles(words, path.suffix.lower()), AudioError)
