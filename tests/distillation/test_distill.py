@@ -149,6 +149,16 @@ def test_held_out_utterances_are_never_trained_on() -> None:
     assert batches.steps(2.0, 4) == -(-2 * batches.total // 400)
 
 
+def test_a_batch_holds_no_more_than_its_tokens_with_marks_and_padding() -> None:
+    data = random_utterances(SPEECH_LM, 40, speech=(2, 9))
+    batches = DistillBatches(data, SPEECH_LM, tokens=120, held_out=20, bi_stream=False)
+    drawn = [batches.at(number) for number in range(20)]
+    for batch in (*drawn, *batches.validation()):
+        assert batch.order.numel() <= 120
+    assert max(batch.order.numel() for batch in drawn) > 90
+    assert max(batch.order.numel() for batch in batches.validation()) > 90
+
+
 def test_data_of_another_model_is_refused() -> None:
     strange = UtterancesInMemory([([1, 2], [5, 27, 3])] * 3)
     with pytest.raises(CorpusError, match="speech ids up to 27, and the model has 27"):

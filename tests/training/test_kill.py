@@ -4,19 +4,18 @@ bits as one that was left in peace."""
 import json
 import multiprocessing
 import random
-import time
+import signal
 from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from runs_to_stop import STEPS, run, run_on_a_disk_that_fills
+from runs_to_stop import STEPS, run, run_on_a_disk_that_fills, run_until_killed
 from safetensors.torch import load_file
 
 from mamtra.atomic import leftovers
-
-LIMIT_SECONDS = 60
+from mamtra.training.checkpoint import last_checkpoint
 
 
 @pytest.fixture(scope="module")
@@ -40,39 +39,20 @@ def rows(folder: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in lines]
 
 
-def steps_logged(folder: Path) -> int:
-    log = folder / "log.jsonl"
-    return log.read_bytes().count(b"\n") if log.exists() else 0
-
-
-def wait_for(condition, process) -> bool:
-    """Until it holds, or the process has ended."""
-    limit = time.monotonic() + LIMIT_SECONDS
-    while process.is_alive() and time.monotonic() < limit:
-        if condition():
-            return True
-        time.sleep(0.0005)
-    return condition()
-
-
-def kill(process) -> None:
-    process.kill()
+def killed(processes, *given: object) -> None:
+    """Start a run in a process and see it killed."""
+    process = processes.Process(target=run_until_killed, args=given)
+    process.start()
     process.join()
+    assert process.exitcode == -signal.SIGKILL
 
 
 def test_a_run_killed_at_random_moments_goes_on_to_the_same_bits(
     tmp_path, whole, processes
 ) -> None:
-    moments = random.Random(0)
-    kills = 0
-    for wanted in (1, 8, 16, 24):
-        process = processes.Process(target=run, args=(tmp_path, 1000, 0.002))
-        process.start()
-        assert wait_for(lambda wanted=wanted: steps_logged(tmp_path) >= wanted, process)
-        time.sleep(moments.random() * 0.02)
-        kills += process.is_alive()
-        kill(process)
-    assert kills == 4
+    draw = random.Random(0)
+    for _ in range(4):
+        killed(processes, tmp_path, draw.choice(("batch", "line")), draw.randrange(1, 7))
     run(tmp_path)
     assert rows(tmp_path) == rows(whole)
     assert [row["step"] for row in rows(tmp_path)] == list(range(1, STEPS + 1))
@@ -81,23 +61,16 @@ def test_a_run_killed_at_random_moments_goes_on_to_the_same_bits(
         assert torch.equal(value, weights[name])
 
 
+@pytest.mark.parametrize("moment", ["flush", "aside", "rename"])
 def test_a_run_killed_while_it_writes_a_checkpoint_has_the_one_before(
-    tmp_path, whole, processes
+    tmp_path, whole, processes, moment
 ) -> None:
-    large, caught = 4_000_000, 0
-    kept = tmp_path / "checkpoint.pt"
-    for attempt in range(12):
-        process = processes.Process(target=run, args=(tmp_path, large))
-        process.start()
-        assert wait_for(lambda: kept.exists() and leftovers(tmp_path), process)
-        kill(process)
-        before = torch.load(kept, weights_only=True)
-        assert before["step"] >= 1
-        caught += bool(leftovers(tmp_path))
-        if caught and attempt:
-            break
-    assert caught, "no kill came during a write"
-    run(tmp_path, large)
+    killed(processes, tmp_path, moment, 8)
+    assert leftovers(tmp_path), "the checkpoint was being written"
+    found = last_checkpoint(tmp_path)
+    assert found is not None
+    assert found[1]["step"] >= 3
+    run(tmp_path)
     assert rows(tmp_path) == rows(whole)
     assert not leftovers(tmp_path)
 

@@ -4,6 +4,7 @@ Runs that are really killed are in test_kill.py.
 """
 
 import json
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,7 +104,19 @@ def test_the_learning_rate_may_stay_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"accumulate": 0}, {"ema": 1.0}, {"schedule": "stairs"}, {"precision": "int8"}]
+    "wrong",
+    [
+        {"accumulate": 0},
+        {"ema": 1.0},
+        {"schedule": "stairs"},
+        {"precision": "int8"},
+        {"learning_rate": 0.0},
+        {"gradient_clip": float("nan")},
+        {"betas": (0.9, 1.0)},
+        {"weight_decay": -0.1},
+        {"log_every": 0},
+        {"warmup_steps": -1},
+    ],
 )
 def test_settings_that_cannot_work_are_refused(wrong) -> None:
     with pytest.raises(ConfigError, match=next(iter(wrong))):
@@ -132,17 +145,22 @@ def test_a_rehearsal_changes_no_weight() -> None:
     assert all(map(torch.equal, before, model.parameters()))
 
 
-def test_the_running_mean_lags_behind_the_weights(tmp_path) -> None:
-    kept = []
-    for ema in (0.0, 0.5):
-        model = make_model()
-        train(tmp_path / str(ema), model, loss_of(model), replace(SETTINGS, ema=ema))
-        kept.append(weights(tmp_path / str(ema)))
-    content = torch.load(tmp_path / "0.5" / "checkpoint.pt", weights_only=True)
-    assert torch.equal(kept[0]["0.weight"], content["masters"]["0.weight"])
-    start = make_model()[0].weight
-    last, mean = kept[0]["0.weight"], kept[1]["0.weight"]
-    assert 0 < (mean - last).norm() < (start - last).norm()
+def test_the_running_mean_keeps_the_share_of_itself_that_was_asked_for(tmp_path) -> None:
+    model, steps = make_model(), []
+
+    def keep() -> dict[str, float]:
+        steps.append(model[0].weight.clone())
+        return {}
+
+    expected = model[0].weight.detach().clone()
+    train(tmp_path / "plain", model, loss_of(model), replace(SETTINGS, evaluate_every=1), keep)
+    for weight in steps:
+        expected = 0.9 * expected + 0.1 * weight
+    model = make_model()
+    train(tmp_path / "mean", model, loss_of(model), replace(SETTINGS, ema=0.9))
+    torch.testing.assert_close(weights(tmp_path / "mean")["0.weight"], expected)
+    content = torch.load(tmp_path / "mean" / "checkpoint.pt", weights_only=True)
+    assert torch.equal(content["masters"]["0.weight"], steps[-1])
 
 
 def test_evaluations_see_the_running_mean_and_samples_get_a_folder(tmp_path) -> None:
@@ -225,3 +243,40 @@ def test_scalars_go_to_tensorboard_if_asked_for(tmp_path) -> None:
     found = EventAccumulator(str(tmp_path / "tensorboard"))
     found.Reload()
     assert [event.step for event in found.Scalars("loss")] == list(range(1, 13))
+
+
+def test_the_log_keeps_the_digits_of_small_numbers(tmp_path) -> None:
+    model = make_model()
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        return {**loss_of(model)(step), "small": torch.tensor(1.23456789e-7)}
+
+    train(tmp_path, model, loss, replace(SETTINGS, steps=1))
+    (row,) = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert row["small"] == 1.23457e-7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_step_with_a_checkpoint_and_a_second_one_ends_at_once(
+    tmp_path, number
+) -> None:
+    model, before = make_model(), signal.getsignal(number)
+    good, times = loss_of(model), [1]
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        if step == 3:
+            for _ in range(times[0]):
+                signal.raise_signal(number)
+        return good(step)
+
+    settings = replace(SETTINGS, checkpoint_seconds=1e9)
+    with pytest.raises(KeyboardInterrupt, match="stopped at step 4; the same command goes on"):
+        train(tmp_path, model, loss, settings)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
+    assert signal.getsignal(number) == before
+    if number == signal.SIGINT:  # the second one does what it did before
+        times[0], model = 2, make_model()
+        good = loss_of(model)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            train(tmp_path / "twice", model, loss, settings)
+        assert not caught.value.args
