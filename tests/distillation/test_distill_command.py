@@ -4,6 +4,7 @@ import json
 import re
 import signal
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -122,8 +123,11 @@ def test_a_run_folder_with_a_damaged_request_is_named(pair, workshop, tmp_path, 
 
 
 def test_ctrl_c_keeps_the_step_and_says_that_the_same_command_goes_on(
-    pair, workshop, tmp_path, capsys, monkeypatch
+    pair, workshop, tmp_path, capsys, monkeypatch, request
 ) -> None:
+    # a test run in the background ignores Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, before))
     words = ["distill", *map(str, pair), "--no-samples", *options(workshop, steps=4)]
     loss = DistillTask.loss
 

@@ -6,6 +6,7 @@ Runs that are really killed are in test_kill.py.
 import json
 import signal
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -258,9 +259,12 @@ def test_the_log_keeps_the_digits_of_small_numbers(tmp_path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_step_with_a_checkpoint_and_a_second_one_ends_at_once(
-    tmp_path, number
+    tmp_path, number, request
 ) -> None:
-    model, before = make_model(), signal.getsignal(number)
+    # a test run in the background ignores Ctrl-C
+    before = signal.default_int_handler
+    request.addfinalizer(partial(signal.signal, number, signal.signal(number, before)))
+    model = make_model()
     good, times = loss_of(model), [1]
 
     def loss(step: int) -> dict[str, torch.Tensor]:
@@ -274,9 +278,22 @@ def test_a_signal_ends_the_step_with_a_checkpoint_and_a_second_one_ends_at_once(
         train(tmp_path, model, loss, settings)
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 4
     assert signal.getsignal(number) == before
-    if number == signal.SIGINT:  # the second one does what it did before
-        times[0], model = 2, make_model()
-        good = loss_of(model)
-        with pytest.raises(KeyboardInterrupt) as caught:
-            train(tmp_path / "twice", model, loss, settings)
-        assert not caught.value.args
+    times[0], model = 2, make_model()
+    good = loss_of(model)
+    with pytest.raises(KeyboardInterrupt) as caught:  # as the signal did before
+        train(tmp_path / "twice", model, loss, settings)
+    assert not caught.value.args
+
+
+def test_a_run_in_the_background_ignores_ctrl_c_as_before(tmp_path, request) -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    request.addfinalizer(partial(signal.signal, signal.SIGINT, before))
+    model = make_model()
+    good = loss_of(model)
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        signal.raise_signal(signal.SIGINT)
+        return good(step)
+
+    train(tmp_path, model, loss, SETTINGS)
+    assert (tmp_path / "model.safetensors").exists()

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from mamtra.atomic import leftovers
 from mamtra.audio.clip import Audio
+from mamtra.corpus.plausible import unlikely_text
 from mamtra.corpus.readers import Recording
 from mamtra.corpus.shards import Prepared, ShardWriter, put, unchanged, write_index
 from mamtra.corpus.workers import ENGINES
@@ -43,12 +44,14 @@ class PrepareConfig:
     Attributes:
         shortest, longest: in seconds; CosyVoice 2's speech tokenizer hears at most 30.
         quietest: a recording whose greatest sample is below it is silent; -60 dB.
+        longest_silence: seconds that may be silent at a stretch.
         part: recordings in a part.
     """
 
     shortest: float = 0.3
     longest: float = 30.0
     quietest: float = 1e-3
+    longest_silence: float = 3.0
     part: int = 500
 
     def __post_init__(self) -> None:
@@ -88,7 +91,17 @@ def unusable(audio: Audio, config: PrepareConfig) -> str:
         return f"it lasts {audio.seconds:.2f} s, not {config.shortest:g} to {config.longest:g}"
     if float(np.abs(audio.samples).max()) < config.quietest:
         return "it is silent"
+    silence = longest_silence(audio, config.quietest)
+    if silence > config.longest_silence:
+        return f"{silence:.1f} s in it are silent, more than {config.longest_silence:g}"
     return ""
+
+
+def longest_silence(audio: Audio, quietest: float) -> float:
+    """Seconds of the longest stretch whose samples all stay below a bound."""
+    loud = np.flatnonzero(np.abs(audio.samples) >= quietest)
+    ends = np.concatenate([[-1], loud, [len(audio.samples)]])
+    return float(np.diff(ends).max() - 1) / audio.rate_hz
 
 
 def hear(recording: Recording, extractor: Extractor, config: PrepareConfig) -> Prepared | str:
@@ -101,7 +114,7 @@ def hear(recording: Recording, extractor: Extractor, config: PrepareConfig) -> P
         return recording.problem or "its text is empty"
     try:
         audio = recording.audio()
-        if reason := unusable(audio, config):
+        if reason := unusable(audio, config) or unlikely_text(recording.text, audio.seconds):
             return reason
         tokens, vector = extractor(audio)
     except MissingExtraError:

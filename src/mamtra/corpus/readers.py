@@ -5,14 +5,15 @@ Each reader gives the recordings of a folder in a fixed order, without opening a
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mamtra.audio.clip import Audio, read
+from mamtra.audio.clip import Audio
+from mamtra.audio.whole_file import read_whole
 from mamtra.corpus.synthetic.manifest import SPLITS, Corpus
-from mamtra.errors import AudioError, CorpusError
+from mamtra.errors import CorpusError
 
 # how the names of LibriTTS's subsets begin -> our splits
 LIBRITTS_SPLITS = {"train": "train", "dev": "validation", "test": "test"}
@@ -22,8 +23,6 @@ LIBRITTS_FORM = (
 )
 # a hundredth of LJSpeech each; it has no splits of its own
 LJ_HELD_OUT = {0: "validation", 1: "test"}
-# a WAV begins with RIFF and the bytes that follow; these two stand for a length nobody knew
-RIFF, RIFF_HEADER, UNKNOWN_LENGTHS = b"RIFF", 8, (0, 2**32 - 1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +31,7 @@ class Recording:
 
     Attributes:
         path: a sound file, or an array of 16-bit samples of the synthetic corpus.
-        start, samples: the piece of such an array.
+        start, samples, rate_hz: the piece of such an array, and its samples a second.
         problem: why it cannot be used, where the reader knows already.
     """
 
@@ -43,6 +42,7 @@ class Recording:
     path: Path
     start: int = 0
     samples: int = 0
+    rate_hz: int = 0
     problem: str = ""
 
     def audio(self) -> Audio:
@@ -53,25 +53,9 @@ class Recording:
             OSError, ValueError: an array of the synthetic corpus cannot be read.
         """
         if self.path.suffix != ".npy":
-            if self.path.is_file() and cut_short(self.path):
-                raise AudioError("its end is missing: the file is shorter than its header says")
-            return read(self.path)
+            return read_whole(self.path)
         piece = np.load(self.path, mmap_mode="r")[self.start : self.start + self.samples]
-        return Audio(samples=piece.astype(np.float32) / 32768, rate_hz=Corpus.rate_hz)
-
-
-def cut_short(path: Path) -> bool:
-    """Whether a WAV is shorter than it says, as half a download is; sound libraries read the rest.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    with path.open("rb") as file:
-        header = file.read(RIFF_HEADER)
-    length = int.from_bytes(header[len(RIFF) :], "little")
-    if len(header) < RIFF_HEADER or header[: len(RIFF)] != RIFF or length in UNKNOWN_LENGTHS:
-        return False
-    return path.stat().st_size < RIFF_HEADER + length
+        return Audio(samples=piece.astype(np.float32) / 32768, rate_hz=self.rate_hz)
 
 
 def written_text(path: Path) -> tuple[str, str]:
@@ -181,7 +165,8 @@ def synthetic(folder: Path) -> list[Recording]:
     Raises:
         CorpusError: the folder holds none of it.
     """
-    return [
+    corpus = Corpus.open(folder)
+    found = [
         Recording(
             id=spoken.id,
             text=spoken.text,
@@ -190,9 +175,11 @@ def synthetic(folder: Path) -> list[Recording]:
             path=folder / f"{spoken.shard}.npy",
             start=spoken.offset,
             samples=spoken.samples,
+            rate_hz=corpus.rate_hz,
         )
-        for spoken in Corpus.open(folder).utterances
+        for spoken in corpus.utterances
     ]
+    return without_repetitions(found)
 
 
 def lines_of(file: Path) -> list[str]:
@@ -208,6 +195,22 @@ def lines_of(file: Path) -> list[str]:
     return [line for line in text.split("\n") if line.strip()]
 
 
+def without_repetitions(found: list[Recording]) -> list[Recording]:
+    """Mark what is there a second time, by its id or its file, so that no split shares it."""
+    seen: dict[tuple[str, ...], Recording] = {}
+    marked = []
+    for recording in found:
+        names = ("id", recording.id), ("file", str(recording.path), str(recording.start))
+        first = next((seen[name] for name in names if name in seen), None)
+        for name in names:
+            seen.setdefault(name, recording)
+        if first is not None and not recording.problem:
+            reason = f"it is there twice; the first, in the split {first.split}, counts"
+            recording = replace(recording, problem=reason)  # noqa: PLW2901
+        marked.append(recording)
+    return marked
+
+
 def some(found: list[Recording], place: Path, form: str) -> list[Recording]:
     """Refuse a place that holds nothing.
 
@@ -218,7 +221,7 @@ def some(found: list[Recording], place: Path, form: str) -> list[Recording]:
         raise CorpusError(f"there is no {str(place)!r}; give what holds {form}")
     if not found:
         raise CorpusError(f"no recordings in {str(place)!r}; it must hold {form}")
-    return found
+    return without_repetitions(found)
 
 
 READERS: dict[str, Callable[[Path], list[Recording]]] = {

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from mamtra.corpus.plausible import unlikely_text
 from mamtra.corpus.shards import checksum, read_index, read_part
 from mamtra.corpus.synthetic.manifest import SPLITS
 from mamtra.errors import CorpusError
@@ -49,6 +50,8 @@ def implausible(line: dict[str, Any], tokens: int, rate: float, seen: set[str]) 
         yield f"its split is {line['split']!r}"
     if line["id"] in seen:
         yield "its id is there twice"
+    if reason := unlikely_text(str(line["text"]), line["seconds"]):
+        yield reason
     if abs(tokens - rate * line["seconds"]) > TOLERANCE * rate * line["seconds"] + SLACK:
         yield f"{tokens} tokens in {line['seconds']:.2f} s, where {rate:.1f} a second are usual"
 

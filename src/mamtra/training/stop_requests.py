@@ -44,7 +44,11 @@ def stop_requests() -> Iterator[StopRequest]:
     """Watch for signals while the block runs; in the main thread of a single process only."""
     request = StopRequest()
     if world() == 1 and threading.current_thread() is threading.main_thread():
-        request.before = {number: signal.signal(number, request.ask) for number in SIGNALS}
+        for number in SIGNALS:
+            if (
+                signal.getsignal(number) != signal.SIG_IGN
+            ):  # as of a job that runs in the background
+                request.before[number] = signal.signal(number, request.ask)
     try:
         yield request
     finally:
