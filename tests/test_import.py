@@ -29,6 +29,21 @@ def test_speaking_loads_only_what_speaking_needs() -> None:
     assert not loaded & (NEVER | {"torch", "einops", "onnx", "tokenizers", "wetext"})
 
 
+def test_what_speaks_loads_no_torch_until_an_engine_asks_for_it() -> None:
+    rooms = (
+        "mamtra.text.frontend, mamtra.voice.load, mamtra.voice.prompt_recording, "
+        "mamtra.generation.bistream, mamtra.audio.whisper_features, mamtra.synthesis.load, "
+        "mamtra.runtime.exclusive, mamtra.cli.say, mamtra.cli.voice, mamtra.cli.voices"
+    )
+    use = (
+        "import mamtra, mamtra.checkpoints.format as f, mamtra.checkpoints.locate as l\n"
+        "folder = f.ModelFolder(l.locate()) if l.built_in() else None\n"
+        "voice = folder and mamtra.Voice.load(next(iter(folder.voice_files().values())))\n"
+        "mamtra.SpeakOptions(voice=voice, seed=3)"
+    )
+    assert not loaded_by(f"import {rooms}\n{use}") & (NEVER | {"torch", "einops"})
+
+
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["say", "--help"], ["nonsense"]])
 def test_help_and_wrong_usage_answer_without_torch(arguments: list[str]) -> None:
     run = f"import mamtra.cli.main as m\ntry: m.main({arguments!r})\nexcept SystemExit: pass"

@@ -147,12 +147,12 @@ def speak(
         sampling: how ids are drawn.
         guard: the limits of each row.
     """
-    jobs = list(islice(iter(next_job, None), slots))
-    if not jobs:
+    first = list(islice(iter(next_job, None), slots))
+    if not first:
         return
-    batch = Slots(model, jobs, guard)
+    batch = Slots(model, first, guard)
     while True:
-        jobs = []
+        jobs: list[Job] = []
         for slot, row, token in batch.choose(sampling):
             reason = "end" if token == model.vocabulary.end else row.take(token)
             if token != model.vocabulary.end:

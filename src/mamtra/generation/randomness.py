@@ -37,9 +37,10 @@ class SeededSource:
     def index(self, weights: Float[np.ndarray, " _weights"]) -> int:
         """The index of one entry, drawn in proportion to the weights."""
         ends = np.cumsum(weights, dtype=np.float64)
-        found = int(np.searchsorted(ends, self.state.random_sample() * ends[-1], side="right"))
+        share = float(self.state.random_sample() * ends[-1])
         # the product may round up to the sum itself, which belongs to the last entry with a weight
-        return found if found < len(ends) else int(np.searchsorted(ends, ends[-1]))
+        side = "right" if share < ends[-1] else "left"
+        return ends.searchsorted(share, side=side).item()
 
 
 def seeded(seed: int) -> RandomSource:
