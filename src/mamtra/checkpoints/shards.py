@@ -151,7 +151,7 @@ def opened(path: Path, framework: Literal["pt", "numpy"] = "pt") -> Iterator[Wei
                 raise CheckpointError(f"cannot read weights from {str(part)!r}: it is no file")
             try:
                 file = stack.enter_context(safe_open(str(part), framework))
-            except (OSError, SafetensorError) as problem:
+            except (OSError, RuntimeError, SafetensorError) as problem:  # torch has no class for it
                 raise unreadable(part, problem) from problem
             found[part.name] = list(file.keys())
             files |= dict.fromkeys(found[part.name], file)
