@@ -21,10 +21,9 @@ from mamtra.backbone import (
     StackState,
 )
 from mamtra.errors import ConfigError
-from mamtra.runtime.torch import int8 as quantize
+from mamtra.runtime.torch.compiled_step import CompiledStep
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.fuse import ready
-from mamtra.runtime.torch.numpy_step import NumpyStep
 from mamtra.runtime.torch.step import StackStep
 
 DIM, TIME = 24, 70
@@ -64,6 +63,7 @@ STACKS = {
 # bfloat16 keeps 8 bits; orders of summation differ between pieces and whole
 TOLERANCE = {torch.float32: 2e-5, torch.bfloat16: 6e-2}
 EIGHT_BITS = 0.04  # of a vector's length, through four layers
+NEEDS_COMPILER = pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
@@ -117,10 +117,10 @@ def single_steps(stack: Stack, hidden: Tensor, state: StackState, form: str) -> 
     """The tokens one by one: through the modules, a quick step, or what a CUDA graph records."""
     if form == "modules":
         return torch.cat([stack(token, state) for token in hidden.split(1, dim=1)], dim=1)
-    plan, outputs = (NumpyStep if form == "numpy" else StackStep)(stack, len(hidden)), []
+    plan, outputs = (CompiledStep if form == "compiled" else StackStep)(stack, len(hidden)), []
     for token in hidden.unbind(1):
         plan.hidden.copy_(token)
-        if form in ("quick", "numpy"):
+        if form in ("quick", "compiled"):
             outputs.append(plan.run(state).clone())
             continue
         if not outputs:
@@ -153,32 +153,22 @@ def rows_beside_whole_passes(
 
 
 @pytest.mark.parametrize("lengths", [[31, 31], [31, 7]], ids=["level", "uneven"])
-@pytest.mark.parametrize("form", ["modules", "quick", "numpy", "recorded"])
+@pytest.mark.parametrize("form", ["modules", "quick", "recorded"])
 def test_single_steps_equal_one_pass_in_every_form(stack, hidden, dtype, form, lengths):
-    if form == "numpy" and dtype is not torch.float32:
-        pytest.skip("numpy steps are for float32")
     weights = str(dtype).removeprefix("torch.")
     for got, wanted in rows_beside_whole_passes(stack, weights, hidden, lengths, form):
         assert_alike(got, wanted)
 
 
-@pytest.fixture(params=["chosen", "of PyTorch"])
-def kernel(request, monkeypatch) -> str:
-    """Compiled products, where they can be had, and PyTorch's."""
-    if request.param == "of PyTorch":
-        monkeypatch.setattr(quantize, "missing_for_compiled", lambda: "left out")
-    return request.param
-
-
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
-@pytest.mark.parametrize("form", ["modules", "quick", "numpy"])
-@pytest.mark.usefixtures("kernel")
+@pytest.mark.parametrize("form", ["modules", "quick", "compiled"])
+@NEEDS_COMPILER
 def test_8_bit_weights_stay_close(stack, hidden, form):
     for got, wanted in rows_beside_whole_passes(stack, "int8", hidden, [31, 7], form):
         assert (got - wanted).norm() < EIGHT_BITS * wanted.norm()
 
 
-@pytest.mark.skipif(bool(missing_for_compiled()), reason="PyTorch's attention is not that exact")
+@NEEDS_COMPILER
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
 def test_in_8_bit_a_row_steps_beside_others_as_alone(stack, hidden):
     if "G" in stack.config.layout:
@@ -188,16 +178,16 @@ def test_in_8_bit_a_row_steps_beside_others_as_alone(stack, hidden):
     state = stack.new_state(2)
     stack(prompt, state, torch.tensor(lengths))
     with torch.inference_mode():
-        together = single_steps(stack, following, copy.deepcopy(state), "numpy")
+        together = single_steps(stack, following, copy.deepcopy(state), "compiled")
         for row in range(2):
             alone = copy.deepcopy(state)
             alone.keep_rows([row])
-            got = single_steps(stack, following[row : row + 1], alone, "numpy")
+            got = single_steps(stack, following[row : row + 1], alone, "compiled")
             assert torch.equal(got[0], together[row])
 
 
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
-@pytest.mark.usefixtures("kernel")
+@NEEDS_COMPILER
 def test_in_8_bit_a_memory_may_lie_in_any_order_and_grow(stack, hidden):
     ready(stack, "int8")
     state = stack.new_state(2)
@@ -209,13 +199,13 @@ def test_in_8_bit_a_memory_may_lie_in_any_order_and_grow(stack, hidden):
             layer.window = layer.window.transpose(1, 2).contiguous().transpose(1, 2)
     following = hidden[:, 20:].repeat(1, 6, 1)  # 300 tokens: the memory grows once
     with torch.inference_mode():
-        wanted = single_steps(stack, following, state, "numpy")
-        assert_alike(single_steps(stack, following, turned, "numpy"), wanted)
+        wanted = single_steps(stack, following, state, "compiled")
+        assert_alike(single_steps(stack, following, turned, "compiled"), wanted)
     assert state.positions == [320, 320]
 
 
 @pytest.mark.parametrize(("heads", "start"), [(18, 40), (4, 1020), (4, 2044)])
-@pytest.mark.usefixtures("kernel")
+@NEEDS_COMPILER
 def test_8_bit_steps_with_many_queries_and_far_on(heads, start):
     torch.manual_seed(0)
     sizes = {"dim": DIM, "query_heads": heads, "kv_heads": 2, "head_dim": 6, "mlp_dim": 32}
@@ -225,16 +215,19 @@ def test_8_bit_steps_with_many_queries_and_far_on(heads, start):
     with torch.inference_mode():
         whole = spoken(hidden, spoken.new_state(1))
         spoken(hidden[:, :start], state)
-        got = single_steps(spoken, hidden[:, start:], state, "numpy")
+        got = single_steps(spoken, hidden[:, start:], state, "compiled")
     assert (got - whole[:, start:]).norm() < EIGHT_BITS / 2 * whole[:, start:].norm()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
-@pytest.mark.parametrize("weights", ["float32", "int8"])
-def test_tokens_that_do_not_fit_the_memory_are_refused(stack, weights):
+@pytest.mark.parametrize(
+    ("weights", "step"),
+    [("float32", StackStep), pytest.param("int8", CompiledStep, marks=NEEDS_COMPILER)],
+)
+def test_tokens_that_do_not_fit_the_memory_are_refused(stack, weights, step):
     ready(stack, weights)
     with pytest.raises(ConfigError, match="2 tokens do not fit a memory of 1 rows"):
-        NumpyStep(stack, 2).run(stack.new_state(1))
+        step(stack, 2).run(stack.new_state(1))
 
 
 def test_prefill_then_steps_equals_one_pass(stack, hidden):

@@ -7,16 +7,9 @@ import torch.nn.functional as F
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch import int8 as quantize
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
-from mamtra.runtime.torch.int8 import Int8Linear, chosen_kernel, round_rows
+from mamtra.runtime.torch.int8 import Int8Linear, round_rows
 
-NEEDS_COMPILER = pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")
-NEEDS_FBGEMM = pytest.mark.skipif(
-    "fbgemm" not in torch.backends.quantized.supported_engines, reason="fbgemm runs on x86 only"
-)
-KERNELS = [
-    pytest.param("compiled", marks=NEEDS_COMPILER),
-    *(pytest.param(name, marks=NEEDS_FBGEMM) for name in ("fbgemm", "narrow", "onednn")),
-]
+pytestmark = pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")
 
 
 @pytest.fixture(scope="module")
@@ -28,18 +21,16 @@ def error(got: torch.Tensor, wanted: torch.Tensor) -> float:
     return float((got - wanted).norm() / wanted.norm())
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("shape", [(1, 64), (3, 64), (2, 5, 64), (70, 64)])
-def test_products_are_right_to_two_digits(weight, kernel, shape):
+def test_products_are_right_to_two_digits(weight, shape):
     hidden, bias = torch.randn(shape), torch.randn(48)
-    layer = Int8Linear(weight, bias, kernel)
+    layer = Int8Linear(weight, bias)
     assert error(layer(hidden), F.linear(hidden, weight, bias)) < 0.015
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
-def test_a_vector_gets_beside_others_what_it_gets_alone(weight, kernel):
+def test_a_vector_gets_beside_others_what_it_gets_alone(weight):
     hidden = torch.randn(9, 64) * torch.logspace(-3, 3, 9).unsqueeze(1)
-    layer = Int8Linear(weight, torch.randn(48), kernel)
+    layer = Int8Linear(weight, torch.randn(48))
     together = layer(hidden)
     for row, vector in enumerate(hidden):
         assert torch.equal(layer(vector[None])[0], together[row])
@@ -70,22 +61,11 @@ def test_bytes_are_a_quarter_of_float32(weight):
     assert Int8Linear(large).nbytes < 0.3 * large.nbytes
 
 
-def test_a_machine_without_a_kernel_says_so(weight, monkeypatch):
-    monkeypatch.setattr(quantize, "chosen_kernel", lambda: None)
-    with pytest.raises(ConfigError, match="neither fbgemm nor oneDNN"):
+def test_a_machine_where_nothing_compiles_says_so(weight, monkeypatch):
+    monkeypatch.setattr(quantize, "missing_for_compiled", lambda: "numba is not installed")
+    with pytest.raises(ConfigError, match="int8 is not possible here: numba is not installed"):
         Int8Linear(weight)
 
 
-def test_without_a_compiler_pytorch_multiplies(monkeypatch):
-    monkeypatch.setattr(quantize, "missing_for_compiled", lambda: "numba is not installed")
-    assert chosen_kernel() in ("fbgemm", "narrow", "onednn")
-
-
-@NEEDS_COMPILER
-def test_where_something_compiles_it_is_chosen():
-    assert chosen_kernel() == "compiled"
-
-
-@NEEDS_COMPILER
 def test_no_vectors_make_no_products(weight):
-    assert Int8Linear(weight, kernel="compiled")(torch.randn(2, 0, 64)).shape == (2, 0, 48)
+    assert Int8Linear(weight)(torch.randn(2, 0, 64)).shape == (2, 0, 48)

@@ -6,7 +6,6 @@ import torch
 
 from mamtra.backbone.mixers.fused_scan import chosen_scan
 from mamtra.runtime.torch.engine import LARGE, Engine, EngineConfig, resolve
-from mamtra.runtime.torch.int8 import chosen_kernel
 
 
 def names() -> list[str]:
@@ -27,7 +26,7 @@ def devices() -> list[dict[str, Any]]:
 def told(engine: Engine) -> str:
     """An engine in a few words."""
     threads = f"{engine.threads} thread{'s' * (engine.threads != 1)}"
-    kernel = f" ({chosen_kernel()})" if engine.dtype == "int8" else ""
+    kernel = " (compiled)" if engine.dtype == "int8" else ""
     graphs = " by CUDA graphs" if engine.kind == "graph" else ""
     return f"run in {engine.dtype}{kernel} on {threads}{graphs}"
 

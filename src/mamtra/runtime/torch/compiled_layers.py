@@ -1,9 +1,9 @@
 """The layers of a step on a CPU whose 8-bit weights and small operations are compiled code.
 
-The same as numpy_layers.py, with a few calls of the compiled package for what lies between two
-products. The contract suite holds both to the modules.
+A few calls of the compiled package do what lies between two products. The contract suite holds them
+to the modules.
 
-Importing this imports numba; numpy_step.py does so for weights that are packed for it.
+Importing this imports numba; compiled_step.py does so for weights that are packed for it.
 
 Axes: b rows, h heads, d head width, s state width, c channels.
 """
@@ -20,10 +20,10 @@ from mamtra.backbone.mixers.mamba import Mamba
 from mamtra.backbone.norm import RMSNorm
 from mamtra.backbone.state import KeyValueState, ScanState
 from mamtra.runtime.torch import compiled
+from mamtra.runtime.torch.compiled_positions import RowPositions
 from mamtra.runtime.torch.int8 import Int8Linear
 from mamtra.runtime.torch.int8_kernels import NOTHING, CompiledKernel
 from mamtra.runtime.torch.layers import Buffers
-from mamtra.runtime.torch.numpy_positions import NumpyPlace
 
 
 class CompiledNorm:
@@ -109,7 +109,7 @@ class CompiledAttention:
         mixed = self.buffers.get("mixed", groups, spans, compiled.QUERIES, width).flatten(0, 1)
         self.marks, self.mixed = marks.numpy(), mixed.numpy()
 
-    def __call__(self, hidden: np.ndarray, place: NumpyPlace, state: KeyValueState) -> None:
+    def __call__(self, hidden: np.ndarray, place: RowPositions, state: KeyValueState) -> None:
         """Store the new keys and values, and add what attention makes of them onto ``hidden``."""
         keys, values, positions = state.keys.numpy(), state.values.numpy(), place.positions
         self.project.take(hidden, self.norm)
@@ -161,7 +161,7 @@ class CompiledMamba:
         self.weight = weight.reshape(config.heads, -1)
         self.straight = (np.empty((0, config.state_dim), np.float32),) * 2
 
-    def __call__(self, hidden: np.ndarray, place: NumpyPlace, state: ScanState) -> None:
+    def __call__(self, hidden: np.ndarray, place: RowPositions, state: ScanState) -> None:
         """Move the state on by one token, and add what it tells onto ``hidden``."""
         cosine, sine = place.flat_turn() if self.rotary else self.straight
         state.window, state.scan = state.window.contiguous(), state.scan.contiguous()
@@ -194,7 +194,7 @@ class CompiledLayer:
         self.mlp = CompiledMLP(block.post_attention_layernorm, block.mlp, buffers)
 
     def __call__(
-        self, hidden: torch.Tensor, place: NumpyPlace, state: KeyValueState | ScanState
+        self, hidden: torch.Tensor, place: RowPositions, state: KeyValueState | ScanState
     ) -> None:
         """Move the memory on, and ``hidden`` through the block."""
         array = hidden.numpy()

@@ -8,7 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from mamtra.backbone.state import StackState
-from mamtra.runtime.torch.numpy_step import NumpyStep, steps_in_numpy
+from mamtra.runtime.torch.compiled_step import CompiledStep, is_compiled
 from mamtra.runtime.torch.step import StackStep
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ class Stepper:
     def __init__(self, model: "SpeechLM") -> None:
         self.table, self.head = model.speech_embedding.weight, model.head
         self.stack = model.backbone
-        self.plan_kind = NumpyStep if steps_in_numpy(self.stack) else StackStep
-        self.plans: dict[int, NumpyStep | StackStep] = {}
+        self.plan_kind = CompiledStep if is_compiled(self.stack) else StackStep
+        self.plans: dict[int, CompiledStep | StackStep] = {}
 
-    def plan(self, rows: int) -> NumpyStep | StackStep:
+    def plan(self, rows: int) -> CompiledStep | StackStep:
         """The buffers for so many rows; the oldest make room."""
         if rows not in self.plans:
             while len(self.plans) >= KEPT:

@@ -37,7 +37,6 @@ from mamtra.runtime.torch.fuse import (
     one_layer,
     ready_block,
 )
-from mamtra.runtime.torch.int8 import missing_for_int8
 from mamtra.runtime.torch.malloc import given_back
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 
@@ -119,12 +118,9 @@ def chosen_dtype(config: EngineConfig, parameters: int) -> tuple[str, str]:
         return "bfloat16", "half the bytes of float32, and GPUs multiply it fastest"
     if parameters < LARGE:
         return "float32", "a small model fits the caches; fewer bits would save nothing"
-    if (reason := missing_for_int8()) is not None:
-        return "bfloat16", f"int8 would be faster, but {reason}"
-    why = "a large model on a CPU is as fast as its bytes are few"
     if (reason := missing_for_compiled()) is not None:
-        why += f"; multiplied by PyTorch, and slower than compiled, since {reason}"
-    return "int8", why
+        return "bfloat16", f"int8 would be faster, but {reason}"
+    return "int8", "a large model on a CPU is as fast as its bytes are few"
 
 
 def check_device(device: str | torch.device) -> None:
@@ -155,7 +151,7 @@ def resolve(config: EngineConfig, parameters: int) -> Engine:
     dtype, why_dtype = chosen_dtype(config, parameters)
     if cuda and dtype == "int8":
         raise ConfigError("dtype 'int8' runs on a CPU only; on cuda use bfloat16 or float32")
-    if dtype == "int8" and (reason := missing_for_int8()) is not None:
+    if dtype == "int8" and (reason := missing_for_compiled()) is not None:
         raise ConfigError(f"dtype 'int8' is not possible: {reason}; use float32 or bfloat16")
     if config.kind == "graph" and not cuda:
         raise ConfigError("engine 'graph' needs device cuda; on a CPU use eager")

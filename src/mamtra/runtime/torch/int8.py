@@ -6,12 +6,11 @@ is rounded to 8 bit on the way in, on a scale of its own, and products are summe
 So a row of a batch gets, bit for bit, what it would get alone. There is no second copy of the
 weights in another type: the same bytes serve one token and a thousand.
 
-What multiplies is one of the kernels in int8_kernels.py, chosen once by ``chosen_kernel``.
+What multiplies is compiled for the processor (int8_kernels.py); elsewhere the graphs that
+onnxruntime runs are the way to speak in few bits.
 
 Dtype rule: inputs, outputs and scales are float32.
 """
-
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -19,30 +18,10 @@ from torch import Tensor, nn
 
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
-from mamtra.runtime.torch.int8_kernels import KERNELS, SMALLEST_RANGE
+from mamtra.runtime.torch.int8_kernels import SMALLEST_RANGE, CompiledKernel
 
-KernelName = Literal["compiled", "fbgemm", "narrow", "onednn"]
 LARGEST = 127  # of an 8-bit weight; -128 is left out, so that rows are symmetric
 BLOCK = 1_000_000  # numbers that are rounded at once
-
-
-def chosen_kernel() -> KernelName | None:
-    """The fastest kernel that multiplies in 8 bit on this machine; None where there is none."""
-    if missing_for_compiled() is None:
-        return "compiled"
-    if "fbgemm" in torch.backends.quantized.supported_engines:
-        direct = hasattr(torch, "fbgemm_linear_int8_weight_fp32_activation")
-        return "fbgemm" if direct and torch.cpu._is_vnni_supported() else "narrow"
-    if torch.backends.mkldnn.is_available() and hasattr(torch.ops.onednn, "qlinear_pointwise"):
-        return "onednn"
-    return None
-
-
-def missing_for_int8() -> str | None:
-    """Why this machine cannot multiply in 8 bit; None where it can."""
-    if chosen_kernel():
-        return None
-    return f"this build of torch has neither fbgemm nor oneDNN, and {missing_for_compiled()}"
 
 
 def round_rows(
@@ -71,20 +50,19 @@ class Int8Linear(nn.Module):
         self,
         weight: Float[Tensor, "rows width"],
         bias: Float[Tensor, " rows"] | None = None,
-        kernel: KernelName | None = None,
     ) -> None:
         super().__init__()
-        if (reason := missing_for_int8()) is not None:
+        if (reason := missing_for_compiled()) is not None:
             raise ConfigError(f"int8 is not possible here: {reason}; use float32 or bfloat16")
         self.out_features, self.in_features = weight.shape
         with torch.inference_mode():
             whole, self.scales = round_rows(weight)
-            self.kernel = KERNELS[kernel or chosen_kernel() or "onednn"](whole)
+            self.kernel = CompiledKernel(whole)
             self.bias = None if bias is None else bias.float()
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the weights and their scales; PyTorch's kernels may pad them."""
+        """Bytes of the weights and their scales."""
         return self.kernel.nbytes + self.scales.nbytes
 
     def forward(self, hidden: Float[Tensor, "*batch width"]) -> Float[Tensor, "*batch rows"]:

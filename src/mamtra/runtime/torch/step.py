@@ -13,8 +13,22 @@ from torch import Tensor
 from mamtra.backbone.block import Block
 from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import StackState
+from mamtra.errors import ConfigError
 from mamtra.runtime.torch.layers import Buffers, MLPStep, Norm, mixer_step
 from mamtra.runtime.torch.positions import StepPositions, as_positions
+
+
+def check_rows(hidden: Float[Tensor, "rows dim"], state: StackState) -> None:
+    """Refuse tokens that do not fit a memory.
+
+    Raises:
+        ConfigError: their numbers of rows differ.
+    """
+    if len(state.positions) != len(hidden):
+        raise ConfigError(
+            f"{len(hidden)} tokens do not fit a memory of {len(state.positions)} rows; "
+            "give one for each row"
+        )
 
 
 class LayerStep:
@@ -67,7 +81,12 @@ class StackStep:
         return normal
 
     def run(self, state: StackState) -> Float[Tensor, "rows dim"]:
-        """Read ``hidden`` as the next token of each row, and move the state on."""
+        """Read ``hidden`` as the next token of each row, and move the state on.
+
+        Raises:
+            ConfigError: the state has another number of rows.
+        """
+        check_rows(self.hidden, state)
         positions = state.positions
         end = max(positions) + 1
         state.reserve(end)
