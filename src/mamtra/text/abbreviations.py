@@ -20,8 +20,9 @@ NUMBERED = {
     "vol": "volume", "p": "page", "pp": "pages", "Fig": "figure", "fig": "figure",
     "Figs": "figures", "Ch": "chapter", "ch": "chapter", "Sec": "section", "sec": "section",
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
-    "Ext": "extension", "ext": "extension", "Rm": "room", "Art": "article", "ca": "about",
-    "c": "about", "approx": "approximately", "Approx": "approximately", "Tel": "telephone",
+    "Ext": "extension", "ext": "extension", "Rm": "room", "Fl": "floor", "Art": "article",
+    "ca": "about", "c": "about", "approx": "approximately", "Approx": "approximately",
+    "Tel": "telephone",
     "Pt": "part", "pt": "part",
 }  # fmt: skip
 # anywhere; these dots never end a sentence

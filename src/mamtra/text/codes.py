@@ -52,6 +52,12 @@ def book_number(match: re.Match[str]) -> str:
     return f" {match[1]} {digits(match[2])}{' ex' if match[2].endswith('X') else ''} "
 
 
+def hexadecimal(match: re.Match[str]) -> str:
+    """Say a number of base sixteen, digit by digit."""
+    parts = (digits(part) if part.isdecimal() else spell(part) for part in match[1])
+    return f" zero ex {' '.join(parts)} "
+
+
 FREE = r"(?<![\w.,+-])"  # before a number that stands for itself
 DONE = r"(?![\w-]|[.,]\d)"
 
@@ -59,6 +65,7 @@ RULES = (
     rule(rf"{FREE}[3-6]\d{{3}}(?:[ -]\d{{4}}){{3}}{DONE}", phone),
     rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
     rule(r"\b(1[ -])?(\d{3})-([A-Z]{2,}(?:-[A-Z]+)*|[A-Z]{3,})\b", vanity),
+    rule(r"\b0x([0-9A-Fa-f]{1,32})\b", hexadecimal),
     rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b", book_number),
     rule(
         rf"(?<![\w.])(?:\+?\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\) ?|\d{{3}}[ .-])"

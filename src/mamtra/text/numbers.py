@@ -145,6 +145,7 @@ def the_ones(match: re.Match[str]) -> str:
 
 
 START = r"(?<![\w.\-])"
+STEPS = "(?:[Ll]ap|[Pp]age|[Qq]uestion|[Ss]tep|[Ss]lide|[Ll]evel|[Pp]art|[Ee]pisode|[Rr]ound)"
 SIDE_BY_SIDE = r"(?= (?:time|beat|meter|rhythm|signature|vision)\b)"
 # figures in the groups of other countries, before anything reads them
 GROUPED = (
@@ -172,7 +173,9 @@ GROUPED = (
     ),
 )
 RULES = (
+    rule(r"\b24/7/365\b", " twenty four seven three sixty five "),
     rule(r"\b24/7\b", " twenty four seven "),
+    rule(rf"\b({STEPS}) (\d{{1,4}})/(\d{{1,4}})(?![\w/]|\.\d)", r"\1 \2 of \3"),
     rule(r"\b9/11\b", " nine eleven "),
     rule(r"\b50-50\b", " fifty fifty "),
     rule(rf"(?<![\w./])(\d{{1,2}})/(\d{{1,2}}){SIDE_BY_SIDE}",

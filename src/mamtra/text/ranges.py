@@ -3,6 +3,8 @@
 A dash between two of a kind is read ``to``. These rules come before dashes become commas.
 """
 
+import re
+
 from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
 from mamtra.text.money import SIGN
 from mamtra.text.numbers import NUMBER
@@ -20,6 +22,12 @@ SCALE = r"(?: ?(?:[kKmMbB]|[mb]n|tn|thousand|million|billion|trillion)\b)?"
 HALF = r" ?[AaPp]\.?[Mm]\b\.?"
 TIME = rf"\d{{1,2}}(?:[:.]\d\d)?(?:{HALF})?"
 
+
+def listed_days(match: re.Match[str]) -> str:
+    """Say days with slashes between them."""
+    return ", ".join(LONG_DAYS[day.rstrip(".")] for day in match[0].split("/"))
+
+
 RULES = (
     rule(rf"\b({DAY}){DASH}({DAY})(?!\w)",
          lambda m: f"{LONG_DAYS[m[1].rstrip('.')]} to {LONG_DAYS[m[2].rstrip('.')]}"),
@@ -32,5 +40,7 @@ RULES = (
     rule(rf"(?i)(\d(?:st|nd|rd|th)){CLOSE_DASH}(?=\d+(?:st|nd|rd|th)\b)", r"\1 to "),
     rule(rf"(\d0'?s){CLOSE_DASH}(?='?\d+0'?s\b)", r"\1 to "),
     rule(rf"((?<!\w){SIGN} ?{NUMBER}{SCALE}){CLOSE_DASH}(?={SIGN} ?\d)", r"\1 to "),
+    rule(rf"(?<![\w.,/])({NUMBER} ?{UNIT})/(?={NUMBER} ?{UNIT}(?!\w))", r"\1, "),
+    rule(rf"(?<![\w/]){DAY}(?:/{DAY})+(?![\w/])", listed_days),
     rule(rf"(?<![\w.,])({NUMBER} ?{UNIT}){CLOSE_DASH}(?={NUMBER} ?{UNIT}(?!\w))", r"\1 to "),
 )  # fmt: skip
