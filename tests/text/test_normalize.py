@@ -83,6 +83,7 @@ MONEY = {
     "-$5": "minus five dollars",
     "$5-$10": "five dollars to ten dollars",
     "$5-10": "five to ten dollars",
+    "$5-10.50": "five to ten point five zero dollars",
     "a $5 bill": "a five dollar bill",
     "50¢": "fifty cents",
     "$2/day": "two dollars per day",
