@@ -1,6 +1,7 @@
 """mamtra doctor and mamtra voices: what they find, told to people and to programs."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from exit_code import ended
 
 from mamtra.checkpoints import locate
+from mamtra.checkpoints.checksums import write_checksums
 from mamtra.cli import findings
 
 
@@ -79,3 +81,26 @@ def test_voices_speak_json(tiny_model_folder: Path, capsys: pytest.CaptureFixtur
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [row["name"] for row in rows if row["default"]] == ["low"]
     assert rows[0]["licence"] == "CC0-1.0"
+
+
+def test_a_damaged_file_of_a_shipped_model_is_named(
+    tiny_model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model_folder, folder)
+    monkeypatch.setattr(locate, "BUILT_IN", ("tiny",))
+    monkeypatch.setattr(locate, "SHIPPED", tmp_path)
+    monkeypatch.setattr(findings, "BUILT_IN", ("tiny",))
+    write_checksums(folder)
+    assert ended(["doctor"]) == 0
+    assert "files of tiny         as they were written" in capsys.readouterr().out
+    weights = bytearray((folder / "decoder.safetensors").read_bytes())
+    weights[-3] ^= 1
+    (folder / "decoder.safetensors").write_bytes(weights)
+    (folder / "voices" / "low.safetensors").unlink()
+    assert ended(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "!!  files of tiny         damaged: decoder.safetensors, voices/low.safetensors" in out

@@ -6,9 +6,10 @@ import platform
 from dataclasses import dataclass
 
 import mamtra
+from mamtra.checkpoints.checksums import damaged_files
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
-from mamtra.errors import MamtraError
+from mamtra.errors import MamtraError, listed
 from mamtra.extras import install_command
 from mamtra.runtime.choose import EngineRequest, available_cores, choose, has_torch
 
@@ -127,7 +128,20 @@ def models() -> list[Finding]:
         voices = ", ".join(folder.voice_files())
         found = f"{folder.nbytes / 1e6:.1f} MB, voices {voices}, in {folder.folder}"
         findings += [Finding(about=f"model {name}", found=found), engine_of(name, folder)]
+        findings += verified(name, folder)
     return findings
+
+
+def verified(name: str, folder: ModelFolder) -> list[Finding]:
+    """Whether the files of a model are as they were written, where their checksums are known."""
+    damaged = damaged_files(folder.folder)
+    if damaged is None:
+        return []
+    about = f"files of {name}"
+    if not damaged:
+        return [Finding(about=about, found="as they were written (SHA-256)")]
+    found, advice = f"damaged: {listed(damaged)}", "reinstall mamtra"
+    return [Finding(about=about, found=found, good=False, advice=advice)]
 
 
 def findings() -> list[Finding]:

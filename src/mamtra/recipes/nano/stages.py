@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mamtra.audio.clip import Audio
+from mamtra.checkpoints.checksums import write_checksums
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
 from mamtra.corpus.synthetic.manifest import Corpus
@@ -281,3 +282,5 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     # what speaks reads graphs; in 8 bit the student does (docs/engine.md)
     export_onnx(ModelFolder(folder), OnnxExport(bits=8))
     export_onnx(ModelFolder(beside), OnnxExport())
+    for finished in (folder, beside):
+        write_checksums(finished)
