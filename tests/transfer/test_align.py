@@ -8,7 +8,7 @@ from mamtra.backbone import BackboneConfig, MambaConfig, Stack
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.transfer import freeze, make_student
-from mamtra.transfer.align import alignment, lessons
+from mamtra.transfer.align import alignment, layer_traces
 from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.forms import FORMS
 
@@ -31,8 +31,8 @@ def whole(inputs: torch.Tensor) -> torch.Tensor:
     return torch.ones(inputs.shape[:2], dtype=torch.bool)
 
 
-def test_lessons_are_the_teachers_own_pass(teacher, inputs):
-    *_, last = lessons(teacher, inputs, [0, 3])
+def test_traces_are_the_teachers_own_pass(teacher, inputs):
+    *_, last = layer_traces(teacher, inputs, [0, 3])
     assert_close(teacher.norm(last.output), teacher(inputs))
 
 

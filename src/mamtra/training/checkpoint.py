@@ -21,7 +21,7 @@ from torch import nn
 from mamtra.atomic import leftovers, write_file, written_beside
 from mamtra.checkpoints.weights import write_tensors
 from mamtra.errors import TrainingError
-from mamtra.training.master_weights import Masters
+from mamtra.training.master_weights import MasterWeights
 
 FILE = "checkpoint.pt"
 PREVIOUS = "checkpoint.previous.pt"
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 
 
 def save_checkpoint(
-    folder: Path, masters: Masters, model: nn.Module, step: int, seconds: float
+    folder: Path, master_weights: MasterWeights, model: nn.Module, step: int, seconds: float
 ) -> None:
     """Write everything that a resumed run needs; the checkpoint before stays beside it.
 
@@ -39,17 +39,19 @@ def save_checkpoint(
         TrainingError: it cannot be written; the last checkpoint is intact.
     """
     frozen = {
-        name: value for name, value in model.state_dict().items() if name not in masters.weights
+        name: value
+        for name, value in model.state_dict().items()
+        if name not in master_weights.weights
     }
     content: dict[str, Any] = {
         "step": step,
         "seconds": seconds,
-        "masters": masters.weights,
+        "masters": master_weights.weights,
         "frozen": frozen,
-        "optimizers": [optimizer.state_dict() for optimizer in masters.optimizers],
+        "optimizers": [optimizer.state_dict() for optimizer in master_weights.optimizers],
     }
-    if masters.mean:
-        content["mean"] = masters.mean
+    if master_weights.mean:
+        content["mean"] = master_weights.mean
     path = folder / FILE
     try:
         with written_beside(path, TrainingError) as beside:
@@ -112,7 +114,9 @@ def last_checkpoint(folder: Path) -> tuple[Path, dict[str, Any]] | None:
     return None
 
 
-def load_checkpoint(folder: Path, masters: Masters, model: nn.Module) -> tuple[int, float]:
+def load_checkpoint(
+    folder: Path, master_weights: MasterWeights, model: nn.Module
+) -> tuple[int, float]:
     """Restore a run's state; returns the finished steps and the seconds spent on them.
 
     Raises:
@@ -124,29 +128,32 @@ def load_checkpoint(folder: Path, masters: Masters, model: nn.Module) -> tuple[i
     path, content = found
     other = TrainingError(f"{str(path)!r} belongs to another model; choose another folder")
     try:
-        if content["masters"].keys() != masters.weights.keys():
+        if content["masters"].keys() != master_weights.weights.keys():
             raise other
-        mean = content.get("mean", content["masters"]) if masters.mean else {}
-        for kept, saved in ((masters.weights, content["masters"]), (masters.mean, mean)):
+        mean = content.get("mean", content["masters"]) if master_weights.mean else {}
+        for kept, saved in (
+            (master_weights.weights, content["masters"]),
+            (master_weights.mean, mean),
+        ):
             for name, value in saved.items():
                 kept[name].copy_(value)
         model.load_state_dict(content["frozen"], strict=False)
-        for optimizer, state in zip(masters.optimizers, content["optimizers"], strict=True):
+        for optimizer, state in zip(master_weights.optimizers, content["optimizers"], strict=True):
             optimizer.load_state_dict(state)
         step, seconds = int(content["step"]), float(content["seconds"])
     except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as problem:
         raise other from problem
-    masters.publish()
+    master_weights.publish()
     return step, seconds
 
 
-def save_finished(folder: Path, masters: Masters, model: nn.Module) -> None:
+def save_finished(folder: Path, master_weights: MasterWeights, model: nn.Module) -> None:
     """Write ``model.safetensors``: the weights to be used, in float32; drop the older checkpoint.
 
     Raises:
         CheckpointError: a weight is not finite.
     """
-    weights = {**model.state_dict(), **masters.finished}
+    weights = {**model.state_dict(), **master_weights.finished}
     write_tensors(weights, folder / FINISHED, dtype=torch.float32)
     (folder / PREVIOUS).unlink(missing_ok=True)
 

@@ -6,10 +6,10 @@ run killed at any moment resumes from its last checkpoint and computes the same 
 written beside and renamed: a kill never leaves half a checkpoint.
 
 The loop computes where the model is. Several processes train as one when a process group is there:
-``workers.launch`` makes one on a CPU, ``place.placed`` joins the one that torchrun starts.
+``workers.launch`` makes one on a CPU, ``device.placed`` joins the one that torchrun starts.
 
 In bfloat16 the model computes with rounded weights while the optimiser keeps them in float32 (the
-masters).
+master weights).
 """
 
 import os
@@ -24,7 +24,7 @@ from mamtra.errors import TrainingError
 from mamtra.training.checkpoint import clean_folder, load_checkpoint, save_checkpoint, save_finished
 from mamtra.training.clear_errors import clear_errors
 from mamtra.training.log import Log
-from mamtra.training.master_weights import Masters, check_numbers
+from mamtra.training.master_weights import MasterWeights, check_numbers
 from mamtra.training.settings import LoopSettings
 from mamtra.training.stop_requests import stop_requests
 from mamtra.training.workers import rank, wait, world
@@ -44,13 +44,13 @@ def batch_numbers(step: int, accumulate: int) -> Iterator[int]:
     return (first + turn * world() + rank() for turn in range(accumulate))
 
 
-def gradients(masters: Masters, loss: Loss, step: int) -> dict[str, Tensor]:
+def gradients(master_weights: MasterWeights, loss: Loss, step: int) -> dict[str, Tensor]:
     """Collect the gradients of a step's batches; returns the mean of the values to log."""
-    count, sums = masters.settings.accumulate, dict[str, Tensor]()
+    count, sums = master_weights.settings.accumulate, dict[str, Tensor]()
     for number in batch_numbers(step, count):
         values = loss(number)
         values["loss"].backward()
-        masters.collect()
+        master_weights.collect()
         for name, value in values.items():
             sums[name] = sums[name] + value.detach() if name in sums else value.detach()
     return {name: value / count for name, value in sums.items()} if count > 1 else sums
@@ -78,8 +78,8 @@ class Run:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.model, self.settings = folder, model, settings
         self.evaluate, self.sample = evaluate, sample
-        self.masters = Masters(model, settings)
-        self.first, self.before = load_checkpoint(folder, self.masters, model)
+        self.master_weights = MasterWeights(model, settings)
+        self.first, self.before = load_checkpoint(folder, self.master_weights, model)
         self.chief = rank() == 0
         if self.chief:
             clean_folder(folder, LOG, self.first)
@@ -114,7 +114,7 @@ class Run:
         if self.evaluate is None and self.sample is None:
             return
         self.model.eval()
-        with torch.inference_mode(), self.masters.shown():
+        with torch.inference_mode(), self.master_weights.shown():
             if self.evaluate is not None:
                 seconds = round(self.seconds, 1)
                 log.write({"step": done, "seconds": seconds, **self.evaluate()})
@@ -125,7 +125,7 @@ class Run:
         """Write a checkpoint, if it is time for it or ``now``."""
         late = time.monotonic() - self.saved > self.settings.checkpoint_seconds
         if self.chief and (now or late or done == self.settings.steps):
-            save_checkpoint(self.folder, self.masters, self.model, done, self.seconds)
+            save_checkpoint(self.folder, self.master_weights, self.model, done, self.seconds)
             self.saved = time.monotonic()
 
 
@@ -161,9 +161,9 @@ def train(
             for step in range(run.first, settings.steps):
                 torch.manual_seed(settings.seed * 1_000_003 + step)
                 model.train()
-                values = gradients(run.masters, loss, step)
-                norm = check_numbers(values["loss"], run.masters.clip(), step, str(folder))
-                run.masters.step(settings.learning_rate_at(step))
+                values = gradients(run.master_weights, loss, step)
+                norm = check_numbers(values["loss"], run.master_weights.clip(), step, str(folder))
+                run.master_weights.step(settings.learning_rate_at(step))
                 done = step + 1
                 run.report(log, done, values, norm)
                 run.measure(log, done)
@@ -171,7 +171,7 @@ def train(
                 if stop.asked and done < settings.steps:
                     raise KeyboardInterrupt(f"stopped at step {done}; the same command goes on")
         if run.chief:
-            save_finished(folder, run.masters, model)
+            save_finished(folder, run.master_weights, model)
         wait()
 
 
@@ -185,16 +185,16 @@ def rehearse(model: nn.Module, loss: Loss, settings: LoopSettings) -> Iterator[d
         TrainingError: memory is full, or the loss is not finite.
     """
     with clear_errors(Path()):
-        masters = Masters(model, settings)
+        master_weights = MasterWeights(model, settings)
         model.train()
         for step in range(settings.steps):
             torch.manual_seed(settings.seed * 1_000_003 + step)
             started = time.monotonic()
-            values = gradients(masters, loss, step)
+            values = gradients(master_weights, loss, step)
             try:
-                norm = check_numbers(values["loss"], masters.clip(), step, "")
+                norm = check_numbers(values["loss"], master_weights.clip(), step, "")
             except TrainingError as problem:
                 raise TrainingError(str(problem).partition(";")[0]) from problem
-            masters.forget()
+            master_weights.forget()
             row = {name: float(value) for name, value in values.items()}
             yield {**row, "gradient": norm, "seconds": time.monotonic() - started}

@@ -1,8 +1,8 @@
 """The float32 weights that an optimiser works on, beside the live ones that a model computes with.
 
-In bfloat16 a small step would be rounded away, so steps are made on float32 copies (the masters)
-and published to the model afterwards. Gradients of several batches and of several processes are
-summed in float32 as well.
+In bfloat16 a small step would be rounded away, so steps are made on float32 copies (the master
+weights) and published to the model afterwards. Gradients of several batches and of several
+processes are summed in float32 as well.
 """
 
 import math
@@ -17,7 +17,7 @@ from mamtra.training.settings import LoopSettings
 from mamtra.training.workers import average
 
 
-class Masters:
+class MasterWeights:
     """Float32 copies of a model's trainable weights, with their optimisers.
 
     Args:
@@ -68,7 +68,7 @@ class Masters:
         return weight.ndim == 2 and not any(part in name for part in ("embedding", "head"))
 
     def collect(self) -> None:
-        """Add the live weights' gradients to the masters', and free them."""
+        """Add the live weights' gradients to the master weights', and free them."""
         for name, master in self.weights.items():
             gradient, self.live[name].grad = self.live[name].grad, None
             if gradient is None:
@@ -109,7 +109,7 @@ class Masters:
 
     @torch.no_grad()
     def publish(self, weights: dict[str, Tensor] | None = None) -> None:
-        """Write the masters, or other weights, into the live model, rounded to its type."""
+        """Write the master weights, or other weights, into the live model, rounded to its type."""
         for name, master in (weights or self.weights).items():
             self.live[name].copy_(master)
 

@@ -28,13 +28,13 @@ Hidden = Float[Tensor, "batch time dim"]
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class LayerTrace:
     """What one layer of the teacher did.
 
     Attributes:
         hidden: what the layer read.
         normal: the same after its first norm, which is what the mixer read.
-        mixed: what the mixer answered.
+        mixed: what the mixer gave.
         output: what the layer passed on.
     """
 
@@ -61,7 +61,7 @@ def replaced_layers(teacher: Stack, student: Stack) -> list[int]:
 
 
 @torch.no_grad()
-def lessons(teacher: Stack, hidden: Hidden, layers: list[int]) -> Iterator[Lesson]:
+def layer_traces(teacher: Stack, hidden: Hidden, layers: list[int]) -> Iterator[LayerTrace]:
     """Run the teacher once; yields what these layers did, from the first on."""
     positions = teacher.positions_for(hidden)
     for layer, block in enumerate(teacher.blocks):
@@ -70,7 +70,7 @@ def lessons(teacher: Stack, hidden: Hidden, layers: list[int]) -> Iterator[Lesso
         between = hidden + mixed
         output = between + block.mlp(block.post_attention_layernorm(between))
         if layer in layers:
-            yield Lesson(layer, hidden, normal, mixed, output)
+            yield LayerTrace(layer, hidden, normal, mixed, output)
             if layer == layers[-1]:
                 return
         hidden = output
@@ -84,13 +84,13 @@ def relative_error(
     return (got - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
 
 
-def answer(
-    block: Block, lesson: Lesson, positions: Positions, target: str
+def outputs_of(
+    block: Block, trace: LayerTrace, positions: Positions, target: str
 ) -> tuple[Hidden, Hidden]:
-    """What the student's layer makes of the lesson, and what it should have made of it."""
+    """What the student's layer makes of the same input, and what it should have made of it."""
     if target == "mixer":
-        return block.mixer(lesson.normal, positions), lesson.mixed
-    return block(lesson.hidden, positions) - lesson.hidden, lesson.output - lesson.hidden
+        return block.mixer(trace.normal, positions), trace.mixed
+    return block(trace.hidden, positions) - trace.hidden, trace.output - trace.hidden
 
 
 def alignment(
@@ -127,6 +127,8 @@ def alignment(
         )
     positions, blocks = student.positions_for(inputs), student.blocks
     return {
-        lesson.layer: relative_error(*answer(blocks[lesson.layer], lesson, positions, target), real)
-        for lesson in lessons(teacher, inputs, layers)
+        trace.layer: relative_error(
+            *outputs_of(blocks[trace.layer], trace, positions, target), real
+        )
+        for trace in layer_traces(teacher, inputs, layers)
     }
