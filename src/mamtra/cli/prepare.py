@@ -20,18 +20,22 @@ app = typer.Typer(help="Turn recordings into shards to train from.", no_args_is_
 
 Place = Annotated[Path, typer.Argument(help="Where the recordings are.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the shards.")]
-Teacher = Annotated[str, typer.Option(help="Model whose ears are used: a name or a folder.")]
+Teacher = Annotated[
+    str, typer.Option(help="Model whose speech tokenizer and speaker encoder are used.")
+]
 Workers = Annotated[int, typer.Option(min=1, help="Processes, or tasks at once on Ray.")]
 Engine = Annotated[str, typer.Option(help="processes or ray.")]
-Longest = Annotated[float, typer.Option(help="Seconds; what is longer is skipped.")]
-Part = Annotated[int, typer.Option(min=1, help="Recordings in a part.")]
+Longest = Annotated[
+    float, typer.Option(help="Longest recording in seconds; longer ones are skipped.")
+]
+Part = Annotated[int, typer.Option(min=1, help="Recordings in one data file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")]
 
 SHOWN = 20  # problems that are printed; all of them with --json
 
 
 def listener_of(model: str) -> "Extractor":
-    """The ears of a model, as workers build them.
+    """The speech tokenizer and speaker encoder of a model, as workers build them.
 
     Raises:
         ModelError: there is no such model, or its listening parts are damaged.
@@ -98,9 +102,9 @@ def run(
         ears=fingerprint_of_encoder(ModelFolder(Path(model))),
     )
     counts = {"utterances": 0, "hours": 0.0, "tokens": 0, "skipped": 0}
-    columns = (TextColumn("hearing"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("encoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        row = bar.add_task("hearing", total=len(recordings))
+        row = bar.add_task("encoding", total=len(recordings))
         for receipt in prepare(task, recordings, workers, engine):
             counts["utterances"] += receipt["utterances"]
             counts["tokens"] += receipt["tokens"]
@@ -146,7 +150,7 @@ def ljspeech(
     part: Part = 500,
     as_json: AsJson = False,
 ) -> None:
-    """Prepare a folder like LJSpeech: metadata.csv and wavs/."""
+    """Prepare a folder like LJSpeech: metadata.csv (ID|text|normalised text) and wavs/ID.wav."""
     run("ljspeech", folder, output, teacher, workers, engine, longest, part, as_json)
 
 
