@@ -103,6 +103,17 @@ def test_few_bits_get_a_graph_and_a_file_of_their_own(folder, capsys):
     assert model.step([1], model.new_state(1)).shape == (1, 30)
 
 
+def test_rounded_weights_of_an_earlier_training_are_refused(folder):
+    export_onnx(folder, OnnxExport(bits=8))
+    weights = folder.part_file("speech_lm")
+    changed = bytearray(weights.read_bytes())
+    changed[len(changed) // 2 :] = bytes(len(changed) - len(changed) // 2)
+    weights.write_bytes(changed)
+    with pytest.raises(ModelError, match=r"than those in speech_lm\.safetensors; .* --bits 8"):
+        OnnxSpeechModel(folder.folder / "speech_lm.8bit.onnx")
+    OnnxSpeechModel(folder.folder / "speech_lm.onnx")
+
+
 def test_what_cannot_be_exported_is_said(folder):
     with pytest.raises(ConfigError, match="possible are 32, 16, 8 and 4"):
         OnnxExport(bits=5)

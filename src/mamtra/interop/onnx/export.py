@@ -39,6 +39,7 @@ from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
+from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.speech_lm import SpeechLMConfig
 
 EXACT_BITS = (32, 16)  # no rounding beyond that of the stored weights
@@ -164,6 +165,9 @@ class FolderExport:
                 name = f"speech_lm.{bits}bit.onnx"
                 stored = with_few_bits(stored, matrices_of(config), bits, self.output)
             notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits))
+            if bits not in EXACT_BITS:
+                sources = self.model.part_files("speech_lm")
+                notes |= {f"{ROUNDED}{file.name}": sampled(file) for file in sources}
             made = SpeechLMExport(form=self.form, bits=bits)
             found[name] = speech_lm_graph(config, stored, made, notes)
         return found

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from mamtra.errors import ModelError
 
 QUIET = 3  # onnxruntime's level "error": its warnings are about its own optimiser
 WEIGHTS = "weights "  # before the name of a weight file, in a graph's notes
+ROUNDED = "rounded from "  # before the name of a file whose weights were rounded and stored anew
+SAMPLES, SAMPLE_BYTES = 64, 256  # of a file that tell whether its values are the same
 PROVIDERS = ["CPUExecutionProvider"]
 
 
@@ -23,24 +26,36 @@ def fingerprint(file: Path) -> str:
         return hashlib.sha256(content.read(size)).hexdigest()[:16]
 
 
+def sampled(file: Path) -> str:
+    """A short hash of places all over a file: it changes when a model is trained anew."""
+    size, total = file.stat().st_size, hashlib.sha256()
+    with file.open("rb") as content:
+        for place in range(SAMPLES):
+            content.seek(size * place // SAMPLES)
+            total.update(content.read(SAMPLE_BYTES))
+    return total.hexdigest()[:16]
+
+
 def check_weights(path: Path, notes: Mapping[str, str]) -> None:
-    """Refuse a graph whose weights are no longer laid out as when it was exported.
+    """Refuse a graph whose weights are no longer those of its export: laid out, or rounded, anew.
 
     Raises:
         ModelError: a weight file is missing or was written anew.
     """
+    bits = f" --bits {few[1]}" if (few := re.search(r"\.(\d)bit\.", path.name)) else ""
     for name, noted in notes.items():
-        if not name.startswith(WEIGHTS):
+        kind = next((kind for kind in (WEIGHTS, ROUNDED) if name.startswith(kind)), None)
+        if kind is None:
             continue
-        file = path.with_name(name.removeprefix(WEIGHTS))
+        file = path.with_name(name.removeprefix(kind))
         try:
-            found = fingerprint(file)
+            found = fingerprint(file) if kind == WEIGHTS else sampled(file)
         except OSError as problem:
             raise ModelError(f"cannot read the weights of {str(path)!r}: {problem}") from problem
         if found != noted:
             raise ModelError(
                 f"{str(path)!r} was made for other weights than those in {file.name}; "
-                f"make it again with mamtra export {str(path.parent)!r} --to onnx"
+                f"make it again with mamtra export {str(path.parent)!r} --to onnx{bits}"
             )
 
 
