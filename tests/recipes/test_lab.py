@@ -6,15 +6,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from toy_nano import TOY_STUDENT
 
 from mamtra.backbone import MambaConfig
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import built_in
-from mamtra.errors import ConfigError
+from mamtra.cli.lab import lab
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.errors import ConfigError, CorpusError
 from mamtra.figures.trials import CE, WER, draw_bars, draw_scatter, over_seeds
 from mamtra.recipes.lab.experiments import LABS, Brief, trials_of
+from mamtra.recipes.lab.self_corpus import missing, speak_corpus
 from mamtra.recipes.lab.trial import Bench, Trial, carry_out, decided
+from mamtra.recipes.nano.speech_lm import SpeechLMRun, SpeechLMTask
 from mamtra.recipes.nano.stages import Workshop
+from mamtra.recipes.nano.student import untrained
+from mamtra.speech_lm import SpeechLMConfig
 
 BRIEF = Brief(steps=8, places=400)
 STUDENTS = {
@@ -69,8 +79,59 @@ def test_a_run_is_known_by_what_it_decides() -> None:
     assert decided(MambaConfig(gate="open")) == {"gate": "open"}
 
 
+def test_mixers_are_compared_with_equal_steps_and_data_and_half_with_every_seed() -> None:
+    trials = trials_of("mixers", BRIEF, range(3))
+    layouts = Counter(trial.run.layout for trial in trials)
+    assert layouts == {
+        "AMAMAMAMAMAM": 3,
+        "AGAGAGAGAGAG": 3,
+        "AMMMAMMMAMMM": 1,
+        "AGGGAGGGAGGG": 1,
+        "AMMMMMAMMMMM": 1,
+        "AGGGGGAGGGGG": 1,
+    }
+    for mamba, deltanet in zip(trials[::2], trials[1::2], strict=True):
+        assert mamba.run.settings == deltanet.run.settings
+        assert mamba.run.data_seed == deltanet.run.data_seed
+        assert mamba.run.losses == deltanet.run.losses
+    weights = [
+        sum(weight.numel() for weight in untrained(trial.run).parameters()) for trial in trials[:2]
+    ]
+    assert weights[1] == pytest.approx(weights[0], rel=2e-3)
+
+
+def test_what_a_laboratory_lacks_is_listed_with_the_small_way(tmp_path: Path) -> None:
+    told = r"needs a corpus .*, its speech tokens .*, a teacher .*--teacher nano-teacher"
+    with pytest.raises(CorpusError, match=told):
+        lab("mixers", folder=tmp_path / "none", output=tmp_path / "lab")
+    (tmp_path / "tokens.safetensors").touch()
+    assert len(missing(Workshop(folder=tmp_path))) == 2
+
+
+def test_a_teachers_own_speech_is_a_corpus_to_learn_from(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    shop, teacher = Workshop(folder=tmp_path), ModelFolder(tiny_model_folder)
+    with pytest.raises(CorpusError, match="3 sentences are too few; the least is 20"):
+        speak_corpus(shop, teacher, 3)
+    said: list[int] = []
+    speak_corpus(shop, teacher, 20, report=lambda: said.append(1))
+    assert not missing(shop)
+    spoken = len(said)
+    run = SpeechLMRun(config=teacher.section("speech_lm", SpeechLMConfig), batch_places=200)
+    task = SpeechLMTask(run, Corpus.open(shop.corpus), TokenTable.open(shop.tokens))
+    assert 10 < len(task.train) + len(task.validation) <= spoken <= 20
+    assert len(task.validation) == 4
+    assert int(task.batch(0).speech_ids.max()) < 27
+    with torch.inference_mode():
+        assert task.evaluate()["validation_letters"] > 0
+    task.model.load_state_dict(load_file(shop.weights("teacher")))
+    speak_corpus(shop, teacher, 20, report=lambda: said.append(1))
+    assert len(said) == spoken, "what was spoken is not spoken again"
+
+
 def test_an_unknown_laboratory_is_refused() -> None:
-    with pytest.raises(ConfigError, match="ratios, starts, losses, recipes, rivals"):
+    with pytest.raises(ConfigError, match="ratios, starts, losses, recipes, rivals, mixers"):
         trials_of("colours", BRIEF, [0])
 
 

@@ -5,12 +5,16 @@ training step at nano's size; this one keeps the normalised input and writes the
 Its numbers are those of Qwen2's norm.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+# torch.linalg and torch.autograd have no types, so pyright is told to ignore them here
+vector_norm: Callable[..., Tensor] = torch.linalg.vector_norm  # pyright: ignore
 
 
 class NormaliseScale(torch.autograd.Function):
@@ -20,7 +24,7 @@ class NormaliseScale(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, eps: float) -> Tensor:
         """Normalise in float32, round once to the input's type, scale."""
         exact = hidden.float()
-        squares = torch.linalg.vector_norm(exact, dim=-1, keepdim=True).square_()
+        squares = vector_norm(exact, dim=-1, keepdim=True).square_()
         inverse = squares.div_(hidden.shape[-1]).add_(eps).rsqrt_()
         normal = (exact * inverse).to(hidden.dtype)
         ctx.save_for_backward(normal, inverse, weight)
@@ -42,6 +46,9 @@ class NormaliseScale(torch.autograd.Function):
         return inward.to(gradient.dtype), to_weight.to(weight.dtype), None
 
 
+scaled_norm: Callable[..., Tensor] = NormaliseScale.apply  # pyright: ignore
+
+
 def normalise(
     hidden: Float[Tensor, "*batch dim"], weight: Float[Tensor, "*shared dim"], eps: float
 ) -> Float[Tensor, "*batch dim"]:
@@ -50,7 +57,7 @@ def normalise(
     Without gradients and in float32 PyTorch's own kernel gives the same with one call.
     """
     if torch.is_grad_enabled() or hidden.dtype is not torch.float32:
-        return NormaliseScale.apply(hidden, weight, eps)
+        return scaled_norm(hidden, weight, eps)
     return F.rms_norm(hidden, hidden.shape[-1:], None, eps).mul_(weight)
 
 

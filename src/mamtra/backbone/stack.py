@@ -12,7 +12,7 @@ from typing import cast
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
+from torch.utils.checkpoint import checkpoint  # pyright: ignore[reportUnknownVariableType]
 
 from mamtra.backbone.block import Block
 from mamtra.backbone.config import KINDS, BackboneConfig

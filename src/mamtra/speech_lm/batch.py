@@ -87,14 +87,15 @@ def pack_segments(
         order[torch.tensor(places[kind], dtype=torch.long)] = torch.arange(
             first, first + len(ids[kind])
         )
-    positions, wanted = flat_targets(lengths, targets or [[]] * len(rows))
+    none: list[list[int]] = [[] for _ in rows]
+    positions, expected = flat_targets(lengths, targets or none)
     return Batch(
         text_ids=torch.tensor(ids["text"], dtype=torch.long),
         speech_ids=torch.tensor(ids["speech"], dtype=torch.long),
         order=order.view(len(rows), time),
         lengths=torch.tensor(lengths),
         positions=positions,
-        targets=wanted,
+        targets=expected,
     )
 
 

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from mamtra.backbone import Stack
 from mamtra.backbone.block import Block
+from mamtra.backbone.mixers.mixer import Mixer, Recurrent
 from mamtra.backbone.positions import Positions
 from mamtra.transfer.align import replaced_layers
 
@@ -73,6 +74,14 @@ def inner_output(
     finally:
         handle.remove()
     return found[0]
+
+
+def output_weight(mixer: Mixer) -> Tensor:
+    """The weight of a recurrent mixer's output projection."""
+    assert isinstance(mixer, Recurrent), "only recurrent mixers replace attention"
+    weight = mixer.out_proj.weight
+    assert isinstance(weight, Tensor)
+    return weight
 
 
 @dataclass(slots=True)
@@ -136,7 +145,7 @@ def calibrate(
                 passage.solve_for(block, theirs, equations)
             weight = equations.solve(ridge)
             errors[layer] = equations.error(weight)
-            block.mixer.out_proj.weight.copy_(weight)
+            output_weight(block.mixer).copy_(weight)
         for passage in passages:
             passage.go_on(block, theirs)
     return errors

@@ -25,13 +25,16 @@ FROM_ATTENTION: dict[str, dict[str, str]] = {
     "G": {"q": "q_proj", "k": "k_proj", "v": "v_proj", "out_proj": "o_proj"},
 }
 
+OPEN_MAMBA = MambaConfig(
+    conv_start="identity", activation="none", input_bias=True, rotary=True, gate="open"
+)
+PORTABLE_MAMBA = MambaConfig(conv_start="identity", input_bias=True, gate="open")
+
 FORMS: dict[str, dict[str, Variant]] = {
     "M": {
         "parity": MambaConfig(),
-        "open": MambaConfig(
-            conv_start="identity", activation="none", input_bias=True, rotary=True, gate="open"
-        ),
-        "portable": MambaConfig(conv_start="identity", input_bias=True, gate="open"),
+        "open": OPEN_MAMBA,
+        "portable": PORTABLE_MAMBA,
     },
     "G": {
         "parity": GatedDeltaNetConfig(),

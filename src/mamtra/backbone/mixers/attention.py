@@ -92,6 +92,7 @@ class Attention(nn.Module):
     ) -> None:
         super().__init__()
         self.query_heads, self.kv_heads, self.head_dim = query_heads, kv_heads, head_dim
+        self.biased = bias
         self.q_proj = nn.Linear(dim, query_heads * head_dim, bias=bias)
         self.k_proj = nn.Linear(dim, kv_heads * head_dim, bias=bias)
         self.v_proj = nn.Linear(dim, kv_heads * head_dim, bias=bias)
@@ -130,7 +131,7 @@ class Attention(nn.Module):
         if not torch.is_grad_enabled():
             return torch.cat([part(hidden) for part in parts], dim=-1)
         weight = torch.cat([part.weight for part in parts])
-        bias = None if parts[0].bias is None else torch.cat([part.bias for part in parts])
+        bias = torch.cat([part.bias for part in parts]) if self.biased else None
         return F.linear(hidden, weight, bias)
 
     def forward(
@@ -141,9 +142,11 @@ class Attention(nn.Module):
     ) -> Float[Tensor, "batch time dim"]:
         """Mix over time; with a state, continue from it and store the new keys and values in it."""
         heads = rearrange(self.project(hidden), "b t (h d) -> b t h d", d=self.head_dim)
-        turned, values = heads.split([self.query_heads + self.kv_heads, self.kv_heads], dim=2)
+        turned, values = torch.split(
+            heads, [self.query_heads + self.kv_heads, self.kv_heads], dim=2
+        )
         turned = apply_rotary(turned, positions.cosine, positions.sine)
-        queries, keys = turned.split([self.query_heads, self.kv_heads], dim=2)
+        queries, keys = torch.split(turned, [self.query_heads, self.kv_heads], dim=2)
         if state is not None:
             self.store(keys, values, positions, state)
         if state is None or positions.end == positions.time:

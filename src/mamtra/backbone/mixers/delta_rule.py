@@ -20,6 +20,8 @@ kernels on a CUDA device, which multiply in 16 bit; vectors in float32 are there
 Axes: b batch, t time, h states, s state width, w value width, n chunks, l and m tokens of a chunk.
 """
 
+from collections.abc import Callable
+
 import torch
 from einops import rearrange
 from jaxtyping import Float
@@ -36,6 +38,9 @@ from mamtra.backbone.mixers.scan import (
     empty_memory,
 )
 from mamtra.errors import require
+
+# torch.linalg has no types, so pyright is told to ignore it here
+solve_triangular: Callable[..., Tensor] = torch.linalg.solve_triangular  # pyright: ignore
 
 Keys = Float[Tensor, "batch time states state_dim"]
 Beta = Float[Tensor, "batch time states"]
@@ -119,8 +124,8 @@ def chunked_delta_rule(
     # differences = system^-1 (beta values) - system^-1 (beta faded keys) state
     system = overlap.tril(-1) + torch.eye(chunk, device=fade.device)
     both = torch.cat([share * values, share * faded * keys], dim=-1)
-    solved = torch.linalg.solve_triangular(system, both, upper=False, unitriangular=True)
-    fresh, corrections = solved.split([values.shape[-1], keys.shape[-1]], dim=-1)
+    solved = solve_triangular(system, both, upper=False, unitriangular=True)
+    fresh, corrections = torch.split(solved, [values.shape[-1], keys.shape[-1]], dim=-1)
 
     inside = (queries @ keys.mT) * between
     reads = queries * faded
@@ -134,7 +139,7 @@ def chunked_delta_rule(
     outputs: list[Tensor] = []
     parts = (fresh, corrections, inside, reads, writes, through)
     for new, correction, scores, read, write, kept in zip(
-        *(part.unbind(2) for part in parts), strict=True
+        *(torch.unbind(part, 2) for part in parts), strict=True
     ):
         differences = new - correction @ memory
         outputs.append(read @ memory + scores @ differences)

@@ -13,9 +13,8 @@ token's key and replaces it by the share beta, so that a memory of fixed size ca
 Keys and values have ``kv_heads`` heads, each shared by a group of the ``heads`` that queries have,
 as in attention (head i uses number ``i // group``); decay and beta belong to a head.
 
-Two starts differ from the paper, so that a layer that replaces attention erases nothing: decays
-keep a token for hundreds of tokens (the paper draws Mamba-2's), and beta begins at ``beta_start``
-(there at one half).
+Decays start so that a layer that replaces attention forgets nothing: they keep a token for hundreds
+of tokens, where the paper draws Mamba-2's. Beta begins at ``beta_start``.
 
 Recurrence, lengths and norm are computed in float32; weights and activations keep the type of the
 module.
@@ -52,8 +51,9 @@ from mamtra.backbone.state import ScanState
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
-# of 0.02 to 0.9, the share with which nano's layers come closest to the attention they replace
-BETA_START = 0.1
+# of 0.01 to 0.9 the share with which the output of nano's layers, before and after their output
+# projection is fitted, is closest to that of the attention they replace (docs/log.md)
+BETA_START = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ class GatedDeltaNet(nn.Module):
         inputs = convolve(inputs, self.conv1d, positions, state)
         if config.activation == "silu":
             inputs = F.silu(inputs)
-        v, k, q = inputs.split(sections[1:4], dim=-1)
+        v, k, q = torch.split(inputs, sections[1:4], dim=-1)
         k = rearrange(k, "b t (k s) -> b t k s", s=config.state_dim)
         q = rearrange(q, "b t (h s) -> b t h s", s=config.state_dim)
         if config.rotary:

@@ -17,6 +17,9 @@ Axes: b batch, t time, h heads, k key/value heads, g heads of a key/value head, 
 head width, c channels.
 """
 
+# the paper's letters are no constants
+# pyright: reportConstantRedefinition=false
+
 import math
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -185,7 +188,7 @@ class Mamba(nn.Module):
         inputs = convolve(inputs, self.conv1d, positions, state)
         if config.activation == "silu":
             inputs = F.silu(inputs)
-        x, B, C = inputs.split(sections[1:4], dim=-1)
+        x, B, C = torch.split(inputs, sections[1:4], dim=-1)
         x = rearrange(x, "b t (k w) -> b t k w", w=config.head_dim)
         B = rearrange(B, "b t (k s) -> b t k s", s=config.state_dim)
         C = rearrange(C, "b t (h s) -> b t h s", s=config.state_dim)

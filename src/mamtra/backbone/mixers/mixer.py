@@ -11,7 +11,7 @@ from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from mamtra.backbone.positions import Positions
 
@@ -88,6 +88,11 @@ class Mixer(Protocol):
 @runtime_checkable
 class Recurrent(Protocol):
     """A mixer with a state of constant size, whose gates and decays begin at chosen values."""
+
+    @property
+    def out_proj(self) -> nn.Module:
+        """The last projection, which gives what the layer adds to its input."""
+        ...
 
     def start(self) -> None:
         """Set the values at which it begins; the projections keep those they have."""

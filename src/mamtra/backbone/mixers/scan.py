@@ -74,7 +74,7 @@ def loop_scan(
     added = rearrange(writes.float(), "b t h s -> b t h s 1") * rearrange(
         values, "b t h w -> b t h 1 w"
     )
-    outputs = []
+    outputs: list[Tensor] = []
     for time in range(values.shape[1]):
         memory = kept[:, time] * memory + added[:, time]
         outputs.append(reads[:, time].float() @ memory)
@@ -126,7 +126,7 @@ def chunked_scan(
     memory = (
         values.new_zeros(*added.shape[:2], *added.shape[3:]) if initial is None else initial.float()
     )
-    before = []
+    before: list[Tensor] = []
     # unbound at once: the gradient of an index would be a whole tensor of zeros each time
     for kept, new in zip(through.unbind(0), added.unbind(2), strict=True):
         before.append(memory)

@@ -96,7 +96,8 @@ def filled(config: VariantT, heads: int, kv_heads: int, head_dim: int) -> Varian
         "head_dim": width,
         "state_dim": config.state_dim or width,
     }
-    return replace(config, **sizes)  # pyright: ignore[reportArgumentType]: a frozen dataclass
+    # variants are frozen dataclasses, which no protocol can say
+    return replace(config, **sizes)  # pyright: ignore[reportArgumentType,reportUnknownVariableType]
 
 
 def inverse_softplus(value: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
@@ -113,8 +114,8 @@ def long_memory_rates(states: int) -> Float[Tensor, " states"]:
 def start_inward(in_proj: nn.Linear, gate: Gate, gate_rows: int) -> None:
     """Biases of the input projection begin at zero, an open gate where it lets all through."""
     with torch.no_grad():
-        if in_proj.bias is not None:
-            in_proj.bias.zero_()
+        for bias in [*in_proj.parameters()][1:]:
+            bias.zero_()
         if gate == "open":
             in_proj.weight[:gate_rows].zero_()
             in_proj.bias[:gate_rows].fill_(OPEN_GATE)

@@ -5,6 +5,7 @@
     losses    what the student learns from (its Table 4)
     recipes   the paper's recipe against ours, several seeds
     rivals    the teacher with layers removed, the teacher trained on
+    mixers    what replaces attention: Mamba or Gated DeltaNet
 
 The paper's recipe, brought to nano's size: parity form, everything but the Mamba mixers, the speech
 embedding and the head frozen, losses 0.5 : 0.125 : 0.125. Optimiser and learning rate are nano's in
@@ -19,24 +20,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mamtra.backbone import Layout, MambaConfig
+from mamtra.backbone.config import KINDS
 from mamtra.backbone.layout import PLACEMENTS
 from mamtra.errors import ConfigError
 from mamtra.recipes.lab.trial import Trial
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMRun
 from mamtra.recipes.nano.student import (
     CALIBRATION_BATCHES,
-    OPEN_MAMBA,
     OURS,
     SOLVED,
     TEACHER_FIRST,
     StudentRun,
 )
+from mamtra.speech_lm import SpeechLMConfig
 from mamtra.training.loop import LoopSettings
-from mamtra.transfer.forms import FORMS
+from mamtra.transfer.forms import FORMS, OPEN_MAMBA, PORTABLE_MAMBA
 from mamtra.transfer.losses import DistillLosses
 
 RATIOS = ((1, 1), (1, 3), (1, 5), (1, 11))
 PAPER_RATIO = RATIOS[0]
+MIXER_RATIOS = RATIOS[:3]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +48,14 @@ class Brief:
 
     Attributes:
         places: text and speech ids in a batch, padding included.
+        teacher: sizes of the teacher; nano's where it is None.
     """
 
     steps: int = 60
     places: int = 3000
     learning_rate: float = 1e-3
     log_every: int = 5
+    teacher: SpeechLMConfig | None = None
 
     def __post_init__(self) -> None:
         if self.steps < 1 or self.places < 1:
@@ -58,8 +63,11 @@ class Brief:
 
     def run(self, layout: Layout, **changes: Any) -> StudentRun:
         """A student's run of this length."""
+        teacher = SpeechLMRun(batch_places=self.places, compiled=False)
+        if self.teacher is not None:
+            teacher = replace(teacher, config=self.teacher)
         return StudentRun(
-            teacher=SpeechLMRun(batch_places=self.places, compiled=False),
+            teacher=teacher,
             layout=str(layout),
             settings=LoopSettings(
                 steps=self.steps,
@@ -129,7 +137,7 @@ def start_trials(brief: Brief) -> Iterator[Trial]:
         yield Trial(name=f"start-piece{number}", run=run, facts={"what": f"... + {piece}"})
     variants: dict[str, Any] = {
         "open, not solved": {"mamba": OPEN_MAMBA},
-        "portable": {**SOLVED, "mamba": FORMS["M"]["portable"]},
+        "portable": {**SOLVED, "mamba": PORTABLE_MAMBA},
         "open, long memory": {**SOLVED, "mamba": replace(OPEN_MAMBA, decay_start="long")},
         "open, decay per group": {**SOLVED, "mamba": replace(OPEN_MAMBA, decay="group")},
         "open, unshared groups": {**SOLVED, "mamba": replace(OPEN_MAMBA, kv_heads=4)},
@@ -193,6 +201,21 @@ def rival_trials(brief: Brief) -> Iterator[Trial]:
     yield Trial(name="rival-teacher", run=run, facts={"what": "teacher, trained on"})
 
 
+def mixer_trials(brief: Brief) -> Iterator[Trial]:
+    """Each kind of mixer in its open form, solved and trained as ours; 1:1 with every seed."""
+    for ratio in MIXER_RATIOS:
+        for letter, forms in FORMS.items():
+            layout = Layout.named("block-begin", *ratio, LAYERS, kind=letter)
+            variant: dict[str, Any] = {KINDS[letter].field: forms["open"]}
+            what = f"{KINDS[letter].name} {ratio[0]}:{ratio[1]}"
+            yield Trial(
+                name=f"mixer-{letter}-{ratio[0]}-{ratio[1]}",
+                run=brief.run(layout, **{**OURS, **variant}),
+                facts={"what": what},
+                every_seed=ratio == PAPER_RATIO,
+            )
+
+
 Lab = Callable[..., Iterator[Trial]]
 LABS: dict[str, tuple[Lab, str]] = {
     "ratios": (ratio_trials, "how many attention layers, and where"),
@@ -200,6 +223,7 @@ LABS: dict[str, tuple[Lab, str]] = {
     "losses": (loss_trials, "what the student learns from"),
     "recipes": (recipe_trials, "the paper's recipe against ours"),
     "rivals": (rival_trials, "other ways to a cheaper model"),
+    "mixers": (mixer_trials, "what replaces attention"),
 }
 
 
@@ -220,4 +244,9 @@ def trials_of(
     make, _ = LABS[lab]
     needs_ranking = lab in ("ratios", "recipes")
     trials = list(make(brief, ranked or {}) if needs_ranking else make(brief))
-    return [trial.seeded(seed) for seed in seeds for trial in trials]
+    return [
+        trial.seeded(seed)
+        for seed in seeds
+        for trial in trials
+        if trial.every_seed or seed == seeds[0]
+    ]

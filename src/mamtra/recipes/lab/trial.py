@@ -62,11 +62,13 @@ class Trial:
     Attributes:
         name: for people.
         facts: what tells it from the other trials, for tables and pictures.
+        every_seed: whether it is repeated where several seeds are asked for.
     """
 
     name: str
     run: StudentRun
     facts: dict[str, str | int] = field(default_factory=dict)
+    every_seed: bool = True
 
     @property
     def place(self) -> str:
@@ -77,7 +79,8 @@ class Trial:
     def seeded(self, seed: int) -> "Trial":
         """The same with everything that starts at random drawn from another seed."""
         settings = replace(self.run.settings, seed=seed)
-        return Trial(
+        return replace(
+            self,
             name=f"{self.name}-seed{seed}",
             run=replace(self.run, settings=settings, data_seed=self.run.data_seed + seed),
             facts={**self.facts, "seed": seed},
@@ -92,12 +95,14 @@ class Bench:
         workshop: where corpus, tokens and teacher lie.
         model: the model whose other parts the students speak with.
         sentences: what they say to be understood; none leaves the word error rate out.
+        teacher: the run that made the teacher.
     """
 
     workshop: Workshop
     folder: Path
     model: Path
     sentences: Sequence[str]
+    teacher: SpeechLMRun = field(default_factory=SpeechLMRun)
 
 
 def speaking_folder(weights: Path, config: Any, model: Path, folder: Path) -> ModelFolder:
@@ -168,7 +173,7 @@ def measured_teacher(bench: Bench) -> dict[str, Any]:
     if (found := finished(bench.folder, TEACHER)) and complete(found, bench):
         return found
     folder.mkdir(parents=True, exist_ok=True)
-    run = StudentRun()
+    run = StudentRun(teacher=bench.teacher)
     model, weights = SpeechLM(run.teacher.config), bench.workshop.weights("teacher")
     row = {"trial": TEACHER, **measured(bench, folder, model, weights, run)}
     return keep(folder, row)

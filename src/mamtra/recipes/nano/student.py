@@ -14,7 +14,7 @@ from typing import Any
 from safetensors.torch import load_file
 
 from mamtra.atomic import write_file
-from mamtra.backbone import Layout, MambaConfig
+from mamtra.backbone import GatedDeltaNetConfig, Layout, MambaConfig
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.distillation.settings import DistillRun
@@ -25,7 +25,7 @@ from mamtra.speech_lm.batch import Batch
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.training.loop import LoopSettings, train
 from mamtra.training.workers import rank
-from mamtra.transfer.forms import FORMS
+from mamtra.transfer.forms import OPEN_MAMBA
 from mamtra.transfer.losses import DistillLosses
 from mamtra.transfer.projections import TransferReport
 from mamtra.transfer.removal import keep_layers, kept_config
@@ -56,6 +56,7 @@ class StudentRun:
         )
     )
     mamba: MambaConfig = field(default_factory=MambaConfig)
+    deltanet: GatedDeltaNetConfig = field(default_factory=GatedDeltaNetConfig)
     start: str = "attention"
     losses: DistillLosses = field(default_factory=DistillLosses)
     settings: LoopSettings = field(
@@ -76,7 +77,6 @@ class StudentRun:
     align_target: str = "mixer"
 
 
-OPEN_MAMBA = FORMS["M"]["open"]
 CALIBRATION_BATCHES = 8
 SOLVED: dict[str, Any] = {"mamba": OPEN_MAMBA, "calibration_batches": CALIBRATION_BATCHES}
 TEACHER_FIRST = DistillLosses(ce=0.1, logits=1.0)
@@ -89,7 +89,7 @@ def untrained(run: StudentRun) -> SpeechLM:
     config = run.teacher.config
     if run.kept_layers:
         return SpeechLM(kept_config(config, sorted(run.kept_layers)))
-    return SpeechLM(student_config(config, run.layout, [run.mamba]))
+    return SpeechLM(student_config(config, run.layout, [run.mamba, run.deltanet]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,11 @@ def new_student(run: StudentRun, teacher: SpeechLM) -> tuple[SpeechLM, TransferR
         student, report = keep_layers(teacher, run.kept_layers)
     else:
         student, report = make_student(
-            teacher, run.layout, start=run.start, variants=[run.mamba], seed=run.settings.seed
+            teacher,
+            run.layout,
+            start=run.start,
+            variants=[run.mamba, run.deltanet],
+            seed=run.settings.seed,
         )
     assert isinstance(student, SpeechLM)
     return student, report
