@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,40 @@ def test_a_mistake_is_one_clear_sentence_and_a_fixed_code(
 def test_an_unknown_model_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert ended(["say", "Hi.", "--model", "nothing"]) == 6
     assert "error: unknown model 'nothing'" in capsys.readouterr().err
+
+
+def test_a_file_is_spoken_and_the_name_of_one_is_noticed(
+    tiny: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("chapter.txt").write_text("Hello there.\n", encoding="utf-8")
+    assert ended(["say", "--file", "chapter.txt", "-o", "a.wav", "--json", *tiny]) == 0
+    assert json.loads(capsys.readouterr().out)["text"] == "Hello there."
+    assert ended(["say", "chapter.txt", "-o", "b.wav", *tiny]) == 0
+    assert "note: chapter.txt is a file; to say what is in it: --file" in capsys.readouterr().err
+    Path("latin.txt").write_bytes(b"caf\xe9")
+    for arguments, reason in (
+        (["--file", "latin.txt"], "not UTF-8"),
+        (["--file", "none.txt"], "cannot read 'none.txt'"),
+        (["Hello.", "--file", "chapter.txt"], "give one of them"),
+    ):
+        assert ended(["say", *arguments, *tiny]) == 4
+        assert reason in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs fifos")
+def test_a_fifo_gets_the_sound_and_a_link_stays_a_link(tiny: list[str]) -> None:
+    os.mkfifo("pipe.wav")
+    Path("real.wav").write_bytes(b"old")
+    Path("link.wav").symlink_to("real.wav")
+    assert ended(["say", "Hello.", "-o", "link.wav", "-q", *tiny]) == 0
+    assert Path("link.wav").is_symlink()
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(Path("pipe.wav").read_bytes()))
+    reader.start()
+    assert ended(["say", "Hello.", "-o", "pipe.wav", "-q", *tiny]) == 0
+    reader.join(60)
+    assert Path("pipe.wav").is_fifo()
+    assert received == [Path("real.wav").read_bytes()]
 
 
 TWO_PIECES = f"{'This is the first sentence of two, and it fills a piece.'} " * 2

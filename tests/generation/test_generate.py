@@ -150,6 +150,13 @@ def test_long_silence_is_stopped_and_cut():
     assert result.ids == (1, 2)
 
 
+def test_speech_that_is_silent_throughout_has_failed():
+    model = chain({-1: 7, 7: 8, 8: 40})
+    guard = GuardConfig(min_per_text_token=0.0, silent_ids=(7, 8), attempts=2)
+    result = say(model, ids=[1] * 20, guard=guard)
+    assert (result.reason, result.ids, result.attempts) == ("silence", (), 2)
+
+
 def test_a_short_pause_is_neither_silence_nor_repetition():
     detector = LoopDetector(GuardConfig(silent_ids=(7,), repeat_tokens=10, silence_tokens=30))
     assert {detector.update(token) for token in [1, *[7] * 30, 2, *[7] * 30]} == {None}

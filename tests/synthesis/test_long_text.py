@@ -177,6 +177,40 @@ def test_what_was_finished_stays_playable_when_the_rest_fails(
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["a.wav", "b.wav"]
 
 
+@pytest.mark.parametrize(("suffix", "kept"), [(".wav", True), (".flac", False)])
+def test_a_disk_that_fills_leaves_the_old_file_or_a_playable_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, kept: bool
+) -> None:
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"old")
+    file = GrowingSound(path, RATE)
+    file.write(piece(0).samples)
+    if not kept:  # what a full disk leaves of a compressed file
+        file.file.close()
+        file.partial.write_bytes(b"fLaC")
+    monkeypatch.setattr(file, "file", FullDisk(file.file))
+    with pytest.raises(AudioError, match="cannot write"):
+        file.write(piece(1).samples)
+    file.close()
+    assert [entry.name for entry in tmp_path.iterdir()] == [path.name]
+    assert (path.read_bytes() == b"old") != kept
+    if kept:
+        assert soundfile.info(path).duration == pytest.approx(0.5)
+
+
+class FullDisk:
+    """A sound file that takes no more."""
+
+    def __init__(self, file: soundfile.SoundFile) -> None:
+        self.file = file
+
+    def write(self, samples: np.ndarray) -> None:
+        raise OSError(28, "No space left on device")
+
+    def close(self) -> None:
+        self.file.close()
+
+
 def test_nothing_spoken_leaves_no_file_and_an_old_one_alone(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     path.write_bytes(b"old")

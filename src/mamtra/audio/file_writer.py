@@ -5,6 +5,7 @@ one, whole and playable, never half of one.
 """
 
 import os
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -31,9 +32,10 @@ class GrowingSound:
     """
 
     def __init__(self, path: Path | str, rate_hz: int) -> None:
-        self.path = check_target(path)
+        self.path = Path(os.path.realpath(check_target(path)))  # a link stays, its target changes
         self.rate_hz = rate_hz
         self.samples = 0
+        self.broken = False
         self.partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
         container, encoding = FORMATS[self.path.suffix.lower()]
         try:
@@ -64,18 +66,27 @@ class GrowingSound:
         try:
             self.file.write(np.clip(samples, -1, 1))
         except (OSError, soundfile.LibsndfileError) as problem:
+            self.broken = True
             raise self.failed(problem) from problem
         self.samples += len(samples)
 
+    def playable(self) -> bool:
+        """Whether what lies on the disk can be opened and holds sound."""
+        try:
+            return soundfile.info(str(self.partial)).frames > 0
+        except (OSError, soundfile.LibsndfileError):
+            return False
+
     def close(self) -> None:
-        """Put the file in its place.
+        """Put the file in its place; after a failed write only if what was written can be played.
 
         Raises:
             AudioError: the disk is full.
         """
         try:
-            self.file.close()
-            if self.samples:
+            with suppress(soundfile.LibsndfileError) if self.broken else nullcontext():
+                self.file.close()
+            if self.samples and (not self.broken or self.playable()):
                 os.replace(self.partial, self.path)
         except (OSError, soundfile.LibsndfileError) as problem:
             raise self.failed(problem) from problem

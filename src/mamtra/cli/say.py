@@ -11,10 +11,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, BinaryIO
 
 import typer
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 STANDARD = "-"  # in place of a text or a path: standard input, standard output
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 DEFAULT_OUTPUT = "speech.wav"
+SHOWN = 40  # letters of a text that a message repeats
 
 
 def read_text(text: str) -> str:
@@ -50,6 +51,29 @@ def read_text(text: str) -> str:
     return text
 
 
+def text_of_file(text: str | None, path: Path) -> str:
+    """What a text file holds.
+
+    Raises:
+        TextError: it cannot be read, is not UTF-8, or a text was given as well.
+    """
+    if text is not None:
+        raise TextError(f"the text {text[:SHOWN]!r} and --file were given; give one of them")
+    try:
+        return path.read_text("utf-8-sig")
+    except OSError as problem:
+        raise TextError(f"cannot read {str(path)!r}: {problem.strerror}") from problem
+    except UnicodeDecodeError as problem:
+        raise TextError(f"{str(path)!r} is not UTF-8 text; save it as UTF-8") from problem
+
+
+def hint_at_file(text: str) -> None:
+    """Say how a file is spoken, if the text is the name of one."""
+    with suppress(OSError, ValueError):  # a text that no file can be named
+        if Path(text).is_file():
+            print(f"note: {text} is a file; to say what is in it: --file {text}", file=sys.stderr)
+
+
 def with_progress(spoken: Iterator["Speech"], pieces: int, quiet: bool) -> Iterator["Speech"]:
     """The same pieces, with a bar on standard error if there are several and somebody watches."""
     if quiet or pieces < 2 or not sys.stderr.isatty():
@@ -61,24 +85,30 @@ def with_progress(spoken: Iterator["Speech"], pieces: int, quiet: bool) -> Itera
     yield from track(spoken, "speaking", total=pieces, console=Console(stderr=True), transient=True)
 
 
+def target(output: str, special: bool) -> AbstractContextManager[BinaryIO]:
+    """Where a whole sound goes: standard output, or something that is no plain file (a fifo)."""
+    return Path(output).open("wb") if special else nullcontext(sys.stdout.buffer)
+
+
 def deliver(spoken: Iterator["Speech"], output: str, rate: int) -> "Written":
     """Write pieces as they come into the file, or the whole WAV to standard output."""
     from mamtra.audio.file_writer import GrowingSound
     from mamtra.synthesis.long_text import write_pieces
 
     early = (KeyboardInterrupt, MamtraError)
-    if output != STANDARD:
+    special = output != STANDARD and Path(output).exists() and not Path(output).is_file()
+    if output != STANDARD and not special:
         with GrowingSound(output, rate) as file:
             return write_pieces(spoken, file, early)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "speech.wav"
+        path = Path(folder) / f"speech{Path(output).suffix if special else '.wav'}"
         with GrowingSound(path, rate) as file:
             written = write_pieces(spoken, file, early)
         if written.pieces:
             # the header of a WAV tells its length, so the whole is written first
-            with path.open("rb") as whole:
-                shutil.copyfileobj(whole, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            with path.open("rb") as whole, target(output, special) as sink:
+                shutil.copyfileobj(whole, sink)
+                sink.flush()
     return written
 
 
@@ -193,7 +223,7 @@ def check_usage(
     if batch is not None and state != "fresh":
         raise typer.BadParameter("--batch speaks every piece fresh; leave --state out")
     if batch is None and text is None:
-        raise typer.BadParameter("give a text, - or --batch FILE")
+        raise typer.BadParameter("give a text, -, --file FILE or --batch FILE")
     if as_json and output == STANDARD:
         raise typer.BadParameter("--json and -o - would both write to standard output")
     if stream and state != "fresh":
@@ -204,6 +234,9 @@ def check_usage(
 
 def say(
     text: Annotated[str | None, typer.Argument(help="What to say; - reads standard input.")] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Say what is in a text file.")
+    ] = None,
     output: Annotated[
         str | None,
         typer.Option(
@@ -272,6 +305,9 @@ def say(
 
     mamtra say --batch lines.jsonl -o folder
     """
+    text = text_of_file(text, file) if file else text
+    if text is not None and not file and not quiet:
+        hint_at_file(text)
     run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""

@@ -154,7 +154,7 @@ def speak(
     while True:
         jobs: list[Job] = []
         for slot, row, token in batch.choose(sampling):
-            reason = "end" if token == model.vocabulary.end else row.take(token)
+            reason = row.ended() if token == model.vocabulary.end else row.take(token)
             if token != model.vocabulary.end:
                 yield Token(row.index, token)
             if reason is not None:

@@ -102,6 +102,10 @@ class Row:
         reason = self.detector.update(token)
         return reason or ("budget" if len(self.history) >= self.most else None)
 
+    def ended(self) -> StopReason:
+        """Why a row stops at the end mark: as it should, or because it was silent throughout."""
+        return "end" if set(self.history) - self.detector.silent else "silence"
+
     def stopped(self, reason: StopReason, state_bytes: int) -> Stopped:
         """The record that ends this row."""
         looped = reason in ("repetition", "silence")

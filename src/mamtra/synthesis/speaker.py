@@ -6,6 +6,9 @@ hands out samples while they are being made. All three speak a piece with the sa
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from mamtra.audio.joiner import Samples
 from mamtra.audio.time_stretch import change_speed
 from mamtra.errors import GenerationError, TextError
 from mamtra.generation.generate import Generation, piece_seed
@@ -21,6 +24,13 @@ from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.text.pauses import Passage, attached, timed_pieces
 from mamtra.voice.voice import Voice
+
+SILENT_PEAK = 1e-4  # of full scale, -80 dB; speech peaks above 0.1
+
+
+def audible(samples: Samples) -> bool:
+    """Whether anything can be heard."""
+    return bool(np.abs(samples).max(initial=0) >= SILENT_PEAK)
 
 
 def checked_text(text: str) -> str:
@@ -107,7 +117,7 @@ class Speaker:
             rate=self.rate,
             text=piece,
             speech_tokens=list(generation.ids),
-            stop_reason=generation.reason,
+            stop_reason=generation.reason if audible(samples) else "silence",
             compute_seconds=spent,
             state_bytes=generation.state_bytes,
         )
