@@ -32,7 +32,7 @@ class MasterWeights:
     def __init__(self, model: nn.Module, settings: LoopSettings) -> None:
         named = {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
         if not named:
-            raise TrainingError("no weight of the model requires a gradient; nothing can be learnt")
+            raise TrainingError("no weight of the model requires a gradient; none can be trained")
         self.settings = settings
         self.weights = {name: weight.detach().float().clone() for name, weight in named.items()}
         self.mean = (

@@ -1,6 +1,6 @@
-"""What a student learns from: the data, its teacher's answers, its teacher's embeddings.
+"""What a student learns from: the data, its teacher's logits, its teacher's embeddings.
 
-Teacher and student must have read the same input, or their answers cannot be compared. All three
+Teacher and student must have read the same input, or their logits cannot be compared. All three
 losses are computed in float32.
 
 Axes: n predicted ids, v vocabulary.
@@ -23,9 +23,9 @@ class DistillLosses:
 
     Attributes:
         ce: of the cross entropy on the ground truth.
-        logits: of the divergence between student's and teacher's answers.
+        logits: of the divergence between student's and teacher's logits.
         embedding: of the distance between their input embeddings.
-        skew: share of the student's own answer mixed into the teacher's.
+        skew: share of the student's own distribution mixed into the teacher's.
     """
 
     ce: float = 0.5

@@ -4,7 +4,7 @@ Ratio 1:1, the first layer of each block stays attention, the Mamba layers start
 projections, and teacher and student read the very same batch. ``StudentRun()`` is the paper's
 recipe at nano's size; ``SHIPPED`` is ours, which made the student that nano speaks with: output
 projections solved before training, Mamba layers that begin as open as attention is, the teacher's
-answers weighed above the data (docs/reproduce.md compares them).
+logits weighed above the data (docs/reproduce.md compares them).
 """
 
 from dataclasses import dataclass, field, replace
