@@ -78,7 +78,7 @@ def test_a_mistake_is_one_clear_sentence(
 def test_show_refuses_a_voice_of_another_model(
     tiny: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert ended(["voice", "show", "slt"]) == 0
+    assert ended(["voice", "show", "heart"]) == 0
     assert ended(["voice", "make", "prompt.wav", "-o", "a.safetensors", *tiny]) == 0
     assert ended(["voice", "show", "a.safetensors", "--model", "nano"]) == 5
     assert "was made for another model than 'nano'" in capsys.readouterr().err

@@ -106,7 +106,7 @@ def evaluate_intelligibility(
 
     mamtra evaluate intelligibility --sentences lines.txt --wavs recordings --judge whisper:FOLDER
 
-    mamtra evaluate intelligibility --model nano --voice slt --quality distillmos -o results
+    mamtra evaluate intelligibility --model nano --voice heart --quality distillmos -o results
 
     Of a model, each stage of its chain is judged: the source that the voice learned from, vocoder,
     copy synthesis, forced tokens, speech. With --wavs and without --model, only recordings are.
