@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from statistics import median
 
 import pytest
 import torch
@@ -38,7 +39,7 @@ def whole(teacher: Synthesizer) -> Ranking:
 
 def test_a_stopped_ranking_goes_on(teacher: Synthesizer, whole: Ranking, tmp_path: Path) -> None:
     assert whole.whole is not None
-    assert min(whole.layers.values()) > whole.whole, "no mixer does the attention's work yet"
+    assert median(whole.layers.values()) > whole.whole, "most mixers do not do its work yet"
     assert sorted(whole.order) == list(range(12))
     first = ranking()
     first.whole = whole.whole
