@@ -104,6 +104,25 @@ def test_calibration_solves_the_least_squares_problem(teacher, inputs, kind, var
     assert student.layers[0].mixer.out_proj.weight.grad.abs().max() < 1e-3
 
 
+@pytest.mark.parametrize("layout", ["MMMA", "GMMA"])
+def test_a_later_layer_is_solved_on_what_the_student_itself_made(teacher, inputs, layout):
+    """From the student's own hidden state its weight has no gradient towards the teacher's."""
+    student, _ = make_student(teacher, layout, variants=[OPEN])
+    calibrate(teacher, student, [(inputs, whole(inputs))], ridge=0.0)
+    positions = teacher.positions_for(inputs)
+    with torch.no_grad():
+        own = student.blocks[1](student.blocks[0](inputs, positions), positions)
+        theirs = teacher.blocks[1](teacher.blocks[0](inputs, positions), positions)
+        target = theirs + teacher.blocks[2].mixer(
+            teacher.blocks[2].input_layernorm(theirs), positions
+        )
+    assert (own - theirs).norm() > 0.05 * theirs.norm()
+    block = student.blocks[2]
+    got = own + block.mixer(block.input_layernorm(own), positions)
+    (got - target).square().sum().div(target.square().sum()).backward()
+    assert block.mixer.out_proj.weight.grad.abs().max() < 1e-6
+
+
 def test_calibrated_layers_mend_what_earlier_ones_got_wrong(teacher, inputs):
     """Later layers aim at the teacher's hidden states from where the student really is."""
     student, _ = make_student(teacher, "MAMM", variants=[OPEN])
