@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 SHARED = ("hypothesis", "beartype", "torch", "einops", "soundfile", "typer", "rich.console")
 HEAVY = ("numba", "matplotlib.pyplot", "onnx", "onnxruntime", "transformers", "tokenizers")
 # modules that are nothing without a package; whoever imports them has asked for it before
-NEEDS = {"mamtra.runtime.torch.compiled": "numba"}
+NEEDS = {"mamtra.runtime.torch.compiled": "numba", "mamtra.interop.onnx": "onnx"}
 
 
 class Hiding(MetaPathFinder):

@@ -24,7 +24,6 @@ from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
-from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.recipes.nano.decoder import DecoderRun, Drawer, Voiced, train_decoder
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, StudentRun, train_student
@@ -280,6 +279,8 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     )
     save_part(fill(SpeechLM(teacher), workshop.weights("teacher")), beside / LM_FILE)
     # what speaks reads graphs; in 8 bit the student does (docs/engine.md)
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
+
     export_onnx(ModelFolder(folder), OnnxExport(bits=8))
     export_onnx(ModelFolder(beside), OnnxExport())
     for finished in (folder, beside):
