@@ -245,7 +245,7 @@ class Service:
         self.metrics.wait.observe(ticket.started - ticket.arrived)
         options = SpeakOptions(voice=job.voice, seed=job.seed, instruct=job.instruct)
         speaker = own.speaker(options)
-        pieces = arriving_pieces(job.text, speaker.pieces)
+        pieces = arriving_pieces(job.text, speaker.timed_pieces)
         arrived = next(pieces)
         self.numbers += 1
         utterance = Utterance(
@@ -319,7 +319,9 @@ class Service:
             self.put(utterance, utterance.joiner.finish())
             self.end(utterance, None)
             return
-        pause = pause_after(before, following.starts_paragraph)
+        pause = following.pause_seconds
+        if pause is None:
+            pause = pause_after(before, following.starts_paragraph)
         self.put(utterance, utterance.joiner.next_piece(pause))
         utterance.arrived, utterance.attempt = following, 0
         utterance.piece += 1
