@@ -9,7 +9,6 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -22,26 +21,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mamtra.errors import MamtraError
-from mamtra.server.config import ServeConfig
+from mamtra.server import captions, openapi, speech_route, voice_routes, websocket
 from mamtra.server.guarding import OPEN_PATHS, check_host, check_key, origin_allowed
 from mamtra.server.http_errors import HTTPError, http_error_of
-from mamtra.server.metrics import Metrics
-from mamtra.server.models import Models
+from mamtra.server.state import ServerState
 
 PAGE = Path(__file__).parent / "page"
 PAGE_POLICY = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:"
 log = logging.getLogger("mamtra.server")
-
-
-@dataclass(slots=True)
-class ServerState:
-    """What the routes share."""
-
-    config: ServeConfig
-    models: Models
-    metrics: Metrics = field(default_factory=Metrics)
-    draining: bool = False
-    open_sockets: int = 0
 
 
 Handler = Callable[[Request, ServerState], Awaitable[Response]]
@@ -207,7 +194,6 @@ def make_app(state: ServerState) -> ASGIApp:
     Args:
         state: settings and models; the services must be running.
     """
-    from mamtra.server import captions, openapi, speech_route, voice_routes, websocket
 
     def bound(path: str, handler: Handler, *methods: str) -> Route:
         return route(path, handler, state, *methods)

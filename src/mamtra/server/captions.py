@@ -8,7 +8,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from starlette.requests import Request
@@ -20,11 +20,9 @@ from mamtra.server.http_errors import HTTPError
 from mamtra.server.replies import Output
 from mamtra.server.speech_request import read_json, speech_request
 from mamtra.server.speech_route import job_of
+from mamtra.server.state import ServerState
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.word_times import METHOD, Aligner, WordTime
-
-if TYPE_CHECKING:
-    from mamtra.server.app import ServerState
 
 
 class WordFinder:
@@ -55,7 +53,7 @@ class WordFinder:
         }
 
 
-async def captioned(request: Request, state: "ServerState") -> Response:
+async def captioned(request: Request, state: ServerState) -> Response:
     """Speak a text and tell when each word is heard."""
     wanted = speech_request(await read_json(request), state.config)
     service = state.models.find(wanted.model)

@@ -1,6 +1,6 @@
 """``GET /openapi.json``: the routes described for programs that make clients."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -15,9 +15,7 @@ from mamtra.server.speech_request import (
     LOWEST_RATE_HZ,
     STREAM_FORMATS,
 )
-
-if TYPE_CHECKING:
-    from mamtra.server.app import ServerState
+from mamtra.server.state import ServerState
 
 ERRORS = {
     "400": "A field is wrong; the message names it and what is possible.",
@@ -62,7 +60,7 @@ def operation(summary: str, body: dict[str, Any] | None = None, answer: str = "O
     return told
 
 
-async def describe(request: Request, state: "ServerState") -> Response:
+async def describe(request: Request, state: ServerState) -> Response:
     """The whole description."""
     del request
     speech = speech_schema(state.config.max_chars)

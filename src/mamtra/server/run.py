@@ -13,11 +13,12 @@ from collections.abc import Sequence
 import uvicorn
 
 from mamtra.errors import ConfigError
-from mamtra.server.app import ServerState, make_app
+from mamtra.server.app import make_app
 from mamtra.server.config import ServeConfig
 from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models
 from mamtra.server.service import Service
+from mamtra.server.state import ServerState
 from mamtra.synthesis.load import load
 
 HEADER_SECONDS = 10  # for an idle connection to send its next request

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -17,16 +17,14 @@ from mamtra.server.speech_request import (
     read_json,
     speech_request,
 )
+from mamtra.server.state import ServerState
 from mamtra.server.ticket import Job, Ticket
-
-if TYPE_CHECKING:
-    from mamtra.server.app import ServerState
 
 BATCH_BYTES = 1024 * 1024  # largest body of a batch
 WATCH_SECONDS = 0.02  # how often a waiting request looks whether its client is still there
 
 
-def job_of(wanted: SpeechRequest, service: Service, state: "ServerState") -> tuple[Job, list[str]]:
+def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple[Job, list[str]]:
     """What to speak, and which fields mean nothing to this model.
 
     Raises:
@@ -50,7 +48,7 @@ async def watch(request: Request, ticket: Ticket) -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
-async def speech(request: Request, state: "ServerState") -> Response:
+async def speech(request: Request, state: ServerState) -> Response:
     """Speak one text."""
     wanted = speech_request(await read_json(request), state.config)
     service = state.models.find(wanted.model)
@@ -65,7 +63,7 @@ async def speech(request: Request, state: "ServerState") -> Response:
         watching.cancel()
 
 
-async def spoken_item(values: Any, state: "ServerState") -> dict[str, Any]:
+async def spoken_item(values: Any, state: ServerState) -> dict[str, Any]:
     """One item of a batch: its sound in base64, or its error."""
     ticket = None
     try:
@@ -93,7 +91,7 @@ async def spoken_item(values: Any, state: "ServerState") -> dict[str, Any]:
     }
 
 
-async def batch(request: Request, state: "ServerState") -> Response:
+async def batch(request: Request, state: ServerState) -> Response:
     """Speak several texts side by side; each item has the fields of a speech request."""
     values = object_of(await read_body(request, BATCH_BYTES))
     items = values.pop("items", None)

@@ -5,7 +5,7 @@ import re
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,16 +14,14 @@ from mamtra.audio.clip import read
 from mamtra.server.config import UPLOAD_BYTES
 from mamtra.server.http_errors import HTTPError
 from mamtra.server.speech_request import read_body
-
-if TYPE_CHECKING:
-    from mamtra.server.app import ServerState
+from mamtra.server.state import ServerState
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 SHORTEST_SECONDS, LONGEST_SECONDS = 3.0, 30.0  # of a recording
 MOST_UPLOADED = 8  # voices of one model; the oldest makes room
 
 
-async def list_voices(request: Request, state: "ServerState") -> Response:
+async def list_voices(request: Request, state: ServerState) -> Response:
     """The voices of a model."""
     service = state.models.find(request.query_params.get("model") or None)
     limit = request.query_params.get("limit", "1000")
@@ -32,7 +30,7 @@ async def list_voices(request: Request, state: "ServerState") -> Response:
     return JSONResponse(state.models.list_voices(service, int(limit)))
 
 
-def check_upload(state: "ServerState") -> None:
+def check_upload(state: ServerState) -> None:
     """Refuse uploads where the operator did not allow them.
 
     Raises:
@@ -61,7 +59,7 @@ def field_of(form: Any, name: str, needed: bool) -> str:
     return value.strip()
 
 
-async def upload(request: Request, state: "ServerState") -> Response:
+async def upload(request: Request, state: ServerState) -> Response:
     """Make a voice from a recording; the speaker's consent is required in words."""
     check_upload(state)
     kind = request.headers.get("content-type", "")
@@ -116,7 +114,7 @@ async def upload(request: Request, state: "ServerState") -> Response:
     return JSONResponse({"id": name, "name": name, "created_at": int(time.time())}, 201)
 
 
-async def remove(request: Request, state: "ServerState") -> Response:
+async def remove(request: Request, state: ServerState) -> Response:
     """Forget an uploaded voice."""
     check_upload(state)
     name = request.path_params["name"]

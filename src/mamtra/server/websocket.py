@@ -16,7 +16,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -27,11 +27,9 @@ from mamtra.server.replies import Output
 from mamtra.server.service import Service
 from mamtra.server.speech_request import SpeechRequest, object_of, speech_request
 from mamtra.server.speech_route import job_of
+from mamtra.server.state import ServerState
 from mamtra.server.ticket import Ticket
 from mamtra.synthesis.text_stream import complete
-
-if TYPE_CHECKING:
-    from mamtra.server.app import ServerState
 
 CONFIG_SECONDS = 10.0  # for the first message
 IDLE_SECONDS = 30.0
@@ -50,7 +48,7 @@ class Session:
     """
 
     socket: WebSocket
-    state: "ServerState"
+    state: ServerState
     settings: SpeechRequest
     service: Service
     waiting: str = ""
@@ -163,7 +161,7 @@ async def message_of(socket: WebSocket, seconds: float) -> dict[str, Any]:
     return object_of(text)
 
 
-def settings_of(values: dict[str, Any], state: "ServerState") -> SpeechRequest:
+def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
     """The session's settings, checked like a speech request."""
     nested = values.get("session")
     values = nested if isinstance(nested, dict) else values
@@ -189,7 +187,7 @@ async def listen(session: Session) -> None:
                 pass
 
 
-async def converse(socket: WebSocket, state: "ServerState") -> None:
+async def converse(socket: WebSocket, state: ServerState) -> None:
     """A whole session."""
     values = await message_of(socket, CONFIG_SECONDS)
     settings = settings_of(values, state)
@@ -208,7 +206,7 @@ async def converse(socket: WebSocket, state: "ServerState") -> None:
             session.ticket.cancel()
 
 
-def refuse(socket: WebSocket, state: "ServerState") -> HTTPError | None:
+def refuse(socket: WebSocket, state: ServerState) -> HTTPError | None:
     """Why a WebSocket may not be opened, if there is a reason."""
     headers = Headers(scope=socket.scope)
     try:
@@ -223,7 +221,7 @@ def refuse(socket: WebSocket, state: "ServerState") -> HTTPError | None:
     return None
 
 
-def endpoint(state: "ServerState") -> Callable[[WebSocket], Awaitable[None]]:
+def endpoint(state: ServerState) -> Callable[[WebSocket], Awaitable[None]]:
     """The route's handler."""
 
     async def handle(socket: WebSocket) -> None:
