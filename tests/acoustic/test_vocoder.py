@@ -53,7 +53,9 @@ def test_pieces_equal_the_whole(config: VocoderConfig, cuts: list[int]) -> None:
     enough = exact_frames(config)
     state = new_state(vocoder, context_frames=enough, overlap_frames=enough + 2, fade_frames=2)
     pieces = streamed(vocoder, mel, noise, cuts, state)
-    torch.testing.assert_close(torch.cat(pieces, -1), vocoder(mel, noise), atol=2e-5, rtol=1e-4)
+    # phases add up, so a last bit of pitch grows with the samples: 2e-5 over 320 of them a frame
+    bound = 2e-5 * config.mel_hop / 320
+    torch.testing.assert_close(torch.cat(pieces, -1), vocoder(mel, noise), atol=bound, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("context", "fade"), [(0, 8), (8, 4)])
@@ -77,7 +79,8 @@ def test_a_stream_remembers_no_more_as_it_goes_on() -> None:
     mel, noise = mel_and_noise(vocoder)
     state, sizes = new_state(vocoder), []
     for start in range(0, 80, 20):
-        piece = noise[..., start * 320 : (start + 20) * 320]
+        hop = SMALL_NANO.mel_hop
+        piece = noise[..., start * hop : (start + 20) * hop]
         speak_chunk(vocoder, mel[..., start : start + 20], state, piece)
         sizes.append(state.nbytes)
     assert sizes[1:] == sizes[:1] * 3
@@ -162,7 +165,7 @@ def test_mel_features_of_the_output_have_as_many_frames_as_the_input() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"upsample_kernels": (10,)},
+        {"upsample_kernels": (9,)},
         {"upsample_kernels": (11, 11)},
         {"overtones": 8},
         {"channels": 255},

@@ -125,7 +125,7 @@ def test_what_granite_cannot_express_is_listed(tmp_path: Path) -> None:
 
 def test_an_unknown_form_and_a_taken_folder_are_refused(tmp_path: Path) -> None:
     folder, _ = student(tmp_path / "student", MambaConfig())
-    with pytest.raises(ConfigError, match="possible are onnx, granite"):
+    with pytest.raises(ConfigError, match="possible are onnx, web, granite"):
         command(str(folder.folder), "gguf", tmp_path / "x")
     with pytest.raises(ModelError, match="not empty"):
         command(str(folder.folder), "granite", tmp_path / "student")

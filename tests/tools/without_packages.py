@@ -24,7 +24,11 @@ ROOT = Path(__file__).parents[2]
 SHARED = ("hypothesis", "beartype", "torch", "einops", "soundfile", "typer", "rich.console")
 HEAVY = ("numba", "matplotlib.pyplot", "onnx", "onnxruntime", "transformers", "tokenizers")
 # modules that are nothing without a package; whoever imports them has asked for it before
-NEEDS = {"mamtra.runtime.torch.compiled": "numba", "mamtra.interop.onnx": "onnx"}
+NEEDS = {
+    "mamtra.runtime.torch.compiled": ("numba",),
+    "mamtra.interop.onnx": ("onnx",),
+    "mamtra.server": ("starlette", "uvicorn", "prometheus_client"),
+}
 
 
 class Hiding(MetaPathFinder):
@@ -60,7 +64,9 @@ def import_everything(hidden: frozenset[str]) -> list[str]:
 
     failures = []
     for module in pkgutil.walk_packages(mamtra.__path__, "mamtra.", onerror=lambda name: None):
-        needed = [package for room, package in NEEDS.items() if module.name.startswith(room)]
+        needed = [
+            name for room, names in NEEDS.items() if module.name.startswith(room) for name in names
+        ]
         if hidden.intersection(needed) or module.name.endswith("__main__"):
             continue
         try:

@@ -65,12 +65,13 @@ def copy_part(path: Path, folder: Path) -> None:
 
 
 def copy_beside(source: Path, folder: Path) -> None:
-    """Copy voices, the text vocabulary and ONNX files, which no part of the config names."""
+    """Copy voices, the text vocabulary and graphs, but none of a language model: it has its own."""
     for name in (VOICES, SUBFOLDER):
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
     for file in source.glob("*.onnx"):
-        shutil.copy2(file, folder)
+        if not file.name.startswith(f"{OWN}."):
+            shutil.copy2(file, folder)
 
 
 def student_card(teacher: ModelFolder, layout: str, start: str, table: str) -> str:
