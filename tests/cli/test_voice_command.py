@@ -26,6 +26,7 @@ def test_a_made_voice_speaks_and_tells_what_it_is(
     captured = capsys.readouterr()
     assert not captured.out
     assert "anna.safetensors: a prompt of 1.6 s, with its words" in captured.err
+    assert "does not clone" in captured.err
     assert ended(["voice", "show", "anna.safetensors", "--json", *tiny]) == 0
     row = json.loads(capsys.readouterr().out)
     assert row["name"] == "anna"

@@ -103,6 +103,12 @@ def voice_make(
     )
     voice.save(output)
     told = facts(voice)
+    if not decoder.steps:  # no flow that continues the recording
+        print(
+            f"note: model {opened.config.name!r} does not clone: it knows a voice from a short "
+            "vector only, and will hardly sound like the recording",
+            file=sys.stderr,
+        )
     if not consent and not licence:
         print("note: ask the speaker, and write it down with --consent", file=sys.stderr)
     if as_json:
