@@ -16,6 +16,8 @@ from mamtra.errors import ConfigError
 from mamtra.recipes.nano.vocoder import NANO_MEL, NANO_VOCODER
 
 SMALL_NANO = replace(NANO_VOCODER, channels=16, pitch_channels=16)
+# phases add up, so a last bit of pitch grows with the samples: fewer of them in a frame
+SMALL_FILTER = replace(SMALL_NANO, rate_hz=16_000, n_fft=320, hop=80)
 SMALL_HIFT = VocoderConfig(channels=16, pitch_channels=16)
 FRAMES = 90
 
@@ -45,7 +47,7 @@ def streamed(
     return pieces
 
 
-@pytest.mark.parametrize("config", [SMALL_NANO, SMALL_HIFT], ids=["filter", "spectrum"])
+@pytest.mark.parametrize("config", [SMALL_FILTER, SMALL_HIFT], ids=["filter", "spectrum"])
 @pytest.mark.parametrize("cuts", [[45], [1, 2, 50, 51], [30, 60]])
 def test_pieces_equal_the_whole(config: VocoderConfig, cuts: list[int]) -> None:
     vocoder = vocoder_of(config)
@@ -53,9 +55,7 @@ def test_pieces_equal_the_whole(config: VocoderConfig, cuts: list[int]) -> None:
     enough = exact_frames(config)
     state = new_state(vocoder, context_frames=enough, overlap_frames=enough + 2, fade_frames=2)
     pieces = streamed(vocoder, mel, noise, cuts, state)
-    # phases add up, so a last bit of pitch grows with the samples: 2e-5 over 320 of them a frame
-    bound = 2e-5 * config.mel_hop / 320
-    torch.testing.assert_close(torch.cat(pieces, -1), vocoder(mel, noise), atol=bound, rtol=1e-4)
+    torch.testing.assert_close(torch.cat(pieces, -1), vocoder(mel, noise), atol=2e-5, rtol=1e-4)
 
 
 @pytest.mark.parametrize(("context", "fade"), [(0, 8), (8, 4)])
