@@ -7,9 +7,9 @@ on every machine.
 import random
 import re
 
-from mamtra.corpus.synthetic import more_templates, place_lists, templates, thing_lists, word_lists
-from mamtra.corpus.synthetic.actions import ACTIONS, OF_ANIMALS, forms
+from mamtra.corpus.synthetic.actions import LISTS, forms
 from mamtra.corpus.synthetic.spoken_words import words_of
+from mamtra.corpus.synthetic.word_file import lines_of, listed, sections
 
 SLOT = re.compile(r"\{(\w+)\}")
 # "a useful", "a European" and "a one-legged" begin with a consonant; "an hour" does not
@@ -27,28 +27,18 @@ JOINED_SHARE = 0.15  # of the sentences are two plain statements in one
 JOINTS = (", and ", ", but ", ", so ", "; ", ", because ", " before ", " when ", ", or maybe ")
 OPENINGS = ("The {", "{one} {d", "{many} {", "{who} {", "{possessive} {", "There ")
 
-SLOTS: dict[str, tuple[str, ...]] = {
-    **word_lists.PEOPLE,
-    **place_lists.PLACES,
-    **place_lists.TIMES,
-    **thing_lists.FOOD,
-    **thing_lists.THINGS,
-    **thing_lists.QUALITIES,
-    **forms(ACTIONS),
-    **forms(OF_ANIMALS, "_animal"),
+WITHOUT_SENSE = "without sense"  # the section of odd_sentences.py
+SLOTS = {
+    **{name: listed(text) for name, text in sections("slots.txt").items()},
+    **forms(LISTS["of people"]),
+    **forms(LISTS["of animals"], "_animal"),
 }
-BLOCKS = (
-    templates.PEOPLE,
-    templates.TALK,
-    more_templates.WORLD,
-    more_templates.FOOD,
-    more_templates.LIFE,
-    more_templates.NEWS,
-    more_templates.STORIES,
-    more_templates.INSTRUCTIONS,
-    more_templates.SHORT,
+TEMPLATES = tuple(
+    line
+    for name, text in sections("templates.txt").items()
+    if name != WITHOUT_SENSE
+    for line in lines_of(text)
 )
-TEMPLATES = tuple(line for block in BLOCKS for line in block.splitlines() if line)
 STATEMENTS = tuple(
     line
     for line in TEMPLATES

@@ -11,39 +11,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mamtra.corpus.synthetic.actions import inflect
-from mamtra.corpus.synthetic.filling import finish
+from mamtra.corpus.synthetic.filling import SLOT, WITHOUT_SENSE, finish
 from mamtra.corpus.synthetic.practice import useful_words
+from mamtra.corpus.synthetic.word_file import lines_of, sections
 from mamtra.corpus.synthetic.wordnet import words_by_part
 
 MOST_WORDS = 40_000  # of the system's list, the most used first
-SLOT = re.compile(r"\{(\w+)\}")
-PATTERNS = (
-    "the {adj} {noun} {did} the {adj} {noun}.",
-    "a {adj} {noun} {did} a {adj} {noun}.",
-    "the {noun} {does} the {adj} {noun}.",
-    "some {adj} {nouns} {verb} the {noun}.",
-    "the {noun} {did} near the {adj} {noun}.",
-    "a {noun} {does} behind the {adj} {noun}.",
-    "when does the {noun} {verb} the {adj} {noun}?",
-    "why did the {adj} {noun} {verb} the {noun}?",
-    "how will the {noun} {verb} a {adj} {noun}?",
-    "does the {noun} {verb} the {nouns}?",
-    "who {did} the {noun} of the {adj} {noun}?",
-    "they {verb} {nouns}, {nouns} and {nouns}.",
-    "{adv}, the {noun} {did} a {adj} {noun}.",
-    "the {nouns} {did} {adv}, but the {noun} was {adj}.",
-    "never {verb} a {adj} {noun} with a {noun}.",
-    "we {did} the {noun}, and she {did} the {adj} {nouns}.",
-    "is the {noun} more {adj} than the {noun}?",
-    "his {noun} is {adj}; her {noun} is {adj}.",
-    "two {adj} {nouns} {did} from the {noun} to the {noun}.",
-    "the {noun} was {done} by a {adj} {noun}.",
-    "I was {doing} the {noun} while you {did} my {noun}.",
-    "{verb} the {noun}, please, and {verb} the {nouns}!",
-    "the {noun} that {did} the {noun} {does} {adv}.",
-    "between the {noun} and the {noun}, {adj} {nouns} {verb}.",
-    "if the {noun} {does}, our {adj} {noun} will {verb} the {noun} {adv}.",
-)
+PATTERNS = lines_of(sections("templates.txt")[WITHOUT_SENSE])
 
 
 def rounds(words: Sequence[str], source: random.Random) -> Iterator[str]:
