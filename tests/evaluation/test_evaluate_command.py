@@ -79,7 +79,7 @@ def test_an_unknown_stage_is_refused(tiny_model_folder: Path, sentences: Path) -
 
 
 def test_sentences_are_lines_or_those_kept_from_training(sentences: Path) -> None:
-    assert [line.text for line in lines_to_say(sentences, 2).lines] == [
+    assert [line.text for line in lines_to_say(str(sentences), 2).lines] == [
         "Hello there.",
         "Good morning to you.",
     ]
@@ -92,7 +92,7 @@ def test_a_file_without_sentences_is_refused(tmp_path: Path, content: str | None
     if content is not None:
         path.write_text(content)
     with pytest.raises(CorpusError):
-        lines_to_say(path, None)
+        lines_to_say(str(path), None)
 
 
 @pytest.mark.parametrize("command", ["carry", "stream"])

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from mamtra.cli.corpus_record import record
 from mamtra.corpus.synthetic.sentences import all_held_out, training_sentences
 from mamtra.corpus.synthetic.synthesize import (
     SHARD_SENTENCES,
@@ -21,6 +22,7 @@ from mamtra.corpus.synthetic.synthesize import (
 from mamtra.errors import CorpusError
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
+app.command("record")(record)
 
 MAIN_VOICE = "heart"
 

@@ -30,7 +30,7 @@ def evaluate_gate(
     model: Model = DEFAULT,
     voice: Annotated[str | None, typer.Option("--voice", help="A voice of the model.")] = None,
     sentences: Annotated[
-        Path | None, typer.Option("--sentences", help="Those of the baseline.")
+        str | None, typer.Option("--sentences", help="Those of the baseline.")
     ] = None,
     system: Annotated[
         str | None, typer.Option("--system", help="Of the baseline, if it has several.")

@@ -31,19 +31,15 @@ if TYPE_CHECKING:
     from mamtra.evaluation.systems import System
 
 
-def lines_to_say(path: Path | None, limit: int | None) -> "LineSet":
-    """One sentence a line, a meta.lst, or the sentences that were kept out of training.
+def lines_to_say(written: str | None, limit: int | None) -> "LineSet":
+    """A test set by its name or path; else the sentences that were kept out of training.
 
     Raises:
         CorpusError: the file cannot be read or holds no sentence.
     """
-    from mamtra.evaluation.line_set import plain_set, read_set
+    from mamtra.evaluation.named_sets import open_set
 
-    if path is not None:
-        return read_set(path).part(limit)
-    from mamtra.corpus.synthetic.sentences import held_out_sentences
-
-    return plain_set("held out", held_out_sentences()).part(limit)
+    return open_set("everyday" if written is None else written).part(limit)
 
 
 def chains_of(model: str, voices: list[str] | None, seed: int) -> "list[Chain]":
@@ -82,8 +78,11 @@ def evaluate_intelligibility(
         str | None, typer.Option("--model", help="A built-in model or a folder.")
     ] = None,
     sentences: Annotated[
-        Path | None,
-        typer.Option("--sentences", help="One a line, or meta.lst; else those kept from training."),
+        str | None,
+        typer.Option(
+            "--sentences",
+            help="One a line, meta.lst, or a set's name; else everyday, kept from training.",
+        ),
     ] = None,
     wavs: Wavs = None,
     voice: Annotated[list[str] | None, typer.Option("--voice", help="Repeatable.")] = None,

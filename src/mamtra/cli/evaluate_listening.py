@@ -14,7 +14,9 @@ def evaluate_blind(
     wavs: Annotated[
         list[Path], typer.Option("--wavs", help="Two folders of recordings of the same lines.")
     ],
-    sentences: Annotated[Path, typer.Option("--sentences", help="One a line, or meta.lst.")],
+    sentences: Annotated[
+        str, typer.Option("--sentences", help="One a line, meta.lst, or a set's name.")
+    ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the test.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Lines to compare.")] = 20,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Of lines, order and sides.")] = 0,
@@ -23,13 +25,13 @@ def evaluate_blind(
 
     mamtra evaluate blind --wavs out/wavs/nano/0 --wavs theirs --sentences lines.txt -o blind
     """
-    from mamtra.evaluation.line_set import read_set
     from mamtra.evaluation.listening import KEY, PAGE, write_test
+    from mamtra.evaluation.named_sets import open_set
     from mamtra.evaluation.systems import file_of_each_line
 
     if len(wavs) != 2:
         raise ConfigError(f"a blind test compares two folders, not {len(wavs)}; give --wavs twice")
-    lines = read_set(sentences)
+    lines = open_set(sentences)
     names = [str(path) for path in wavs]
     systems = {name: file_of_each_line(path, lines) for name, path in zip(names, wavs, strict=True)}
     if len(systems) != 2:

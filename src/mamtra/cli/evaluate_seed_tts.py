@@ -47,7 +47,12 @@ def shard_of(written: str | None) -> tuple[int, int]:
 
 
 def systems_of(
-    models: Sequence[str], voice: str | None, seed: int, wavs: Sequence[Path], lines: "LineSet"
+    models: Sequence[str],
+    voice: str | None,
+    seed: int,
+    wavs: Sequence[Path],
+    lines: "LineSet",
+    one_piece: bool,
 ) -> "list[System]":
     """Models and folders of recordings, named by their folders.
 
@@ -63,7 +68,7 @@ def systems_of(
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigError(f"two systems are called {twice[0]!r}; give their folders other names")
     spoken: list[System] = [
-        SpeakingModel(load(model), voice, seed, Path(model).name) for model in models
+        SpeakingModel(load(model), voice, seed, Path(model).name, one_piece) for model in models
     ]
     return spoken + [Recordings(path, lines) for path in wavs]
 
@@ -73,7 +78,12 @@ def evaluate_seed_tts(
         list[str] | None, typer.Argument(help="Models that speak: built-in ones or folders.")
     ] = None,
     sentences: Annotated[
-        Path, typer.Option("--set", help="meta.lst of Seed-TTS-eval, or one sentence a line.")
+        str,
+        typer.Option(
+            "--set",
+            help="meta.lst of Seed-TTS-eval, one sentence a line, everyday, unpredictable, length, "
+            "libri-length:FOLDER, librispeech-pc:FILE, minimax:FILE.",
+        ),
     ] = ...,  # pyright: ignore[reportArgumentType]  # typer's way of saying that it is needed
     wavs: Wavs = None,
     profile: Annotated[
@@ -91,6 +101,9 @@ def evaluate_seed_tts(
         str | None, typer.Option("--baseline", help="System that the others are compared with.")
     ] = None,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Seeds; averaged line by line.")] = 1,
+    one_piece: Annotated[
+        bool, typer.Option("--one-piece", help="Speak each line at once, however long it is.")
+    ] = False,
     shard: Annotated[
         str | None, typer.Option("--shard", help="2/4: only the second of four parts.")
     ] = None,
@@ -110,7 +123,7 @@ def evaluate_seed_tts(
     """
     from rich.console import Console
 
-    from mamtra.evaluation.line_set import read_set
+    from mamtra.evaluation.named_sets import open_set
     from mamtra.evaluation.text_rules import profile_named
 
     part, parts = shard_of(shard)
@@ -120,8 +133,8 @@ def evaluate_seed_tts(
         raise ConfigError("parts of a set need a folder to meet in; add -o FOLDER")
     chosen = profile_named(profile)
     chosen.rule(language)
-    line_set = read_set(sentences).part(limit)
-    systems = systems_of(models or (), voice, seed, wavs or (), line_set)
+    line_set = open_set(sentences).part(limit)
+    systems = systems_of(models or (), voice, seed, wavs or (), line_set, one_piece)
     names = [system.name for system in systems]
     if baseline is not None and baseline not in names:
         raise ConfigError(f"there is no system {baseline!r}; there are: {', '.join(names)}")
@@ -137,7 +150,7 @@ def evaluate_seed_tts(
         runs=runs,
         seed=seed,
         baselines=dict.fromkeys(names, baseline) if baseline else {},
-        settings={"voice": voice},
+        settings={"voice": voice, "one_piece": one_piece},
     )
     if parts > 1:
         assert output is not None

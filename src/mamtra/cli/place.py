@@ -103,7 +103,7 @@ def place(
         str, typer.Option("--instead", help="What a layer gets: mamba or nothing.")
     ] = "mamba",
     sentences: Annotated[
-        Path | None, typer.Option("--sentences", help="One a line; else those kept from training.")
+        str | None, typer.Option("--sentences", help="One a line; else those kept from training.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Only the first.")] = 40,
     greedy: Annotated[

@@ -14,6 +14,7 @@ from mamtra.errors import CorpusError
 from mamtra.evaluation.harness import Judged
 from mamtra.evaluation.intervals import Difference, Interval, difference, interval
 from mamtra.evaluation.line_set import Line
+from mamtra.evaluation.named_sets import bin_of
 from mamtra.evaluation.text_rules import Profile, Rule
 from mamtra.evaluation.word_errors import WordErrors, word_errors
 
@@ -21,7 +22,6 @@ Figures = dict[str, Any]
 BAD_RATE = 0.5  # of an utterance's words: more wrong ones make it degenerate
 REPEATS = 3  # times that words may follow each other before it is a loop
 LONGEST_LOOP = 4  # words
-BINS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 62)  # words; the paper's stress set ends at 62
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,9 +146,7 @@ def length_figures(counted: Sequence[Counted], judge: str) -> list[Figures]:
     """Word errors, degenerate clips and state by the number of words that were to be said."""
     bins: dict[int, list[Counted]] = {}
     for one in counted:
-        words = one.errors[judge].words
-        top = next((top for top in BINS if words <= top), words)
-        bins.setdefault(top, []).append(one)
+        bins.setdefault(bin_of(one.errors[judge].words), []).append(one)
     return [
         {
             "most_words": top,

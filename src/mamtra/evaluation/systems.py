@@ -19,6 +19,8 @@ from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import AudioError, CorpusError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
+from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speech import join
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.prompt_recording import read_recording
@@ -72,6 +74,7 @@ class SpeakingModel:
             prompts, else the model's default.
         seed: of the first run; the others count up.
         name: in tables; without it, the model's, and the voice's if one was chosen.
+        one_piece: speak a line at once, whatever its length, as papers do that stress a model.
     """
 
     def __init__(
@@ -80,8 +83,9 @@ class SpeakingModel:
         voice: str | None = None,
         seed: int = 0,
         name: str | None = None,
+        one_piece: bool = False,
     ) -> None:
-        self.synthesizer, self.seed = synthesizer, seed
+        self.synthesizer, self.seed, self.one_piece = synthesizer, seed, one_piece
         self.voice: Voice | None = None if voice is None else synthesizer.voice(voice)
         self.prompt: tuple[Path, Voice] | None = None
         own = synthesizer.name if self.voice is None else f"{synthesizer.name} {self.voice.name}"
@@ -91,7 +95,8 @@ class SpeakingModel:
     def fingerprint(self) -> str:
         """Weights, voice and seed."""
         voice = "" if self.voice is None else self.voice.name
-        return short_hash(fingerprint_of_model(self.synthesizer.folder), voice, str(self.seed))
+        weights = fingerprint_of_model(self.synthesizer.folder)
+        return short_hash(weights, voice, str(self.seed), *["one piece"] * self.one_piece)
 
     def voice_of(self, line: Line) -> Voice | None:
         """The chosen voice, or one made from the line's prompt; the last prompt is kept."""
@@ -112,7 +117,9 @@ class SpeakingModel:
     def speak(self, line: Line, run: int) -> Clip:
         """Say one line."""
         voice, started = self.voice_of(line), time.perf_counter()
-        speech = self.synthesizer.say(line.text, voice, self.seed + run)
+        options = SpeakOptions(voice=voice, seed=self.seed + run)
+        text = [[self.synthesizer.reader.whole(line.text)]] if self.one_piece else line.text
+        speech = join(list(self.synthesizer.speak(text, options)))
         return Clip(
             samples=speech.samples,
             rate_hz=speech.rate,
