@@ -48,7 +48,7 @@ def test_a_package_adds_its_own_judge(monkeypatch: pytest.MonkeyPatch) -> None:
     assert isinstance(open_judge("deaf:anything"), Hearing)
     with pytest.raises(ConfigError, match="'mute' opens cannot judge"):
         open_judge("mute")
-    with pytest.raises(ConfigError, match="resemblyzer, deaf, mute"):
+    with pytest.raises(ConfigError, match="wavlm-ecapa, deaf, mute"):
         open_judge("nobody")
 
 

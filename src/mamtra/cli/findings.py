@@ -16,7 +16,15 @@ from mamtra.runtime.choose import EngineRequest, available_cores, choose, has_to
 # extra: the modules it brings
 EXTRAS = {
     "eval": ("pocketsphinx", "jiwer", "matplotlib", "faster_whisper"),
-    "judges": ("distillmos", "speechmos", "resemblyzer", "whisper_normalizer"),
+    "judges": (
+        "distillmos",
+        "speechmos",
+        "resemblyzer",
+        "whisper_normalizer",
+        "onnx_asr",
+        "transformers",
+        "scipy",
+    ),
     "torch": ("torch", "einops"),
     "onnx": ("onnx",),
     "cosyvoice": ("tokenizers", "wetext"),

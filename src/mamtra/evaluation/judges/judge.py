@@ -112,6 +112,12 @@ class Similarity(Protocol):
         ...
 
 
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """The cosine between two vectors."""
+    one, other = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
+    return float(one @ other / max(1e-12, np.linalg.norm(one) * np.linalg.norm(other)))
+
+
 def file_sha256(path: Path) -> str:
     """The checksum of a file."""
     total = hashlib.sha256()

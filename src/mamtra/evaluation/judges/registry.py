@@ -7,6 +7,7 @@ takes a ``JudgeRequest`` and returns an object with one of the protocols of ``ju
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from pathlib import Path
 
 from mamtra.errors import ConfigError
 from mamtra.evaluation.judges.judge import Hearing, Judge, Quality, Similarity
@@ -47,6 +48,56 @@ def whisper(request: JudgeRequest) -> Judge:
     return Whisper(request.argument, request.language, request.threads)
 
 
+def needed(request: JudgeRequest, name: str, what: str) -> str:
+    """What follows the colon.
+
+    Raises:
+        ConfigError: nothing does.
+    """
+    if not request.argument:
+        raise ConfigError(f"the judge {name} needs {what}; write {name}:PATH")
+    return request.argument
+
+
+def onnx_asr(request: JudgeRequest) -> Judge:
+    """Parakeet and others by onnx-asr, of a folder or fetched before."""
+    from mamtra.evaluation.judges.onnx_asr import OnnxAsr
+
+    place = needed(request, "onnx-asr", "a folder or a name such as nemo-parakeet-tdt-0.6b-v2")
+    return OnnxAsr(place, request.language, request.threads)
+
+
+def transformers_whisper(request: JudgeRequest) -> Judge:
+    """Whisper as Seed-TTS-eval runs it, of a folder or fetched before."""
+    from mamtra.evaluation.judges.transformers_whisper import TransformersWhisper
+
+    place = needed(request, "transformers-whisper", "a folder or openai/whisper-large-v3")
+    return TransformersWhisper(place, request.language)
+
+
+def campplus(request: JudgeRequest) -> Judge:
+    """Likeness of voices by the graph of a CosyVoice folder."""
+    from mamtra.evaluation.judges.campplus import Campplus
+
+    return Campplus(needed(request, "campplus", "a CosyVoice folder with campplus.onnx"))
+
+
+def wavlm_ecapa(request: JudgeRequest) -> Judge:
+    """Likeness of voices as Seed-TTS-eval reports it."""
+    from mamtra.evaluation.judges.wavlm_ecapa import WavlmEcapa
+
+    place = needed(request, "wavlm-ecapa", "the file wavlm_large_finetune.pth")
+    return WavlmEcapa(Path(place).expanduser())
+
+
+def utmos22(request: JudgeRequest) -> Judge:
+    """Naturalness as the paper reports it."""
+    from mamtra.evaluation.judges.utmos22 import Utmos22
+
+    place = needed(request, "utmos22", "the file utmos22_strong_step7459_v1.pt")
+    return Utmos22(Path(place).expanduser())
+
+
 def distillmos(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
     """Naturalness."""
     from mamtra.evaluation.judges.distillmos import DistillMos
@@ -71,9 +122,14 @@ def resemblyzer(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no arg
 BUILT_IN: dict[str, Callable[[JudgeRequest], Judge]] = {
     "pocketsphinx": pocketsphinx,
     "whisper": whisper,
+    "onnx-asr": onnx_asr,
+    "transformers-whisper": transformers_whisper,
     "distillmos": distillmos,
     "dnsmos": dnsmos,
+    "utmos22": utmos22,
     "resemblyzer": resemblyzer,
+    "campplus": campplus,
+    "wavlm-ecapa": wavlm_ecapa,
 }
 
 

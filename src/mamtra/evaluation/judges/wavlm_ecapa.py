@@ -1,0 +1,99 @@
+"""Likeness of voices as Seed-TTS-eval reports it: WavLM-large and ECAPA-TDNN, its own weights.
+
+``wavlm_large_finetune.pth`` of microsoft/UniSpeech; its checksum is the protocol's, another file is
+refused. A clip is brought to mean 0 and deviation 1, as WavLM-large was trained on.
+"""
+
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from mamtra.audio.clip import Audio
+from mamtra.errors import AudioError, require
+from mamtra.evaluation.judges.ecapa import Ecapa, EcapaConfig
+from mamtra.evaluation.judges.fairseq_names import transformers_names
+from mamtra.evaluation.judges.judge import Identity, cosine, file_sha256
+from mamtra.evaluation.judges.weights import checked_file, fill, tensors_of
+
+EXTRA = "judges"
+PACKAGE = "transformers"
+RATE_HZ = 16_000
+# of wavlm_large_finetune.pth, as mirrored by bezzam/wavlm_large_finetune_seed_tts_eval
+PROTOCOL_SHA256 = "51f07e3b94d9e0262a6a675ef5a087be3dd09e8c62e9d886827f44f82fe7f94b"
+INSIDE = "feature_extract.model."  # where the file keeps WavLM
+# of its training: neither is used to compare
+SPARE_INSIDE = ("label_embs_concat", "final_proj", "quantizer", "project_q")
+SPARE = ("loss_calculator.", INSIDE)
+LEAST_SAMPLES = 3200  # 0.2 s; ten frames
+
+
+class WavlmEcapa:
+    """The voice encoder of the protocol.
+
+    Args:
+        path: of the weights.
+        sha256: that they must have; None takes any, for weights that are no protocol's.
+        config: sizes.
+
+    Raises:
+        ModelError: the file is not there, another one, or does not fit.
+        MissingExtraError: transformers is not installed.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sha256: str | None = PROTOCOL_SHA256,
+        config: EcapaConfig | None = None,
+    ) -> None:
+        package, config = require(PACKAGE, EXTRA), config or EcapaConfig()
+        if sha256 is not None:
+            checked_file(path, sha256, "the protocol's WavLM-ECAPA")
+        tensors = tensors_of(path, "model")
+        inside = {n.removeprefix(INSIDE): t for n, t in tensors.items() if n.startswith(INSIDE)}
+        wavlm = package.WavLMModel(package.WavLMConfig(**config.wavlm))
+        self.wavlm = fill(
+            wavlm,
+            transformers_names({n: t for n, t in inside.items() if not n.startswith(SPARE_INSIDE)}),
+            (),
+        )
+        self.ecapa = fill(Ecapa(config), tensors, SPARE)
+        self.identity = Identity(
+            name="wavlm-ecapa",
+            package=PACKAGE,
+            version=metadata.version(PACKAGE),
+            weights=path.name,
+            sha256=file_sha256(path),
+            settings={"rate_hz": RATE_HZ, "torch": torch.__version__},
+        )
+
+    @torch.inference_mode()
+    def embed(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+        """The voice as 256 numbers.
+
+        Raises:
+            AudioError: the clip is too short, or silent.
+        """
+        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
+        sound = np.nan_to_num(sound)
+        if len(sound) < LEAST_SAMPLES or not sound.any():
+            raise AudioError("nobody speaks in this clip; its voice cannot be compared")
+        wave = torch.from_numpy(sound)[None]
+        wave = torch.nn.functional.layer_norm(wave, wave.shape[1:])
+        heard = self.wavlm(wave, output_hidden_states=True)
+        # some releases of transformers hand out the last state without its norm
+        states = torch.stack([*heard.hidden_states[:-1], heard.last_hidden_state])
+        return self.ecapa(states)[0].numpy()
+
+    def likeness(
+        self,
+        samples: Float[np.ndarray, " samples"],
+        rate_hz: int,
+        other: Float[np.ndarray, " others"],
+        other_rate_hz: int,
+    ) -> float:
+        """The cosine between both voices."""
+        return cosine(self.embed(samples, rate_hz), self.embed(other, other_rate_hz))
