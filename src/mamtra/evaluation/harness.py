@@ -181,13 +181,12 @@ def listen(
         for judge in judges.quality
     }
     reference = line.prompt or judges.reference
-    other = None if reference is None or not judges.similarity else read(reference)
-    for judge in judges.similarity if other is not None else ():
-        ratings[judge.identity.name] = opinion(
-            judge,
-            lambda judge=judge, other=other: likeness(judge, audio, other),
-            sound_sha256(other),
-        )
+    if reference is not None and judges.similarity:
+        other = read(reference)
+        for judge in judges.similarity:
+            ratings[judge.identity.name] = opinion(
+                judge, lambda judge=judge: likeness(judge, audio, other), sound_sha256(other)
+            )
     return Judged(line=line, said=said, heard=heard, ratings=ratings)
 
 
