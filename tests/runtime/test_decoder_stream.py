@@ -77,7 +77,8 @@ def test_a_stream_in_pieces_equals_the_whole(
 def test_the_stream_gives_frames_as_soon_as_the_lookahead_is_there() -> None:
     stream, decoder = DecoderStream(voice=voice(0)), decoder_of(NANO)
     counts = [stream.push(decoder, [token]).shape[-1] for token in TOKENS.tolist()]
-    assert counts == [0] * 6 + [8] + [0] * 3 + [8] + [0] * 3 + [8] + [0] * 3 + [8]
+    # chunks of 4 tokens with 3 of lookahead, in groups of 1, 2, 4
+    assert counts == [0] * 6 + [8] + [0] * 7 + [16] + [0] * 4
 
 
 def test_tokens_are_dropped_as_far_as_no_frame_depends_on_them() -> None:

@@ -123,7 +123,7 @@ def test_no_click_at_any_join(streamed: list[AudioPiece]) -> None:
     steps = np.abs(np.diff(joined(pieces)))
     usual = np.quantile(steps, 0.999)
     seams = np.cumsum([len(piece.samples) for piece in pieces])[:-1]
-    assert len(seams) > 8
+    assert len(seams) > 6
     for seam in seams:
         assert steps[seam - 2 : seam + 2].max() <= usual
 

@@ -115,7 +115,7 @@ class LiveBatch:
             forbidden = row.forbidden(vocabulary)
             token = choose(self.logits[slot], forbidden, row.history, row.source, self.sampling)
             ended = token == vocabulary.end
-            reason = "end" if ended else row.take(token)
+            reason = row.ended() if ended else row.take(token)
             if not ended:
                 records.append(Token(row.index, token))
             if reason is not None:

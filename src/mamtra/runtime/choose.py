@@ -169,7 +169,7 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
     """
     choice = choose(folder, request, dtypes)
     if choice.engine == "onnx":
-        return open_graphs(folder, choice.threads, choice.bits)
+        return open_graphs(folder, choice.threads, choice.bits, available_cores())
     # torch loads only where it runs
     from mamtra.runtime.torch.engine import EngineConfig
     from mamtra.runtime.torch.open import open_model as open_modules

@@ -1,8 +1,12 @@
 """A decoder's stream: speech tokens arrive in any pieces, mel features leave chunk by chunk.
 
 A chunk is ready when its tokens and the lookahead are there. Each is computed together with all
-that came before, so the work grows with the square of an utterance's length; the joined features
-equal one pass with ``chunked=True``.
+that came before; the joined features equal one pass with ``chunked=True``.
+
+A decoder without a flow speaks far faster than its sound is played, so its chunks leave in groups
+that double (1, 2, 4, ...): the first sound comes as early, and what was decoded before is decoded
+again a few times only. The groups depend on the tokens alone, never on the time or on other
+utterances, so that the same tokens give the same features to the bit.
 """
 
 from collections.abc import Sequence
@@ -30,38 +34,63 @@ class DecoderStream:
     tokens: list[int] = field(default_factory=list[int])
     frames: int = 0
 
-    def ready(self, sizes: DecoderSizes, final: bool) -> int:
-        """Tokens whose frames can be handed out now."""
-        if final:
-            return len(self.tokens)
+    def end_of_group(self, sizes: DecoderSizes, spoken: int) -> int:
+        """Where the group ends that begins after so many tokens, by the number of tokens."""
         before = len(self.voice.tokens) if sizes.flow else 0
-        visible = before + len(self.tokens) - sizes.lookahead_tokens
-        return max(0, visible // sizes.chunk_tokens * sizes.chunk_tokens - before)
+        chunks = (before + spoken) // sizes.chunk_tokens
+        chunks += 1 if sizes.flow else chunks + 1
+        return chunks * sizes.chunk_tokens - before
+
+    def ready(self, sizes: DecoderSizes) -> int:
+        """Tokens whose frames can be handed out while more may come."""
+        spoken, visible = 0, len(self.tokens) - sizes.lookahead_tokens
+        while (end := self.end_of_group(sizes, spoken)) <= visible:
+            spoken = end
+        return spoken
+
+    def waits(self, sizes: DecoderSizes) -> bool:
+        """Whether frames are ready that were not handed out."""
+        return self.ready(sizes) * sizes.frames_per_token > self.frames
+
+    def complete(self, sizes: DecoderSizes) -> bool:
+        """Whether the frames of all tokens were handed out."""
+        return self.frames == len(self.tokens) * sizes.frames_per_token
 
     def drop(self, sizes: DecoderSizes, count: int) -> None:
-        """Forget the last tokens, as far as no frame that was handed out depends on them."""
-        spoken = self.frames // sizes.frames_per_token
+        """Forget the last tokens, as far as no frame that was ready depends on them."""
+        spoken = self.ready(sizes)
         used = spoken + sizes.lookahead_tokens if spoken else 0
         del self.tokens[max(len(self.tokens) - count, min(used, len(self.tokens))) :]
+
+    def next_group(
+        self, decoder: Decoder, final: bool = False
+    ) -> Float[np.ndarray, "bins frames"] | None:
+        """The frames of the next group of chunks; None if no more are ready.
+
+        Args:
+            decoder: the same for every piece.
+            final: no more tokens will come, so that all frames are ready.
+        """
+        sizes = decoder.sizes
+        spoken = self.frames // sizes.frames_per_token
+        end = self.end_of_group(sizes, spoken)
+        last = end > self.ready(sizes)
+        if last:
+            end = len(self.tokens)
+        if (last and not final) or end <= spoken:
+            return None
+        used = self.tokens if last else self.tokens[: end + sizes.lookahead_tokens]
+        mel = decoder.decode(used, self.voice, self.noise, chunked=True, final=last)
+        group = mel[:, self.frames : end * sizes.frames_per_token]
+        self.frames += group.shape[1]
+        return group
 
     def push(
         self, decoder: Decoder, tokens: Sequence[int], final: bool = False
     ) -> Float[np.ndarray, "bins frames"]:
-        """Take tokens, any number, and give the frames that are ready.
-
-        Args:
-            decoder: the same for every piece.
-            tokens: new speech tokens.
-            final: no more will come, so that all frames are ready.
-        """
-        sizes = decoder.sizes
+        """Take tokens, any number, and give the frames that are ready."""
         self.tokens.extend(tokens)
-        ready = self.ready(sizes, final)
-        count = ready * sizes.frames_per_token - self.frames
-        if count <= 0:
-            return np.zeros((sizes.bins, 0), np.float32)
-        used = self.tokens if final else self.tokens[: ready + sizes.lookahead_tokens]
-        mel = decoder.decode(used, self.voice, self.noise, chunked=True, final=final)
-        piece = mel[:, self.frames : self.frames + count]
-        self.frames += count
-        return piece
+        groups = [np.zeros((decoder.sizes.bins, 0), np.float32)]
+        while (group := self.next_group(decoder, final)) is not None:
+            groups.append(group)
+        return np.concatenate(groups, axis=1)

@@ -2,11 +2,13 @@
 
 Engines work in buffers of their own, so two calls at once would mix what they say. States are
 arguments and results are copies, so between two calls nothing is shared: streams interleave, and
-each says what it says alone.
+each says what it says alone. Decoder and vocoder of an engine that holds nothing but weights need
+no lock.
 """
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -127,8 +129,11 @@ class ExclusiveVocoder:
 def exclusive(model: LoadedModel) -> LoadedModel:
     """The same model, safe to be used by any number of threads."""
     lock = threading.Lock()
+    speech_model = ExclusiveSpeechModel(model.speech_model, lock)
+    if model.acoustic_threads:
+        return replace(model, speech_model=speech_model)
     return LoadedModel(
-        speech_model=ExclusiveSpeechModel(model.speech_model, lock),
+        speech_model=speech_model,
         decoder=ExclusiveDecoder(model.decoder, lock),
         vocoder=ExclusiveVocoder(model.vocoder, lock),
     )

@@ -9,7 +9,8 @@ arrays and plain values.
 - randomness comes from outside, as arrays of noise, so that engines agree;
 - memory is an argument: an engine holds weights and buffers, a state belongs to one utterance or
   one running batch;
-- one thread at a time calls an engine (``exclusive`` sees to it).
+- one thread at a time calls an engine, but for the decoder and the vocoder of one that has
+  ``acoustic_threads`` (``exclusive`` sees to it).
 """
 
 from collections.abc import Sequence
@@ -239,11 +240,17 @@ class Vocoder(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedModel:
-    """The parts of one model that speak, as one engine runs them."""
+    """The parts of one model that speak, as one engine runs them.
+
+    Attributes:
+        acoustic_threads: how many threads may use decoder and vocoder at once, beside the one that
+            uses the speech model; 0 where one thread at a time may use any part.
+    """
 
     speech_model: SpeechModel
     decoder: Decoder
     vocoder: Vocoder
+    acoustic_threads: int = 0
 
 
 @runtime_checkable

@@ -1,8 +1,10 @@
-"""One model that speaks for many: a thread that owns it, and the queue before it.
+"""One model that speaks for many: the threads that own it, and the queue before it.
 
-The thread repeats four things: let waiting texts into free slots, draw one speech id for each text
-in the running batch, turn ids into sound where the reader has room for it, and drop those whose
-reader has gone. What a text says is what ``Synthesizer.stream`` would say, sample for sample.
+The language thread lets waiting texts into free slots, draws one speech id for each text in the
+running batch, and drops those whose reader has gone. Acoustic threads turn ids into sound where a
+reader has room for it, one text each: on two cores the language model of some texts runs beside
+decoder and vocoder of others. What a text says is what ``Synthesizer.stream`` would say, sample for
+sample.
 """
 
 import asyncio
@@ -10,57 +12,26 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from mamtra.audio.clip import Audio
-from mamtra.audio.joiner import pause_after
 from mamtra.audio.stream_joiner import StreamJoiner
-from mamtra.errors import GenerationError
 from mamtra.generation.generate import RETRY_STRIDE
-from mamtra.generation.guard import FAILURES
 from mamtra.generation.live_batch import LiveBatch
 from mamtra.generation.request import Stopped, Token
 from mamtra.server.config import ServeConfig
 from mamtra.server.http_errors import HTTPError, busy
 from mamtra.server.metrics import Metrics
 from mamtra.server.ticket import Job, Ticket
-from mamtra.synthesis.acoustics import AcousticStream, flow_noise
+from mamtra.server.utterance import Utterance, acoustics_of, speak_on
 from mamtra.synthesis.options import SpeakOptions
-from mamtra.synthesis.speaker import Speaker
-from mamtra.synthesis.speech import Spoken
-from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_stream import Arrived, arriving_pieces
 from mamtra.voice.voice import Voice, make_voice
 
 LOOK_SECONDS = 0.05  # how often a thread without work looks for texts that waited too long
 log = logging.getLogger("mamtra.server")
-
-
-@dataclass(slots=True)
-class Utterance:
-    """A ticket's text while it is spoken, piece by piece.
-
-    Attributes:
-        number: names it in the batch.
-        pieces: of text that are not begun yet.
-        piece: number of the current one.
-        pending: speech ids that are not sound yet.
-        stopped: how the language model ended the current piece.
-    """
-
-    number: int
-    ticket: Ticket
-    speaker: Speaker
-    pieces: Iterator[Arrived]
-    joiner: StreamJoiner
-    arrived: Arrived
-    acoustics: AcousticStream
-    piece: int = 0
-    attempt: int = 0
-    pending: list[int] = field(default_factory=list)
-    stopped: Stopped | None = None
 
 
 class Service:
@@ -70,6 +41,13 @@ class Service:
         synthesizer: the model; nobody else may use it.
         config: slots, queue and waiting times.
         metrics: what is counted.
+
+    Attributes:
+        wake: the lock of all that threads share, and what they wait for.
+        waiting: tickets without a slot.
+        speaking: utterances by number.
+        to_begin: utterances whose piece the language model shall begin.
+        to_remove: numbers of utterances that have ended, perhaps within a piece.
     """
 
     def __init__(self, synthesizer: Synthesizer, config: ServeConfig, metrics: Metrics) -> None:
@@ -78,15 +56,21 @@ class Service:
         self.wake = threading.Condition()
         self.waiting: deque[Ticket] = deque()
         self.speaking: dict[int, Utterance] = {}
+        self.to_begin: deque[Utterance] = deque()
+        self.to_remove: deque[int] = deque()
         self.batch = LiveBatch(
             synthesizer.model.speech_model, config.slots, synthesizer.sampling, synthesizer.guard
         )
-        self.noise = flow_noise(synthesizer.model.decoder.sizes)
         self.numbers = 0
         self.mean_seconds = 2.0  # that a text keeps its slot, for Retry-After
         self.closed = False
-        self.thread = threading.Thread(target=self.run, name=f"speak-{self.name}", daemon=True)
-        self.thread.start()
+        acoustic = max(1, synthesizer.model.acoustic_threads)
+        self.threads = [
+            threading.Thread(target=target, name=f"{kind}-{self.name}", daemon=True)
+            for kind, target in [("language", self.write), *[("acoustic", self.sound)] * acoustic]
+        ]
+        for thread in self.threads:
+            thread.start()
 
     @property
     def follows_instructions(self) -> bool:
@@ -144,75 +128,84 @@ class Service:
         return self.synthesizer.voice(voice)
 
     def close(self) -> None:
-        """Refuse what is new, end what is left, and wait for the thread."""
+        """Refuse what is new, end what is left, and wait for the threads."""
         with self.wake:
             self.closed = True
             self.wake.notify_all()
-        self.thread.join()
+        for thread in self.threads:
+            thread.join()
+        for ticket in [*self.waiting, *(utterance.ticket for utterance in self.speaking.values())]:
+            ticket.put(busy("the server was stopped", 2.0, status=503))
 
-    # what follows runs in the speaking thread
+    # the language thread
 
-    def run(self) -> None:
-        """Speak until closed."""
+    def write(self) -> None:
+        """Draw speech ids until closed."""
         while True:
             with self.wake:
                 if not self.closed and not self.has_work():
                     self.wake.wait(LOOK_SECONDS if self.waiting or self.speaking else None)
                 if self.closed:
-                    break
+                    return
             try:
                 self.turn()
             except Exception as problem:
                 log.exception("the running batch failed")
                 for utterance in list(self.speaking.values()):
                     self.end(utterance, problem)
-        rest = [*self.waiting, *(utterance.ticket for utterance in self.speaking.values())]
-        for ticket in rest:
-            ticket.put(busy("the server was stopped", 2.0, status=503))
 
     def has_work(self) -> bool:
         """Whether a turn would change something."""
+        if self.batch.busy or self.to_begin or self.to_remove:
+            return True
         if self.waiting and len(self.speaking) < self.config.slots:
             return True
-        return any(
-            utterance.ticket.cancelled or utterance.stopped is None or utterance.ticket.has_room()
-            for utterance in self.speaking.values()
-        ) or any(ticket.cancelled for ticket in self.waiting)
+        tickets = [*self.waiting, *(utterance.ticket for utterance in self.speaking.values())]
+        return any(ticket.cancelled for ticket in tickets)
 
     def turn(self) -> None:
-        """One speech id for each text, and whatever sound follows from it."""
+        """One speech id for each text."""
         self.forget()
         self.admit()
-        for record in self.batch.step():
-            utterance = self.speaking[record.row]
-            if isinstance(record, Token):
-                utterance.pending.append(record.id)
-            else:
-                utterance.stopped = record
-        for utterance in list(self.speaking.values()):
-            try:
-                self.advance(utterance)
-            except Exception as problem:
-                self.end(utterance, problem)
+        while self.to_remove:
+            self.batch.remove(self.to_remove.popleft())
+        while self.to_begin:
+            self.start_piece(self.to_begin.popleft())
+        records = self.batch.step()
+        with self.wake:
+            for record in records:
+                self.take(record)
+            if any(utterance.take_pending() for utterance in self.speaking.values()):
+                self.wake.notify_all()
         self.metrics.slots_busy.labels(self.name).set(len(self.speaking))
         self.metrics.queue_depth.labels(self.name).set(len(self.waiting))
         self.metrics.state_bytes.labels(self.name).set(self.batch.nbytes)
+
+    def take(self, record: Token | Stopped) -> None:
+        """Note what the language model drew for an utterance, unless that has ended meanwhile."""
+        utterance = self.speaking.get(record.row)
+        if utterance is None:
+            return
+        if isinstance(record, Token):
+            utterance.pending.append(record.id)
+        else:
+            utterance.stopped = record
 
     def forget(self) -> None:
         """Drop tickets that nobody waits for any more, and refuse those that waited too long."""
         now = time.monotonic()
         with self.wake:
-            tickets = list(self.waiting)
-            gone = [t for t in tickets if t.cancelled or t.overdue(now)]
+            gone = [t for t in self.waiting if t.cancelled or t.overdue(now)]
             for ticket in gone:
                 self.waiting.remove(ticket)
+            utterances = list(self.speaking.values())
         for ticket in gone:
             if ticket.cancelled:
                 self.metrics.cancelled.inc()
                 ticket.put(None)
             else:
                 ticket.expire()
-        for utterance in list(self.speaking.values()):
+        for utterance in utterances:
             ticket = utterance.ticket
             if ticket.cancelled:
                 self.metrics.cancelled.inc()
@@ -224,9 +217,9 @@ class Service:
 
     def admit(self) -> None:
         """Begin waiting texts while there are free slots."""
-        while len(self.speaking) < self.config.slots:
+        while True:
             with self.wake:
-                if not self.waiting:
+                if not self.waiting or len(self.speaking) >= self.config.slots:
                     return
                 ticket = self.waiting.popleft()
             try:
@@ -240,11 +233,11 @@ class Service:
         Raises:
             MamtraError: it cannot be spoken.
         """
-        own, job = self.synthesizer, ticket.job
+        job = ticket.job
         ticket.started = time.monotonic()
         self.metrics.wait.observe(ticket.started - ticket.arrived)
         options = SpeakOptions(voice=job.voice, seed=job.seed, instruct=job.instruct)
-        speaker = own.speaker(options)
+        speaker = self.synthesizer.speaker(options)
         pieces = arriving_pieces(job.text, speaker.timed_pieces)
         arrived = next(pieces)
         self.numbers += 1
@@ -255,94 +248,77 @@ class Service:
             pieces=pieces,
             joiner=StreamJoiner(self.rate_hz),
             arrived=arrived,
-            acoustics=self.acoustics_of(speaker, 0),
+            acoustics=acoustics_of(speaker, 0),
         )
-        self.start_piece(utterance)
-        self.speaking[utterance.number] = utterance
-
-    def acoustics_of(self, speaker: Speaker, piece: int) -> AcousticStream:
-        """What turns the ids of a piece into sound."""
-        return AcousticStream(speaker.model, speaker.voice.prompt, speaker.seed(piece), self.noise)
+        with self.wake:
+            self.speaking[utterance.number] = utterance
+            self.to_begin.append(utterance)
 
     def start_piece(self, utterance: Utterance) -> None:
-        """Let the language model begin the current piece, or begin it again."""
-        speaker = utterance.speaker
-        utterance.acoustics = self.acoustics_of(speaker, utterance.piece)
-        utterance.pending, utterance.stopped = [], None
-        request = speaker.request(utterance.arrived.text, utterance.piece)
-        seed = request.seed + utterance.attempt * RETRY_STRIDE
-        self.batch.add(utterance.number, replace(request, seed=seed))
+        """Let the language model begin an utterance's piece, or begin it again."""
+        if utterance.number not in self.speaking:
+            return
+        try:
+            request = utterance.speaker.request(utterance.arrived.text, utterance.piece)
+            seed = request.seed + utterance.attempt * RETRY_STRIDE
+            self.batch.add(utterance.number, replace(request, seed=seed))
+        except Exception as problem:
+            self.end(utterance, problem)
 
-    def advance(self, utterance: Utterance) -> None:
-        """Turn ids into sound as far as the reader has room; go on to the next piece at the end.
+    # the acoustic threads
 
-        Raises:
-            GenerationError: the model said nothing.
+    def sound(self) -> None:
+        """Turn speech ids into sound until closed."""
+        while (taken := self.next_to_sound()) is not None:
+            utterance, stopped = taken
+            try:
+                if speak_on(utterance, stopped, self.beginner(utterance), self.count):
+                    self.end(utterance, None)
+            except Exception as problem:
+                self.end(utterance, problem)
+            with self.wake:
+                utterance.taken = False
+                self.wake.notify_all()
+
+    def next_to_sound(self) -> tuple[Utterance, Stopped | None] | None:
+        """Wait for the most urgent utterance that has work, and take it with how its piece ended.
+
+        None once closed.
         """
-        ticket, acoustics, stopped = utterance.ticket, utterance.acoustics, utterance.stopped
-        if not ticket.has_room():
-            return
-        if utterance.pending:
-            ids, utterance.pending = utterance.pending, []
-            self.hand_out(utterance, acoustics.push(ids))
-        if stopped is None:
-            return
-        failed = stopped.reason in FAILURES and not acoustics.started
-        if failed and utterance.attempt + 1 < self.synthesizer.guard.attempts:
-            utterance.attempt += 1
-            self.start_piece(utterance)
-            return
-        acoustics.drop(stopped.surplus)
-        text = utterance.arrived.text
-        if not acoustics.tokens:
-            raise GenerationError(
-                f"the model said nothing for {text!r} in {utterance.attempt + 1} attempts; try "
-                "another seed"
-            )
+        with self.wake:
+            while not self.closed:
+                found = [one for one in self.speaking.values() if one.take_pending()]
+                if found:
+                    chosen = min(found, key=lambda utterance: utterance.urgency)
+                    chosen.taken = True
+                    return chosen, chosen.stopped
+                self.wake.wait()
+        return None
+
+    def beginner(self, utterance: Utterance) -> Callable[[Arrived, int, int], None]:
+        """What lets the language model begin a piece of an utterance."""
+
+        def begin(arrived: Arrived, piece: int, attempt: int) -> None:
+            with self.wake:
+                utterance.begin_piece(arrived, piece, attempt)
+                self.to_begin.append(utterance)
+                self.wake.notify_all()
+
+        return begin
+
+    def count(self, stopped: Stopped) -> None:
+        """Count how a piece has ended."""
         self.metrics.stop_reasons.labels(stopped.reason).inc()
-        rest = utterance.joiner.push(acoustics.push([], final=True))
-        spoken = Spoken(
-            text=text,
-            speech_tokens=list(acoustics.tokens),
-            stop_reason=stopped.reason,
-            compute_seconds=acoustics.compute_seconds,
-            first_audio_seconds=max(0.0, ticket.first_audio - ticket.arrived),
-            state_bytes=stopped.state_bytes,
-        )
-        self.put(utterance, rest, spoken)
-        self.next_piece(utterance, text)
 
-    def next_piece(self, utterance: Utterance, before: str) -> None:
-        """Go on to the piece that follows, or end."""
-        following = next(utterance.pieces, None)
-        if following is None:
-            self.put(utterance, utterance.joiner.finish())
-            self.end(utterance, None)
-            return
-        pause = following.pause_seconds
-        if pause is None:
-            pause = pause_after(before, following.starts_paragraph)
-        self.put(utterance, utterance.joiner.next_piece(pause))
-        utterance.arrived, utterance.attempt = following, 0
-        utterance.piece += 1
-        self.start_piece(utterance)
-
-    def hand_out(self, utterance: Utterance, samples: object) -> None:
-        """Pass samples through the joiner to the reader, if any are settled."""
-        settled = utterance.joiner.push(samples)
-        if len(settled):
-            self.put(utterance, settled)
-
-    def put(self, utterance: Utterance, samples: object, spoken: Spoken | None = None) -> None:
-        """Give a piece of sound to the reader."""
-        utterance.ticket.put(
-            AudioPiece(samples=samples, rate=self.rate_hz, piece=utterance.piece, spoken=spoken)
-        )
+    # all threads
 
     def end(self, utterance: Utterance, problem: BaseException | None) -> None:
         """Free the slot; the reader gets the error, or the end."""
-        self.batch.remove(utterance.number)
-        self.speaking.pop(utterance.number, None)
+        with self.wake:
+            if self.speaking.pop(utterance.number, None) is None:
+                return
+            self.to_remove.append(utterance.number)
+            self.wake.notify_all()
         self.tell(utterance.ticket, problem)
 
     def tell(self, ticket: Ticket, problem: BaseException | None) -> None:

@@ -5,7 +5,7 @@ the vocoder samples that no later frame can change. So the joined samples are th
 ``chunked_sound``, which decodes the same tokens at once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -100,23 +100,41 @@ class AcousticStream:
 
     @property
     def started(self) -> bool:
-        """Whether frames were handed out, so that there is no way back."""
-        return self.decoding.frames > 0
+        """Whether frames were ready to be heard, so that there is no way back."""
+        return self.decoding.ready(self.model.decoder.sizes) > 0
+
+    def take(self, tokens: Sequence[int]) -> bool:
+        """Take tokens and compute nothing yet; whether ``push`` would give samples."""
+        self.decoding.tokens.extend(tokens)
+        return self.decoding.waits(self.model.decoder.sizes)
 
     def drop(self, count: int) -> None:
         """Forget the last tokens, as far as that is possible."""
         self.decoding.drop(self.model.decoder.sizes, count)
 
+    def groups(self, final: bool = False) -> Iterator[Samples]:
+        """The samples that no later token can change, chunk by chunk; ``final`` the rest as well.
+
+        The same tokens give the same samples to the bit, however late they are asked for.
+        """
+        decoder, vocoder = self.model.decoder, self.model.vocoder
+        empty = np.zeros((decoder.sizes.bins, 0), np.float32)
+        while True:
+            watch = Stopwatch()
+            mel = self.decoding.next_group(decoder, final)
+            if mel is None and not final:
+                return
+            decoded, last = watch.lap(), final and self.decoding.complete(decoder.sizes)
+            mel = empty if mel is None else mel
+            noise = vocoder_noise(vocoder.sizes, mel.shape[1] * vocoder.sizes.hop, self.source)
+            samples = vocoder.speak_chunk(mel, noise, self.state, last=last)
+            spent = ComputeSeconds(decoder=decoded, vocoder=watch.lap())
+            self.compute_seconds = self.compute_seconds + spent
+            yield samples
+            if last:
+                return
+
     def push(self, tokens: Sequence[int], final: bool = False) -> Samples:
         """Take tokens, give the samples that no later token can change; ``final`` the rest."""
-        decoder, vocoder = self.model.decoder, self.model.vocoder
-        watch = Stopwatch()
-        mel = self.decoding.push(decoder, tokens, final)
-        if not mel.shape[1] and not final:
-            return np.zeros(0, np.float32)
-        decoded = watch.lap()
-        noise = vocoder_noise(vocoder.sizes, mel.shape[1] * vocoder.sizes.hop, self.source)
-        samples = vocoder.speak_chunk(mel, noise, self.state, last=final)
-        spent = ComputeSeconds(decoder=decoded, vocoder=watch.lap())
-        self.compute_seconds = self.compute_seconds + spent
-        return samples
+        self.take(tokens)
+        return np.concatenate([np.zeros(0, np.float32), *self.groups(final)])

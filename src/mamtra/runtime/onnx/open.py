@@ -23,13 +23,16 @@ def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
     return folder.holder(part).folder / f"{name}.onnx"
 
 
-def open_model(folder: ModelFolder, threads: int = 1, bits: int = 32) -> LoadedModel:
+def open_model(
+    folder: ModelFolder, threads: int = 1, bits: int = 32, cores: int = 1
+) -> LoadedModel:
     """Load what speaks.
 
     Args:
         folder: the model's folder.
         threads: that compute.
         bits: of the speech language model's matrices.
+        cores: that there are; decoder and vocoder may be used by as many threads as those allow.
 
     Raises:
         ModelError: a graph is missing or damaged, or does not belong to its weights.
@@ -38,6 +41,7 @@ def open_model(folder: ModelFolder, threads: int = 1, bits: int = 32) -> LoadedM
         speech_model=OnnxSpeechModel(graph_of(folder, "speech_lm", bits), threads),
         decoder=OnnxDecoder(graph_of(folder, "decoder"), threads),
         vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
+        acoustic_threads=max(1, cores // threads),
     )
 
 

@@ -1,0 +1,149 @@
+"""A ticket's text while it is spoken: which piece of it, and the speech ids that wait to be sound.
+
+Three kinds of threads meet here. The event loop reads the ticket; the language thread adds speech
+ids; one acoustic thread at a time turns them into sound. ``Utterance`` is what they share, guarded
+by the service's lock; ``speak_on`` is the acoustic thread's work.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from mamtra.audio.joiner import Samples, pause_after
+from mamtra.audio.stream_joiner import NOTHING, StreamJoiner
+from mamtra.errors import GenerationError
+from mamtra.generation.guard import FAILURES
+from mamtra.generation.request import Stopped
+from mamtra.server.ticket import Ticket
+from mamtra.synthesis.acoustics import AcousticStream, flow_noise
+from mamtra.synthesis.speaker import Speaker
+from mamtra.synthesis.speech import Spoken
+from mamtra.synthesis.stream import AudioPiece
+from mamtra.synthesis.text_stream import Arrived
+
+
+@dataclass(slots=True, eq=False)
+class Utterance:
+    """A ticket's text while it is spoken, piece by piece.
+
+    Attributes:
+        number: names it in the batch.
+        pieces: of text that are not begun yet.
+        arrived: the piece that the language model speaks.
+        acoustics: what turns that piece's ids into sound.
+        piece: its number.
+        attempt: how often it was begun before.
+        pending: its speech ids that the acoustic thread has not taken yet.
+        stopped: how the language model ended it.
+        taken: an acoustic thread is at work on it.
+    """
+
+    number: int
+    ticket: Ticket
+    speaker: Speaker
+    pieces: Iterator[Arrived]
+    joiner: StreamJoiner
+    arrived: Arrived
+    acoustics: AcousticStream
+    piece: int = 0
+    attempt: int = 0
+    pending: list[int] = field(default_factory=list)
+    stopped: Stopped | None = None
+    taken: bool = False
+
+    def take_pending(self) -> bool:
+        """Take the ids that wait; whether an acoustic thread can go on, and the reader has room.
+
+        Only called under the lock.
+        """
+        if self.taken or not self.ticket.has_room():
+            return False
+        ids, self.pending = self.pending, []
+        return self.acoustics.take(ids) or self.stopped is not None
+
+    @property
+    def urgency(self) -> tuple[bool, bool, float]:
+        """What sorts before is spoken first: nothing heard yet, then what has ended, then age."""
+        ticket = self.ticket
+        return bool(ticket.first_audio), self.stopped is None, ticket.arrived
+
+    def begin_piece(self, arrived: Arrived, piece: int, attempt: int) -> None:
+        """Forget the piece before; only called under the lock."""
+        self.arrived, self.piece, self.attempt = arrived, piece, attempt
+        self.acoustics = acoustics_of(self.speaker, piece)
+        self.pending, self.stopped = [], None
+
+
+def acoustics_of(speaker: Speaker, piece: int) -> AcousticStream:
+    """What turns the ids of a piece into sound."""
+    noise = flow_noise(speaker.model.decoder.sizes)
+    return AcousticStream(speaker.model, speaker.voice.prompt, speaker.seed(piece), noise)
+
+
+def hand_out(
+    utterance: Utterance, piece: int, samples: Samples, spoken: Spoken | None = None
+) -> None:
+    """Give samples to the reader, if there are any, or a report."""
+    if len(samples) or spoken is not None:
+        rate = utterance.speaker.rate
+        utterance.ticket.put(AudioPiece(samples=samples, rate=rate, piece=piece, spoken=spoken))
+
+
+def speak_on(
+    utterance: Utterance,
+    stopped: Stopped | None,
+    begin: Callable[[Arrived, int, int], None],
+    ended: Callable[[Stopped], None],
+) -> bool:
+    """Turn the ids that were taken into sound; whether the utterance has ended.
+
+    Args:
+        utterance: one that this thread has taken.
+        stopped: how its piece had ended when its ids were taken.
+        begin: lets the language model begin a piece, or begin it again; it may work on it at once.
+        ended: told how each piece has ended.
+
+    Raises:
+        GenerationError: the model said nothing.
+    """
+    acoustics, piece = utterance.acoustics, utterance.piece
+    arrived, joiner = utterance.arrived, utterance.joiner
+    if stopped is None:
+        for samples in acoustics.groups():
+            hand_out(utterance, piece, joiner.push(samples))
+        return False
+    attempt, most = utterance.attempt + 1, utterance.speaker.guard.attempts
+    if stopped.reason in FAILURES and not acoustics.started and attempt < most:
+        begin(arrived, piece, attempt)
+        return False
+    acoustics.drop(stopped.surplus)
+    if not acoustics.tokens:
+        raise GenerationError(
+            f"the model said nothing for {arrived.text!r} in {attempt} attempts; try another seed"
+        )
+    ended(stopped)
+    # the language model goes on while this piece becomes sound
+    following = next(utterance.pieces, None)
+    if following is not None:
+        begin(following, piece + 1, 0)
+    rest = NOTHING
+    for samples in acoustics.groups(final=True):
+        hand_out(utterance, piece, rest)
+        rest = joiner.push(samples)
+    ticket = utterance.ticket
+    spoken = Spoken(
+        text=arrived.text,
+        speech_tokens=list(acoustics.tokens),
+        stop_reason=stopped.reason,
+        compute_seconds=acoustics.compute_seconds,
+        first_audio_seconds=max(0.0, ticket.first_audio - ticket.arrived),
+        state_bytes=stopped.state_bytes,
+    )
+    hand_out(utterance, piece, rest, spoken)
+    if following is None:
+        hand_out(utterance, piece, joiner.finish())
+        return True
+    pause = following.pause_seconds
+    if pause is None:
+        pause = pause_after(arrived.text, following.starts_paragraph)
+    hand_out(utterance, piece, joiner.next_piece(pause))
+    return False
