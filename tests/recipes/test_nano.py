@@ -20,6 +20,8 @@ from mamtra.recipes.nano.tokenizer import (
     edit_distance,
     greedy_phones,
 )
+from mamtra.text.pronunciations import Pronunciations
+from mamtra.text.tokenizer import NanoTokenizer
 
 
 def test_words_are_spelled_in_phones_by_share() -> None:
@@ -82,10 +84,11 @@ def test_a_stage_whose_result_is_there_is_not_run_again(workshop: Workshop) -> N
 
 def test_the_guard_leaves_room_for_everything_in_the_corpus(workshop: Workshop) -> None:
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
-    guard = guard_for(tokens, corpus)
+    tokenizer = NanoTokenizer(Pronunciations(b"hello\thh ax l ow\n"))
+    guard = guard_for(tokens, corpus, tokenizer)
     for item in corpus.choose("train"):
-        length = len(tokens.of(item.id))
-        assert guard.least(len(item.text)) <= length <= guard.most(len(item.text))
+        length, text_ids = len(tokens.of(item.id)), len(tokenizer.encode(item.text))
+        assert guard.least(text_ids) <= length <= guard.most(text_ids)
 
 
 def test_phones_are_read_off_the_best_path() -> None:
@@ -101,4 +104,4 @@ def test_an_unknown_stage_lists_those_there_are(
     with pytest.raises(SystemExit) as ended:
         main(["nano", "bake", "--folder", str(tmp_path)])
     assert ended.value.code == 3
-    assert "tokenizer, tokens, decoder" in capsys.readouterr().err
+    assert "pronunciations, tokenizer, tokens, decoder" in capsys.readouterr().err

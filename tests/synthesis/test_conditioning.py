@@ -1,6 +1,7 @@
 """What the language model reads in each mode, and which mode is chosen."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ VOICE = Voice(
     mel=np.ones((80, 6), np.float32),
     text="I paid $5",
 )
-READER = MarkedReader(TextConfig())
+READER = MarkedReader(TextConfig(), Path())
 PROMPT = tuple(READER.tokenizer.encode("I paid five dollars"))
 
 
@@ -99,7 +100,7 @@ def test_what_model_or_voice_lack_is_told() -> None:
         conditioning("zero-shot", voice=empty)
     with pytest.raises(ModelError, match=r"'m' cannot follow instructions .*endofprompt"):
         conditioning_of(
-            LettersReader(TextConfig()),
+            LettersReader(TextConfig(), Path()),
             VOICE,
             SpeakOptions(instruct="low"),
             model="m",

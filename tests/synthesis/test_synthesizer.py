@@ -84,7 +84,7 @@ def test_text_is_spoken_as_words(synthesizer: Synthesizer) -> None:
 def test_long_text_is_spoken_in_pieces_and_joined(
     synthesizer: Synthesizer,
 ) -> None:
-    reader = LettersReader(TextConfig(piece_characters=12))
+    reader = LettersReader(TextConfig(piece_characters=12), Path())
     pieces = reader.pieces("We walked, slowly. It was fine. We walked, slowly.")
     assert len(pieces) >= 3
     assert max(map(len, pieces)) <= 12

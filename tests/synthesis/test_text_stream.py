@@ -1,6 +1,7 @@
 """Text that is still being written: what can be spoken by now."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from mamtra.synthesis.text_reader import LettersReader, TextConfig
 from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces
 from mamtra.text.pauses import Passage, timed_pieces
 
-READER = LettersReader(TextConfig())
+READER = LettersReader(TextConfig(), Path())
 
 
 def timed(text: str) -> list[Passage]:

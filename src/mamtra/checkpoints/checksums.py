@@ -13,7 +13,7 @@ from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import ModelError
 
 SUMS = "SHA256SUMS"
-PATTERNS = ("*.safetensors", "*.onnx")
+PATTERNS = ("*.safetensors", "*.onnx", "*.txt")
 
 
 def digest(path: Path) -> str:
@@ -23,7 +23,7 @@ def digest(path: Path) -> str:
 
 
 def write_checksums(folder: Path) -> None:
-    """Write the checksums of a model's config, weights, graphs and voices.
+    """Write the checksums of a model's config, weights, graphs, voices and word lists.
 
     Raises:
         ModelError: the file cannot be written.

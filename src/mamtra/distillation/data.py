@@ -25,9 +25,11 @@ from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
 from mamtra.synthesis.text_reader import Reader, model_reader
+from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 
-CORPUS, TOKENS = "corpus", "tokens.safetensors"  # of a folder that mamtra nano works in
+# of a folder that mamtra nano works in
+CORPUS, TOKENS, PRONUNCIATIONS = "corpus", "tokens.safetensors", "pronunciations.txt"
 BI_STREAM_SHARE = 0.5  # of the draws, see speech_lm.prompt.training_sequence
 FINGERPRINT = 16  # hexadecimal digits that tell data apart
 MARKS = 3  # start, task and end, beside text and speech
@@ -82,13 +84,14 @@ def random_utterances(
 
 
 def nano_utterances(folder: Path) -> UtterancesInMemory:
-    """The training sentences of nano's own corpus, in letters.
+    """The training sentences of nano's own corpus, read as the finished model reads them.
 
     Raises:
         CorpusError: the folder lacks the corpus or its speech tokens.
     """
     corpus, tokens = Corpus.open(folder / CORPUS), TokenTable.open(folder / TOKENS)
-    tokenizer = NanoTokenizer()
+    words = folder / PRONUNCIATIONS
+    tokenizer = NanoTokenizer(read_pronunciations(words) if words.exists() else None)
     known = [item for item in corpus.choose("train") if item.id in tokens]
     return UtterancesInMemory([(tokenizer.encode(u.text), tokens.of(u.id).tolist()) for u in known])
 

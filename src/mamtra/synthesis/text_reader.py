@@ -17,6 +17,7 @@ from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
 from mamtra.text.notes import notes
+from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.split import pieces, split_sentences
 from mamtra.text.tokenizer import NanoTokenizer
 
@@ -39,6 +40,8 @@ class TextConfig:
         piece_characters: longest text in letters that is spoken at once; what the model was trained
             on.
         piece_tokens: the same for text in byte pairs, in tokens.
+        pronunciations: the file in the model's folder that tells the phones of words; empty for a
+            model that reads letters only.
         reads_prompts: whether the language model was trained to go on from a prompt's words and
             speech.
         bistream: whether the language model was trained on text and speech in alternation, so that
@@ -48,6 +51,7 @@ class TextConfig:
     tokenizer: str = LETTERS
     piece_characters: int = 100
     piece_tokens: int = 80
+    pronunciations: str = ""
     reads_prompts: bool = False
     bistream: bool = False
 
@@ -59,6 +63,10 @@ class TextConfig:
         for name in ("piece_characters", "piece_tokens"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        if self.pronunciations != Path(self.pronunciations).name:
+            raise ConfigError(
+                f"pronunciations={self.pronunciations!r} must name a file in the model's folder"
+            )
 
 
 @runtime_checkable
@@ -117,13 +125,22 @@ def closed(piece: str) -> str:
 
 
 class LettersReader:
-    """English in letters, numbers written as words by our own rules."""
+    """English in letters and phones, numbers written as words by our own rules.
+
+    Args:
+        config: how long a piece may be, and which file tells the phones of words.
+        folder: where that file lies.
+
+    Raises:
+        ModelError: the file is missing or broken.
+    """
 
     end_of_prompt: int | None = None
 
-    def __init__(self, config: TextConfig) -> None:
+    def __init__(self, config: TextConfig, folder: Path) -> None:
         self.config = config
-        self.tokenizer = NanoTokenizer()
+        name = config.pronunciations
+        self.tokenizer = NanoTokenizer(read_pronunciations(folder / name) if name else None)
 
     def encode(self, piece: str) -> list[int]:
         """The ids of one piece, read as a finished sentence."""
@@ -217,7 +234,8 @@ def reader_for(config: TextConfig, folder: Path) -> Reader:
         ModelError: a file that it needs is missing or broken.
         MissingExtraError: a package that it needs is not installed.
     """
-    return QwenReader(config, folder) if config.tokenizer == QWEN else LettersReader(config)
+    kind = QwenReader if config.tokenizer == QWEN else LettersReader
+    return kind(config, folder)
 
 
 def model_reader(folder: ModelFolder) -> Reader:

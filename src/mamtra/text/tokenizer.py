@@ -1,9 +1,9 @@
 """The tokenizer of nano: letters, marks and phones, from one fixed table.
 
-Text is read letter by letter, so no dictionary is needed at run time. Where the letters mislead, a
-word may be given in the phones of flite's American English inside braces, as in
-``{hh ax l ow} world``. A phone is its own symbol: the phone ``{b}`` and the letter ``b`` have
-different ids.
+Text is read letter by letter, and a word may be given in the phones of flite's American English
+inside braces, as in ``{hh ax l ow} world``. A phone is its own symbol: the phone ``{b}`` and the
+letter ``b`` have different ids. With pronunciations the tokenizer puts the words that they know in
+phones by itself.
 
 The table is part of every trained model: its order never changes, new symbols go to the end.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterable
 
 from mamtra.errors import TextError
 from mamtra.text.phones import PHONES, plain_phone
+from mamtra.text.pronunciations import Pronunciations
 
 PADDING = "<pad>"
 MARKS = (" ", "'", ".", ",", "?", "!", ";", ":", "-")
@@ -24,11 +25,16 @@ PHONE_RUN = re.compile(r"\}\{")
 
 
 class NanoTokenizer:
-    """Text to ids and back, over the fixed symbol table; index 0 is padding."""
+    """Text to ids and back, over the fixed symbol table; index 0 is padding.
+
+    Args:
+        pronunciations: words to read in phones.
+    """
 
     symbols: tuple[str, ...] = SYMBOLS
 
-    def __init__(self) -> None:
+    def __init__(self, pronunciations: Pronunciations | None = None) -> None:
+        self.pronunciations = pronunciations
         self._ids = {symbol: index for index, symbol in enumerate(self.symbols)}
 
     @property
@@ -45,6 +51,8 @@ class NanoTokenizer:
         Raises:
             TextError: a character or a phone is not in the table, or a brace has no partner.
         """
+        if self.pronunciations is not None:
+            text = self.pronunciations.spell(text)
         ids: list[int] = []
         # the split puts what stood inside braces at the odd places
         for place, part in enumerate(SPAN.split(text)):

@@ -1,7 +1,7 @@
 // nano inside a page: the same graphs as in Python, run by onnxruntime-web on WebAssembly.
 
 import * as ort from "./ort.wasm.min.mjs";
-import { encode, pieces } from "./text.js";
+import { Pronunciations, encode, pieces } from "./text.js";
 import { choose, normal, uniform } from "./sampling.js";
 
 const SPECIAL = 2; // ids of start (0) and task (1) come before those of speech and text
@@ -50,6 +50,12 @@ export class Nano {
       const options = { externalData: data, executionProviders: ["wasm"] };
       model[name] = await ort.InferenceSession.create(await bytes(`${folder}/${graph.file}`), options);
     }
+    const words = model.manifest.pronunciations;
+    if (words) {
+      told(words);
+      model.pronunciations = new Pronunciations(
+        new TextDecoder().decode(await bytes(`${folder}/${words}`)));
+    }
     const { width, theta } = model.manifest.rotary;
     const table = (wave) => float32(Float32Array.from({ length: TABLE * width }, (_, index) =>
       wave(Math.floor(index / width) / theta ** ((index % width) / width))), [TABLE, width]);
@@ -82,7 +88,7 @@ export class Nano {
   /** Speech tokens of a piece, one by one. */
   async *tokens(text, random) {
     const { codes, guard, sampling } = this.manifest;
-    const ids = encode(text), memory = this.memory(), history = [];
+    const ids = encode(text, this.pronunciations), memory = this.memory(), history = [];
     const least = Math.floor(ids.length * guard.min_per_text_token);
     const most = Math.floor(ids.length * guard.max_per_text_token) + guard.spare_tokens;
     const first = SPECIAL + codes + 3; // three speech ids are no sound: end, unused, fill

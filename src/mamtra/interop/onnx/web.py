@@ -3,6 +3,7 @@
     index.html, page.js, model.js, text.js, sampling.js, player.js     the page (``mamtra/web``)
     ort.wasm.min.mjs, ort-wasm-simd-threaded.mjs, ....wasm             onnxruntime-web
     model/manifest.json                                                sizes, files, voices
+    model/pronunciations.txt                                           words and their phones
     model/*.onnx, model/*.safetensors, model/voices/*.safetensors      the model
 
 The page fetches nothing from elsewhere and needs no server but for its files.
@@ -27,6 +28,7 @@ from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.onnx.export import FolderExport, OnnxExport, write_graph
 from mamtra.runtime.onnx.session import WEIGHTS
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.synthesis.text_reader import TextConfig
 
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 TESTED = "1.30.0"  # of onnxruntime-web
@@ -116,6 +118,8 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
     for part in PARTS:
         for file in model.part_files(part):
             shutil.copyfile(file, inside / file.name)
+    if words := model.section("text", TextConfig).pronunciations:
+        shutil.copyfile(model.holder("text").folder / words, inside / words)
     for name, file in model.voice_files().items():
         shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
     graphs = graphs_for_page(model, inside)
@@ -152,5 +156,6 @@ def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]])
         "vocoder": sizes_in(graphs["vocoder"][1]),
         "sampling": asdict(model.optional("sampling", SamplingConfig)),
         "guard": asdict(model.optional("guard", GuardConfig)),
+        "pronunciations": model.section("text", TextConfig).pronunciations,
         "voices": list(model.voice_files()),
     }

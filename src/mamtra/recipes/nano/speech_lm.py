@@ -1,9 +1,9 @@
 """The run that makes nano's teacher: an all-attention speech language model that reads letters.
 
-Reading English letters is hard to learn from little speech. So some words are given in phones,
-which the synthesiser told the corpus: phones show the model quickly where in the text it is, and
-letters then learn to say the same. Each utterance draws anew which of its words are phones; later a
-user may spell a word in phones in the same way.
+Reading English letters is hard to learn from little speech. So most words are given in phones,
+which the synthesiser told the corpus, as the file of pronunciations will give them to the finished
+model; words that the file lacks are in letters, so the model learns both. Each utterance draws anew
+which of its words are in phones.
 """
 
 import json
@@ -76,8 +76,8 @@ class SpeechLMRun:
     )
     voice: str = "heart"
     batch_places: int = 6000
-    all_letters: float = 0.5
-    all_phones: float = 0.2
+    all_letters: float = 0.15
+    all_phones: float = 0.25
     compiled: bool = True
 
 

@@ -1,11 +1,12 @@
 """How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
 
-    corpus -> tokenizer -> tokens -> decoder, teacher
+    corpus -> pronunciations, tokenizer -> tokens -> decoder, teacher
     decoder -> vocoder; teacher -> student; all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
 """
 
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
@@ -25,6 +26,7 @@ from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.recipes.nano.decoder import DecoderRun, Drawer, Voiced, train_decoder
+from mamtra.recipes.nano.pronunciations import write_pronunciations
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun, train_tokenizer
@@ -37,6 +39,8 @@ from mamtra.recipes.nano.vocoder import (
 )
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.text_reader import TextConfig
+from mamtra.text.pronunciations import read_pronunciations
+from mamtra.text.tokenizer import NanoTokenizer
 from mamtra.training.workers import launch
 from mamtra.transfer.student import student_config
 from mamtra.voice.load import open_voice_encoder
@@ -46,6 +50,7 @@ MAIN_VOICE = "heart"  # most of the corpus
 DEFAULT_VOICE = "heart"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
 LM_FILE = "speech_lm.safetensors"
+PRONUNCIATIONS = "pronunciations.txt"
 Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun)
 STARTS = ("attention", "xavier", "random")
 COMPARED_STEPS = 80  # of each start, when the two are compared
@@ -89,6 +94,11 @@ class Workshop:
         if self.steps is None:
             return run
         return replace(run, settings=replace(run.settings, steps=self.steps))
+
+
+def make_pronunciations(workshop: Workshop) -> None:
+    """Write down how words are pronounced."""
+    write_pronunciations(Corpus.open(workshop.corpus), workshop.folder / PRONUNCIATIONS)
 
 
 def make_tokenizer(workshop: Workshop) -> None:
@@ -157,6 +167,7 @@ def compare_starts(workshop: Workshop) -> None:
 
 
 STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
+    "pronunciations": (make_pronunciations, PRONUNCIATIONS),
     "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
     "tokens": (make_tokens, "tokens.safetensors"),
     "decoder": (make_decoder, "decoder/model.safetensors"),
@@ -183,10 +194,10 @@ def silent_tokens(tokens: TokenTable, names: list[str]) -> tuple[int, ...]:
     return tuple(sorted(t for t, count in counts.items() if count > SILENT_SHARE * len(edges)))
 
 
-def guard_for(tokens: TokenTable, corpus: Corpus) -> GuardConfig:
-    """Bounds of speech per letter, from the corpus: never beyond what it holds, with a margin."""
+def guard_for(tokens: TokenTable, corpus: Corpus, tokenizer: NanoTokenizer) -> GuardConfig:
+    """Bounds of speech per text id, from the corpus: never beyond what it holds, with a margin."""
     utterances = [u for u in corpus.choose("train", MAIN_VOICE) if u.id in tokens]
-    ratios = [len(tokens.of(u.id)) / (len(u.text) + 2) for u in utterances]
+    ratios = [len(tokens.of(u.id)) / (len(tokenizer.encode(u.text)) + 2) for u in utterances]
     return GuardConfig(
         min_per_text_token=round(0.8 * min(ratios), 2),
         max_per_text_token=round(2.0 * max(ratios), 2),
@@ -247,12 +258,13 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     """
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
     run, decoder_run = SHIPPED, DecoderRun()
-    guard, teacher = guard_for(tokens, corpus), run.teacher.config
+    tokenizer = NanoTokenizer(read_pronunciations(workshop.folder / PRONUNCIATIONS))
+    guard, teacher = guard_for(tokens, corpus, tokenizer), run.teacher.config
     student = student_config(teacher, run.layout, [run.mamba, run.deltanet])
     config = ModelConfig(
         name=name,
         voice=DEFAULT_VOICE if DEFAULT_VOICE in corpus.voices else MAIN_VOICE,
-        text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS)),
+        text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS, pronunciations=PRONUNCIATIONS)),
         mel=asdict(NANO_MEL),
         sampling=asdict(SAMPLING),
         guard=asdict(guard),
@@ -263,11 +275,12 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
         vocoder=asdict(NANO_VOCODER),
     )
     write_config(folder, config)
+    shutil.copyfile(workshop.folder / PRONUNCIATIONS, folder / PRONUNCIATIONS)
     voiced = fill(Voiced(decoder_run), workshop.weights("decoder"))
     save_part(part(voiced, "decoder"), folder / "decoder.safetensors")
     save_part(part(voiced, "speaker"), folder / "speaker.safetensors")
-    tokenizer = trained_tokenizer(workshop.weights("tokenizer"))
-    save_part(tokenizer, folder / "speech_tokenizer.safetensors")
+    speech_tokenizer = trained_tokenizer(workshop.weights("tokenizer"))
+    save_part(speech_tokenizer, folder / "speech_tokenizer.safetensors")
     save_part(trained_vocoder(workshop.weights("vocoder")), folder / "vocoder.safetensors")
     save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)
     save_voices(folder, corpus)
