@@ -230,3 +230,18 @@ def test_word_times_of_an_unknown_form_are_refused_before_speaking(
     assert ended(["say", "Good morning.", *told]) == 3
     assert ".vtt" in capsys.readouterr().err
     assert not output.exists()
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])
+def test_files_say_that_their_speech_is_artificial_unless_told_not_to(
+    tiny: list[str], suffix: str
+) -> None:
+    assert ended(["say", "Hello.", "-o", f"marked{suffix}", *tiny]) == 0
+    assert ended(["say", "Hello.", "--no-mark", "-o", f"plain{suffix}", *tiny]) == 0
+    with (
+        soundfile.SoundFile(f"marked{suffix}") as marked,
+        soundfile.SoundFile(f"plain{suffix}") as plain,
+    ):
+        assert "trainedAlgorithmicMedia" in marked.comment
+        assert not plain.comment
+        assert np.array_equal(marked.read(), plain.read())

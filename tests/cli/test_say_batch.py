@@ -117,11 +117,11 @@ def test_a_killed_batch_goes_on_where_it_stopped(
     lines = [{"text": f"Line number {number}."} for number in range(5)] + [{"text": "..."}]
     save = Speech.save
 
-    def killed_while_writing(speech: Speech, path: Path) -> Path:
+    def killed_while_writing(speech: Speech, path: Path, *, mark: bool) -> Path:
         if len(list(Path("out").glob("*.wav"))) == 2:
             path.with_name(f".{path.name}.1.partial").write_bytes(b"half a file")
             raise Killed
-        return save(speech, path)
+        return save(speech, path, mark=mark)
 
     arguments = [*write(lines), *tiny]
     with monkeypatch.context() as patch:

@@ -8,6 +8,7 @@ import soundfile
 
 pytest.importorskip("starlette")
 
+from mamtra.audio.mark import MARK
 from mamtra.server.encoding import CONTENT_TYPES, Resampler, encoder_for
 from mamtra.server.http_errors import HTTPError
 
@@ -68,7 +69,9 @@ def test_pieces_equal_the_whole(name: str) -> None:
 def test_a_streamed_wav_says_that_its_length_is_open() -> None:
     data = b"".join(encoded("wav", streamed=True, size=1_000))
     assert data[4:8] == b"\xff\xff\xff\xff"
-    assert len(data) == 44 + 2 * len(SOUND)
+    head = data.index(b"data") + 8
+    assert data[head - 4 : head] == b"\xff\xff\xff\xff"
+    assert len(data) == head + 2 * len(SOUND)
 
 
 def test_a_whole_wav_has_true_sizes() -> None:
@@ -111,3 +114,14 @@ def test_resampling_a_stream_keeps_its_length(size: int) -> None:
     parts = [resampler.push(SOUND[at : at + size]) for at in range(0, len(SOUND), size)]
     parts.append(resampler.push(SOUND[:0], last=True))
     assert abs(sum(map(len, parts)) - 32_000) <= 1
+
+
+@pytest.mark.parametrize("name", ["wav", "flac", "mp3", "opus"])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_files_say_that_their_speech_is_artificial(name: str, streamed: bool) -> None:
+    data = b"".join(encoded(name, streamed=streamed, size=777))
+    with soundfile.SoundFile(io.BytesIO(data)) as file:
+        assert file.comment == MARK
+    encoder = encoder_for(name, RATE, streamed=streamed, mark=False)
+    unmarked = encoder.push(SOUND) + encoder.finish()
+    assert b"rtificial" not in unmarked

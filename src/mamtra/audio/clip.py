@@ -100,8 +100,13 @@ def check_target(path: Path | str) -> Path:
     return path
 
 
-def encode(audio: Audio, suffix: str = ".wav") -> bytes:
+def encode(audio: Audio, suffix: str = ".wav", comment: str = "") -> bytes:
     """One clip as a whole file in memory; what lies beyond -1 and 1 is cut off.
+
+    Args:
+        audio: the clip.
+        suffix: one of ``FORMATS``.
+        comment: goes into the file's metadata.
 
     Raises:
         AudioError: a sample is infinite or not a number.
@@ -111,19 +116,22 @@ def encode(audio: Audio, suffix: str = ".wav") -> bytes:
     container, encoding = FORMATS[suffix]
     buffer = io.BytesIO()
     clipped = np.clip(audio.samples, -1, 1)
-    soundfile.write(buffer, clipped, audio.rate_hz, format=container, subtype=encoding)
+    with soundfile.SoundFile(buffer, "w", audio.rate_hz, 1, encoding, format=container) as file:
+        if comment:
+            file.comment = comment
+        file.write(clipped)
     return buffer.getvalue()
 
 
-def write(path: Path | str, audio: Audio) -> Path:
-    """Write a sound file in the format of its suffix.
+def write(path: Path | str, audio: Audio, comment: str = "") -> Path:
+    """Write a sound file in the format of its suffix, with a comment in its metadata.
 
     Raises:
         AudioError: the file cannot be written, or the samples are not finite.
     """
     path = check_target(path)
     try:
-        write_file(path, encode(audio, path.suffix.lower()), AudioError)
+        write_file(path, encode(audio, path.suffix.lower(), comment), AudioError)
     except soundfile.LibsndfileError as problem:
         raise AudioError(f"cannot write {str(path)!r}: {problem}") from problem
     return path

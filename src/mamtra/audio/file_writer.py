@@ -26,12 +26,13 @@ class GrowingSound:
     Args:
         path: where it shall be; the suffix is the format.
         rate_hz: samples a second.
+        comment: goes into the file's metadata.
 
     Raises:
         AudioError: it cannot be written there, or not in that format.
     """
 
-    def __init__(self, path: Path | str, rate_hz: int) -> None:
+    def __init__(self, path: Path | str, rate_hz: int, comment: str = "") -> None:
         self.path = Path(os.path.realpath(check_target(path)))  # a link stays, its target changes
         self.rate_hz = rate_hz
         self.samples = 0
@@ -42,6 +43,8 @@ class GrowingSound:
             self.file = soundfile.SoundFile(
                 self.partial, "w", rate_hz, 1, encoding, format=container
             )
+            if comment:
+                self.file.comment = comment
         except (OSError, soundfile.LibsndfileError) as problem:
             self.partial.unlink(missing_ok=True)
             raise self.failed(problem) from problem

@@ -31,11 +31,21 @@ class Pipe(Protocol):
         ...
 
 
-def header(rate_hz: int) -> bytes:
+def information(comment: str) -> bytes:
+    """The LIST INFO part of a WAV with a comment (ICMT); nothing for none."""
+    if not comment:
+        return b""
+    text = comment.encode("ascii") + b"\0"
+    text += b"\0" * (len(text) % 2)
+    entry = b"INFOICMT" + struct.pack("<I", len(text)) + text
+    return b"LIST" + struct.pack("<I", len(entry)) + entry
+
+
+def header(rate_hz: int, comment: str = "") -> bytes:
     """The head of a WAV of 16-bit samples in one channel, of unknown length."""
     form = struct.pack("<HHIIHH", PCM, 1, rate_hz, rate_hz * BYTES, BYTES, 8 * BYTES)
     parts = [b"RIFF", struct.pack("<I", UNKNOWN), b"WAVEfmt ", struct.pack("<I", len(form)), form]
-    return b"".join([*parts, b"data", struct.pack("<I", UNKNOWN)])
+    return b"".join([*parts, information(comment), b"data", struct.pack("<I", UNKNOWN)])
 
 
 class PipedSound:
@@ -44,10 +54,12 @@ class PipedSound:
     Args:
         pipe: where to; it stays open.
         rate_hz: samples a second.
+        comment: goes into the header.
     """
 
-    def __init__(self, pipe: Pipe, rate_hz: int) -> None:
+    def __init__(self, pipe: Pipe, rate_hz: int, comment: str = "") -> None:
         self.pipe, self.rate_hz, self.samples = pipe, rate_hz, 0
+        self.header = header(rate_hz, comment)
 
     @property
     def seconds(self) -> float:
@@ -65,6 +77,6 @@ class PipedSound:
             raise AudioError("the samples hold infinite values or NaN; they were not written")
         whole = (np.clip(samples, -1, 1) * FULL_SCALE).round().astype("<i2").tobytes()
         if len(samples):
-            self.pipe.write(whole if self.samples else header(self.rate_hz) + whole)
+            self.pipe.write(whole if self.samples else self.header + whole)
             self.pipe.flush()
         self.samples += len(samples)

@@ -90,7 +90,7 @@ def target(output: str, special: bool) -> AbstractContextManager[BinaryIO]:
     return Path(output).open("wb") if special else nullcontext(sys.stdout.buffer)
 
 
-def deliver(spoken: Iterator["Speech"], output: str, rate: int) -> "Written":
+def deliver(spoken: Iterator["Speech"], output: str, rate: int, comment: str) -> "Written":
     """Write pieces as they come into the file, or the whole WAV to standard output."""
     from mamtra.audio.file_writer import GrowingSound
     from mamtra.synthesis.long_text import write_pieces
@@ -98,11 +98,11 @@ def deliver(spoken: Iterator["Speech"], output: str, rate: int) -> "Written":
     early = (KeyboardInterrupt, MamtraError)
     special = output != STANDARD and Path(output).exists() and not Path(output).is_file()
     if output != STANDARD and not special:
-        with GrowingSound(output, rate) as file:
+        with GrowingSound(output, rate, comment) as file:
             return write_pieces(spoken, file, early)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"speech{Path(output).suffix if special else '.wav'}"
-        with GrowingSound(path, rate) as file:
+        with GrowingSound(path, rate, comment) as file:
             written = write_pieces(spoken, file, early)
         if written.pieces:
             # the header of a WAV tells its length, so the whole is written first
@@ -193,11 +193,17 @@ def end(problem: BaseException | None) -> None:
 
 
 def write_flowing(
-    pieces: Iterator["AudioPiece"], output: str, rate: int, *, as_json: bool, quiet: bool
+    pieces: Iterator["AudioPiece"],
+    output: str,
+    rate: int,
+    comment: str,
+    *,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Write what flows out of ``Synthesizer.stream``, and tell about it."""
     started = time.perf_counter()
-    written, first_audio = deliver_stream(pieces, output, rate)
+    written, first_audio = deliver_stream(pieces, output, rate, comment)
     told = report(written, written.pieces, output, time.perf_counter() - started)
     told["first_audio_seconds"] = round(first_audio, 4)
     conclude(written, told, as_json, quiet)
@@ -282,6 +288,10 @@ def say(
     rows: Annotated[
         int, typer.Option("--rows", min=1, help="Pieces of a batch spoken at once.")
     ] = 8,
+    mark: Annotated[
+        bool,
+        typer.Option("--mark/--no-mark", help="Say in the file that its speech is artificial."),
+    ] = True,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     dtype: Annotated[
         str, typer.Option("--dtype", help="Of the language model: float32, bfloat16, int8, int4.")
@@ -316,6 +326,7 @@ def say(
     locate(model)
 
     # numpy and the engine load here: not for --help, and not when there is nothing to do
+    from mamtra.audio.mark import mark_or_nothing
     from mamtra.synthesis.load import load
     from mamtra.synthesis.options import SpeakOptions
     from mamtra.text.lexicon import read_lexicon
@@ -335,8 +346,9 @@ def say(
     )
     if batch is not None:
         folder = Path(output or "")
-        say_lines(batch, folder, model, options, rows, run, as_json=as_json, quiet=quiet)
+        say_lines(batch, folder, model, options, rows, run, as_json=as_json, quiet=quiet, mark=mark)
         return
+    comment = mark_or_nothing(mark)
     output = output or DEFAULT_OUTPUT
     synthesizer = load(model, **run)
     if stream:
@@ -350,7 +362,7 @@ def say(
             lexicon=names,
             speed=speed,
         )
-        write_flowing(flowing, output, synthesizer.rate, as_json=as_json, quiet=quiet)
+        write_flowing(flowing, output, synthesizer.rate, comment, as_json=as_json, quiet=quiet)
         return
     advise(state, synthesizer.text.reads_prompts, quiet)
     started = time.perf_counter()
@@ -359,7 +371,7 @@ def say(
     pieces = sum(map(len, paragraphs))
     spoken = with_progress(synthesizer.speak(paragraphs, options), pieces, quiet)
     with word_times(spoken, timestamps) as noted:
-        written = deliver(noted, output, synthesizer.rate)
+        written = deliver(noted, output, synthesizer.rate, comment)
     written.compute_seconds = replace(
         written.compute_seconds, text=written.compute_seconds.text + reading
     )

@@ -46,12 +46,18 @@ class Batch:
         manifest: of the folder.
         model: the model's name.
         defaults: what holds for every line.
+        mark: whether files say that their speech is artificial.
     """
 
     def __init__(
-        self, lines: list[tuple[int, str]], manifest: Manifest, model: str, defaults: SpeakOptions
+        self,
+        lines: list[tuple[int, str]],
+        manifest: Manifest,
+        model: str,
+        defaults: SpeakOptions,
+        mark: bool,
     ) -> None:
-        self.manifest, self.model, self.defaults = manifest, model, defaults
+        self.manifest, self.model, self.defaults, self.mark = manifest, model, defaults, mark
         self.account = Account(len(lines))
         self.todo: list[Line] = []
         self.taken: dict[str, int] = {}
@@ -91,7 +97,7 @@ class Batch:
             try:
                 if isinstance(result, MamtraError):
                     raise result
-                result.save(self.manifest.folder / line.path)
+                result.save(self.manifest.folder / line.path, mark=self.mark)
             except MamtraError as problem:
                 self.failed(line.number, line.id, problem)
             else:
@@ -154,6 +160,7 @@ def say_lines(
     *,
     as_json: bool,
     quiet: bool,
+    mark: bool = True,
     open_model: "Callable[[str, dict], Synthesizer]" = load_model,
 ) -> None:
     """Speak every line that was not spoken yet; ends as ``docs/commands.md`` says.
@@ -167,6 +174,7 @@ def say_lines(
         run: device, type, engine and threads, as ``load`` takes them.
         as_json: print the account as one line.
         quiet: nothing but errors.
+        mark: whether files say that their speech is artificial.
         open_model: loads the model; not asked if nothing is to be done.
 
     Raises:
@@ -176,7 +184,7 @@ def say_lines(
         GenerationError: a line failed; all others were spoken.
     """
     started = time.perf_counter()
-    batch = Batch(read_lines(source), Manifest(folder), model, defaults)
+    batch = Batch(read_lines(source), Manifest(folder), model, defaults, mark)
     account, path = batch.account, batch.manifest.path
     try:
         if batch.todo:

@@ -60,13 +60,13 @@ def write_stream(
 
 
 def deliver_stream(
-    pieces: Iterable["AudioPiece"], output: str, rate: int
+    pieces: Iterable["AudioPiece"], output: str, rate: int, comment: str
 ) -> tuple["Written", float]:
     """Write a stream into a file, or to standard output as it comes."""
     from mamtra.audio.file_writer import GrowingSound
     from mamtra.audio.pipe_writer import PipedSound
 
     if output == STANDARD:
-        return write_stream(pieces, PipedSound(sys.stdout.buffer, rate))
-    with GrowingSound(output, rate) as file:
+        return write_stream(pieces, PipedSound(sys.stdout.buffer, rate, comment))
+    with GrowingSound(output, rate, comment) as file:
         return write_stream(pieces, file)

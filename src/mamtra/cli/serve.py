@@ -70,6 +70,10 @@ def serve(
         str | None, typer.Option("--wyoming", help="Also speak Wyoming, at tcp://HOST:PORT.")
     ] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="Show the page at /.")] = True,
+    mark: Annotated[
+        bool,
+        typer.Option("--mark/--no-mark", help="Say in sound files that speech is artificial."),
+    ] = True,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     threads: Annotated[
         int, typer.Option("--threads", min=0, help="Of the CPU; 0 decides by the model's size.")
@@ -108,6 +112,7 @@ def serve(
         allow_upload=allow_upload,
         drain_seconds=drain_seconds,
         page=page,
+        mark=mark,
     )
     from mamtra.server.run import run
 

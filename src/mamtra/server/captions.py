@@ -62,7 +62,7 @@ async def captioned(request: Request, state: ServerState) -> Response:
         finder = WordFinder(wanted.speed)
     except MissingExtraError as missing:
         raise HTTPError(400, str(missing), "words_missing", "return_timestamps") from missing
-    output = Output(wanted, service.rate_hz)
+    output = Output(wanted, service.rate_hz, state.config.mark)
     ticket = service.submit(job)
     pieces = aiter(ticket)
     first = await anext(pieces, None)

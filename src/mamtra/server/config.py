@@ -30,6 +30,7 @@ class ServeConfig:
         write_seconds: a client that reads nothing for so long is cut off.
         websockets: most open WebSockets.
         page: whether ``/`` shows the page.
+        mark: whether sound files say in their metadata that their speech is artificial.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +49,7 @@ class ServeConfig:
     write_seconds: float = 30.0
     websockets: int = 16
     page: bool = True
+    mark: bool = True
 
     def __post_init__(self) -> None:
         for name in ("slots", "max_chars", "batch_items", "websockets"):

@@ -18,6 +18,7 @@ import soxr
 from jaxtyping import Float
 
 from mamtra.audio.clip import Audio, encode
+from mamtra.audio.mark import mark_or_nothing
 from mamtra.audio.pipe_writer import FULL_SCALE, header
 from mamtra.errors import MissingExtraError, require
 from mamtra.server.http_errors import HTTPError
@@ -35,6 +36,7 @@ CONTENT_TYPES = {
 WHOLE = ("flac", "wav")  # formats whose header tells the length
 OPUS_RATES = (8_000, 12_000, 16_000, 24_000, 48_000)
 MP3_RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
+ID3_HEADER = 10  # bytes
 # bit rates of layer III by their number in a frame's head
 MPEG_1_KILOBITS = (0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
 MPEG_2_KILOBITS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
@@ -119,6 +121,13 @@ def mp3_frame_bytes(head: bytes) -> int:
     return (144 if version_1 else 72) * kilobits * 1000 // rate + padding
 
 
+def id3_bytes(data: bytes) -> int:
+    """Length of the ID3 tag that begins a file, 0 if there is none (id3.org, ID3v2.3.0, 3.1)."""
+    if not data.startswith(b"ID3"):
+        return 0
+    return ID3_HEADER + sum((data[6 + place] & 127) << (21 - 7 * place) for place in range(4))
+
+
 @runtime_checkable
 class Encoder(Protocol):
     """Samples in, bytes out."""
@@ -133,10 +142,10 @@ class Encoder(Protocol):
 
 
 class PcmEncoder:
-    """Plain samples, after a WAV header of open length if one is wanted."""
+    """Plain samples, after a header if one is wanted."""
 
-    def __init__(self, rate_hz: int, with_header: bool = False) -> None:
-        self.head = header(rate_hz) if with_header else b""
+    def __init__(self, head: bytes = b"") -> None:
+        self.head = head
 
     def push(self, samples: Samples) -> bytes:
         """Take samples; what can be sent by now."""
@@ -151,8 +160,9 @@ class PcmEncoder:
 class WholeEncoder:
     """A file whose header needs its length: nothing leaves before the end."""
 
-    def __init__(self, format_name: str, rate_hz: int) -> None:
-        self.suffix, self.rate_hz, self.parts = f".{format_name}", rate_hz, []
+    def __init__(self, format_name: str, rate_hz: int, comment: str) -> None:
+        self.suffix, self.rate_hz, self.comment = f".{format_name}", rate_hz, comment
+        self.parts: list[Samples] = []
 
     def push(self, samples: Samples) -> bytes:
         """Take samples."""
@@ -162,23 +172,26 @@ class WholeEncoder:
     def finish(self) -> bytes:
         """The whole file."""
         samples = np.concatenate(self.parts) if self.parts else np.zeros(0, np.float32)
-        return encode(Audio(samples=samples, rate_hz=self.rate_hz), self.suffix)
+        return encode(Audio(samples=samples, rate_hz=self.rate_hz), self.suffix, self.comment)
 
 
 class SoundfileEncoder:
     """MP3 and Opus by libsndfile.
 
     An MP3 begins with a frame that holds its length once the file is closed. A stream cannot go
-    back to it, so that frame is left out: readers then count frames.
+    back to it, so that frame is left out: readers then count frames. What stands before it (ID3
+    with the comment) stays.
     """
 
-    def __init__(self, format_name: str, rate_hz: int) -> None:
+    def __init__(self, format_name: str, rate_hz: int, comment: str) -> None:
         self.outlet = Outlet()
         container, subtype = LIBSNDFILE[format_name]
         constant = CONSTANT_RATE if format_name == "mp3" else {}
         self.file = soundfile.SoundFile(
             self.outlet, "w", rate_hz, 1, subtype, format=container, **constant
         )
+        if comment:
+            self.file.comment = comment
         self.has_length_frame = format_name == "mp3"
 
     def drain(self) -> bytes:
@@ -186,7 +199,8 @@ class SoundfileEncoder:
         data = self.outlet.drain()
         if self.has_length_frame and data:
             self.has_length_frame = False
-            return data[mp3_frame_bytes(data) :]
+            frame = id3_bytes(data)
+            return data[:frame] + data[frame + mp3_frame_bytes(data[frame:]) :]
         return data
 
     def push(self, samples: Samples) -> bytes:
@@ -228,32 +242,34 @@ class AacEncoder:
         return self.outlet.drain()
 
 
-def encoder_for(format_name: str, rate_hz: int, *, streamed: bool) -> Encoder:
+def encoder_for(format_name: str, rate_hz: int, *, streamed: bool, mark: bool = True) -> Encoder:
     """The encoder of a format.
 
     Args:
         format_name: one of ``CONTENT_TYPES``.
         rate_hz: samples a second.
         streamed: the client asked for a stream, so a WAV shall not wait for its length.
+        mark: say in the file that its speech is artificial, where the format has a place for it.
 
     Raises:
         HTTPError: 400, the format cannot have this rate, or its package is not installed.
     """
     check_rate(format_name, rate_hz)
+    comment = mark_or_nothing(mark)
     match format_name:
         case "pcm":
-            return PcmEncoder(rate_hz)
+            return PcmEncoder()
         case "wav" if streamed:
-            return PcmEncoder(rate_hz, with_header=True)
+            return PcmEncoder(header(rate_hz, comment))
         case "wav" | "flac":
-            return WholeEncoder(format_name, rate_hz)
+            return WholeEncoder(format_name, rate_hz, comment)
         case "aac":
             try:
                 return AacEncoder(rate_hz)
             except MissingExtraError as missing:
                 raise HTTPError(400, str(missing), "format_missing", "response_format") from missing
         case _:
-            return SoundfileEncoder(format_name, rate_hz)
+            return SoundfileEncoder(format_name, rate_hz, comment)
 
 
 class Resampler:

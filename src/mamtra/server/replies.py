@@ -26,10 +26,13 @@ COMMENT_SECONDS = 2.0  # a comment of server-sent events, before clients think t
 class Output:
     """Turns pieces of speech into bytes: speed, rate, format; and counts what it saw."""
 
-    def __init__(self, wanted: SpeechRequest, rate_hz: int) -> None:
+    def __init__(self, wanted: SpeechRequest, rate_hz: int, mark: bool = True) -> None:
         self.rate_hz = wanted.rate_hz or rate_hz
         self.encoder: Encoder = encoder_for(
-            wanted.format_name, self.rate_hz, streamed=wanted.streamed or wanted.sse
+            wanted.format_name,
+            self.rate_hz,
+            streamed=wanted.streamed or wanted.sse,
+            mark=mark,
         )
         self.stretch = TimeStretch(rate_hz, wanted.speed)
         self.resampler = Resampler(rate_hz, self.rate_hz)

@@ -237,9 +237,11 @@ class Service:
         ticket.started = time.monotonic()
         self.metrics.wait.observe(ticket.started - ticket.arrived)
         options = SpeakOptions(voice=job.voice, seed=job.seed, instruct=job.instruct)
-        speaker = self.synthesizer.speaker(options)
+        speaker = self.synthesizer.speaker(options, job.voice_named)
         pieces = arriving_pieces(job.text, speaker.timed_pieces)
         arrived = next(pieces)
+        if arrived.voice is not None:
+            speaker = speaker.with_voice(arrived.voice)
         self.numbers += 1
         utterance = Utterance(
             number=self.numbers,

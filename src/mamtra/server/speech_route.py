@@ -19,6 +19,8 @@ from mamtra.server.speech_request import (
 )
 from mamtra.server.state import ServerState
 from mamtra.server.ticket import Job, Ticket
+from mamtra.synthesis.options import AnyVoice
+from mamtra.text.dialogue import voices_in
 
 BATCH_BYTES = 1024 * 1024  # largest body of a batch
 WATCH_SECONDS = 0.02  # how often a waiting request looks whether its client is still there
@@ -35,8 +37,20 @@ def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple
     if instruct is not None and not service.follows_instructions:
         # clients send it by habit, and a refusal would shut them out
         ignored, instruct = ["instructions"], None
-    voice = state.models.voice_of(service, wanted.voice)
-    return Job(text=wanted.text, voice=voice, seed=wanted.seed, instruct=instruct), ignored
+
+    def voice_named(name: str) -> AnyVoice:
+        return state.models.voice_of(service, name)
+
+    for name in voices_in(wanted.text):
+        voice_named(name)
+    job = Job(
+        text=wanted.text,
+        voice=state.models.voice_of(service, wanted.voice),
+        voice_named=voice_named,
+        seed=wanted.seed,
+        instruct=instruct,
+    )
+    return job, ignored
 
 
 async def watch(request: Request, ticket: Ticket) -> None:
@@ -53,7 +67,7 @@ async def speech(request: Request, state: ServerState) -> Response:
     wanted = speech_request(await read_json(request), state.config)
     service = state.models.find(wanted.model)
     job, ignored = job_of(wanted, service, state)
-    output = Output(wanted, service.rate_hz)
+    output = Output(wanted, service.rate_hz, state.config.mark)
     ticket = service.submit(job)
     # once a stream has begun, its response notices by itself that the client has gone
     watching = asyncio.ensure_future(watch(request, ticket))
@@ -72,7 +86,7 @@ async def spoken_item(values: Any, state: ServerState) -> dict[str, Any]:
         wanted = speech_request(values, state.config)
         service = state.models.find(wanted.model)
         job, _ = job_of(wanted, service, state)
-        output = Output(wanted, service.rate_hz)
+        output = Output(wanted, service.rate_hz, state.config.mark)
         ticket = service.submit(job, patient=True)
         parts = [output.push(piece) async for piece in ticket]
         parts.append(output.finish())

@@ -8,6 +8,7 @@ pieces of sound and the speech tokens of its text.
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from mamtra.server.http_errors import busy
@@ -19,10 +20,15 @@ MOST_PIECES = 4  # pieces of sound that wait to be sent
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """What to speak, as ``Synthesizer.stream`` takes it; a voice by name or as a value."""
+    """What to speak, as ``Synthesizer.stream`` takes it; a voice by name or as a value.
+
+    Attributes:
+        voice_named: the voice that a mark in the text means.
+    """
 
     text: str
     voice: AnyVoice = None
+    voice_named: Callable[[str], AnyVoice] = str
     seed: int = 0
     instruct: str | None = None
 

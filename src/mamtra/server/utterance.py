@@ -67,7 +67,13 @@ class Utterance:
         return bool(ticket.first_audio), self.stopped is None, ticket.arrived
 
     def begin_piece(self, arrived: Arrived, piece: int, attempt: int) -> None:
-        """Forget the piece before; only called under the lock."""
+        """Forget the piece before; only called under the lock.
+
+        Raises:
+            VoiceError: its mark names a voice that there is not.
+        """
+        if arrived.voice is not None:
+            self.speaker = self.speaker.with_voice(arrived.voice)
         self.arrived, self.piece, self.attempt = arrived, piece, attempt
         self.acoustics = acoustics_of(self.speaker, piece)
         self.pending, self.stopped = [], None

@@ -32,12 +32,13 @@ class OpenText:
     """A text whose pieces are being spoken.
 
     Attributes:
+        speakers: of each piece.
         ends: for each piece, whether it ends a paragraph.
         seconds: that reading the text took.
         spoken: the finished pieces by their number.
     """
 
-    speaker: Speaker
+    speakers: list[Speaker]
     pieces: list[Passage]
     ends: list[bool]
     seconds: float
@@ -88,7 +89,12 @@ class Scheduler:
         pieces = [piece for paragraph in paragraphs for piece in paragraph]
         lasts = set(accumulate(map(len, paragraphs)))
         ends = [number in lasts for number in range(1, len(pieces) + 1)]
-        return OpenText(speaker, pieces, ends, watch.lap())
+        speakers = []
+        for piece in pieces:
+            if piece.voice is not None:
+                speaker = speaker.with_voice(piece.voice)
+            speakers.append(speaker)
+        return OpenText(speakers, pieces, ends, watch.lap())
 
     def requests(self) -> Iterator[Request]:
         """Every piece of every text, in order; a text is read when its first piece is due."""
@@ -98,7 +104,8 @@ class Scheduler:
                 for piece_number, piece in enumerate(opened.pieces):
                     if number not in self.open:  # an earlier piece has failed
                         break
-                    request = opened.speaker.request(piece.text, piece_number)
+                    speaker = opened.speakers[piece_number]
+                    request = speaker.request(piece.text, piece_number)
                     self.requested[self.requests_made] = (number, piece_number)
                     self.requests_made += 1
                     yield request
@@ -118,7 +125,8 @@ class Scheduler:
             return None
         try:
             piece = text.pieces[piece_number]
-            speech = text.speaker.sound(piece.text, piece_number, generation)
+            speaker = text.speakers[piece_number]
+            speech = speaker.sound(piece.text, piece_number, generation)
         except MamtraError as problem:
             self.fail(number, problem)
             return None

@@ -56,6 +56,9 @@ def say_paragraphs(
         context = Context() if speaker.options.state == "carry" else None
         for last, given in enumerate(paragraph, start=1 - len(paragraph)):
             piece = given if isinstance(given, Passage) else Passage(given)
+            if piece.voice is not None:
+                speaker = speaker.with_voice(piece.voice)
+                context = context and Context()
             speech = say_piece(speaker, piece.text, number, context)
             yield replace(speech, ends_paragraph=last == 0, asked_pause_seconds=piece.pause_seconds)
             number += 1

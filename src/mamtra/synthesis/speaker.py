@@ -4,13 +4,14 @@
 hands out samples while they are being made. All three speak a piece with the same seed.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mamtra.audio.joiner import Samples
 from mamtra.audio.time_stretch import change_speed
-from mamtra.errors import GenerationError, TextError
+from mamtra.errors import GenerationError, NothingToSpeakError, TextError
 from mamtra.generation.generate import Generation, piece_seed
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.request import Request
@@ -22,6 +23,7 @@ from mamtra.synthesis.long_text import Context, paragraphs
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
+from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
 from mamtra.text.pauses import Passage, attached, timed_pieces
 from mamtra.voice.voice import Voice
 
@@ -53,6 +55,7 @@ class Speaker:
     Attributes:
         text: how the model reads text, in numbers.
         conditioning: what the language model reads around each piece.
+        cast: a speaker in the voice of a name, for texts whose marks change the voice.
     """
 
     model: LoadedModel
@@ -63,6 +66,15 @@ class Speaker:
     voice: Voice
     conditioning: Conditioning
     options: SpeakOptions
+    cast: Callable[[str], "Speaker"]
+
+    def with_voice(self, name: str) -> "Speaker":
+        """The same model and options in another voice.
+
+        Raises:
+            VoiceError: it is unknown, or another model's.
+        """
+        return replace(self.cast(name), options=replace(self.options, voice=name))
 
     @property
     def rate(self) -> int:
@@ -79,12 +91,32 @@ class Speaker:
         return self.reader.pieces(lexicon.apply(text) if lexicon else text, self.options.normalize)
 
     def timed_pieces(self, text: str) -> list[Passage]:
-        """The ``pieces`` with the pauses that the text asks for, with the same errors."""
-        return timed_pieces(checked_text(text), self.pieces)
+        """The ``pieces`` with the pauses and voices that the text asks for; the same errors."""
+        found: list[Passage] = []
+        problem = None
+        for turn in turns(checked_text(text)) or [Turn(None, text)]:
+            try:
+                pieces = timed_pieces(turn.text, self.pieces)
+            except NothingToSpeakError as unspeakable:
+                problem = problem or unspeakable
+                continue
+            first = next((n for n, piece in enumerate(pieces) if piece.text), 0)
+            pieces[first] = replace(pieces[first], voice=turn.voice)
+            found += pieces
+        if not found and problem is not None:
+            raise problem
+        return found
 
     def paragraphs(self, text: str) -> list[list[Passage]]:
-        """The pieces of each paragraph, with the same errors; paragraphs end at empty lines."""
-        found = paragraphs(attached(checked_text(text)), self.timed_pieces)
+        """The pieces of each paragraph, with the same errors; paragraphs end at empty lines.
+
+        Raises:
+            VoiceError: a mark names a voice that there is not.
+        """
+        marked = with_marks_before_words(attached(checked_text(text)))
+        for name in voices_in(marked):
+            self.with_voice(name)
+        found = paragraphs(marked, self.timed_pieces)
         # a pause before any word is none
         return [[piece for piece in paragraph if piece.text] for paragraph in found]
 

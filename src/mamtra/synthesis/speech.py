@@ -9,6 +9,7 @@ from jaxtyping import Float
 
 from mamtra.audio.clip import Audio, write
 from mamtra.audio.joiner import join_samples, pause_after
+from mamtra.audio.mark import mark_or_nothing
 from mamtra.synthesis.word_times import Aligner, WordTime
 
 ENDED = "end"  # the stop reason of speech that ended by itself
@@ -88,13 +89,17 @@ class Speech:
         """
         return Aligner().align(self.audio, self.text)
 
-    def save(self, path: Path | str) -> Path:
+    def save(self, path: Path | str, *, mark: bool = True) -> Path:
         """Write a sound file in the format of its suffix: .wav, .flac, .ogg or .mp3.
+
+        Args:
+            path: where to.
+            mark: say in the file's metadata that the speech is artificial.
 
         Raises:
             AudioError: it cannot be written there, or not in that format.
         """
-        return write(path, self.audio)
+        return write(path, self.audio, mark_or_nothing(mark))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -64,12 +64,14 @@ class Part:
     Attributes:
         text: of the piece; of arriving words, as far as they were read.
         tokens: begins to speak it with a seed.
+        speaker: who speaks it.
         attempts: how often it may begin.
         pause_seconds: the pause that the text asks for before it; None where it does not.
     """
 
     text: Callable[[], str]
     tokens: Callable[[int], Tokens]
+    speaker: Speaker
     attempts: int
     pause_seconds: float | None = None
     starts_paragraph: bool = False
@@ -86,6 +88,7 @@ def whole_part(speaker: Speaker, arrived: Arrived) -> Part:
     return Part(
         text=lambda: arrived.text,
         tokens=tokens,
+        speaker=speaker,
         attempts=speaker.guard.attempts,
         pause_seconds=arrived.pause_seconds,
         starts_paragraph=arrived.starts_paragraph,
@@ -106,7 +109,7 @@ def growing_part(speaker: Speaker, words: ArrivingWords) -> Part:
             speaker.guard,
         )
 
-    return Part(text=lambda: words.text, tokens=tokens, attempts=1)
+    return Part(text=lambda: words.text, tokens=tokens, speaker=speaker, attempts=1)
 
 
 def parts_of(speaker: Speaker, text: str | Iterable[str]) -> Iterator[Part]:
@@ -118,6 +121,8 @@ def parts_of(speaker: Speaker, text: str | Iterable[str]) -> Iterator[Part]:
     config = speaker.text
     if isinstance(text, str) or not config.bistream or speaker.conditioning.mode == "instruct":
         for arrived in arriving_pieces(text, speaker.timed_pieces):
+            if arrived.voice is not None:
+                speaker = speaker.with_voice(arrived.voice)
             yield whole_part(speaker, arrived)
         return
     words = ArrivingWords(
@@ -158,7 +163,6 @@ def close(tokens: Tokens) -> None:
 
 
 def speak_part(
-    speaker: Speaker,
     part: Part,
     number: int,
     joiner: StreamJoiner,
@@ -170,6 +174,7 @@ def speak_part(
     Raises:
         GenerationError: the model said nothing.
     """
+    speaker = part.speaker
     seed, ended = speaker.seed(number), Stopped(0, "end")
     clock.speech_lm = 0.0
     acoustics = AcousticStream(speaker.model, speaker.voice.prompt, seed, noise)
@@ -249,5 +254,5 @@ def speak_parts(speaker: Speaker, parts: Iterator[Part]) -> Iterator[AudioPiece]
                 seconds = pause_after(before, part.starts_paragraph)
             pause = joiner.next_piece(seconds)
             yield AudioPiece(samples=pause, rate=speaker.rate, piece=number - 1)
-        before = yield from speak_part(speaker, part, number, joiner, noise, clock)
+        before = yield from speak_part(part, number, joiner, noise, clock)
     yield AudioPiece(samples=joiner.finish(), rate=speaker.rate, piece=number)

@@ -7,7 +7,7 @@ This file is the surface. What each call does lies in ``say.py`` (``say``, ``spe
 and ``batch.py``. One synthesizer may be used by any number of threads at once.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from mamtra.checkpoints.format import ModelFolder
@@ -73,8 +73,17 @@ class Synthesizer:
         check_voice(voice, self.model.decoder.sizes, self.rate, self.name)
         return voice
 
-    def speaker(self, options: SpeakOptions = DEFAULTS) -> Speaker:
+    def speaker(
+        self,
+        options: SpeakOptions = DEFAULTS,
+        voice_named: Callable[[str], AnyVoice] = str,
+    ) -> Speaker:
         """The model with a voice and a way to speak, which all calls below share.
+
+        Args:
+            options: how to speak.
+            voice_named: the voice that a mark in a text means; a name or a path as it stands, if
+                left.
 
         Raises:
             ConfigError: the instruction is empty.
@@ -94,6 +103,7 @@ class Synthesizer:
             voice=voice,
             conditioning=conditioning,
             options=options,
+            cast=lambda name: self.speaker(replace(options, voice=voice_named(name)), voice_named),
         )
 
     def pieces(self, text: str, normalize: bool = True) -> list[str]:

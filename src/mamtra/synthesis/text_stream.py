@@ -12,10 +12,13 @@ from dataclasses import dataclass
 
 from mamtra.errors import NothingToSpeakError, TextError
 from mamtra.synthesis.long_text import PARAGRAPH
+from mamtra.text.dialogue import LINE_BEFORE_MARK, with_marks_before_words
 from mamtra.text.pauses import Passage, attached, together
 from mamtra.text.split import cut, split_sentences
 
 ENDED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
+# where arriving text is cut at once: an empty line, or a line that changes the voice
+BREAK = re.compile(rf"(?P<paragraph>{PARAGRAPH.pattern})|{LINE_BEFORE_MARK}", re.IGNORECASE)
 PROBE = "The"  # a word that begins a sentence, to ask whether one has ended before it
 LONGEST = 400  # characters without an end after which text is cut all the same
 # a word is complete when a blank or a Chinese mark follows
@@ -30,11 +33,13 @@ class Arrived:
         text: normalised, of a sentence or so.
         starts_paragraph: whether a longer pause comes before it.
         pause_seconds: the pause that the text asks for before it; None where it does not.
+        voice: who speaks from here on; None where that does not change.
     """
 
     text: str
     pause_seconds: float | None = None
     starts_paragraph: bool = False
+    voice: str | None = None
 
 
 Cut = Callable[[str], list[Passage]]
@@ -63,16 +68,18 @@ def complete(waiting: str) -> tuple[list[str], str]:
 def paragraphs_of(text: str | Iterable[str]) -> Iterator[tuple[list[str], bool]]:
     """Groups of text that can be cut by now, each with whether a paragraph begins with it."""
     if isinstance(text, str):
-        for paragraph in PARAGRAPH.split(attached(text.strip())):
+        for paragraph in PARAGRAPH.split(with_marks_before_words(attached(text.strip()))):
             yield [paragraph], True
         return
     waiting, begins = "", True
     for fragment in text:
-        waiting += fragment
-        while end := PARAGRAPH.search(waiting):
+        waiting = with_marks_before_words(waiting + fragment)
+        while end := BREAK.search(waiting):
             if before := waiting[: end.start()].strip():
                 yield [before], begins
-            waiting, begins = waiting[end.end() :], True
+                begins = False
+            waiting = waiting[end.end() :]
+            begins = begins or end["paragraph"] is not None
         ready, waiting = complete(waiting)
         if ready:
             yield ready, begins
@@ -105,7 +112,10 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
                     asked = together(asked, piece.pause_seconds)
                     continue
                 yield Arrived(
-                    text=piece.text, starts_paragraph=spoken and begins, pause_seconds=asked
+                    text=piece.text,
+                    starts_paragraph=spoken and begins,
+                    pause_seconds=asked,
+                    voice=piece.voice,
                 )
                 spoken, begins, asked = True, False, piece.pause_seconds
     if not spoken:

@@ -28,10 +28,12 @@ class Passage:
     Attributes:
         text: as it was written.
         pause_seconds: silence after it; None where the text does not say.
+        voice: who speaks from here on; None where that does not change.
     """
 
     text: str
     pause_seconds: float | None = None
+    voice: str | None = None
 
 
 def seconds_of(written: str, mark: str) -> float:

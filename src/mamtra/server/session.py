@@ -1,0 +1,228 @@
+"""One session of text that arrives over a WebSocket: its settings, its sentences, what it answers.
+
+The dialogue stands in ``websocket.py``.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from mamtra.errors import MissingExtraError
+from mamtra.server.captions import WordFinder
+from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.replies import Output
+from mamtra.server.service import Service
+from mamtra.server.speech_request import SpeechRequest, speech_request
+from mamtra.server.speech_route import job_of
+from mamtra.server.state import ServerState
+from mamtra.server.ticket import Ticket
+from mamtra.synthesis.text_stream import complete
+from mamtra.synthesis.word_times import METHOD, WordTime
+from mamtra.text.dialogue import voices_in
+
+
+def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
+    """The session's settings, checked like a speech request."""
+    nested = values.get("session")
+    values = nested if isinstance(nested, dict) else values
+    known = ("voice", "model", "response_format", "speed", "seed", "sample_rate", "instructions")
+    given = {name: values[name] for name in known if name in values}
+    return speech_request({"response_format": "pcm", **given, "input": "-"}, state.config)
+
+
+def checked(values: dict[str, Any], state: ServerState) -> tuple[SpeechRequest, Service]:
+    """Settings, and the service that they mean.
+
+    Raises:
+        HTTPError: a value, the voice or the model is not possible.
+    """
+    settings = settings_of(values, state)
+    service = state.models.find(settings.model)
+    job_of(settings, service, state)  # an unknown voice is told at once
+    return settings, service
+
+
+def finder_for(values: dict[str, Any], settings: SpeechRequest) -> WordFinder | None:
+    """What finds words, if a ``session.config`` asks for their times.
+
+    Raises:
+        HTTPError: 400, pocketsphinx is not installed.
+    """
+    if values.get("timestamp_type") != "word":
+        return None
+    try:
+        return WordFinder(settings.speed)
+    except MissingExtraError as missing:
+        raise HTTPError(400, str(missing), "words_missing", "timestamp_type") from missing
+
+
+def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
+    """The times of a sentence's words, counted from its start; the finder begins anew."""
+    finder.before = 0
+    rows = [finder.row(word) for word in words]
+    return {
+        "method": METHOD,
+        "word_alignment": {
+            "words": [row["word"] for row in rows],
+            "word_start_times_seconds": [row["start_time"] for row in rows],
+            "word_end_times_seconds": [row["end_time"] for row in rows],
+        },
+    }
+
+
+@dataclass(slots=True)
+class Sentence:
+    """What was sent of a sentence: bytes, and when its words are heard."""
+
+    bytes: int = 0
+    words: list[WordTime] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Session:
+    """One WebSocket.
+
+    Attributes:
+        waiting: text that has arrived and is not spoken yet.
+        finder: finds when words are heard, if the client asked for it.
+        turn: the voice that the last mark asked for, if any did.
+        utterance, sentence: counters of the dialogue.
+    """
+
+    socket: WebSocket
+    state: ServerState
+    settings: SpeechRequest
+    service: Service
+    finder: WordFinder | None = None
+    waiting: str = ""
+    turn: str = ""
+    utterance: int = 0
+    sentence: int = 0
+    ticket: Ticket | None = None
+    sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    cancelled: bool = False
+
+    def configure(self, values: dict[str, Any]) -> None:
+        """Take the settings of a ``session.config``, checked like a speech request.
+
+        Raises:
+            HTTPError: a value, the voice or the model is not possible.
+        """
+        settings, service = checked(values, self.state)
+        self.settings, self.service = settings, service
+        self.finder = finder_for(values, settings)
+
+    async def tell(self, kind: str, **values: Any) -> None:
+        """Send a message."""
+        await self.socket.send_text(json.dumps({"type": kind, **values}))
+
+    def marked(self, text: str) -> str:
+        """The sentence with the mark of who speaks, if a mark came in this session."""
+        if marks := voices_in(text):
+            self.turn = marks[-1]
+            return text
+        return f"[voice:{self.turn}] {text}" if self.turn else text
+
+    async def send(self, data: bytes, sentence: "Sentence") -> None:
+        """Send a frame, if there is anything in it."""
+        if data:
+            sentence.bytes += len(data)
+            await self.socket.send_bytes(data)
+
+    async def sound(self, text: str, sentence: "Sentence", output: Output) -> None:
+        """Send the frames of a sentence.
+
+        Raises:
+            HTTPError: it was refused.
+            MamtraError: it cannot be spoken.
+        """
+        wanted = replace(self.settings, text=self.marked(text), streamed=True)
+        job, _ = job_of(wanted, self.service, self.state)
+        self.ticket = self.service.submit(job, patient=True)
+        async for piece in self.ticket:
+            if self.cancelled:
+                return
+            await self.send(output.push(piece), sentence)
+            if self.finder is not None:
+                sentence.words += await self.finder.words_of(piece)
+        if not self.cancelled:
+            await self.send(output.finish(), sentence)
+
+    async def speak(self, text: str) -> None:
+        """Speak one sentence: start, frames, done."""
+        wanted = replace(self.settings, text=text, streamed=True)
+        output = Output(wanted, self.service.rate_hz, self.state.config.mark)
+        marks = {"utterance_index": self.utterance, "sentence_index": self.sentence}
+        sentence, failed = Sentence(), None
+        await self.tell(
+            "audio.start",
+            **marks,
+            sentence_text=text,
+            format=wanted.format_name,
+            sample_rate=output.rate_hz,
+        )
+        try:
+            await self.sound(text, sentence, output)
+        except (WebSocketDisconnect, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            failed = http_error_of(error)
+        finally:
+            if self.ticket is not None:
+                self.ticket.cancel()
+                self.ticket = None
+        if failed is not None:
+            await self.tell("error", message=failed.message)
+        if self.cancelled:
+            await self.tell("audio.cancelled", **marks, reason="input.cancel")
+        else:
+            done = {**marks, "total_bytes": sentence.bytes, "error": failed is not None}
+            if self.finder is not None:
+                done["timestamp_info"] = timestamp_info(self.finder, sentence.words)
+            await self.tell("audio.done", **done)
+        self.sentence += 1
+
+    async def speak_all(self) -> None:
+        """Speak sentences in their order, as long as the session lasts."""
+        while True:
+            text = await self.sentences.get()
+            if text is not None:
+                if not self.cancelled:
+                    await self.speak(text)
+                continue
+            await self.tell(
+                "session.done", utterance_index=self.utterance, total_sentences=self.sentence
+            )
+            self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+
+    def hear(self, text: str) -> None:
+        """Take text; sentences that have ended are queued.
+
+        Raises:
+            HTTPError: 400, more text waits than a request may hold.
+        """
+        self.waiting += text
+        if len(self.waiting) > self.state.config.max_chars:
+            raise HTTPError(400, "too much text without the end of a sentence", "input_too_long")
+        ready, self.waiting = complete(self.waiting)
+        for sentence in ready:
+            self.sentences.put_nowait(sentence)
+
+    def flush(self) -> None:
+        """The utterance has ended: speak what is left, then say so."""
+        if self.waiting.strip():
+            self.sentences.put_nowait(self.waiting.strip())
+        self.waiting = ""
+        self.sentences.put_nowait(None)
+
+    def stop(self) -> None:
+        """Stop speaking this utterance."""
+        self.cancelled, self.waiting = True, ""
+        while not self.sentences.empty():
+            self.sentences.get_nowait()
+        if self.ticket is not None:
+            self.ticket.cancel()
+        self.sentences.put_nowait(None)
