@@ -1,35 +1,40 @@
 """The synthetic corpus: complete shards are kept, plans repeat themselves, bad voices are named."""
 
-import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from mamtra.cli.main import main
-from mamtra.corpus.synthetic import espeak, flite
+from mamtra.corpus.synthetic import hibari, synthesize
 from mamtra.corpus.synthetic.manifest import Corpus
-from mamtra.corpus.synthetic.spoken import PHONES
-from mamtra.corpus.synthetic.synthesize import plan_shards, synthesiser_for, synthesize
+from mamtra.corpus.synthetic.spoken import Speaking, Spoken
+from mamtra.corpus.synthetic.synthesize import plan_shards, synthesiser_for
 from mamtra.errors import CorpusError, MissingExtraError
 
 TEXT = "Don't worry, we can come at eight."
+PHONES = ["pau", "ax", "pau"]
 
 
-def installed(voice: str) -> bool:
-    try:
-        synthesiser_for(voice)
-    except MissingExtraError:
-        return False
-    return True
+class Toy(Speaking):
+    """Says every sentence as noise that its text decides."""
 
+    rate_hz = 24_000
 
-needs_flite = pytest.mark.skipif(not installed("slt"), reason="flite is not installed")
-needs_espeak = pytest.mark.skipif(not installed("espeak-f3"), reason="espeak-ng is not installed")
+    def say(self, text: str) -> Spoken | None:
+        if text == "Mute.":
+            return None
+        noise = np.random.default_rng(len(text)).integers(-999, 999, 4800, dtype=np.int16)
+        return Spoken(samples=noise, words=[], phones=PHONES, pitch=np.ones(10))
+
+    def identity(self) -> dict[str, str]:
+        return {"package": "toy"}
 
 
 def test_every_sentence_of_a_plan_is_in_one_split() -> None:
     texts = [f"Sentence {n}." for n in range(1200)]
-    plans = plan_shards(texts, ["Held out."], {"slt": 1200, "rms": 700}, validation=100)
+    plans = plan_shards(texts, ["Held out."], {"heart": 1200, "am_adam": 700}, validation=100)
     by_split = {
         split: {text for plan in plans if plan.split == split for text in plan.sentences}
         for split in ("train", "validation", "test")
@@ -40,50 +45,43 @@ def test_every_sentence_of_a_plan_is_in_one_split() -> None:
     assert len({plan.name for plan in plans}) == len(plans)
 
 
-def test_unknown_voices_are_named() -> None:
-    with pytest.raises(CorpusError, match="espeak-f1"):
+def test_unknown_voices_are_answered_with_the_known_ones() -> None:
+    with pytest.raises(CorpusError, match="heart, af_heart"):
         synthesiser_for("nobody")
-    with pytest.raises(CorpusError, match="slt, rms"):
-        flite.Flite("nobody")
 
 
 def test_a_missing_synthesiser_is_named_with_its_install_line(monkeypatch) -> None:
-    monkeypatch.setattr(shutil, "which", lambda name: None)
-    with pytest.raises(MissingExtraError, match="apt-get install espeak-ng"):
-        espeak.Espeak("espeak-f3")
+    monkeypatch.setitem(sys.modules, "hibari", None)
+    hibari.reader.cache_clear()
+    with pytest.raises(MissingExtraError, match="pip install hibari-tts"):
+        synthesiser_for("heart")
 
 
 def test_a_badly_counted_voice_ends_with_the_code_of_corpora(tmp_path, capsys) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["corpus", "synthesize", "-o", str(tmp_path / "c"), "--voice", "rms"])
+        main(["corpus", "synthesize", "-o", str(tmp_path / "c"), "--voice", "heart"])
     assert ended.value.code == 8
     assert "NAME=COUNT" in capsys.readouterr().err
 
 
-@needs_flite
-def test_flite_tells_the_phones_of_every_word() -> None:
-    spoken = flite.Flite("slt").say(TEXT)
-    assert spoken.words[0] == ("Don't", ["d", "ow", "n", "t"])
-    assert [word for word, _ in spoken.words] == TEXT.rstrip(".").replace(",", "").split()
-    assert set(spoken.phones) <= set(PHONES)
-    assert 1.0 < len(spoken.samples) / flite.RATE_HZ < 4.0
-
-
-@needs_flite
-@needs_espeak
-def test_espeak_speaks_with_several_voices() -> None:
-    clips = [espeak.Espeak(voice).say(TEXT).samples for voice in ("espeak-f3", "espeak-m3")]
-    assert all(1.0 < len(clip) / flite.RATE_HZ < 5.0 for clip in clips)
-    assert all(np.abs(clip).max() > 1000 for clip in clips)
-    assert len(clips[0]) != len(clips[1]) or not np.array_equal(*clips)
-
-
-@needs_flite
-def test_a_second_run_speaks_only_what_is_missing(tmp_path) -> None:
-    plans = plan_shards([TEXT, "Yes."], ["No."], {"slt": 1}, validation=1)
-    assert sum(synthesize(tmp_path, plans, 1)) > 16_000
+def test_a_second_run_speaks_only_what_is_missing(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: Toy())
+    monkeypatch.setattr(synthesize, "ProcessPoolExecutor", ThreadPoolExecutor)
+    plans = plan_shards([TEXT, "Mute.", "Yes."], ["No."], {"toy": 2}, validation=1)
+    assert sum(synthesize.synthesize(tmp_path, plans, 1)) == pytest.approx(3 * 0.2)
     first = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    (tmp_path / "slt-test-0000.jsonl").unlink()
-    assert len(list(synthesize(tmp_path, plans, 1))) == 1
+    (tmp_path / "toy-test-0000.jsonl").unlink()
+    assert len(list(synthesize.synthesize(tmp_path, plans, 1))) == 1
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == first
-    assert Corpus.open(tmp_path).voices == ("slt",)
+    corpus = Corpus.open(tmp_path)
+    assert corpus.voices == ("toy",)
+    assert [one.text for one in corpus.choose("train")] == ["Yes."]
+
+
+def test_voices_of_two_rates_cannot_share_a_corpus(tmp_path, monkeypatch) -> None:
+    slow = Toy()
+    slow.rate_hz = 16_000
+    monkeypatch.setattr(synthesize, "synthesiser_for", {"toy": Toy(), "slow": slow}.get)
+    plans = plan_shards([TEXT, "Yes."], [], {"toy": 1, "slow": 1}, validation=0)
+    with pytest.raises(CorpusError, match="16000 and 24000 Hz"):
+        list(synthesize.synthesize(tmp_path, plans, 1))

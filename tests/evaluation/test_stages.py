@@ -90,12 +90,12 @@ def test_a_missing_synthesiser_is_named_with_its_install_line(
     synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def absent(voice: str) -> Source:
-        raise MissingExtraError("no flite; run: apt-get install flite")
+        raise MissingExtraError("no hibari; run: pip install hibari-tts")
 
     monkeypatch.setattr(stages, "find_source", absent)
     chain = Chain(synthesizer, "low")
     assert list(chain.stages) == ["speech"]
-    assert chain.missing.endswith("apt-get install flite")
+    assert chain.missing.endswith("pip install hibari-tts")
 
 
 @pytest.mark.parametrize(

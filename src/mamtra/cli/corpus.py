@@ -1,7 +1,7 @@
 """``mamtra corpus``: make a corpus of synthetic speech.
 
-Needs the synthesisers of a Debian system; what they speak is written beside a manifest and never
-belongs into the repository.
+Needs the synthesisers that the recipe of nano names (docs/nano.md); what they speak is written
+beside a manifest and never belongs into the repository.
 """
 
 from pathlib import Path
@@ -53,7 +53,7 @@ def counted(given: list[str]) -> dict[str, int]:
     for item in given:
         name, _, count = item.partition("=")
         if not (name and count.isdigit()):
-            raise CorpusError(f"voice {item!r} is not of the form NAME=COUNT, such as rms=4000")
+            raise CorpusError(f"voice {item!r} is not of the form NAME=COUNT, such as heart=4000")
         counts[name] = int(count)
     return counts
 
@@ -72,7 +72,7 @@ def speak_corpus(
         list[str] | None,
         typer.Option(
             help="NAME=COUNT, the main voice first: heart (hibari), am_michael and others of "
-            "Kokoro, slt and others of flite, espeak-f1 ... espeak-m8; heart alone if not set."
+            "Kokoro; heart alone if not set."
         ),
     ] = None,
     others: Annotated[

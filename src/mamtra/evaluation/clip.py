@@ -9,7 +9,7 @@ from mamtra.audio.clip import Audio
 
 ENDED = "end"  # the stop reason of speech that ended by itself
 SILENT_RMS = 1e-3  # -60 dB; the quietest source voice has 0.04
-# flite's four voices need 0.05-0.10 s a letter in sentences and up to 0.15 in single words
+# four voices of flite needed 0.05-0.10 s a letter in sentences and up to 0.15 in single words
 LEAST_SECONDS_PER_LETTER = 0.03
 MOST_SECONDS_PER_LETTER = 0.16
 SPARE_SECONDS = 0.6  # silence at both ends and a pause

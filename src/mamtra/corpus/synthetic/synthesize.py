@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mamtra.atomic import write_file
-from mamtra.corpus.synthetic import espeak, flite, hibari, kokoro
+from mamtra.corpus.synthetic import hibari, kokoro
 from mamtra.corpus.synthetic.manifest import CORPUS_FILE, Utterance, write_shard
 from mamtra.corpus.synthetic.spoken import PAUSE, Speaking
 from mamtra.errors import CorpusError
 
 SHARD_SENTENCES = 500
-SOURCES = (hibari, kokoro, flite, espeak)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,11 +41,7 @@ def synthesiser_for(voice: str) -> Speaking:
         return hibari.Hibari(voice)
     if voice in kokoro.VOICES:
         return kokoro.Kokoro(voice)
-    if voice in flite.VOICES:
-        return flite.Flite(voice)
-    if voice in espeak.VOICES:
-        return espeak.Espeak(voice)
-    known = ", ".join(name for source in SOURCES for name in source.VOICES)
+    known = ", ".join((*hibari.VOICES, *kokoro.VOICES))
     raise CorpusError(f"unknown voice {voice!r}; known: {known}")
 
 
