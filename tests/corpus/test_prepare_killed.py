@@ -1,10 +1,10 @@
 """A preparation that is really killed goes on to the same bytes as one that was left in peace."""
 
 import multiprocessing
+import os
+import select
 import signal
 import sys
-import time
-from pathlib import Path
 
 import preparations_to_kill as runs
 import pytest
@@ -68,34 +68,31 @@ def test_one_killed_while_it_writes_goes_on(processes, tree, whole, tmp_path, nu
     assert contents(tmp_path) == contents(whole)
 
 
-def runs_still(pid):
-    """Whether a process of Linux is neither gone nor a mere entry."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+def lines_of(pipe, count):
+    """So many lines of a pipe, which others write sooner or later."""
+    found = b""
+    while found.count(b"\n") < count:
+        assert select.select([pipe], [], [], LIMIT_SECONDS)[0], "nobody writes"
+        found += os.read(pipe, 1000)
+    return found.decode().split()
 
 
-def wait_for(condition):
-    limit = time.monotonic() + LIMIT_SECONDS
-    while not condition() and time.monotonic() < limit:
-        time.sleep(0.02)
-    return condition()
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_workers_end_with_the_process_that_started_them(tree, whole, tmp_path):
-    folder, name = tmp_path / "shards", tmp_path / "worker"
-    arguments = (tree, folder, runs.slow_ears, str(name), 2)
-    process = multiprocessing.get_context("spawn").Process(target=runs.run, args=arguments)
+@pytest.mark.skipif(sys.platform != "linux", reason="waits for processes of others by pidfd")
+def test_workers_end_with_the_process_that_started_them(processes, tree, whole, tmp_path):
+    folder, name = tmp_path / "shards", tmp_path / "pipe"
+    os.mkfifo(name)
+    pipe = os.open(name, os.O_RDWR)
+    arguments = (tree, folder, runs.ears_that_wait, str(name), 2)
+    process = processes.Process(target=runs.run, args=arguments)
     process.start()
-    assert wait_for(lambda: len(list(folder.glob("part-*.json"))) > 1)
+    workers = [os.pidfd_open(int(number)) for number in lines_of(pipe, 2)]
     process.kill()
     process.join()
-    workers = [path.suffix[1:] for path in tmp_path.glob("worker.*")]
-    assert len(workers) == 2
-    assert wait_for(lambda: not any(map(runs_still, workers)))
+    for worker in workers:
+        assert select.select([worker], [], [], LIMIT_SECONDS)[0], "a worker lives on"
+    for opened in (pipe, *workers):
+        os.close(opened)
     assert not (folder / "index.json").exists()
+    assert 0 < len(list(folder.glob("part-*.json"))) < PARTS
     runs.run(tree, folder, workers=2)
     assert contents(folder) == contents(whole)

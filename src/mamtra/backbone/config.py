@@ -7,11 +7,11 @@ from attention, and in ``sizing/`` what it costs.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from mamtra.backbone.mixers.attention import Attention
-from mamtra.backbone.mixers.gated_deltanet import GatedDeltaNet, GatedDeltaNetConfig, as_deltanet
-from mamtra.backbone.mixers.mamba import Mamba, MambaConfig, as_mamba
+from mamtra.backbone.mixers.gated_deltanet import GatedDeltaNet, GatedDeltaNetConfig
+from mamtra.backbone.mixers.mamba import Mamba, MambaConfig
 from mamtra.backbone.mixers.mixer import Mixer
 from mamtra.backbone.mixers.variant import Variant, VariantT, filled
 from mamtra.config import from_dict
@@ -64,8 +64,10 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", read_letters(self.layout))
-        object.__setattr__(self, "mamba", as_mamba(self.mamba))
-        object.__setattr__(self, "deltanet", as_deltanet(self.deltanet))
+        for kind in KINDS.values():
+            if kind.config is not None and isinstance(given := getattr(self, kind.field), dict):
+                variant: Variant = from_dict(kind.config, given, f"the {kind.field} config")
+                object.__setattr__(self, kind.field, variant)
         for name in ("dim", "query_heads", "kv_heads", "head_dim", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
@@ -103,12 +105,12 @@ class BackboneConfig:
     @property
     def mamba_sizes(self) -> MambaConfig:
         """The Mamba layers' config with every size written out."""
-        return self.filled(as_mamba(self.mamba))
+        return self.filled(cast(MambaConfig, self.mamba))
 
     @property
     def deltanet_sizes(self) -> GatedDeltaNetConfig:
         """The Gated DeltaNet layers' config with every size written out."""
-        return self.filled(as_deltanet(self.deltanet))
+        return self.filled(cast(GatedDeltaNetConfig, self.deltanet))
 
     @property
     def layers(self) -> int:
@@ -129,7 +131,7 @@ class Kind:
 
     name: str
     build: Callable[[BackboneConfig], Mixer]
-    config: type | None = None
+    config: type[Any] | None = None
     field: str = ""
 
     def variant(self, config: BackboneConfig) -> Variant:

@@ -1,13 +1,16 @@
-"""What each kind of mixer holds and computes, by arithmetic: one class a kind, one table of them.
+"""What each kind of mixer holds and computes, by arithmetic, and a table of the kinds.
 
-Letters of a layout find their class in ``MIXER_SIZES``; one that is not there is an error.
+Letters of a layout find their sizes in ``MIXER_SIZES``; one that is not there is an error.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from mamtra.backbone import BackboneConfig
 from mamtra.backbone.config import KINDS
 from mamtra.backbone.mixers.scan import CHUNK_TOKENS
+from mamtra.backbone.mixers.variant import Variant
 from mamtra.errors import ConfigError
 from mamtra.sizing.matrix import Matrix
 
@@ -74,26 +77,31 @@ class AttentionSizes:
         return 2.0 * 2 * self.config.query_heads * self.config.head_dim * length / 2
 
 
-class MambaSizes:
-    """Mamba: one projection inward, one outward, a state for each head or group."""
+class RecurrentSizes:
+    """What a recurrent mixer holds whatever its rule: both projections, convolution, states.
 
-    def __init__(self, config: BackboneConfig) -> None:
-        self.dim, self.sizes = config.dim, config.mamba_sizes
-        self.inner = self.sizes.heads * self.sizes.head_dim
+    Args:
+        dim: of the stack.
+        sizes: of the mixer.
+        rule: what its rule needs beside them.
+    """
+
+    def __init__(self, dim: int, sizes: Variant, rule: "Rule") -> None:
+        self.dim, self.sizes, self.rule = dim, sizes, rule
+        self.inner = sizes.heads * sizes.head_dim
 
     @property
     def matrices(self) -> list[Matrix]:
         """Inward and outward."""
-        biased = self.sizes.input_bias or self.sizes.gate == "open"
         rows = sum(self.sizes.sections.values())
-        return [Matrix(rows, self.dim, biased), Matrix(self.dim, self.inner)]
+        return [Matrix(rows, self.dim, self.sizes.biased), Matrix(self.dim, self.inner)]
 
     @property
     def rest(self) -> int:
-        """Convolution, steps and rates of each state, a skip for each head, norm."""
+        """The convolution, and the rule's own."""
         sizes = self.sizes
         taps = sizes.channels * (sizes.conv_width + 1) if sizes.conv_width else 0
-        return taps + 2 * sizes.states + sizes.heads + (self.inner if sizes.norm else 0)
+        return taps + self.rule.numbers
 
     @property
     def recurrence(self) -> int:
@@ -107,65 +115,73 @@ class MambaSizes:
 
     @property
     def prefill(self) -> tuple[int, int]:
-        """The chunked scan: decay between tokens, scores, their product, and carried states."""
-        rows = sum(self.sizes.sections.values())
-        chunks = 3 * self.sizes.heads * CHUNK_TOKENS
-        carried = 2 * self.recurrence // CHUNK_TOKENS
-        return rows + 2 * self.sizes.channels + self.inner, 6 * self.inner + chunks + carried
+        """Rows inward, what is convolved and what is said; the rule in chunks."""
+        rows = sum(self.sizes.sections.values()) + 2 * self.sizes.channels + self.inner
+        chunks = self.rule.chunk_squares * self.sizes.heads * CHUNK_TOKENS
+        return rows, 6 * self.inner + chunks + self.rule.carried
 
     def operations(self, length: float) -> float:
-        """Fading, writing and reading a state."""
+        """Every turn of the state, whose length does not matter."""
         del length
-        return 2.0 * 3 * self.inner * self.sizes.state_dim
+        return 2.0 * self.rule.turns * self.inner * self.sizes.state_dim
 
 
-class DeltaNetSizes:
-    """Gated DeltaNet: as Mamba with a state for each head, and a lookup before each write."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """What one recurrence needs.
 
-    def __init__(self, config: BackboneConfig) -> None:
-        self.dim, self.sizes = config.dim, config.deltanet_sizes
-        self.inner = self.sizes.heads * self.sizes.head_dim
+    Attributes:
+        numbers: weights that are no linear layer and no convolution.
+        chunk_squares: matrices of tokens by tokens of a chunk, for each head.
+        carried: numbers a token that live beside them.
+        turns: passes over the state for each token.
+    """
 
-    @property
-    def matrices(self) -> list[Matrix]:
-        """Inward and outward."""
-        biased = self.sizes.input_bias or self.sizes.gate == "open"
-        rows = sum(self.sizes.sections.values())
-        return [Matrix(rows, self.dim, biased), Matrix(self.dim, self.inner)]
-
-    @property
-    def rest(self) -> int:
-        """Convolution; steps, rates and shares of each head; norm."""
-        sizes = self.sizes
-        taps = sizes.channels * (sizes.conv_width + 1) if sizes.conv_width else 0
-        return taps + 3 * sizes.heads + self.inner
-
-    @property
-    def recurrence(self) -> int:
-        """One matrix for each head."""
-        return self.sizes.heads * self.sizes.state_dim * self.sizes.head_dim
-
-    @property
-    def window(self) -> int:
-        """The convolution's last inputs."""
-        return max(self.sizes.conv_width - 1, 0) * self.sizes.channels
-
-    @property
-    def prefill(self) -> tuple[int, int]:
-        """The chunked rule: decay, overlap of keys, scores; the triangular system and its sides."""
-        sizes = self.sizes
-        rows = sum(sizes.sections.values())
-        chunks = 5 * sizes.heads * CHUNK_TOKENS
-        sides = 2 * sizes.heads * (sizes.state_dim + sizes.head_dim)
-        return rows + 2 * sizes.channels + self.inner, 6 * self.inner + chunks + sides
-
-    def operations(self, length: float) -> float:
-        """Fading, looking up, writing and reading a state."""
-        del length
-        return 2.0 * 4 * self.inner * self.sizes.state_dim
+    numbers: int
+    chunk_squares: int
+    carried: int
+    turns: int
 
 
-MIXER_SIZES = {"A": AttentionSizes, "M": MambaSizes, "G": DeltaNetSizes}
+def mamba_sizes(config: BackboneConfig) -> RecurrentSizes:
+    """Mamba: steps and rates of each state, a skip for each head, norm.
+
+    A token fades, writes and reads a state. In chunks: decay between tokens, scores, their product,
+    and carried states.
+    """
+    sizes = config.mamba_sizes
+    rule = Rule(
+        numbers=2 * sizes.states
+        + sizes.heads
+        + (sizes.heads * sizes.head_dim if sizes.norm else 0),
+        chunk_squares=3,
+        carried=2 * sizes.states * sizes.state_dim * sizes.head_dim // CHUNK_TOKENS,
+        turns=3,
+    )
+    return RecurrentSizes(config.dim, sizes, rule)
+
+
+def deltanet_sizes(config: BackboneConfig) -> RecurrentSizes:
+    """Gated DeltaNet: steps, rates and shares of each head, norm.
+
+    A token fades a state, looks up, writes and reads. In chunks: decay, overlap of keys, scores;
+    the triangular system and its sides.
+    """
+    sizes = config.deltanet_sizes
+    rule = Rule(
+        numbers=3 * sizes.heads + sizes.heads * sizes.head_dim,
+        chunk_squares=5,
+        carried=2 * sizes.heads * (sizes.state_dim + sizes.head_dim),
+        turns=4,
+    )
+    return RecurrentSizes(config.dim, sizes, rule)
+
+
+MIXER_SIZES: dict[str, Callable[[BackboneConfig], MixerSizes]] = {
+    "A": AttentionSizes,
+    "M": mamba_sizes,
+    "G": deltanet_sizes,
+}
 
 
 def mixer_sizes(kind: str, config: BackboneConfig) -> MixerSizes:

@@ -13,13 +13,14 @@ with one letter a layer (``AMMM...``).
 import math
 import re
 from dataclasses import dataclass, replace
+from typing import cast
 
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.backbone import BackboneConfig, Layout, as_config
-from mamtra.backbone.mixers.mamba import as_mamba
+from mamtra.backbone.mixers.mamba import MambaConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import built_in, locate
 from mamtra.errors import ConfigError, LayoutError
@@ -135,7 +136,7 @@ def shaped_backbone(backbone: BackboneConfig, shape: str) -> BackboneConfig:
         return replace(backbone, layout="A" * left)
     layout = Layout.repeat(int(found["attention"]), int(found["mamba"]), backbone.layers)
     decay = "group" if found["grouped"] else "head"
-    mamba = replace(as_mamba(backbone.mamba), decay=decay)
+    mamba = replace(cast(MambaConfig, backbone.mamba), decay=decay)
     return replace(backbone, layout=str(layout), mamba=mamba)
 
 

@@ -25,7 +25,6 @@ head width.
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -35,7 +34,13 @@ from torch import Tensor, nn
 
 from mamtra.backbone.mixers.delta_rule import run_delta_rule
 from mamtra.backbone.mixers.fused_scan import ScanForm
-from mamtra.backbone.mixers.short_convolution import convolve, start_as_identity
+from mamtra.backbone.mixers.recurrent import (
+    empty_state,
+    gated,
+    new_inward,
+    read_inputs,
+    start_inward,
+)
 from mamtra.backbone.mixers.variant import (
     Activation,
     ConvStart,
@@ -43,12 +48,10 @@ from mamtra.backbone.mixers.variant import (
     check_values,
     inverse_softplus,
     long_memory_rates,
-    start_inward,
 )
 from mamtra.backbone.norm import RMSNorm, normalise
-from mamtra.backbone.positions import Positions, apply_rotary
+from mamtra.backbone.positions import Positions
 from mamtra.backbone.state import ScanState
-from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
 # of 0.01 to 0.9 the share with which the output of nano's layers, before and after their output
@@ -91,6 +94,16 @@ class GatedDeltaNetConfig:
             raise ConfigError(f"beta_start={self.beta_start} must lie between 0 and 1")
 
     @property
+    def states(self) -> int:
+        """Recurrent states of a layer: one per head."""
+        return self.heads
+
+    @property
+    def biased(self) -> bool:
+        """Whether ``in_proj`` has biases; an open gate needs them."""
+        return self.input_bias or self.gate == "open"
+
+    @property
     def sections(self) -> dict[str, int]:
         """Rows of ``in_proj`` by name, in order."""
         return {
@@ -108,19 +121,6 @@ class GatedDeltaNetConfig:
         return sum(self.sections[name] for name in ("v", "k", "q"))
 
 
-def as_deltanet(config: GatedDeltaNetConfig | dict[str, Any]) -> GatedDeltaNetConfig:
-    """Rebuild a config from the dict that a config.json holds; a config passes through.
-
-    Raises:
-        ConfigError: a key is unknown, or a value cannot work.
-    """
-    return (
-        config
-        if isinstance(config, GatedDeltaNetConfig)
-        else from_dict(GatedDeltaNetConfig, config, "the deltanet config")
-    )
-
-
 class GatedDeltaNet(nn.Module):
     """A layer whose memory is corrected by the delta rule; the memory, if any, is an argument.
 
@@ -130,13 +130,7 @@ class GatedDeltaNet(nn.Module):
     def __init__(self, dim: int, config: GatedDeltaNetConfig) -> None:
         super().__init__()
         self.config = config
-        biased = config.input_bias or config.gate == "open"
-        self.in_proj = nn.Linear(dim, sum(config.sections.values()), bias=biased)
-        self.conv1d = (
-            nn.Conv1d(config.channels, config.channels, config.conv_width, groups=config.channels)
-            if config.conv_width
-            else None
-        )
+        self.in_proj, self.conv1d = new_inward(dim, config)
         self.dt_bias = nn.Parameter(torch.empty(config.heads))
         self.A_log = nn.Parameter(torch.empty(config.heads))
         self.beta_bias = nn.Parameter(torch.empty(config.heads))
@@ -151,20 +145,14 @@ class GatedDeltaNet(nn.Module):
         self.dt_bias.copy_(inverse_softplus(torch.ones(config.heads)))
         self.A_log.copy_(long_memory_rates(config.heads).log())
         self.beta_bias.fill_(math.log(config.beta_start / (1 - config.beta_start)))
-        start_inward(self.in_proj, config.gate, config.sections["z"])
-        if self.conv1d is not None and config.conv_start == "identity":
-            start_as_identity(self.conv1d)
+        start_inward(config, self.in_proj, self.conv1d)
 
     def new_state(
         self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
     ) -> ScanState:
         """An empty memory; it never grows, so ``capacity`` is not needed."""
         del capacity
-        config = self.config
-        scan = torch.zeros(batch, config.heads, config.state_dim, config.head_dim, device=device)
-        taps = max(config.conv_width - 1, 0)
-        window = torch.zeros(batch, taps, config.channels, dtype=dtype, device=device)
-        return ScanState(scan, window)
+        return empty_state(self.config, batch, dtype, device)
 
     def forward(
         self,
@@ -174,25 +162,15 @@ class GatedDeltaNet(nn.Module):
     ) -> Float[Tensor, "batch time dim"]:
         """Mix over time; with a state, continue from it and leave it after the last real token."""
         config = self.config
-        sections = list(config.sections.values())
-        z, inputs, a, b = self.in_proj(hidden).split(
-            [sections[0], config.channels, config.heads, config.heads], dim=-1
-        )
-        inputs = convolve(inputs, self.conv1d, positions, state)
-        if config.activation == "silu":
-            inputs = F.silu(inputs)
-        v, k, q = torch.split(inputs, sections[1:4], dim=-1)
-        k = rearrange(k, "b t (k s) -> b t k s", s=config.state_dim)
-        q = rearrange(q, "b t (h s) -> b t h s", s=config.state_dim)
-        if config.rotary:
-            k, q = (apply_rotary(part, positions.cosine, positions.sine) for part in (k, q))
+        z, v, k, q, rest = read_inputs(config, self.in_proj(hidden), self.conv1d, positions, state)
+        a, b = rest.chunk(2, dim=-1)
         k, q = (F.normalize(part.float(), dim=-1).to(hidden.dtype) for part in (k, q))
         group = config.heads // config.kv_heads
         rate = F.softplus(a.float() + self.dt_bias.float()) * self.A_log.float().exp()
         y, final = run_delta_rule(
             q,
             repeat(k, "b t k s -> b t (k g) s", g=group),
-            repeat(v, "b t (k w) -> b t (k g) w", w=config.head_dim, g=group),
+            repeat(v, "b t k w -> b t (k g) w", g=group),
             -rate,
             torch.sigmoid(b.float() + self.beta_bias.float()),
             None if state is None else state.scan,
@@ -210,6 +188,4 @@ class GatedDeltaNet(nn.Module):
         config = self.config
         weight = rearrange(self.norm.weight, "(h w) -> h w", w=config.head_dim)
         y = normalise(y, weight, config.norm_eps)
-        if config.gate != "none":
-            y = y * F.silu(rearrange(z, "b t (h w) -> b t h w", w=config.head_dim))
-        return rearrange(y, "b t h w -> b t (h w)")
+        return rearrange(gated(config, y, z), "b t h w -> b t (h w)")

@@ -22,7 +22,7 @@ head width, c channels.
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -31,7 +31,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.backbone.mixers.fused_scan import ScanForm, run_scan
-from mamtra.backbone.mixers.short_convolution import convolve, start_as_identity
+from mamtra.backbone.mixers.recurrent import (
+    empty_state,
+    gated,
+    new_inward,
+    read_inputs,
+    start_inward,
+)
 from mamtra.backbone.mixers.variant import (
     Activation,
     ConvStart,
@@ -39,12 +45,10 @@ from mamtra.backbone.mixers.variant import (
     check_values,
     inverse_softplus,
     long_memory_rates,
-    start_inward,
 )
 from mamtra.backbone.norm import RMSNorm, normalise
-from mamtra.backbone.positions import Positions, apply_rotary
+from mamtra.backbone.positions import Positions
 from mamtra.backbone.state import ScanState
-from mamtra.config import from_dict
 
 SMALLEST_STEP, LARGEST_STEP = 1e-3, 0.1  # Mamba-2's start of dt, log-uniform
 SLOWEST_RATE, FASTEST_RATE = 1.0, 16.0  # Mamba-2's start of A, uniform
@@ -93,6 +97,11 @@ class MambaConfig:
         return self.heads if self.decay == "head" else self.kv_heads
 
     @property
+    def biased(self) -> bool:
+        """Whether ``in_proj`` has biases; an open gate needs them."""
+        return self.input_bias or self.gate == "open"
+
+    @property
     def sections(self) -> dict[str, int]:
         """Rows of ``in_proj`` by name, in order."""
         return {
@@ -109,19 +118,6 @@ class MambaConfig:
         return sum(self.sections[name] for name in ("x", "B", "C"))
 
 
-def as_mamba(config: MambaConfig | dict[str, Any]) -> MambaConfig:
-    """Rebuild a config from the dict that a config.json holds; a config passes through.
-
-    Raises:
-        ConfigError: a key is unknown, or a value cannot work.
-    """
-    return (
-        config
-        if isinstance(config, MambaConfig)
-        else from_dict(MambaConfig, config, "the mamba config")
-    )
-
-
 class Mamba(nn.Module):
     """A selective state space layer; the memory, if any, is an argument.
 
@@ -131,13 +127,7 @@ class Mamba(nn.Module):
     def __init__(self, dim: int, config: MambaConfig) -> None:
         super().__init__()
         self.config = config
-        biased = config.input_bias or config.gate == "open"
-        self.in_proj = nn.Linear(dim, sum(config.sections.values()), bias=biased)
-        self.conv1d = (
-            nn.Conv1d(config.channels, config.channels, config.conv_width, groups=config.channels)
-            if config.conv_width
-            else None
-        )
+        self.in_proj, self.conv1d = new_inward(dim, config)
         self.dt_bias = nn.Parameter(torch.empty(config.states))
         self.A_log = nn.Parameter(torch.empty(config.states))
         self.D = nn.Parameter(torch.ones(config.heads))
@@ -158,20 +148,14 @@ class Mamba(nn.Module):
             step, rate = torch.ones(config.states), long_memory_rates(config.states)
         self.dt_bias.copy_(inverse_softplus(step))
         self.A_log.copy_(rate.log())
-        start_inward(self.in_proj, config.gate, config.sections["z"])
-        if self.conv1d is not None and config.conv_start == "identity":
-            start_as_identity(self.conv1d)
+        start_inward(config, self.in_proj, self.conv1d)
 
     def new_state(
         self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
     ) -> ScanState:
         """An empty memory; it never grows, so ``capacity`` is not needed."""
         del capacity
-        config = self.config
-        scan = torch.zeros(batch, config.states, config.state_dim, config.head_dim, device=device)
-        taps = max(config.conv_width - 1, 0)
-        window = torch.zeros(batch, taps, config.channels, dtype=dtype, device=device)
-        return ScanState(scan, window)
+        return empty_state(self.config, batch, dtype, device)
 
     def forward(
         self,
@@ -181,22 +165,7 @@ class Mamba(nn.Module):
     ) -> Float[Tensor, "batch time dim"]:
         """Mix over time; with a state, continue from it and leave it after the last real token."""
         config = self.config
-        sections = list(config.sections.values())
-        z, inputs, dt = self.in_proj(hidden).split(
-            [sections[0], config.channels, config.states], dim=-1
-        )
-        inputs = convolve(inputs, self.conv1d, positions, state)
-        if config.activation == "silu":
-            inputs = F.silu(inputs)
-        x, B, C = torch.split(inputs, sections[1:4], dim=-1)
-        x = rearrange(x, "b t (k w) -> b t k w", w=config.head_dim)
-        B = rearrange(B, "b t (k s) -> b t k s", s=config.state_dim)
-        C = rearrange(C, "b t (h s) -> b t h s", s=config.state_dim)
-        if config.rotary:
-            B, C = (
-                apply_rotary(B, positions.cosine, positions.sine),
-                apply_rotary(C, positions.cosine, positions.sine),
-            )
+        z, x, B, C, dt = read_inputs(config, self.in_proj(hidden), self.conv1d, positions, state)
         group = config.heads // config.kv_heads
         spread = repeat(x, "b t k w -> b t (k g) w", g=group)
         if config.decay == "head":
@@ -222,9 +191,7 @@ class Mamba(nn.Module):
     ) -> Float[Tensor, "batch time inner"]:
         """Gate the output and normalise each head."""
         config = self.config
-        if config.gate != "none":
-            gate = F.silu(rearrange(z, "b t (h w) -> b t h w", w=config.head_dim))
-            y = y * gate
+        y = gated(config, y, z)
         if config.norm:
             weight = rearrange(self.norm.weight, "(h w) -> h w", w=config.head_dim)
             y = normalise(y, weight, config.norm_eps)

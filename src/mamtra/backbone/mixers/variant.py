@@ -1,4 +1,4 @@
-"""What the recurrent mixers have in common: the choices of their configs, and values to begin at.
+"""What the configs of recurrent mixers have in common: choices, sizes, and values to begin at.
 
 A variant is a frozen config of one kind of mixer. Sizes of 0 mean "as in the attention layers";
 ``filled`` writes them out.
@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol, TypeVar, get_args, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from mamtra.errors import ConfigError
 
@@ -36,6 +36,7 @@ class Variant(Protocol):
         conv_width: tokens that the short convolution sees; 0 without one.
         input_bias: whether the input projection carries the biases of an attention layer.
         rotary: whether reads and writes rotate with their position.
+        conv_start, activation, gate: choices of a variant, see their types.
     """
 
     @property
@@ -52,6 +53,22 @@ class Variant(Protocol):
     def input_bias(self) -> bool: ...  # noqa: D102
     @property
     def rotary(self) -> bool: ...  # noqa: D102
+    @property
+    def conv_start(self) -> ConvStart: ...  # noqa: D102
+    @property
+    def activation(self) -> Activation: ...  # noqa: D102
+    @property
+    def gate(self) -> Gate: ...  # noqa: D102
+    @property
+    def states(self) -> int:
+        """Recurrent states of a layer."""
+        ...
+
+    @property
+    def biased(self) -> bool:
+        """Whether ``in_proj`` has biases."""
+        ...
+
     @property
     def sections(self) -> dict[str, int]:
         """Rows of ``in_proj`` by name, in order."""
@@ -109,13 +126,3 @@ def long_memory_rates(states: int) -> Float[Tensor, " states"]:
     """Decay rates, for steps of 1, whose half-lives span our long-memory start."""
     ends = math.log(SHORTEST_HALF_LIFE), math.log(LONGEST_HALF_LIFE)
     return math.log(2.0) / torch.linspace(*ends, states).exp()
-
-
-def start_inward(in_proj: nn.Linear, gate: Gate, gate_rows: int) -> None:
-    """Biases of the input projection begin at zero, an open gate where it lets all through."""
-    with torch.no_grad():
-        for bias in [*in_proj.parameters()][1:]:
-            bias.zero_()
-        if gate == "open":
-            in_proj.weight[:gate_rows].zero_()
-            in_proj.bias[:gate_rows].fill_(OPEN_GATE)
