@@ -171,8 +171,6 @@ def test_8_bit_weights_stay_close(stack, hidden, form):
 @NEEDS_COMPILER
 @pytest.mark.parametrize("dtype", [torch.float32], ids=["float32"])
 def test_in_8_bit_a_row_steps_beside_others_as_alone(stack, hidden):
-    if "G" in stack.config.layout:
-        pytest.skip("without a quick form PyTorch's small operations round by their place in rows")
     ready(stack, "int8")
     lengths, prompt, following = [31, 7], hidden[:, :31], hidden[:, 31:40]
     state = stack.new_state(2)

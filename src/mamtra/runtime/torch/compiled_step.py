@@ -5,6 +5,7 @@ The counterpart of step.py, with which it shares its meaning.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,24 @@ def alone() -> Iterator[None]:
 
 
 class ModuleLayer:
-    """A block whose mixer has no quick form: its modules read the token."""
+    """A block whose mixer has no quick form: its modules read the token, one row after the other.
+
+    Row by row, because PyTorch rounds by where a number lies in a vector, and a row must not hear
+    of those beside it.
+    """
 
     def __init__(self, block: Block) -> None:
         self.block = block
 
     def __call__(self, hidden: Tensor, place: RowPositions, state: State) -> None:
         """Move the memory on, and ``hidden`` through the block."""
-        token, starts = hidden.unsqueeze(1), tuple(place.positions.tolist())
-        positions = positions_of(token, place.head_dim, place.theta, starts)
-        hidden.copy_(self.block(token, positions, state)[:, 0])
+        for row, start in enumerate(place.positions.tolist()):
+            token, own = hidden[row : row + 1, None], copy(state)
+            own.set_tensors([tensor[row : row + 1] for tensor in state.tensors])
+            positions = positions_of(token, place.head_dim, place.theta, (start,))
+            hidden[row] = self.block(token, positions, own)[0, 0]
+            for whole, moved in zip(state.tensors, own.tensors, strict=True):
+                whole[row] = moved[0]
 
 
 def layer_of(block: Block, buffers: Buffers) -> Any:
