@@ -30,7 +30,7 @@ def known() -> Pronunciations:
         ("cat-house and cat-bird", "{k ae t hh aw s} and cat-bird"),
         ("one o'clock", "{w ah n} {ax k l aa k}"),
         ("concat {k ae t} {hello} catdog", "concat {k ae t} {hello} catdog"),
-        ("'cat' - '", "'cat' - '"),
+        ("'cat' - '", "'{k ae t}' - '"),
         ("", ""),
     ],
 )

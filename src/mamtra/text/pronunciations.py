@@ -16,7 +16,8 @@ from mamtra.errors import ModelError, TextError
 from mamtra.text.phones import plain_phones
 
 LONGEST_FILE = 50_000_000
-WORD = re.compile(r"\{[^{}]*\}|[a-z']*[a-z][a-z']*(?:-[a-z']*[a-z][a-z']*)*", re.IGNORECASE)
+ONE = r"[a-z]+(?:'[a-z]+)*"
+WORD = re.compile(rf"\{{[^{{}}]*\}}|{ONE}(?:-{ONE})*", re.IGNORECASE)
 VOICELESS, SIBILANTS = ("f", "k", "p", "t", "th"), ("s", "z", "sh", "zh", "ch", "jh")
 
 

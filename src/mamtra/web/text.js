@@ -7,7 +7,7 @@ const PHONES = ("aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n
   "s sh t th uh uw v w y z zh").split(" ");
 const SYMBOLS = ["<pad>", ...MARKS, ..."abcdefghijklmnopqrstuvwxyz",
   ...PHONES.map((phone) => `{${phone}}`)];
-const WORD = /[a-z']*[a-z][a-z']*(?:-[a-z']*[a-z][a-z']*)*/g;
+const WORD = /[a-z]+(?:'[a-z]+)*(?:-[a-z]+(?:'[a-z]+)*)*/g;
 const VOICELESS = ["f", "k", "p", "t", "th"], SIBILANTS = ["s", "z", "sh", "zh", "ch", "jh"];
 const IDS = new Map(SYMBOLS.map((symbol, index) => [symbol, index]));
 const SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen " +
