@@ -1,5 +1,6 @@
 """mamtra say --batch: many lines into a folder, errors in the manifest, killed runs resumed."""
 
+import importlib.util
 import json
 import os
 import signal
@@ -235,3 +236,57 @@ def test_a_process_killed_for_good_leaves_whole_files_and_is_resumed(tiny: list[
         assert np.isfinite(soundfile.read(path)[0]).all()
     assert len(list(Path("out").iterdir())) == 7
     assert len(manifest()) == 6
+
+
+def sounds(folder: str) -> dict[str, bytes]:
+    """What lies in a folder, but for manifests."""
+    return {path.name: path.read_bytes() for path in Path(folder).glob("*.wav")}
+
+
+def test_workers_and_shares_speak_what_one_process_speaks(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(say_batch, "LINES_OF_PART", 2)
+    lines = [{"text": f"Line number {number}."} for number in range(5)] + [{"text": "..."}]
+    arguments = [*write(lines), *tiny]
+    assert ended(arguments) == 10
+    whole, rows = sounds("out"), manifest()
+
+    def into(folder: str, *more: str) -> int:
+        return ended([part if part != "out" else folder for part in arguments] + [*more])
+
+    assert into("shared", "--workers", "2") == 10
+    assert "5 lines spoken" in capsys.readouterr().err
+    assert sounds("shared") == whole
+    assert into("cut", "--shard", "1/2") == 0
+    assert into("cut", "--shard", "2/2") == 10
+    capsys.readouterr()
+    assert into("cut") == 10
+    assert "0 lines spoken" in (talk := capsys.readouterr().err)
+    assert "5 finished before, 1 failed" in talk
+    assert sounds("cut") == whole
+    for folder in ("shared", "cut"):
+        told = Path(folder, "manifest.jsonl").read_text().splitlines()
+        assert {row["id"]: row for row in map(json.loads, told)} == rows
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+def test_a_local_ray_cluster_speaks_what_one_process_speaks(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    from mamtra.workers import RAY_OPTIONS
+
+    monkeypatch.setattr(say_batch, "LINES_OF_PART", 2)
+    arguments = [*write([{"text": f"Line number {number}."} for number in range(5)]), *tiny]
+    assert ended(arguments) == 0
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ray.init(num_cpus=2, runtime_env={"env_vars": paths}, **RAY_OPTIONS)
+    try:
+        other = ["shared" if part == "out" else part for part in arguments]
+        assert ended([*other, "--workers", "2", "--over", "ray"]) == 0
+    finally:
+        ray.shutdown()
+    assert sounds("shared") == sounds("out")

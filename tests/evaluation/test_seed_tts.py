@@ -1,6 +1,9 @@
 """Whole test sets: the command, parts of a set, baselines."""
 
+import importlib.util
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from mamtra.audio.clip import Audio, write
 from mamtra.cli.evaluate import app
-from mamtra.cli.evaluate_seed_tts import shard_of
 from mamtra.errors import ConfigError
+from mamtra.workers import shard_of
 
 pytest.importorskip("pocketsphinx")
 
@@ -102,3 +105,53 @@ def test_an_unknown_baseline_is_refused_with_the_known_ones(
 def test_no_shard_is_the_whole() -> None:
     assert shard_of(None) == (1, 1)
     assert shard_of("2/4") == (2, 4)
+
+
+def without_times(told: dict) -> dict:
+    """The figures, but for how long each clip took."""
+    for figures in told["systems"].values():
+        figures.pop("times_real_time")
+    return told["systems"]
+
+
+def test_several_processes_find_what_one_finds(
+    tiny_model_folder: Path, meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mamtra.evaluation import order
+
+    monkeypatch.setattr(order, "LINES_OF_PART", 1)
+    common = [str(tiny_model_folder), "--set", str(meta), "--judge", "pocketsphinx:choice"]
+    run(*common, "-o", str(tmp_path / "one"))
+    run(*common, "-o", str(tmp_path / "two"), "--workers", "2")
+    assert without_times(scores(tmp_path / "one")) == without_times(scores(tmp_path / "two"))
+    assert len(list((tmp_path / "two").glob("said-1of1-*.jsonl"))) == 3
+
+
+@pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="ray is not installed")
+@pytest.mark.slow
+def test_a_local_ray_cluster_finds_what_one_process_finds(
+    tiny_model_folder: Path, meta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import ray
+
+    from mamtra.evaluation import order
+    from mamtra.workers import RAY_OPTIONS
+
+    monkeypatch.setattr(order, "LINES_OF_PART", 1)
+    common = [str(tiny_model_folder), "--set", str(meta), "--judge", "pocketsphinx:choice"]
+    run(*common, "-o", str(tmp_path / "one"))
+    paths = {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    ray.init(num_cpus=2, runtime_env={"env_vars": paths}, **RAY_OPTIONS)
+    try:
+        run(*common, "-o", str(tmp_path / "two"), "--workers", "2", "--engine", "ray")
+        assert ray.is_initialized(), "a cluster that the caller started is the caller's"
+    finally:
+        ray.shutdown()
+    assert without_times(scores(tmp_path / "one")) == without_times(scores(tmp_path / "two"))
+
+
+def test_workers_need_a_folder_and_a_known_engine(meta: Path) -> None:
+    with pytest.raises(ConfigError, match="add -o FOLDER"):
+        run("--set", str(meta), "--workers", "2")
+    with pytest.raises(ConfigError, match="unknown engine 'magic'; known: processes, ray"):
+        run("--set", str(meta), "--engine", "magic")

@@ -111,29 +111,33 @@ class Manifest:
 
     Args:
         folder: made if it is not there.
+        part: of several that speak into the folder at once, such as ``1of4``: each writes a
+            manifest of its own. Without one, what all parts wrote is gathered.
 
     Raises:
         AudioError: nothing can be written there.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.path = folder, folder / MANIFEST
+    def __init__(self, folder: Path, part: str = "") -> None:
+        self.folder, self.path = folder, folder / (f"manifest-{part}.jsonl" if part else MANIFEST)
         self.rows: dict[str, dict[str, Any]] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if self.path.exists():
-                self.read()
-            for leftover in leftovers(folder):  # of a process that was killed
+            found = sorted(folder.glob("manifest-*.jsonl")) if not part else []
+            found += [self.path] * self.path.exists()
+            if found:
+                self.read(found)
+            for leftover in [] if part else leftovers(folder):  # of a process that was killed
                 leftover.unlink()
         except OSError as problem:
             raise AudioError(f"cannot write into {str(folder)!r}: {problem}") from problem
 
-    def read(self) -> None:
+    def read(self, paths: list[Path]) -> None:
         """Take over the rows that are there; the half-written one of a killed process is dropped.
 
         A line that was spoken again has several rows; the last one holds.
         """
-        for raw in self.path.read_bytes().splitlines():
+        for raw in (raw for path in paths for raw in path.read_bytes().splitlines()):
             try:
                 row = json.loads(raw)
                 self.rows[row["id"]] = row

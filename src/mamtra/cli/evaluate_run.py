@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -103,19 +103,6 @@ def opened_judges(
 
     opened = [open_judge(name, sentences, language, threads) for name in names]
     return Judges.of(opened, reference)
-
-
-def judge_part(evaluation: Evaluation, output: Path, part: int, parts: int) -> int:
-    """Say and judge one of several parts of the lines into a shared folder; the number of clips.
-
-    Raises:
-        CorpusError: results cannot be kept.
-    """
-    from mamtra.evaluation.run_folder import RunFolder
-
-    lines = evaluation.line_set.lines[part - 1 :: parts]
-    own = replace(evaluation, line_set=replace(evaluation.line_set, lines=lines))
-    return len(judge_all(own, RunFolder(output, f"{part}of{parts}")))
 
 
 def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":

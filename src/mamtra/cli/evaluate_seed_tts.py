@@ -1,12 +1,9 @@
 """``mamtra evaluate seed-tts``: models and recordings on a whole test set, as papers do."""
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mamtra.checkpoints.locate import locate
 from mamtra.cli.evaluate_run import (
     JUDGE,
     Evaluation,
@@ -22,55 +19,8 @@ from mamtra.cli.evaluate_run import (
     Threads,
     Wavs,
     evaluate,
-    judge_part,
-    opened_judges,
 )
 from mamtra.errors import ConfigError
-
-if TYPE_CHECKING:
-    from mamtra.evaluation.line_set import LineSet
-    from mamtra.evaluation.systems import System
-
-
-def shard_of(written: str | None) -> tuple[int, int]:
-    """``2/4`` as the second of four; nothing as the only one.
-
-    Raises:
-        ConfigError: it has another form.
-    """
-    if written is None:
-        return 1, 1
-    part, sign, count = written.partition("/")
-    if not (sign and part.isdecimal() and count.isdecimal() and 1 <= int(part) <= int(count)):
-        raise ConfigError(f"shard {written!r} is not of the form 2/4, the second of four")
-    return int(part), int(count)
-
-
-def systems_of(
-    models: Sequence[str],
-    voice: str | None,
-    seed: int,
-    wavs: Sequence[Path],
-    lines: "LineSet",
-    one_piece: bool,
-) -> "list[System]":
-    """Models and folders of recordings, named by their folders.
-
-    Raises:
-        ConfigError: there is none, or two have one name.
-    """
-    from mamtra.evaluation.systems import Recordings, SpeakingModel
-    from mamtra.synthesis.load import load
-
-    names = [Path(model).name for model in models] + [path.resolve().name for path in wavs]
-    if not names:
-        raise ConfigError("nothing to evaluate; name a model, or recordings with --wavs FOLDER")
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigError(f"two systems are called {twice[0]!r}; give their folders other names")
-    spoken: list[System] = [
-        SpeakingModel(load(model), voice, seed, Path(model).name, one_piece) for model in models
-    ]
-    return spoken + [Recordings(path, lines) for path in wavs]
 
 
 def evaluate_seed_tts(
@@ -107,6 +57,12 @@ def evaluate_seed_tts(
     shard: Annotated[
         str | None, typer.Option("--shard", help="2/4: only the second of four parts.")
     ] = None,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes, or tasks at once on Ray.")
+    ] = 1,
+    engine: Annotated[
+        str, typer.Option("--engine", help="Of the workers: processes or ray.")
+    ] = "processes",
     limit: Limit = None,
     seed: Seed = 0,
     threads: Threads = 1,
@@ -118,33 +74,63 @@ def evaluate_seed_tts(
 
     mamtra evaluate seed-tts nano nano-teacher --set en/meta.lst --judge whisper:FOLDER -o out
 
-    Each line is spoken in the voice of its prompt, or with --voice. Parts of a set (--shard) may
-    run in several processes with the same -o; the command without --shard then makes the table.
+    Each line is spoken in the voice of its prompt, or with --voice. --workers and --engine ray
+    share the lines out; shares of a set (--shard) may also run on several machines with the same
+    -o, and the command without --shard then makes the table.
     """
     from rich.console import Console
 
-    from mamtra.evaluation.named_sets import open_set
+    from mamtra.evaluation.order import (
+        Order,
+        judge_in_parts,
+        named_models,
+        names_of,
+        opened,
+        rooted,
+    )
+    from mamtra.evaluation.scores import check_lines
     from mamtra.evaluation.text_rules import profile_named
+    from mamtra.workers import check_engine, shard_of
 
-    part, parts = shard_of(shard)
-    for model in models or ():
-        locate(model)
-    if parts > 1 and output is None:
+    share, shares = shard_of(shard)
+    check_engine(engine)
+    if (shares > 1 or workers > 1 or engine == "ray") and output is None:
         raise ConfigError("parts of a set need a folder to meet in; add -o FOLDER")
     chosen = profile_named(profile)
-    chosen.rule(language)
-    line_set = open_set(sentences).part(limit)
-    systems = systems_of(models or (), voice, seed, wavs or (), line_set, one_piece)
-    names = [system.name for system in systems]
+    asked = [*(judge or [JUDGE]), *(quality or ()), *(similarity or ())]
+    order = Order(
+        line_set=rooted(sentences),
+        limit=limit,
+        models=named_models(models or ()),
+        wavs=tuple(str(folder.absolute()) for folder in wavs or ()),
+        voice=voice if voice is None else rooted(voice),
+        seed=seed,
+        runs=runs,
+        one_piece=one_piece,
+        judges=tuple(map(rooted, asked)),
+        language=language,
+        threads=threads,
+        reference=None if reference is None else str(reference.absolute()),
+    )
+    rule = chosen.rule(language)
+    names, line_set = names_of(order), order.lines()
+    check_lines(line_set.lines, rule)
     if baseline is not None and baseline not in names:
         raise ConfigError(f"there is no system {baseline!r}; there are: {', '.join(names)}")
-    asked = [*(judge or [JUDGE]), *(quality or ()), *(similarity or ())]
-    texts = [line.text for line in line_set.lines]
+    if shares > 1 or workers > 1 or engine == "ray":
+        assert output is not None
+        receipts = judge_in_parts(order, output, (share, shares), workers, engine)
+        done = sum(receipt["clips"] for receipt in receipts)
+        told = f"part {share} of {shares}: {done} clips in {output}"
+        Console(stderr=shares == 1).print(told, soft_wrap=True)
+    if shares > 1:
+        return
+    systems, judges = opened(order)
     evaluation = Evaluation(
         kind="seed-tts",
         line_set=line_set,
         systems=systems,
-        judges=opened_judges(asked, texts, language, threads, reference),
+        judges=judges,
         profile=chosen,
         language=language,
         runs=runs,
@@ -152,9 +138,4 @@ def evaluate_seed_tts(
         baselines=dict.fromkeys(names, baseline) if baseline else {},
         settings={"voice": voice, "one_piece": one_piece},
     )
-    if parts > 1:
-        assert output is not None
-        done = judge_part(evaluation, output, part, parts)
-        Console().print(f"part {part} of {parts}: {done} clips in {output}", soft_wrap=True)
-        return
     evaluate(evaluation, output, row, page=page)

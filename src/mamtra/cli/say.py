@@ -20,9 +20,10 @@ import typer
 
 from mamtra.audio.clip import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.say_batch import say_lines
+from mamtra.cli.say_batch import Sharing, say_lines
 from mamtra.cli.say_stream import deliver_stream, lines_of_input
 from mamtra.errors import MamtraError, TextError
+from mamtra.workers import check_engine, shard_of
 
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
@@ -292,6 +293,15 @@ def say(
         bool,
         typer.Option("--mark/--no-mark", help="Say in the file that its speech is artificial."),
     ] = True,
+    workers: Annotated[
+        int, typer.Option("--workers", min=1, help="Processes that share a batch.")
+    ] = 1,
+    over: Annotated[
+        str, typer.Option("--over", help="Of the workers: processes or a ray cluster.")
+    ] = "processes",
+    shard: Annotated[
+        str | None, typer.Option("--shard", help="2/4: only the second of four shares of a batch.")
+    ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     dtype: Annotated[
         str, typer.Option("--dtype", help="Of the language model: float32, bfloat16, int8, int4.")
@@ -320,6 +330,7 @@ def say(
         hint_at_file(text)
     run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
+    check_engine(over)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
     if batch is None and output != STANDARD:
         check_target(output or DEFAULT_OUTPUT)
@@ -346,7 +357,10 @@ def say(
     )
     if batch is not None:
         folder = Path(output or "")
-        say_lines(batch, folder, model, options, rows, run, as_json=as_json, quiet=quiet, mark=mark)
+        share, shares = shard_of(shard)
+        sharing = Sharing(share=share, shares=shares, workers=workers, over=over)
+        talk_as = {"as_json": as_json, "quiet": quiet, "mark": mark}
+        say_lines(batch, folder, model, options, rows, run, **talk_as, sharing=sharing)
         return
     comment = mark_or_nothing(mark)
     output = output or DEFAULT_OUTPUT

@@ -3,27 +3,32 @@
 Each line has ``text`` and may have ``voice``, ``seed``, and ``id`` (the file is ``<id>.wav``) or
 ``out`` (the file's whole name). What became of a line stands in the folder's ``manifest.jsonl``,
 written after the sound itself: a batch that was killed goes on where it stopped, and a line that
-cannot be spoken is an error there and not the end of the others.
+cannot be spoken is an error there and not the end of the others. Several processes, a Ray cluster
+or several machines may share the lines; a line sounds the same wherever it is spoken.
 """
 
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from mamtra.cli.batch_lines import Line, Manifest, id_of, read_line, read_lines
 from mamtra.errors import GenerationError, MamtraError, TextError
 from mamtra.synthesis.options import SpeakOptions
+from mamtra.workers import Receipt, in_parts, shared_out
 
 if TYPE_CHECKING:
     from mamtra.synthesis.synthesizer import Synthesizer
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+LINES_OF_PART = 16  # of what is shared out; a part that was lost is spoken again
+Row = dict[str, Any]
 
 
 @dataclass(slots=True)
@@ -85,43 +90,100 @@ class Batch:
 
     def failed(self, number: int, name: str, problem: MamtraError) -> None:
         """Note that a line could not be spoken."""
-        self.account.failed += 1
-        kind = type(problem).__name__
-        self.manifest.add({"line": number, "id": name, "error": str(problem), "kind": kind})
+        self.note(failed_row(number, name, problem))
 
-    def speak(self, synthesizer: "Synthesizer", rows: int) -> Iterator[None]:
-        """Speak what is to be done; yields after each line."""
-        texts = ((line.text, line.options) for line in self.todo)
-        for number, result in synthesizer.say_batch(texts, rows=rows):
-            line = self.todo[number]
-            try:
-                if isinstance(result, MamtraError):
-                    raise result
-                result.save(self.manifest.folder / line.path, mark=self.mark)
-            except MamtraError as problem:
-                self.failed(line.number, line.id, problem)
-            else:
-                self.account.spoken += 1
-                self.account.seconds += result.seconds
-                self.manifest.add(
-                    {
-                        "line": line.number,
-                        "id": line.id,
-                        "path": line.path,
-                        "text": line.text,
-                        "voice": line.options.voice,
-                        "seed": line.options.seed,
-                        "seconds": round(result.seconds, 3),
-                        "speech_tokens": len(result.speech_tokens),
-                        "stop_reason": result.stop_reason,
-                        "fingerprint": line.fingerprint(self.model),
-                        "error": None,
-                    }
-                )
-            yield
+    def note(self, row: Row) -> None:
+        """Write down what became of a line."""
+        if row["error"] is None:
+            self.account.spoken += 1
+            self.account.seconds += row["seconds"]
+        else:
+            self.account.failed += 1
+        self.manifest.add(row)
 
 
-def watched(steps: Iterable[None], total: int, quiet: bool) -> Iterable[None]:
+def failed_row(number: int, name: str, problem: MamtraError) -> Row:
+    """The manifest's row of a line that could not be spoken."""
+    return {"line": number, "id": name, "error": str(problem), "kind": type(problem).__name__}
+
+
+def speak(synthesizer: "Synthesizer", lines: Sequence[Line], order: "PartOrder") -> Iterator[Row]:
+    """Speak lines into a folder; yields the manifest's row of each as it is finished."""
+    texts = ((line.text, line.options) for line in lines)
+    for number, result in synthesizer.say_batch(texts, rows=order.rows):
+        line = lines[number]
+        try:
+            if isinstance(result, MamtraError):
+                raise result
+            result.save(order.folder / line.path, mark=order.mark)
+        except MamtraError as problem:
+            yield failed_row(line.number, line.id, problem)
+        else:
+            yield {
+                "line": line.number,
+                "id": line.id,
+                "path": line.path,
+                "text": line.text,
+                "voice": line.options.voice,
+                "seed": line.options.seed,
+                "seconds": round(result.seconds, 3),
+                "speech_tokens": len(result.speech_tokens),
+                "stop_reason": result.stop_reason,
+                "fingerprint": line.fingerprint(order.model),
+                "error": None,
+            }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sharing:
+    """How the lines of a batch are shared out.
+
+    Attributes:
+        share, shares: this is the ``share``-th of so many, counted from 1.
+        workers: processes, or tasks at once on Ray.
+        over: ``processes`` or ``ray``.
+    """
+
+    share: int = 1
+    shares: int = 1
+    workers: int = 1
+    over: str = "processes"
+
+    @property
+    def alone(self) -> bool:
+        """Whether this process speaks by itself."""
+        return self.workers == 1 and self.over == "processes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartOrder:
+    """What a worker needs besides the lines.
+
+    Attributes:
+        run: how ``load`` runs the model.
+        folder: of the sound files.
+        rows: pieces spoken at once.
+        mark: whether files say that their speech is artificial.
+    """
+
+    model: str
+    run: tuple[tuple[str, Any], ...]
+    folder: Path
+    rows: int
+    mark: bool
+
+
+LOADED: dict[PartOrder, "Synthesizer"] = {}  # of this worker
+
+
+def speak_part(order: PartOrder, name: str, lines: Sequence[Line]) -> Receipt:
+    """Speak a part of the lines; the receipt holds the manifest's rows."""
+    if order not in LOADED:
+        LOADED[order] = load_model(order.model, dict(order.run))
+    return {"name": name, "rows": list(speak(LOADED[order], lines, order))}
+
+
+def watched(steps: Iterable[Row], total: int, quiet: bool) -> Iterable[Row]:
     """The same with a bar on standard error, if somebody watches."""
     if quiet or not sys.stderr.isatty():
         return steps
@@ -150,6 +212,29 @@ def load_model(model: str, run: dict) -> "Synthesizer":
     return load(model, **run)
 
 
+def rows_of(
+    batch: Batch,
+    order: PartOrder,
+    sharing: Sharing,
+    open_model: "Callable[[str, dict], Synthesizer]",
+) -> Iterator[Row]:
+    """The manifest's row of each line, spoken by this process or by workers.
+
+    Raises:
+        VoiceError: the voice of lines without their own is unknown.
+        CorpusError: a worker was lost.
+    """
+    if sharing.alone:
+        synthesizer = open_model(order.model, dict(order.run))
+        synthesizer.voice(batch.defaults.voice)
+        yield from speak(synthesizer, batch.todo, order)
+        return
+    parts = in_parts("part", batch.todo, LINES_OF_PART)
+    work = partial(speak_part, order)
+    for receipt in shared_out(work, parts, sharing.workers, sharing.over):
+        yield from receipt["rows"]
+
+
 def say_lines(
     source: str,
     folder: Path,
@@ -162,6 +247,7 @@ def say_lines(
     quiet: bool,
     mark: bool = True,
     open_model: "Callable[[str, dict], Synthesizer]" = load_model,
+    sharing: Sharing = Sharing(),
 ) -> None:
     """Speak every line that was not spoken yet; ends as ``docs/commands.md`` says.
 
@@ -176,6 +262,7 @@ def say_lines(
         quiet: nothing but errors.
         mark: whether files say that their speech is artificial.
         open_model: loads the model; not asked if nothing is to be done.
+        sharing: who speaks which lines.
 
     Raises:
         CorpusError: the file cannot be read.
@@ -184,14 +271,22 @@ def say_lines(
         GenerationError: a line failed; all others were spoken.
     """
     started = time.perf_counter()
-    batch = Batch(read_lines(source), Manifest(folder), model, defaults, mark)
+    part = f"{sharing.share}of{sharing.shares}" if sharing.shares > 1 else ""
+    lines = read_lines(source)[sharing.share - 1 :: sharing.shares]
+    batch = Batch(lines, Manifest(folder, part), model, defaults, mark)
     account, path = batch.account, batch.manifest.path
     try:
         if batch.todo:
-            synthesizer = open_model(model, run)
-            synthesizer.voice(defaults.voice)
-            for _ in watched(batch.speak(synthesizer, rows), len(batch.todo), quiet):
-                pass
+            order = PartOrder(
+                model=model,
+                run=tuple(run.items()),
+                folder=folder.resolve(),
+                rows=rows,
+                mark=mark,
+            )
+            spoken = rows_of(batch, order, sharing, open_model)
+            for row in watched(spoken, len(batch.todo), quiet):
+                batch.note(row)
     except KeyboardInterrupt:
         account.interrupted = True
     seconds = time.perf_counter() - started

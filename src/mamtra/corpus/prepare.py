@@ -2,7 +2,7 @@
 
 Recordings are cut into parts of fixed size; a part is heard by one worker and written whole. A
 killed run goes on with the parts that are missing. What cannot be used is skipped with a reason,
-and never ends the run. Which workers hear the parts, see ``workers.py``.
+and never ends the run. Which workers hear the parts, see ``mamtra/workers.py``.
 """
 
 import hashlib
@@ -22,8 +22,8 @@ from mamtra.audio.clip import Audio
 from mamtra.corpus.plausible import unlikely_text
 from mamtra.corpus.readers import Recording
 from mamtra.corpus.shards import Prepared, ShardWriter, put, unchanged, write_index
-from mamtra.corpus.workers import ENGINES
 from mamtra.errors import ConfigError, CorpusError, MissingExtraError
+from mamtra.workers import check_engine, in_parts, shared_out
 
 PLAN = "plan.json"
 
@@ -191,18 +191,13 @@ def prepare(
         CorpusError: the folder holds other work or cannot be written, or a worker was killed.
         ConfigError: the engine is unknown.
     """
-    if engine not in ENGINES:
-        raise ConfigError(f"unknown engine {engine!r}; known: {', '.join(ENGINES)}")
+    check_engine(engine)
     check_plan(task, recordings)
-    size = task.config.part
-    names = {
-        f"part-{start // size:05d}": recordings[start : start + size]
-        for start in range(0, len(recordings), size)
-    }
+    names = dict(in_parts("part", recordings, task.config.part))
     receipts = {name: receipt for name in names if (receipt := finished(task.folder, name))}
     yield from list(receipts.values())
     missing = [(name, part) for name, part in names.items() if name not in receipts]
-    for receipt in ENGINES[engine](partial(prepare_part, task), missing, workers):
+    for receipt in shared_out(partial(prepare_part, task), missing, workers, engine):
         receipts[receipt["name"]] = receipt
         yield receipt
     write_index(task.folder, [receipts[name] for name in names], task.model)

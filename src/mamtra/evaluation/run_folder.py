@@ -45,8 +45,14 @@ class Said:
     state_bytes: int = 0
 
 
-def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The JSON lines of a file; a last line that was cut off is removed from it."""
+def whole_lines(path: Path, mend: bool = True) -> Iterator[dict[str, Any]]:
+    """The JSON lines of a file; a last line that was cut off is left out.
+
+    Args:
+        path: of the file.
+        mend: also remove the cut-off line from it; not from one that another process may be
+            writing to.
+    """
     good = 0
     for line in path.read_bytes().splitlines(keepends=True):
         try:
@@ -57,7 +63,7 @@ def whole_lines(path: Path) -> Iterator[dict[str, Any]]:
             break
         good += len(line)
         yield row
-    if good < path.stat().st_size:
+    if mend and good < path.stat().st_size:
         os.truncate(path, good)
 
 
@@ -81,10 +87,10 @@ class RunFolder:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for path in sorted(folder.glob("said*.jsonl")):
-                for row in whole_lines(path):
+                for row in whole_lines(path, path == self.said_path):
                     self.said[row["key"]] = Said(**row)
             for path in sorted(folder.glob("judged*.jsonl")):
-                for row in whole_lines(path):
+                for row in whole_lines(path, path == self.judged_path):
                     self.opinions[row["sound"], row["judge"], row["other"]] = row["value"]
         except (OSError, KeyError, TypeError) as problem:
             raise CorpusError(f"cannot keep results in {str(folder)!r}: {problem}") from problem

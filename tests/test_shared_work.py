@@ -5,8 +5,8 @@ from types import ModuleType, SimpleNamespace
 
 import pytest
 
-from mamtra.corpus.workers import by_ray
 from mamtra.errors import CorpusError, MissingExtraError
+from mamtra.workers import by_ray
 
 PARTS = [(f"part-{number:05d}", []) for number in range(5)]
 
