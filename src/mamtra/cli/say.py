@@ -23,7 +23,6 @@ from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.say_batch import Sharing, say_lines
 from mamtra.cli.say_stream import deliver_stream, lines_of_input
 from mamtra.errors import MamtraError, TextError
-from mamtra.workers import check_engine, shard_of
 
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
@@ -330,7 +329,6 @@ def say(
         hint_at_file(text)
     run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
-    check_engine(over)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
     if batch is None and output != STANDARD:
         check_target(output or DEFAULT_OUTPUT)
@@ -357,10 +355,19 @@ def say(
     )
     if batch is not None:
         folder = Path(output or "")
-        share, shares = shard_of(shard)
-        sharing = Sharing(share=share, shares=shares, workers=workers, over=over)
-        talk_as = {"as_json": as_json, "quiet": quiet, "mark": mark}
-        say_lines(batch, folder, model, options, rows, run, **talk_as, sharing=sharing)
+        sharing = Sharing.of(shard, workers, over)
+        say_lines(
+            batch,
+            folder,
+            model,
+            options,
+            rows,
+            run,
+            as_json=as_json,
+            quiet=quiet,
+            mark=mark,
+            sharing=sharing,
+        )
         return
     comment = mark_or_nothing(mark)
     output = output or DEFAULT_OUTPUT

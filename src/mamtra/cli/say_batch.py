@@ -21,7 +21,7 @@ import typer
 from mamtra.cli.batch_lines import Line, Manifest, id_of, read_line, read_lines
 from mamtra.errors import GenerationError, MamtraError, TextError
 from mamtra.synthesis.options import SpeakOptions
-from mamtra.workers import Receipt, in_parts, shared_out
+from mamtra.workers import Receipt, check_engine, in_parts, shard_of, shared_out
 
 if TYPE_CHECKING:
     from mamtra.synthesis.synthesizer import Synthesizer
@@ -148,6 +148,17 @@ class Sharing:
     shares: int = 1
     workers: int = 1
     over: str = "processes"
+
+    @classmethod
+    def of(cls, shard: str | None, workers: int, over: str) -> "Sharing":
+        """As the command line gives it.
+
+        Raises:
+            ConfigError: the shard has another form, or nobody knows the engine.
+        """
+        check_engine(over)
+        share, shares = shard_of(shard)
+        return cls(share=share, shares=shares, workers=workers, over=over)
 
     @property
     def alone(self) -> bool:
