@@ -4,11 +4,14 @@ import asyncio
 import contextlib
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
+import threading
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import uvicorn
 
@@ -136,6 +139,24 @@ def serve_process(
     asyncio.run(serve(state, listener, wyoming, quiet))
 
 
+def end_with_parent() -> None:
+    """Stop this process, as by SIGTERM, once the one that started it has gone."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def serve_worker(*arguments: Any) -> None:
+    """One of several serving processes; arguments as for ``serve_process``."""
+    end_with_parent()
+    serve_process(*arguments)
+
+
 def run_workers(count: int, arguments: tuple) -> None:
     """Keep so many processes serving one socket; one that dies is replaced."""
     context = multiprocessing.get_context("spawn")
@@ -148,7 +169,7 @@ def run_workers(count: int, arguments: tuple) -> None:
             worker.terminate()
 
     def start() -> multiprocessing.process.BaseProcess:
-        worker = context.Process(target=serve_process, args=arguments)
+        worker = context.Process(target=serve_worker, args=arguments)
         worker.start()
         return worker
 
@@ -162,7 +183,8 @@ def run_workers(count: int, arguments: tuple) -> None:
             if not worker.is_alive() and not stopping:
                 print(f"a worker ended with {worker.exitcode}; starting another", file=sys.stderr)
                 time.sleep(RESTART_SECONDS)
-                workers[index] = start()
+                if not stopping:
+                    workers[index] = start()
     for worker in workers:
         worker.join()
 

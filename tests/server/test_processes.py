@@ -1,0 +1,153 @@
+"""``mamtra serve`` as processes: one that is told to stop, several of which one is killed."""
+
+import http.client
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("starlette")
+pytest.importorskip("uvicorn")
+
+SENTENCES = "One sentence is finished after the other. " * 8
+SECONDS = 120.0  # on a machine that does other things
+
+
+@dataclass
+class Process:
+    """A server and what it said.
+
+    Attributes:
+        port: where it listens.
+        lines: of its standard error.
+        opened: connections and answers, closed at the end.
+    """
+
+    popen: subprocess.Popen[str]
+    port: int = 0
+    lines: list[str] = field(default_factory=list)
+    opened: list[Any] = field(default_factory=list)
+    more: threading.Condition = field(default_factory=threading.Condition)
+
+    def read(self) -> None:
+        """Take standard error line by line."""
+        assert self.popen.stderr is not None
+        for line in self.popen.stderr:
+            with self.more:
+                self.lines.append(line)
+                self.more.notify_all()
+
+    def wait_for_lines(self, pattern: str, count: int) -> str:
+        """The last of so many lines that match."""
+
+        def found() -> list[str]:
+            return [line for line in self.lines if re.search(pattern, line)]
+
+        with self.more:
+            assert self.more.wait_for(lambda: len(found()) >= count, SECONDS), self.lines
+            return found()[-1]
+
+    @property
+    def workers(self) -> list[int]:
+        """Processes that it started, but for Python's own helpers."""
+        children = Path(f"/proc/{self.popen.pid}/task/{self.popen.pid}/children").read_text()
+        return [
+            int(child)
+            for child in children.split()
+            if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        ]
+
+    def ask(self, text: str) -> http.client.HTTPResponse:
+        """A stream whose first bytes are there."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        body = json.dumps({"input": text, "response_format": "pcm"})
+        connection.request("POST", "/v1/audio/speech", body, {"content-type": "application/json"})
+        self.opened += [connection, answer := connection.getresponse()]
+        return answer
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs: one that nobody has asked about may be left as a zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+@contextmanager
+def serving(folder: Path, *options: str, workers: int = 1) -> Iterator[Process]:
+    """A server process, ended at the end."""
+    command = [sys.executable, "-m", "mamtra", "serve", str(folder), "--port", "0", *options]
+    popen = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    process = Process(popen)
+    reader = threading.Thread(target=process.read)
+    reader.start()
+    try:
+        address = process.wait_for_lines("^serving .* at http://", workers)
+        process.port = int(address.rsplit(":", 1)[1].strip("/\n"))
+        yield process
+    finally:
+        for one in process.opened:
+            one.close()
+        popen.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            popen.wait(60)
+        popen.kill()
+        popen.wait()
+        reader.join()
+        if popen.stderr is not None:
+            popen.stderr.close()
+
+
+def test_sigterm_lets_running_streams_end_whole(tiny_model_folder: Path) -> None:
+    with serving(tiny_model_folder) as process:
+        answer = process.ask(SENTENCES)
+        first = answer.read(1000)
+        process.popen.send_signal(signal.SIGTERM)
+        whole = first + answer.read()  # http.client raises if the end of the chunks is missing
+        assert process.popen.wait(60) in (0, 128 + signal.SIGTERM)
+    with serving(tiny_model_folder) as process:
+        assert process.ask(SENTENCES).read() == whole
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to find workers")
+def test_a_killed_worker_is_replaced_and_the_others_go_on(tiny_model_folder: Path) -> None:
+    with serving(tiny_model_folder, "--workers", "2", workers=2) as process:
+        before = process.workers
+        assert len(before) == 2
+        whole = process.ask(SENTENCES).read()
+        answers = [process.ask(SENTENCES) for _ in range(4)]
+        for answer in answers:
+            answer.read(100)
+        os.kill(before[0], signal.SIGKILL)
+        for answer in answers:
+            try:
+                assert answer.read() == whole[100:]
+            except (http.client.HTTPException, OSError):  # it was the killed one's
+                assert process.ask(SENTENCES).read() == whole
+        process.wait_for_lines(r"a worker ended with -9; starting another", 1)
+        process.wait_for_lines("^serving .* at http://", 3)
+        after = process.workers
+        assert len(after) == 2
+        assert set(after) & set(before) == {before[1]}
+        assert process.ask(SENTENCES).read() == whole
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to find workers")
+def test_workers_end_with_the_process_that_started_them(tiny_model_folder: Path) -> None:
+    with serving(tiny_model_folder, "--workers", "2", workers=2) as process:
+        workers = process.workers
+        process.popen.kill()
+        process.popen.wait()
+    # ``serving`` has joined the reader, which ends when no worker holds the pipe any more
+    assert not any(map(alive, workers))
