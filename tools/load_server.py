@@ -1,10 +1,12 @@
 """Load a server with many clients at once, and check every answer against the same text said alone.
 
-    python tools/load_server.py --clients 1,4,16 --seconds 60 -o benchmarks/results/serve.jsonl
+    python tools/load_server.py --clients 1,4,16,64 --seconds 300 \
+        -o benchmarks/results/serve.jsonl --figure docs/pictures/serve.png
 
 Starts ``mamtra serve`` for itself, speaks a few texts one after another, then lets each number of
-clients ask in a loop. A row for each number: throughput, first audio at the 50th, 95th and 99th
-percentile, refusals, wrong answers, and the server's memory.
+clients ask in a loop. Figures for each number: seconds of speech a second, first audio at the 50th,
+95th and 99th percentile, answers that a player would have waited for, refusals, broken connections,
+wrong answers, and the server's memory while it went on.
 """
 
 import argparse
@@ -18,10 +20,13 @@ import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mamtra.benchmark.row import bench_row
+from mamtra.figures.picture import save_picture
 
 TEXTS = (
     "Good morning.",
@@ -35,6 +40,27 @@ TEXTS = (
 )
 SEEDS = 2
 RETRY_SECONDS = 0.2  # a refused client asks again after this, whatever it was told
+LOOK_SECONDS = 5.0  # between two looks at the server's memory
+PREBUFFER_SECONDS = 0.1  # that a player waits after the first sound, as the page's does
+SHARES = (0.5, 0.95, 0.99)
+
+
+@dataclass
+class Answer:
+    """One answer: status, sound, and when it came.
+
+    Attributes:
+        first: seconds to the first sound.
+        whole: seconds to the end.
+        late: seconds by which a player that began at the first sound would have waited.
+    """
+
+    status: int
+    data: bytes
+    rate: int
+    first: float
+    whole: float
+    late: float
 
 
 @dataclass
@@ -46,23 +72,33 @@ class Answers:
     whole: list[float] = field(default_factory=list)
     audio_seconds: float = 0.0
     wrong: int = 0
+    late: int = 0
+    broken: int = 0
     statuses: Counter[int] = field(default_factory=Counter)
 
 
-def ask(port: int, text: str, seed: int) -> tuple[int, bytes, float, float, int]:
-    """One request: status, sound, seconds to the first of it and to its end, samples a second."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
+def ask(port: int, text: str, seed: int) -> Answer:
+    """One request.
+
+    Raises:
+        OSError: the connection broke; so does ``http.client.HTTPException``.
+    """
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=600)
     begun = time.perf_counter()
     try:
         body = {"input": text, "seed": seed, "response_format": "pcm", "sample_rate": "native"}
         headers = {"content-type": "application/json"}
         connection.request("POST", "/v1/audio/speech", json.dumps(body), headers)
         answer = connection.getresponse()
-        first = answer.read(2)
-        first_audio = time.perf_counter() - begun
-        data = first + answer.read()
         rate = int(answer.getheader("X-Sample-Rate") or 0)
-        return answer.status, data, first_audio, time.perf_counter() - begun, rate
+        data, first, late = bytearray(), 0.0, 0.0
+        while part := answer.read1(1 << 16):
+            now = time.perf_counter() - begun
+            first = first or now
+            if rate:
+                late = max(late, now - first - len(data) / 2 / rate)
+            data += part
+        return Answer(answer.status, bytes(data), rate, first, time.perf_counter() - begun, late)
     finally:
         connection.close()
 
@@ -72,23 +108,31 @@ def digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def client(
-    port: int, number: int, until: float, expected: dict[tuple[int, int], str], answers: Answers
-) -> None:
+Expected = dict[tuple[int, int], str]
+
+
+def client(port: int, number: int, until: float, expected: Expected, answers: Answers) -> None:
     """Ask until time is up."""
     turn = number
     while time.monotonic() < until:
         text, seed = turn % len(TEXTS), turn // len(TEXTS) % SEEDS
         turn += 1
-        status, data, first_audio, whole, rate = ask(port, TEXTS[text], seed)
+        try:
+            answer = ask(port, TEXTS[text], seed)
+        except (OSError, http.client.HTTPException):
+            with answers.lock:
+                answers.broken += 1
+            time.sleep(RETRY_SECONDS)
+            continue
         with answers.lock:
-            answers.statuses[status] += 1
-            if status == 200:
-                answers.first_audio.append(first_audio)
-                answers.whole.append(whole)
-                answers.audio_seconds += len(data) / 2 / rate
-                answers.wrong += digest(data) != expected[text, seed]
-        if status != 200:
+            answers.statuses[answer.status] += 1
+            if answer.status == 200:
+                answers.first_audio.append(answer.first)
+                answers.whole.append(answer.whole)
+                answers.audio_seconds += len(answer.data) / 2 / answer.rate
+                answers.wrong += digest(answer.data) != expected[text, seed]
+                answers.late += answer.late > PREBUFFER_SECONDS
+        if answer.status != 200:
             time.sleep(RETRY_SECONDS)
 
 
@@ -99,16 +143,19 @@ def resident_bytes(pid: int) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def percentile(values: list[float], share: float) -> float:
-    """A percentile of some values."""
-    return round(sorted(values)[min(len(values) - 1, int(share * len(values)))], 4)
+def percentiles(values: list[float]) -> dict[str, float]:
+    """Some percentiles; none of no values."""
+    ranked = sorted(values)
+    return {
+        f"p{round(100 * share)}": round(ranked[min(len(ranked) - 1, int(share * len(ranked)))], 4)
+        for share in SHARES
+        if ranked
+    }
 
 
-def phase(
-    port: int, pid: int, clients: int, seconds: float, expected: dict[tuple[int, int], str]
-) -> dict:
+def phase(port: int, pid: int, clients: int, seconds: float, expected: Expected) -> dict[str, Any]:
     """So many clients for so long."""
-    answers, before, begun = Answers(), resident_bytes(pid), time.monotonic()
+    answers, memory, begun = Answers(), [resident_bytes(pid)], time.monotonic()
     threads = [
         threading.Thread(target=client, args=(port, n, begun + seconds, expected, answers))
         for n in range(clients)
@@ -116,29 +163,34 @@ def phase(
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        while thread.is_alive():
+            thread.join(LOOK_SECONDS)
+            memory.append(resident_bytes(pid))
     spent = time.monotonic() - begun
     return {
         "clients": clients,
         "seconds": round(spent, 1),
         "answers": answers.statuses[200],
         "refused": sum(answers.statuses.values()) - answers.statuses[200],
+        "broken": answers.broken,
         "wrong_answers": answers.wrong,
         "audio_seconds_per_second": round(answers.audio_seconds / spent, 3),
-        "first_audio_seconds": {
-            f"p{round(100 * share)}": percentile(answers.first_audio, share)
-            for share in (0.5, 0.95, 0.99)
+        "first_audio_seconds": percentiles(answers.first_audio),
+        "answers_a_player_waits_for": answers.late,
+        "mean_answer_seconds": round(statistics.mean(answers.whole), 4) if answers.whole else None,
+        "resident_bytes": {
+            "first": memory[0],
+            "half": memory[len(memory) // 2],
+            "last": memory[-1],
+            "most": max(memory),
         },
-        "mean_answer_seconds": round(statistics.mean(answers.whole), 4),
-        "resident_bytes_before": before,
-        "resident_bytes_after": resident_bytes(pid),
     }
 
 
-def start(model: str, slots: int, queue: int) -> tuple[subprocess.Popen[str], int]:
+def start(model: str, slots: int, queue: int, more: Sequence[str]) -> tuple[Any, int]:
     """A server and its port."""
     command = [sys.executable, "-m", "mamtra", "serve", model, "--port", "0"]
-    command += ["--slots", str(slots), "--queue", str(queue), "--queue-seconds", "300"]
+    command += ["--slots", str(slots), "--queue", str(queue), "--queue-seconds", "300", *more]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     assert server.stderr is not None
     for line in server.stderr:
@@ -149,20 +201,43 @@ def start(model: str, slots: int, queue: int) -> tuple[subprocess.Popen[str], in
     raise SystemExit("the server did not start")
 
 
+def paint(results: Sequence[dict[str, Any]]) -> Any:
+    """Bars of throughput, lines of first audio, over the number of clients."""
+
+    def fill(axes: Any) -> None:
+        """Fill the axes."""
+        names = [str(result["clients"]) for result in results]
+        axes.bar(names, [one["audio_seconds_per_second"] for one in results], color="#9db8d9")
+        axes.set_xlabel("clients at once")
+        axes.set_ylabel("seconds of speech a second (bars)")
+        right = axes.twinx()
+        for share in results[0]["first_audio_seconds"]:
+            found = [one["first_audio_seconds"].get(share) for one in results]
+            right.plot(names, found, marker="o", label=f"first sound, {share}")
+        right.set_yscale("log")
+        right.set_ylabel("seconds to the first sound (lines)")
+        right.legend(loc="upper left")
+
+    return fill
+
+
 def main() -> None:
-    """Measure, and add the rows to a file."""
+    """Measure, add the row to a file, draw it."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--model", default="nano")
     parser.add_argument("--clients", default="1,4,16")
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--slots", type=int, default=8)
+    parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--queue", type=int, default=64)
+    parser.add_argument("--note", default="", help="goes into the row's settings")
+    parser.add_argument("--serve", default="", help="further options of mamtra serve")
     parser.add_argument("-o", "--output", type=Path)
+    parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
-    server, port = start(given.model, given.slots, given.queue)
+    server, port = start(given.model, given.slots, given.queue, given.serve.split())
     try:
         pairs = [(text, seed) for text in range(len(TEXTS)) for seed in range(SEEDS)]
-        expected = {pair: digest(ask(port, TEXTS[pair[0]], pair[1])[1]) for pair in pairs}
+        expected = {pair: digest(ask(port, TEXTS[pair[0]], pair[1]).data) for pair in pairs}
         results = []
         for clients in map(int, given.clients.split(",")):
             results.append(phase(port, server.pid, clients, given.seconds, expected))
@@ -170,13 +245,23 @@ def main() -> None:
     finally:
         server.terminate()
         server.wait(60)
-    settings = {"model": given.model, "slots": given.slots, "queue": given.queue, "seed": 0}
+    settings = {
+        "model": given.model,
+        "slots": given.slots,
+        "queue": given.queue,
+        "seconds": given.seconds,
+        "serve": given.serve,
+        "note": given.note,
+        "seed": 0,
+    }
     phases = {f"{result['clients']} clients": result for result in results}
-    row = bench_row("serve", settings, 1, phases)
+    row = bench_row("serve", settings, 1, phases, ("onnxruntime", "starlette", "uvicorn"))
     print(json.dumps(row))
     if given.output is not None:
         with given.output.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
+    if given.figure is not None:
+        save_picture(given.figure, paint(results), row)
 
 
 if __name__ == "__main__":

@@ -160,7 +160,7 @@ def test_few_bits_stay_close(name, bits, tmp_path):
 
 def test_rows_that_do_not_fit_are_refused(tmp_path):
     model = open_speech_lm(toy_speech_lm("M"), tmp_path)
-    with pytest.raises(ConfigError, match="2 rows do not fit a state of 1"):
+    with pytest.raises(ConfigError, match="2 ids do not fit a state of 1 rows"):
         model.step([1, 2], model.new_state(1))
     with pytest.raises(ConfigError, match="brings no ids"):
         model.read([[]], model.new_state(1))

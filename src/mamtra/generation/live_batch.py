@@ -5,8 +5,9 @@ come: each is read alone and gets a row, every step draws one speech id for each
 be dropped between two steps because nobody listens any more. What a row says does not depend on
 its neighbours, by the same means as there.
 
-The batch becomes wider by doubling and narrower when half of it is free, so that most steps change
-nothing and rows are seldom copied.
+The batch becomes wider by doubling and narrower when half of it is free, so that rows are seldom
+copied. Busy rows stand first: the last one takes the place of one that ends, and an engine that can
+leaves the free ones out of its steps.
 """
 
 import numpy as np
@@ -77,13 +78,25 @@ class LiveBatch:
         assert self.state is not None
         assert self.logits is not None
         self.state.copy_row(row, own)
-        self.logits = self.logits.copy()  # an engine may have handed out its own buffer
         self.logits[row] = logits[0]
         self.rows[row] = Row.of(number, request, self.guard)
 
+    def free_slot(self, slot: int) -> None:
+        """Give up a row; the last busy one takes its place."""
+        assert self.state is not None
+        assert self.logits is not None
+        last = self.busy - 1
+        if slot != last:
+            self.state.copy_row(slot, self.state, last)
+            self.rows[slot], self.logits[slot] = self.rows[last], self.logits[last]
+        self.rows[last] = None
+
     def remove(self, number: int) -> None:
         """Stop speaking a text."""
-        self.rows = [None if row is not None and row.index == number else row for row in self.rows]
+        for slot, row in enumerate(self.rows):
+            if row is not None and row.index == number:
+                self.free_slot(slot)
+                return
 
     def narrow(self) -> None:
         """Give up free rows once half of them are; free rows stay at position 0."""
@@ -93,11 +106,10 @@ class LiveBatch:
             self.rows, self.state, self.logits = [], None, None
             return
         if 2 * self.busy <= len(self.rows) and not self.model.fixed_width:
-            kept = [slot for slot, row in enumerate(self.rows) if row is not None]
-            self.state.keep_rows(kept)
-            self.rows = [self.rows[slot] for slot in kept]
             assert self.logits is not None
-            self.logits = self.logits[kept]
+            busy = self.busy
+            self.state.keep_rows(list(range(busy)))
+            self.rows, self.logits = self.rows[:busy], self.logits[:busy].copy()
         for slot, row in enumerate(self.rows):
             if row is None:
                 self.state.positions[slot] = 0
@@ -109,6 +121,7 @@ class LiveBatch:
         vocabulary = self.model.vocabulary
         bytes_per_row = self.nbytes // len(self.rows)
         records: list[Token | Stopped] = []
+        ended_slots: list[int] = []
         for slot, row in enumerate(self.rows):
             if row is None:
                 continue
@@ -120,7 +133,9 @@ class LiveBatch:
                 records.append(Token(row.index, token))
             if reason is not None:
                 records.append(row.stopped(reason, bytes_per_row))
-                self.rows[slot] = None
+                ended_slots.append(slot)
+        for slot in reversed(ended_slots):
+            self.free_slot(slot)
         return records
 
     def step(self) -> list[Token | Stopped]:
@@ -131,6 +146,8 @@ class LiveBatch:
         records = self.draw()
         if self.busy:
             assert self.state is not None
-            ids = [IDLE_ID if row is None else row.history[-1] for row in self.rows]
-            self.logits = self.model.step(ids, self.state)
+            assert self.logits is not None
+            rows = self.rows[: self.busy] if self.model.steps_first_rows else self.rows
+            ids = [IDLE_ID if row is None else row.history[-1] for row in rows]
+            self.logits[: len(rows)] = self.model.step(ids, self.state)
         return records

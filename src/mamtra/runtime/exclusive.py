@@ -49,6 +49,11 @@ class ExclusiveSpeechModel:
         """Whether a change of the number of rows is expensive."""
         return self.wrapped.fixed_width
 
+    @property
+    def steps_first_rows(self) -> bool:
+        """Whether a step may leave out the last rows."""
+        return self.wrapped.steps_first_rows
+
     def new_state(self, batch: int, capacity_hint: int = 0) -> State:
         """An empty state for so many rows."""
         with self._lock:

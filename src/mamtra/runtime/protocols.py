@@ -70,6 +70,11 @@ class SpeechModel(Protocol):
         """Whether a change of the number of rows is expensive, as for recorded CUDA graphs."""
         ...
 
+    @property
+    def steps_first_rows(self) -> bool:
+        """Whether ``step`` may be given fewer ids than the state has rows: the first ones go on."""
+        ...
+
     def new_state(self, batch: int, capacity_hint: int = 0) -> State:
         """An empty state for so many rows.
 

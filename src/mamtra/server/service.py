@@ -61,6 +61,10 @@ class Service:
         self.batch = LiveBatch(
             synthesizer.model.speech_model, config.slots, synthesizer.sampling, synthesizer.guard
         )
+        self.slots_busy, self.queue_depth, self.state_bytes = (
+            gauge.labels(self.name)
+            for gauge in (metrics.slots_busy, metrics.queue_depth, metrics.state_bytes)
+        )
         self.numbers = 0
         self.mean_seconds = 2.0  # that a text keeps its slot, for Retry-After
         self.closed = False
@@ -177,9 +181,9 @@ class Service:
                 self.take(record)
             if any(utterance.take_pending() for utterance in self.speaking.values()):
                 self.wake.notify_all()
-        self.metrics.slots_busy.labels(self.name).set(len(self.speaking))
-        self.metrics.queue_depth.labels(self.name).set(len(self.waiting))
-        self.metrics.state_bytes.labels(self.name).set(self.batch.nbytes)
+        self.slots_busy.set(len(self.speaking))
+        self.queue_depth.set(len(self.waiting))
+        self.state_bytes.set(self.batch.nbytes)
 
     def take(self, record: Token | Stopped) -> None:
         """Note what the language model drew for an utterance, unless that has ended meanwhile."""
@@ -291,7 +295,7 @@ class Service:
             while not self.closed:
                 found = [one for one in self.speaking.values() if one.take_pending()]
                 if found:
-                    chosen = min(found, key=lambda utterance: utterance.urgency)
+                    chosen = min(found, key=lambda utterance: utterance.due)
                     chosen.taken = True
                     return chosen, chosen.stopped
                 self.wake.wait()

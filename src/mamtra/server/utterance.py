@@ -20,6 +20,8 @@ from mamtra.synthesis.speech import Spoken
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.text_stream import Arrived
 
+FIRST_SECONDS = 0.3  # after which a text that nothing was heard of goes before those that play
+
 
 @dataclass(slots=True, eq=False)
 class Utterance:
@@ -61,10 +63,12 @@ class Utterance:
         return self.acoustics.take(ids) or self.stopped is not None
 
     @property
-    def urgency(self) -> tuple[bool, bool, float]:
-        """What sorts before is spoken first: nothing heard yet, then what has ended, then age."""
+    def due(self) -> float:
+        """When its reader, who plays what was made so far, will wait for more."""
         ticket = self.ticket
-        return bool(ticket.first_audio), self.stopped is None, ticket.arrived
+        if not ticket.first_audio:
+            return ticket.arrived + FIRST_SECONDS
+        return ticket.first_audio + ticket.audio_seconds
 
     def begin_piece(self, arrived: Arrived, piece: int, attempt: int) -> None:
         """Forget the piece before; only called under the lock.

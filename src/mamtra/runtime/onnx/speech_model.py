@@ -31,12 +31,13 @@ class OnnxState:
         arrays: by the graph's names.
         cached: names of those that grow with the ids read, along their axis 2.
         positions: ids that each row has read.
+        steps: the graph bound to the first rows, by their number.
     """
 
     arrays: dict[str, np.ndarray]
     cached: frozenset[str]
     positions: list[int]
-    step: "Step | None" = field(default=None, repr=False)
+    steps: dict[int, "Step"] = field(default_factory=dict, repr=False)
 
     @property
     def nbytes(self) -> int:
@@ -58,13 +59,13 @@ class OnnxState:
             new = np.zeros((*old.shape[:2], room, old.shape[3]), old.dtype)
             new[:, :, : old.shape[2]] = old
             self.arrays[name] = new
-        self.step = None
+        self.steps.clear()
 
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows, in this order."""
         self.arrays = {name: array[rows] for name, array in self.arrays.items()}
         self.positions = [self.positions[row] for row in rows]
-        self.step = None
+        self.steps.clear()
 
     def copy_row(self, row: int, other: "OnnxState", other_row: int = 0) -> None:
         """Overwrite a row with a row of another state of the same model."""
@@ -102,6 +103,7 @@ class OnnxSpeechModel:
     """
 
     fixed_width = False
+    steps_first_rows = True
 
     def __init__(self, path: Path, threads: int = 1) -> None:
         self._session = open_session(path, threads)
@@ -193,23 +195,29 @@ class OnnxSpeechModel:
         return logits
 
     def step(self, ids: Sequence[int], state: OnnxState) -> Float[np.ndarray, "rows ids"]:
-        """Continue each row by one speech id; logits of the next.
+        """Continue each row, or the first rows, by one speech id; logits of the next.
 
         Raises:
             ConfigError: the ids do not fit the state.
         """
-        self._check(len(ids), state)
-        end = max(state.positions) + 1
+        count = len(ids)
+        if not 0 < count <= len(state.positions):
+            raise ConfigError(
+                f"{count} ids do not fit a state of {len(state.positions)} rows; give one for each "
+                "row that goes on"
+            )
+        end = max(state.positions[:count]) + 1
         state.reserve(end)
         self._reserve_tables(end)
-        bound = state.step
+        bound = state.steps.get(count)
         if bound is None or bound.tables != self._table_tokens:
-            bound = state.step = self._bind(state, slice(None), 1)
+            bound = state.steps[count] = self._bind(state, slice(0, count), 1)
         bound.ids[:, 0] = ids
         bound.ids += self._first["speech"]
-        bound.positions[:, 0] = state.positions
+        bound.positions[:, 0] = state.positions[:count]
         self._session.run_with_iobinding(bound.binding)
-        state.positions = [position + 1 for position in state.positions]
+        for row in range(count):
+            state.positions[row] += 1
         return bound.logits.copy()
 
     def _check(self, rows: int, state: OnnxState) -> None:

@@ -27,6 +27,8 @@ class TorchSpeechModel:
             where steps are recorded.
     """
 
+    steps_first_rows = False
+
     def __init__(self, model: SpeechLM, fixed_width: bool | None = None) -> None:
         self.model = model
         on_gpu = model.device.type == "cuda"
