@@ -138,8 +138,8 @@ def start_server(tiny_model_folder: Path) -> Iterator[Callable[..., Running]]:
     pytest.importorskip("uvicorn")
     made: list[Running] = []
 
-    def begin(**settings: Any) -> Running:
-        made.append(start(tiny_model_folder, **settings))
+    def begin(folder: Path = tiny_model_folder, **settings: Any) -> Running:
+        made.append(start(folder, **settings))
         return made[-1]
 
     yield begin

@@ -7,8 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.locate import built_in
+
 pytest.importorskip("starlette")
 playwright = pytest.importorskip("playwright.sync_api")
+RUNTIME = os.environ.get("MAMTRA_ORT_WEB", "")  # the file that npm pack onnxruntime-web gives
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 if CHROMIUM is None:
     pytest.skip("no chromium on this machine", allow_module_level=True)
@@ -45,7 +49,7 @@ def open_page(page, running, prefix: str = "/") -> None:
 
 
 def wait_for_status(page, text: str) -> None:
-    playwright.expect(page.locator("#status")).to_have_text(text, timeout=60_000)
+    playwright.expect(page.locator("#status")).to_have_text(text, timeout=120_000)
 
 
 def test_a_sentence_is_spoken_and_drawn(page, running) -> None:
@@ -65,6 +69,66 @@ def test_a_sentence_is_spoken_and_drawn(page, running) -> None:
     )
     if folder := os.environ.get("MAMTRA_PICTURES"):
         page.screenshot(path=str(Path(folder) / "page.png"), full_page=True)
+
+
+def test_a_downloaded_file_says_that_its_speech_is_artificial(page, running, tmp_path) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    open_page(page, running)
+    page.fill("#text", "Good morning.")
+    page.click("#speak")
+    wait_for_status(page, "Done")
+    with page.expect_download() as download:
+        page.click("#download")
+    download.value.save_as(tmp_path / "speech.wav")
+    with soundfile.SoundFile(tmp_path / "speech.wav") as file:
+        assert "trainedAlgorithmicMedia" in file.comment
+        assert file.samplerate == 24_000
+        assert len(file.read()) > 12_000
+
+
+def test_a_chapter_is_spoken_without_a_gap_and_with_progress(page, running) -> None:
+    open_page(page, running)
+    page.fill("#text", "One more sentence of a chapter is read aloud.\n\n" * 6)
+    page.click("#speak")
+    wait_for_status(page, "Done")
+    assert page.locator("#tokens canvas").count() == 6
+    assert page.evaluate("document.getElementById('progress').value") == 1
+    made, took = (float(page.inner_text(name).split()[0]) for name in ("#seconds", "#took"))
+    # a browser that other work keeps from running may fall behind what it plays
+    assert page.inner_text("#gaps") == "0" or took > made / 4
+    assert page.problems == []
+
+
+def test_without_the_web_runtime_the_switch_says_how_to_get_it(page, running) -> None:
+    open_page(page, running)
+    assert page.is_disabled("#here")
+    assert "mamtra export nano --to web" in page.inner_text("#here-note")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not RUNTIME, reason="MAMTRA_ORT_WEB names no package of onnxruntime-web")
+@pytest.mark.skipif("nano" not in built_in(), reason="nano is not in this checkout")
+def test_server_and_browser_speak_side_by_side(page, start_server, tmp_path) -> None:
+    web = pytest.importorskip("mamtra.interop.onnx.web")
+    folder = built_in()["nano"]
+    site = web.export_web(ModelFolder(folder), tmp_path / "site", Path(RUNTIME))
+    running = start_server(folder, browser=site)
+    open_page(page, running)
+    page.fill("#text", "Good morning. It is warm today.")
+    page.check("#here")
+    page.click("#speak")
+    playwright.expect(page.locator("#status")).to_have_text("Done", timeout=240_000)
+    assert float(page.inner_text("#seconds").split()[0]) > 1
+    assert running.service.numbers == 0
+    page.check("#compare")
+    page.click("#speak")
+    playwright.expect(page.locator("#rows tr")).to_have_count(2, timeout=240_000)
+    names = page.locator("#rows tr td:first-child").all_inner_texts()
+    assert names == ["nano", "this browser"]
+    if pictures := os.environ.get("MAMTRA_PICTURES"):
+        page.screenshot(path=str(Path(pictures) / "page-browser.png"), full_page=True)
+    assert page.problems == []
+    assert all(f":{running.port}/" in url or url[:5] in ("data:", "blob:") for url in page.asked)
 
 
 def test_stop_frees_the_servers_slot(page, running) -> None:

@@ -70,6 +70,10 @@ def serve(
         str | None, typer.Option("--wyoming", help="Also speak Wyoming, at tcp://HOST:PORT.")
     ] = None,
     page: Annotated[bool, typer.Option("--page/--no-page", help="Show the page at /.")] = True,
+    browser: Annotated[
+        Path | None,
+        typer.Option("--browser", help="Folder of mamtra export --to web, for the page's switch."),
+    ] = None,
     mark: Annotated[
         bool,
         typer.Option("--mark/--no-mark", help="Say in sound files that speech is artificial."),
@@ -113,6 +117,7 @@ def serve(
         drain_seconds=drain_seconds,
         page=page,
         mark=mark,
+        browser=browser,
     )
     from mamtra.server.run import run
 

@@ -27,7 +27,11 @@ from mamtra.server.http_errors import HTTPError, http_error_of
 from mamtra.server.state import ServerState
 
 PAGE = Path(__file__).parent / "page"
-PAGE_POLICY = "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:"
+# WebAssembly is what speaks inside the browser
+PAGE_POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; "
+    "script-src 'self' 'wasm-unsafe-eval'"
+)
 log = logging.getLogger("mamtra.server")
 
 
@@ -142,6 +146,7 @@ async def ready(request: Request, state: ServerState) -> Response:
             "status": "ready",
             "models": list(state.models.services),
             "upload": state.config.allow_upload,
+            "browser": state.config.browser is not None,
             "key_needed": bool(state.config.api_keys),
         }
     )
@@ -218,6 +223,9 @@ def make_app(state: ServerState) -> ASGIApp:
             bound("/", page),
             Mount("/page", StaticFiles(directory=PAGE), name="page"),
         ]
+        if state.config.browser is not None:
+            files = StaticFiles(directory=state.config.browser)
+            routes.append(Mount("/browser", files, name="browser"))
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

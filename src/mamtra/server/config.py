@@ -2,10 +2,12 @@
 
 import ipaddress
 from dataclasses import dataclass
+from pathlib import Path
 
 from mamtra.errors import ConfigError
 
 JSON_BYTES = 64 * 1024  # largest body of a request that holds no recording
+BROWSER_MODEL = "model/manifest.json"  # of mamtra export --to web
 UPLOAD_BYTES = 10 * 1024 * 1024  # largest recording
 
 
@@ -30,6 +32,8 @@ class ServeConfig:
         write_seconds: a client that reads nothing for so long is cut off.
         websockets: most open WebSockets.
         page: whether ``/`` shows the page.
+        browser: folder of ``mamtra export nano --to web``, for the page's switch "speak in this
+            browser"; without it the switch says how to make one.
         mark: whether sound files say in their metadata that their speech is artificial.
     """
 
@@ -50,6 +54,7 @@ class ServeConfig:
     websockets: int = 16
     page: bool = True
     mark: bool = True
+    browser: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("slots", "max_chars", "batch_items", "websockets"):
@@ -58,6 +63,11 @@ class ServeConfig:
         for name in ("queue", "queue_seconds", "drain_seconds", "write_seconds"):
             if not getattr(self, name) >= 0:
                 raise ConfigError(f"{name}={getattr(self, name)} must not be negative")
+        if self.browser is not None and not (self.browser / BROWSER_MODEL).is_file():
+            raise ConfigError(
+                f"{str(self.browser)!r} holds no {BROWSER_MODEL}; make the folder with mamtra "
+                "export nano --to web"
+            )
         if not 0 <= self.port <= 65_535:
             raise ConfigError(f"port {self.port} is not possible; give one from 0 to 65535")
         if self.root_path and not self.root_path.startswith("/"):

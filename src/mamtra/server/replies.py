@@ -131,13 +131,12 @@ def event(kind: str, **values: Any) -> bytes:
 
 def tokens_of(piece: AudioPiece) -> dict[str, Any]:
     """What a page draws beside the sound: where the piece ended and what it took."""
-    told: dict[str, Any] = {"piece": piece.piece}
+    told: dict[str, Any] = {"piece": piece.piece, "state_bytes": piece.state_bytes}
     if piece.spoken is not None:
         told |= {
             "text": piece.spoken.text,
             "speech_tokens": piece.spoken.speech_tokens,
             "stop_reason": piece.spoken.stop_reason,
-            "state_bytes": piece.spoken.state_bytes,
         }
     return told
 

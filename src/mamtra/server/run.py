@@ -105,12 +105,10 @@ async def serve(
     if not quiet:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
-        print(
-            f"serving {', '.join(state.models.services)} at http://{shown}:{port}"
-            f"{config.root_path}/",
-            file=sys.stderr,
-            flush=True,
-        )
+        names = ", ".join(state.models.services)
+        # in one write: several workers share standard error
+        sys.stderr.write(f"serving {names} at http://{shown}:{port}{config.root_path}/\n")
+        sys.stderr.flush()
     await server.serve(sockets=[listener])
     if side is not None:
         if side.done():

@@ -20,6 +20,7 @@ from mamtra.audio.stream_joiner import StreamJoiner
 from mamtra.generation.generate import RETRY_STRIDE
 from mamtra.generation.live_batch import LiveBatch
 from mamtra.generation.request import Stopped, Token
+from mamtra.runtime.protocols import SpeechModel
 from mamtra.server.config import ServeConfig
 from mamtra.server.http_errors import HTTPError, busy
 from mamtra.server.metrics import Metrics
@@ -31,7 +32,15 @@ from mamtra.synthesis.text_stream import Arrived, arriving_pieces
 from mamtra.voice.voice import Voice, make_voice
 
 LOOK_SECONDS = 0.05  # how often a thread without work looks for texts that waited too long
+PROBE_IDS = 256  # for the size of a state; engines make room for a multiple of this
 log = logging.getLogger("mamtra.server")
+
+
+def memory_of(model: SpeechModel) -> Callable[[int], int]:
+    """Bytes of a state of one row that has read so many ids, without spare capacity."""
+    empty = model.new_state(1, 0).nbytes
+    bytes_per_id = (model.new_state(1, PROBE_IDS).nbytes - empty) // PROBE_IDS
+    return lambda ids: empty + ids * bytes_per_id
 
 
 class Service:
@@ -65,6 +74,7 @@ class Service:
             gauge.labels(self.name)
             for gauge in (metrics.slots_busy, metrics.queue_depth, metrics.state_bytes)
         )
+        self.memory = memory_of(synthesizer.model.speech_model)
         self.numbers = 0
         self.mean_seconds = 2.0  # that a text keeps its slot, for Retry-After
         self.closed = False
@@ -255,6 +265,7 @@ class Service:
             joiner=StreamJoiner(self.rate_hz),
             arrived=arrived,
             acoustics=acoustics_of(speaker, 0),
+            memory=self.memory,
         )
         with self.wake:
             self.speaking[utterance.number] = utterance
@@ -266,6 +277,7 @@ class Service:
             return
         try:
             request = utterance.speaker.request(utterance.arrived.text, utterance.piece)
+            utterance.read = request.length
             seed = request.seed + utterance.attempt * RETRY_STRIDE
             self.batch.add(utterance.number, replace(request, seed=seed))
         except Exception as problem:

@@ -37,6 +37,8 @@ class Utterance:
         pending: its speech ids that the acoustic thread has not taken yet.
         stopped: how the language model ended it.
         taken: an acoustic thread is at work on it.
+        memory: bytes of a state that has read so many ids.
+        read: ids that the language model reads before it speaks the piece.
     """
 
     number: int
@@ -46,11 +48,13 @@ class Utterance:
     joiner: StreamJoiner
     arrived: Arrived
     acoustics: AcousticStream
+    memory: Callable[[int], int]
     piece: int = 0
     attempt: int = 0
     pending: list[int] = field(default_factory=list)
     stopped: Stopped | None = None
     taken: bool = False
+    read: int = 0
 
     def take_pending(self) -> bool:
         """Take the ids that wait; whether an acoustic thread can go on, and the reader has room.
@@ -89,13 +93,34 @@ def acoustics_of(speaker: Speaker, piece: int) -> AcousticStream:
     return AcousticStream(speaker.model, speaker.voice.prompt, speaker.seed(piece), noise)
 
 
-def hand_out(
-    utterance: Utterance, piece: int, samples: Samples, spoken: Spoken | None = None
-) -> None:
-    """Give samples to the reader, if there are any, or a report."""
-    if len(samples) or spoken is not None:
-        rate = utterance.speaker.rate
-        utterance.ticket.put(AudioPiece(samples=samples, rate=rate, piece=piece, spoken=spoken))
+@dataclass(slots=True)
+class Outlet:
+    """Where the sound of one piece goes.
+
+    Attributes:
+        read: ids that were read before the piece.
+    """
+
+    utterance: Utterance
+    piece: int
+    read: int
+    acoustics: AcousticStream
+
+    def give(self, samples: Samples, spoken: Spoken | None = None) -> None:
+        """Give samples to the reader, if there are any, or a report."""
+        if not len(samples) and spoken is None:
+            return
+        utterance, decoding = self.utterance, self.acoustics.decoding
+        speaker = utterance.speaker
+        heard = decoding.frames // speaker.model.decoder.sizes.frames_per_token
+        made = AudioPiece(
+            samples=samples,
+            rate=speaker.rate,
+            piece=self.piece,
+            spoken=spoken,
+            state_bytes=utterance.memory(self.read + heard),
+        )
+        utterance.ticket.put(made)
 
 
 def speak_on(
@@ -117,9 +142,10 @@ def speak_on(
     """
     acoustics, piece = utterance.acoustics, utterance.piece
     arrived, joiner = utterance.arrived, utterance.joiner
+    outlet = Outlet(utterance, piece, utterance.read, acoustics)
     if stopped is None:
         for samples in acoustics.groups():
-            hand_out(utterance, piece, joiner.push(samples))
+            outlet.give(joiner.push(samples))
         return False
     attempt, most = utterance.attempt + 1, utterance.speaker.guard.attempts
     if stopped.reason in FAILURES and not acoustics.started and attempt < most:
@@ -137,7 +163,7 @@ def speak_on(
         begin(following, piece + 1, 0)
     rest = NOTHING
     for samples in acoustics.groups(final=True):
-        hand_out(utterance, piece, rest)
+        outlet.give(rest)
         rest = joiner.push(samples)
     ticket = utterance.ticket
     spoken = Spoken(
@@ -148,12 +174,12 @@ def speak_on(
         first_audio_seconds=max(0.0, ticket.first_audio - ticket.arrived),
         state_bytes=stopped.state_bytes,
     )
-    hand_out(utterance, piece, rest, spoken)
+    outlet.give(rest, spoken)
     if following is None:
-        hand_out(utterance, piece, joiner.finish())
+        outlet.give(joiner.finish())
         return True
     pause = following.pause_seconds
     if pause is None:
         pause = pause_after(arrived.text, following.starts_paragraph)
-    hand_out(utterance, piece, joiner.next_piece(pause))
+    outlet.give(joiner.next_piece(pause))
     return False

@@ -44,12 +44,15 @@ class AudioPiece:
         piece: number of the piece of text that they belong to, from 0.
         spoken: report of the piece, with its last samples; those that are faded out, and the pause,
             follow when it is known whether another piece comes.
+        state_bytes: of the language model's state after the ids that were heard by now; 0 where
+            nobody counts them.
     """
 
     samples: Float[np.ndarray, " samples"]
     rate: int
     piece: int
     spoken: Spoken | None = None
+    state_bytes: int = 0
 
     @property
     def seconds(self) -> float:

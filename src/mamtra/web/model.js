@@ -67,6 +67,12 @@ export class Nano {
 
   get voices() { return this.manifest.voices; }
 
+  /** Bytes of the language model's memory after so many ids. */
+  memoryBytes(ids) {
+    return 4 * Object.values(this.manifest.states).reduce((sum, shape) => sum + shape.reduce((a, size) =>
+      a * (size === "capacity" ? ids : size === "batch" ? 1 : size), 1), 0);
+  }
+
   /** An empty memory of the language model. */
   memory() {
     return Object.fromEntries(Object.entries(this.manifest.states).map(([name, shape]) => {
@@ -133,9 +139,10 @@ export class Nano {
    * Speak a text; samples come as they are settled.
    *
    * Tokens of a chunk are spoken together with all before them, and only samples that no later frame
-   * can change are handed out, so the joined pieces are those of the whole.
+   * can change are handed out, so the joined pieces are those of the whole. `told` hears of each
+   * piece that was spoken: its text, tokens, and bytes of memory.
    */
-  async *speak(text, voice, seed = 0) {
+  async *speak(text, voice, seed = 0, told = () => {}) {
     const speaker = await speakerOf(`${this.folder}/voices/${voice}.safetensors`);
     const { chunk_tokens, lookahead_tokens, frames_per_token } = this.manifest.decoder;
     const { hop, noises, exact_frames } = this.manifest.vocoder;
@@ -160,6 +167,8 @@ export class Nano {
         if (whole > 0 && whole % chunk_tokens === 0) yield await render(false);
       }
       if (tokens.length) yield await render(true);
+      const read = encode(piece, this.pronunciations).length + tokens.length + 2;
+      told({ text: piece, speech_tokens: tokens, state_bytes: this.memoryBytes(read) });
       yield new Float32Array(Math.round(PAUSE_SECONDS * this.rate));
     }
   }

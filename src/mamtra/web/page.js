@@ -6,17 +6,23 @@ const [form, text, voice, seed, button, status, keep] =
   ["form", "text", "voice", "seed", "speak", "status", "keep"].map((id) => document.getElementById(id));
 let model, audio, player;
 
-/** Samples as a WAV file. */
+const MARK = "Artificial speech, made by mamtra. digitalSourceType: " +
+  "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+
+/** Samples as a WAV file that says in its metadata that its speech is artificial. */
 function wav(samples, rate) {
-  const view = new DataView(new ArrayBuffer(44 + 2 * samples.length));
+  const mark = `${MARK}\0`.padEnd(2 * Math.ceil((MARK.length + 1) / 2), "\0"), head = 64 + mark.length;
+  const view = new DataView(new ArrayBuffer(head + 2 * samples.length));
   const write = (place, word) =>
     [...word].forEach((letter, index) => view.setUint8(place + index, letter.charCodeAt(0)));
   write(0, "RIFF"); view.setUint32(4, view.byteLength - 8, true); write(8, "WAVEfmt ");
   view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
   view.setUint32(24, rate, true); view.setUint32(28, 2 * rate, true);
   view.setUint16(32, 2, true); view.setUint16(34, 16, true);
-  write(36, "data"); view.setUint32(40, 2 * samples.length, true);
-  samples.forEach((value, index) => view.setInt16(44 + 2 * index, Math.round(32767 * value), true));
+  write(36, "LIST"); view.setUint32(40, 12 + mark.length, true); write(44, "INFOICMT");
+  view.setUint32(52, mark.length, true); write(56, mark);
+  write(head - 8, "data"); view.setUint32(head - 4, 2 * samples.length, true);
+  samples.forEach((value, index) => view.setInt16(head + 2 * index, Math.round(32767 * value), true));
   return new Blob([view], { type: "audio/wav" });
 }
 

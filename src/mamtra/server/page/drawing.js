@@ -28,6 +28,18 @@ export function powerOf(frame) {
   return re.subarray(0, n / 2).map((value, k) => value * value + im[k] * im[k]);
 }
 
+// Red, green, blue and opacity of a level from 0 to 1: hsl(260 to 40, 80 %, 8 to 68 %).
+function shade(level) {
+  const hue = 260 - 220 * level, light = 0.08 + 0.6 * level, reach = 0.8 * Math.min(light, 1 - light);
+  const part = (n) => {
+    const k = (n + hue / 30) % 12;
+    return Math.round(255 * (light - reach * Math.max(-1, Math.min(k - 3, 9 - k, 1))));
+  };
+  return [part(0), part(8), part(4), 255];
+}
+
+const PALETTE = Array.from({ length: 64 }, (_, n) => shade(n / 63));
+
 export class SoundPicture {
   constructor(wave, spectrogram, seconds = 10) {
     this.wave = wave; this.spectrogram = spectrogram; this.least = seconds;
@@ -73,12 +85,13 @@ export class SoundPicture {
       const frame = new Float32Array(FRAME);
       for (let i = 0; i < FRAME; i++) frame[i] = (samples[start + i] ?? 0) * (0.5 - 0.5 * Math.cos(2 * Math.PI * i / FRAME));
       const power = powerOf(frame);
+      const column = image.createImageData(1, tall);
       for (let y = 0; y < tall; y++) {
         const bin = Math.floor((1 - y / tall) * (BINS - 1));
         const level = Math.max(0, Math.min(1, (10 * Math.log10(power[bin] + 1e-9) + 50) / 80));
-        image.fillStyle = `hsl(${260 - 220 * level} 80% ${8 + 60 * level}%)`;
-        image.fillRect(x, y, 1, 1);
+        column.data.set(PALETTE[Math.round(level * (PALETTE.length - 1))], 4 * y);
       }
+      image.putImageData(column, x, 0);
     }
   }
 }
@@ -108,7 +121,7 @@ const LINES = ["#1f6feb", "#d9480f", "#2b8a3e", "#862e9c"];
 export function drawGraph(canvas, series) {
   const context = canvas.getContext("2d"), { width, height } = canvas, left = 90, low = 40;
   const points = series.flatMap((line) => line.points);
-  const right = Math.max(1, ...points.map(([x]) => x)), top = Math.max(1, ...points.map(([, y]) => y));
+  const right = Math.max(1, ...points.map(([x]) => x)), top = Math.max(1, ...points.map(([, y]) => y ?? 0));
   const at = ([x, y]) => [left + (width - left - 20) * x / right, height - low - (height - low - 30) * y / top];
   context.clearRect(0, 0, width, height);
   context.font = "18px system-ui"; context.fillStyle = colour("--soft"); context.strokeStyle = colour("--line");
@@ -119,9 +132,14 @@ export function drawGraph(canvas, series) {
     context.strokeStyle = context.fillStyle = LINES[number % LINES.length];
     context.lineWidth = 3;
     context.beginPath();
-    line.points.forEach((point, n) => n ? context.lineTo(...at(point)) : context.moveTo(...at(point)));
+    // a point without bytes parts the line: the next piece of text begins anew
+    let parted = true;
+    for (const point of line.points) {
+      if (point[1] !== null) parted ? context.moveTo(...at(point)) : context.lineTo(...at(point));
+      parted = point[1] === null;
+    }
     context.stroke();
-    for (const point of line.points) { context.beginPath(); context.arc(...at(point), 4, 0, 7); context.fill(); }
+    for (const point of line.points.filter(([, held]) => held !== null)) { context.beginPath(); context.arc(...at(point), 4, 0, 7); context.fill(); }
     context.fillText(line.name, left + 12, 44 + 22 * number);
   });
 }

@@ -1,12 +1,14 @@
 // The page: form in, sound and pictures out. Addresses are relative, so it works under any prefix.
 
 import { SoundPicture, bytes, drawGraph, drawTokens, GUARD } from "./drawing.js";
+import { rateOf, speakHere } from "./browser.js";
 import { ServerError, problemOf, samplesOf, speak, wavOf } from "./stream.js";
 
 const $ = (id) => document.getElementById(id);
 const picture = new SoundPicture($("wave"), $("spectrogram"));
 const RATE = 24000;
-let audio, node, running;
+const HERE = "this browser";
+let audio, node, running, rate = RATE;
 
 const key = () => $("key").value.trim();
 const headers = () => key() ? { authorization: `Bearer ${key()}` } : {};
@@ -23,9 +25,11 @@ async function ask(path) {
   return response.json();
 }
 
-async function openAudio() {
-  if (audio) { await audio.resume(); return; }
-  audio = new AudioContext({ sampleRate: RATE });
+async function openAudio(wanted) {
+  if (audio?.sampleRate === wanted) { await audio.resume(); return; }
+  await audio?.close();
+  rate = wanted;
+  audio = new AudioContext({ sampleRate: rate });
   await audio.audioWorklet.addModule("page/speaker.js");
   node = new AudioWorkletNode(audio, "speaker", { numberOfInputs: 0, outputChannelCount: [1] });
   node.port.onmessage = ({ data }) => { $("gaps").textContent = data.gaps; };
@@ -40,15 +44,20 @@ function values(model) {
   };
 }
 
-// Speaks with one model; returns what was heard and how the state grew.
+// Speaks with one model, of the server or of this browser; returns what was heard and how the state
+// grew.
 async function run(model, signal) {
-  const begun = performance.now(), points = [[0, 0]], parts = [];
-  let first = 0, samples = 0, state = 0, ended = "end", said = 0;
+  const here = model === HERE;
+  await openAudio(here ? await rateOf((text) => tell(text)) : RATE);
+  tell("Speaking");
+  const events = here ? speakHere(values(), { signal }) : speak(values(model), { key: key(), signal, rate });
+  const begun = performance.now(), points = [], parts = [];
+  let first = 0, samples = 0, state = 0, ended = "end", said = 0, last;
   node.port.postMessage({ clear: true });
-  picture.clear(RATE); $("tokens").replaceChildren(); $("gaps").textContent = "0";
-  for await (const event of speak(values(model), { key: key(), signal, rate: RATE })) {
-    if (event.audio) {
-      const piece = samplesOf(event.audio);
+  picture.clear(rate); $("tokens").replaceChildren(); $("gaps").textContent = "0";
+  for await (const event of events) {
+    if (event.samples || event.audio) {
+      const piece = event.samples ?? samplesOf(event.audio);
       if (piece.length) {
         if (!first) { first = performance.now() - begun; $("first").textContent = `${first.toFixed(0)} ms`; }
         samples += piece.length; parts.push(piece);
@@ -57,22 +66,26 @@ async function run(model, signal) {
       }
     }
     const told = event.mamtra;
+    if (told?.state_bytes) {
+      if (told.piece !== last) points.push([(samples - (event.samples ?? []).length) / rate, null]);
+      last = told.piece;
+      state = Math.max(state, told.state_bytes);
+      points.push([samples / rate, told.state_bytes]);
+    }
     if (told?.speech_tokens) {
       drawTokens($("tokens"), told);
       said += told.text.length;
-      state = Math.max(state, told.state_bytes);
-      points.push([samples / RATE, told.state_bytes]);
       if (told.stop_reason !== "end") ended = told.stop_reason;
       $("state").textContent = bytes(told.state_bytes);
       $("progress").value = Math.min(1, said / $("text").value.length);
     }
-    $("seconds").textContent = `${(samples / RATE).toFixed(1)} s`;
+    $("seconds").textContent = `${(samples / rate).toFixed(1)} s`;
     $("took").textContent = `${((performance.now() - begun) / 1000).toFixed(1)} s`;
   }
   node.port.postMessage({ end: true });
   $("progress").value = 1;
   $("ended").textContent = GUARD[ended] ?? ended;
-  return { model, parts, points, first, state, seconds: samples / RATE };
+  return { model, parts, points, first, state, seconds: samples / rate, rate };
 }
 
 function busy(is) {
@@ -88,7 +101,7 @@ function listResults(results) {
     const cells = [result.model, `${result.seconds.toFixed(1)} s`, `${result.first.toFixed(0)} ms`, bytes(result.state)];
     row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
     const player = document.createElement("audio");
-    player.controls = true; player.src = URL.createObjectURL(wavOf(result.parts, RATE));
+    player.controls = true; player.src = URL.createObjectURL(wavOf(result.parts, result.rate));
     player.setAttribute("aria-label", `Speech of ${result.model}`);
     const cell = document.createElement("td");
     cell.append(player); row.append(cell);
@@ -98,21 +111,29 @@ function listResults(results) {
 
 let heard = [];
 
+// What is spoken with: one of the server's models or this browser, or all of them one after another.
+function chosen() {
+  const models = [...$("model").options].map((option) => option.value);
+  const here = $("here").checked ? [HERE] : [];
+  if ($("compare").checked) return [...models, ...here];
+  return here.length ? here : [$("model").value];
+}
+
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   running = new AbortController();
   busy(true); tell("Speaking"); $("download").disabled = true; $("progress").value = 0; heard = [];
-  const models = $("compare").checked ? [...$("model").options].map((option) => option.value) : [$("model").value];
+  const models = chosen();
   const results = [];
   try {
-    await openAudio();
     for (const model of models) results.push(await run(model, running.signal));
     heard = results.at(-1).parts;
     if (models.length > 1) listResults(results);
     tell("Done");
   } catch (problem) {
     if (running.signal.aborted) tell("Stopped");
-    else tell(problem instanceof ServerError ? problem.message : `The server cannot be reached: ${problem.message}`, true);
+    else if (problem instanceof ServerError) tell(problem.message, true);
+    else tell($("here").checked ? `That did not work: ${problem.message}` : `The server cannot be reached: ${problem.message}`, true);
     node?.port.postMessage({ clear: true });
     heard = picture.parts.slice();
   } finally {
@@ -125,7 +146,7 @@ $("stop").addEventListener("click", () => running?.abort());
 $("speed").addEventListener("input", () => { $("speed-shown").textContent = Number($("speed").value).toFixed(2); });
 $("download").addEventListener("click", () => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(wavOf(heard, RATE)); link.download = "speech.wav"; link.click();
+  link.href = URL.createObjectURL(wavOf(heard, rate)); link.download = "speech.wav"; link.click();
 });
 
 async function listVoices() {
@@ -158,12 +179,24 @@ $("upload").addEventListener("submit", async (event) => {
   } catch (problem) { tell(problem.message, true, "upload-status"); }
 });
 
+// The switch, or how to get what it needs.
+function offerBrowser(ready) {
+  $("here").disabled = !ready; $("here-note").hidden = ready;
+  $("here-note").textContent = "To speak in this browser as well, without the server's help: " +
+    "npm pack onnxruntime-web@1.30.0, then mamtra export nano --to web -o site --runtime onnxruntime-web-1.30.0.tgz, " +
+    "and start the server with --browser site.";
+}
+
+// Inside the browser there is one speed.
+$("here").addEventListener("change", () => { $("speed").disabled = $("here").checked && !$("compare").checked; });
+
 async function start() {
   try {
-    const { models, upload, key_needed } = await ask("ready");
+    const { models, upload, key_needed, browser } = await ask("ready");
+    offerBrowser(browser);
     $("key-field").hidden = !key_needed; $("upload").hidden = !upload;
     $("model").replaceChildren(...models.map((name) => new Option(name, name)));
-    $("compare").closest("label").hidden = models.length < 2;
+    $("compare").closest("label").hidden = models.length < 2 && !browser;
     if (!key_needed || key()) await listVoices();
   } catch (problem) { tell(problem.message, true); }
 }

@@ -51,16 +51,23 @@ export async function* speak(values, { key, signal, rate }) {
   if (!ended) throw new ServerError("the connection ended before the speech did");
 }
 
+// As mamtra.audio.mark has it.
+const MARK = "Artificial speech, made by mamtra. digitalSourceType: " +
+  "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+
 export function wavOf(parts, rate) {
   const length = parts.reduce((sum, part) => sum + part.length, 0);
-  const view = new DataView(new ArrayBuffer(44 + 2 * length));
+  const mark = `${MARK}\0`.padEnd(2 * Math.ceil((MARK.length + 1) / 2), "\0"), head = 64 + mark.length;
+  const view = new DataView(new ArrayBuffer(head + 2 * length));
   const text = (at, letters) => [...letters].forEach((letter, n) => view.setUint8(at + n, letter.charCodeAt(0)));
-  text(0, "RIFF"); view.setUint32(4, 36 + 2 * length, true); text(8, "WAVEfmt ");
+  text(0, "RIFF"); view.setUint32(4, view.byteLength - 8, true); text(8, "WAVEfmt ");
   view.setUint32(16, 16, true); view.setUint16(20, 1, true); view.setUint16(22, 1, true);
   view.setUint32(24, rate, true); view.setUint32(28, 2 * rate, true);
   view.setUint16(32, 2, true); view.setUint16(34, 16, true);
-  text(36, "data"); view.setUint32(40, 2 * length, true);
-  let at = 44;
+  text(36, "LIST"); view.setUint32(40, 12 + mark.length, true); text(44, "INFOICMT");
+  view.setUint32(52, mark.length, true); text(56, mark);
+  text(head - 8, "data"); view.setUint32(head - 4, 2 * length, true);
+  let at = head;
   for (const part of parts) for (const value of part) {
     view.setInt16(at, Math.max(-1, Math.min(1, value)) * 32767, true);
     at += 2;
