@@ -101,4 +101,5 @@ def row_of(voice: Voice, name: str) -> dict[str, str]:
         "language": "en",
         "licence": voice.licence,
         "source": voice.source,
+        "consent": voice.consent,
     }

@@ -157,7 +157,7 @@ async function listVoices() {
   if (own.some((voice) => voice.id === chosen)) $("voice").value = chosen;
   $("voices").replaceChildren(...own.map((voice) => {
     const row = document.createElement("tr");
-    row.append(...[voice.name, voice.source, voice.licence].map((text) => Object.assign(document.createElement("td"), { textContent: text || "not noted" })));
+    row.append(...[voice.name, voice.source, voice.licence, voice.consent].map((text) => Object.assign(document.createElement("td"), { textContent: text || "not noted" })));
     return row;
   }));
 }
