@@ -124,12 +124,12 @@ def single_steps(stack: Stack, hidden: Tensor, state: StackState, form: str) -> 
             outputs.append(plan.run(state).clone())
             continue
         if not outputs:
-            plan.place.positions.copy_(torch.tensor(state.positions))
+            plan.step_positions.positions.copy_(torch.tensor(state.positions))
             for layer in state.layers:
                 if isinstance(layer, KeyValueState):
                     layer.reserve(TIME)
         outputs.append(plan.replay_form(state, TIME).clone())
-        state.positions = plan.place.positions.add_(1).tolist()
+        state.positions = plan.step_positions.positions.add_(1).tolist()
     return torch.stack(outputs, dim=1)
 
 

@@ -3,12 +3,12 @@
 import torch
 from tiny_model import SPEECH_LM
 
-from mamtra.checkpoints.skip_init import hollow
+from mamtra.checkpoints.skip_init import skip_init
 from mamtra.speech_lm import SpeechLM
 
 
-def test_a_hollow_model_has_every_weight_in_its_shape_and_type() -> None:
-    with hollow():
+def test_a_model_made_so_has_every_weight_in_its_shape_and_type() -> None:
+    with skip_init():
         empty = SpeechLM(SPEECH_LM)
     usual = SpeechLM(SPEECH_LM).state_dict()
     assert {name: (weight.shape, weight.dtype) for name, weight in empty.state_dict().items()} == {
@@ -20,7 +20,7 @@ def test_a_hollow_model_has_every_weight_in_its_shape_and_type() -> None:
 
 def test_nothing_is_drawn_inside_and_everything_after() -> None:
     torch.manual_seed(3)
-    with hollow():
+    with skip_init():
         torch.nn.Embedding(4, 4)
         torch.nn.Linear(4, 4)
     after = torch.rand(4)
@@ -30,7 +30,7 @@ def test_nothing_is_drawn_inside_and_everything_after() -> None:
 
 
 def test_the_type_is_the_final_one_and_the_default_comes_back() -> None:
-    with hollow(dtype=torch.bfloat16):
+    with skip_init(dtype=torch.bfloat16):
         layer = torch.nn.Linear(3, 2)
     assert layer.weight.dtype == torch.bfloat16
     assert torch.nn.Linear(3, 2).weight.dtype == torch.float32

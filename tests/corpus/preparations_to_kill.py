@@ -14,7 +14,7 @@ CONFIG = PrepareConfig(longest=3.0, part=2)
 HEARD = []  # by this process
 
 
-def ears(model):
+def encoder(model):
     """Twenty-five tokens a second, by loudness."""
 
     def extract(audio):
@@ -24,21 +24,21 @@ def ears(model):
     return extract
 
 
-def ears_that_die(model):
-    """Ears whose process is killed when it hears the fourth recording."""
+def encoder_that_dies(model):
+    """An encoder whose process is killed at the fourth recording."""
     heard = []
 
     def extract(audio):
         heard.append(audio)
         if len(heard) == 4:
             os.kill(os.getpid(), signal.SIGKILL)
-        return ears(model)(audio)
+        return encoder(model)(audio)
 
     return extract
 
 
-def ears_that_wait(model):
-    """Ears that hear three recordings, tell a pipe the number of their process, and wait."""
+def encoder_that_waits(model):
+    """An encoder that reads three recordings, tells a pipe the number of its process, and waits."""
 
     def extract(audio):
         HEARD.append(audio)
@@ -46,13 +46,13 @@ def ears_that_wait(model):
             with Path(model).open("w") as pipe:
                 pipe.write(f"{os.getpid()}\n")
             signal.pause()
-        return ears(model)(audio)
+        return encoder(model)(audio)
 
     return extract
 
 
-def run(tree, folder, factory=ears, model="m", workers=1):
-    task = Task(folder=folder, factory=factory, model=model, config=CONFIG, ears="same")
+def run(tree, folder, factory=encoder, model="m", workers=1):
+    task = Task(folder=folder, factory=factory, model=model, config=CONFIG, encoders="same")
     return list(prepare(task, libritts(tree), workers))
 
 

@@ -17,7 +17,7 @@ from mamtra.corpus.validate import validate
 RATE_HZ = 16_000
 
 
-def ears(audio: Audio) -> tuple[torch.Tensor, torch.Tensor]:
+def encoder(audio: Audio) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.zeros(int(audio.seconds * 25), dtype=torch.int64), torch.zeros(4)
 
 
@@ -35,7 +35,7 @@ def noise(seconds: float) -> np.ndarray:
 @pytest.mark.parametrize(("gap", "refused"), [(2.5, False), (3.5, True)])
 def test_a_long_gap_is_refused(tmp_path: Path, gap: float, refused: bool) -> None:
     samples = np.concatenate([noise(2), np.zeros(round(gap * RATE_HZ)), noise(2)])
-    found = hear(recording(tmp_path, samples), ears, PrepareConfig())
+    found = hear(recording(tmp_path, samples), encoder, PrepareConfig())
     assert (
         (found == "3.5 s in it are silent, more than 3")
         if refused
@@ -65,7 +65,7 @@ def test_a_text_must_be_sayable_in_the_time(text: str, seconds: float, reason: s
 
 
 def test_an_unlikely_text_is_skipped_and_found_by_validate(tmp_path: Path) -> None:
-    found = hear(recording(tmp_path, noise(2), "a" * 3000), ears, PrepareConfig())
+    found = hear(recording(tmp_path, noise(2), "a" * 3000), encoder, PrepareConfig())
     assert isinstance(found, str)
     assert "3,000 letters" in found
     writer = ShardWriter(tmp_path, "part-00000")

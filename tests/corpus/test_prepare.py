@@ -29,7 +29,7 @@ REASONS = (
 )
 
 
-def simple_ears(model):
+def simple_encoder(model):
     """Twenty-five tokens a second, by loudness."""
 
     def extract(audio):
@@ -39,8 +39,8 @@ def simple_ears(model):
     return extract
 
 
-def prepared(tree, folder, factory=simple_ears, config=CONFIG, ears="", **options):
-    task = Task(folder=folder, factory=factory, model="m", config=config, ears=ears)
+def prepared(tree, folder, factory=simple_encoder, config=CONFIG, encoders="", **options):
+    task = Task(folder=folder, factory=factory, model="m", config=config, encoders=encoders)
     return list(prepare(task, libritts(tree), **options))
 
 
@@ -81,7 +81,7 @@ class OddError(Exception):
     """Such as a runtime for graphs raises: no parent that could be named."""
 
 
-def moody_ears(model):
+def moody_encoder(model):
     """Ears that fail on the second, third and fourth recording, each time otherwise."""
     moods = [None, RuntimeError("shapes"), OddError("graph"), MemoryError()]
 
@@ -89,7 +89,7 @@ def moody_ears(model):
         mood = moods.pop(0) if moods else None
         if mood is not None:
             raise mood
-        return simple_ears(model)(audio)
+        return simple_encoder(model)(audio)
 
     return extract
 
@@ -102,7 +102,7 @@ def ears_without_a_package(model):
 
 
 def test_whatever_ears_raise_the_recording_is_listed_and_the_run_goes_on(tree, tmp_path):
-    prepared(tree, tmp_path, moody_ears)
+    prepared(tree, tmp_path, moody_encoder)
     assert len(Shards.open(tmp_path)) == 3
     told = (tmp_path / "skipped.jsonl").read_text()
     assert all(reason in told for reason in ("RuntimeError: shapes", "OddError: graph", "Memory"))
@@ -127,7 +127,7 @@ def test_another_plan_is_not_mixed_in(tree, whole, tmp_path):
     with pytest.raises(CorpusError, match="begun with another longest; give the same"):
         prepared(tree, tmp_path, config=PrepareConfig(longest=5.0, part=2))
     with pytest.raises(CorpusError, match="begun with another teacher; give the same"):
-        prepared(tree, tmp_path, ears="others")
+        prepared(tree, tmp_path, encoders="others")
     with pytest.raises(CorpusError, match="another recordings"):
         prepared(tree / "dev-clean" / "..", tmp_path)
     assert contents(tmp_path) == contents(whole)

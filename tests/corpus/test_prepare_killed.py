@@ -49,7 +49,7 @@ def ended(process):
 
 
 def test_one_killed_while_it_hears_goes_on(processes, tree, whole, tmp_path):
-    process = processes.Process(target=runs.run, args=(tree, tmp_path, runs.ears_that_die))
+    process = processes.Process(target=runs.run, args=(tree, tmp_path, runs.encoder_that_dies))
     assert ended(process) == -signal.SIGKILL
     with pytest.raises(CorpusError, match="no finished shards"):
         Shards.open(tmp_path)
@@ -82,7 +82,7 @@ def test_workers_end_with_the_process_that_started_them(processes, tree, whole, 
     folder, name = tmp_path / "shards", tmp_path / "pipe"
     os.mkfifo(name)
     pipe = os.open(name, os.O_RDWR)
-    arguments = (tree, folder, runs.ears_that_wait, str(name), 2)
+    arguments = (tree, folder, runs.encoder_that_waits, str(name), 2)
     process = processes.Process(target=runs.run, args=arguments)
     process.start()
     workers = [os.pidfd_open(int(number)) for number in lines_of(pipe, 2)]

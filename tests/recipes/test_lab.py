@@ -26,7 +26,7 @@ from mamtra.recipes.nano.stages import Workshop
 from mamtra.recipes.nano.student import untrained
 from mamtra.speech_lm import SpeechLMConfig
 
-BRIEF = Brief(steps=8, places=400)
+BRIEF = Brief(steps=8, tokens=400)
 STUDENTS = {
     "paper": replace(TOY_STUDENT, freeze="mamba"),
     "ours": replace(
@@ -66,7 +66,7 @@ def test_trials_differ_in_what_they_are_about_only() -> None:
 
 def test_laboratories_share_runs_that_are_the_same() -> None:
     places: dict[str, set[str]] = {
-        lab: {trial.place for trial in trials_of(lab, BRIEF, [0])} for lab in LABS
+        lab: {trial.folder_name for trial in trials_of(lab, BRIEF, [0])} for lab in LABS
     }
     assert places["recipes"] & places["ratios"]
     assert places["recipes"] & places["starts"]
@@ -145,7 +145,7 @@ def test_a_trial_is_trained_and_measured_once(
     assert row["what"] == what
     assert row[CE] > 0
     assert row["attention_layers"] == 2
-    folder = tmp_path / "trials" / trial.place
+    folder = tmp_path / "trials" / trial.folder_name
     (folder / "model.safetensors").unlink()
     assert carry_out(trial, bench) == row, "a finished trial is read, not trained again"
 

@@ -8,7 +8,7 @@ import torch
 from torch.testing import assert_close
 
 from mamtra.runtime.torch import cuda_graph as replaying
-from mamtra.runtime.torch.cuda_graph import GraphStepper, places_for
+from mamtra.runtime.torch.cuda_graph import GraphStepper, length_for
 from mamtra.runtime.torch.engine import EngineConfig, prepare
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, zero_shot
 
@@ -55,7 +55,7 @@ def replayed(plain, monkeypatch) -> SpeechLM:
 def step(model: SpeechLM, state, count: int, first: int = 0) -> torch.Tensor:
     """Logits of a few ids, the same in every row but for the row's number."""
     rows = torch.arange(len(state.positions))
-    return torch.stack([model.step(rows + place, state) for place in range(first, first + count)])
+    return torch.stack([model.step(rows + step, state) for step in range(first, first + count)])
 
 
 def test_replayed_steps_equal_the_model(plain, replayed):
@@ -71,7 +71,7 @@ def test_a_graph_is_recorded_once_for_each_size_of_memory(replayed):
         state = replayed.new_state(1, 64)
         replayed.read([PROMPTS[0]], state)
         step(replayed, state, 12)
-    # 14 to 26 tokens: sixteen places, then thirty-two
+    # 14 to 26 tokens: sixteen positions, then thirty-two
     assert replayed.stepper.record.recorded == 2
 
 
@@ -81,8 +81,8 @@ def test_two_states_of_one_width_take_turns(plain, replayed):
         states = [model.new_state(1), model.new_state(1)]
         for prompt, state in zip(PROMPTS, states, strict=False):
             model.read([prompt], state)
-        for place in range(4):
-            said += [step(model, state, 2, place) for state in states]
+        for step in range(4):
+            said += [step(model, state, 2, step) for state in states]
     assert_close(torch.stack(together), torch.stack(alone), atol=1e-5, rtol=1e-4)
 
 
@@ -115,8 +115,8 @@ def test_a_state_that_is_no_longer_used_costs_no_copy(replayed, monkeypatch):
     replayed.stepper.residents[1].move_out()
 
 
-def test_places_are_powers_of_two():
-    assert [places_for(tokens) for tokens in (1, 256, 257, 4096, 4097)] == [
+def test_cache_lengths_are_powers_of_two():
+    assert [length_for(tokens) for tokens in (1, 256, 257, 4096, 4097)] == [
         256,
         256,
         512,
@@ -135,8 +135,8 @@ def test_real_graphs_equal_the_model(plain, dtype):
     wanted = plain.read(PROMPTS, states[0])
     tolerance = 1e-3 if dtype == "float32" else 0.05 * float(wanted.abs().max())
     assert_close(ours.read(PROMPTS, states[1]).cpu().float(), wanted, atol=tolerance, rtol=0)
-    for place in range(300):  # past the first 256 places
-        ids = torch.tensor([0, 1, 2]) + place % 30
+    for step in range(300):  # past the first 256 positions
+        ids = torch.tensor([0, 1, 2]) + step % 30
         wanted = plain.step(ids, states[0])
         got = ours.step(ids.cuda(), states[1]).cpu().float()
         assert_close(got, wanted, atol=tolerance, rtol=0)

@@ -116,15 +116,15 @@ class Baseline(nn.Module):
         self, inputs: Float[Tensor, "batch time dim"], state: BaselineState
     ) -> Float[Tensor, "batch ids"]:
         """Continue each row; logits of the next speech id."""
-        told = self.language_model(
+        output = self.language_model(
             inputs_embeds=inputs,
             past_key_values=state.cache,
             use_cache=True,
             output_hidden_states=True,
         )
-        state.cache = told.past_key_values
-        state.positions = [place + inputs.shape[1] for place in state.positions]
-        return self.head(told.hidden_states[-1][:, -1])
+        state.cache = output.past_key_values
+        state.positions = [position + inputs.shape[1] for position in state.positions]
+        return self.head(output.hidden_states[-1][:, -1])
 
     @torch.inference_mode()
     def read(

@@ -27,7 +27,7 @@ WORKER = "mamtra.benchmark.chain_stages"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
-    """What is measured; places are paths.
+    """What is measured.
 
     Attributes:
         folder: where every stage leaves what the next one needs.
@@ -108,7 +108,7 @@ class Chain:
         return made if self.published is not None else Path(self.voice)
 
     def settings(self) -> dict[str, Any]:
-        """What is written beside the figures: names, not places."""
+        """What is written beside the figures: names, not paths."""
         names = ("published", "model", "voice", "prompt")
         values = {name: value for name, value in asdict(self).items() if name != "folder"}
         return values | {name: Path(values[name]).name for name in names if values[name]}

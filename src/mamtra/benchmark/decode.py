@@ -59,8 +59,8 @@ def growth_with_length(rows: Sequence[Row], step: str) -> dict[str, Spread]:
         timed = [n for n, cell in enumerate(cells) if cell["batch"] == batch and step in cell]
         if len(timed) < 2:
             continue
-        first = min(timed, key=lambda place: cells[place]["context"])
-        last = max(timed, key=lambda place: cells[place]["context"])
+        first = min(timed, key=lambda index: cells[index]["context"])
+        last = max(timed, key=lambda index: cells[index]["context"])
         late = [value_at(row, ("decode", last, step)) for row in rows]
         early = [value_at(row, ("decode", first, step)) for row in rows]
         found[str(batch)] = spread([b / a for a, b in zip(early, late, strict=True) if a and b])
@@ -76,10 +76,10 @@ def with_ratios(result: Row, rows: Sequence[Row], others: Sequence[Row]) -> Row:
         others: those of the baseline, in the same order; none leaves the ratios out.
     """
     for kind in ("decode", "prefill"):
-        for place, cell in enumerate(result[kind]):
+        for index, cell in enumerate(result[kind]):
             ratios = {
-                "times_baseline": ratio(rows, others, (kind, place, RATE)),
-                "times_baseline_in_cpu_seconds": ratio(rows, others, (kind, place, CPU_RATE)),
+                "times_baseline": ratio(rows, others, (kind, index, RATE)),
+                "times_baseline_in_cpu_seconds": ratio(rows, others, (kind, index, CPU_RATE)),
             }
             cell |= {name: value for name, value in ratios.items() if value is not None}
     if "memory" in result:

@@ -22,7 +22,7 @@ from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 
 PARAGRAPH = 5  # sentences
-SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the chapter, at which memory is told
+SHARES = (0.1, 0.25, 0.5, 0.75, 1.0)  # of the chapter, at which memory is reported
 
 Watch = Callable[[Iterable[Speech], int], Iterable[Speech]]
 
@@ -97,13 +97,13 @@ def results_of(
         "loaded": {"resident_bytes": loaded},
     }
     before = 0
-    for place in sorted({max(1, round(share * count)) for share in SHARES}):
-        since = samples[before:place]
-        results[f"piece {place}"] = {
-            "resident_bytes": samples[place - 1].resident_bytes,
+    for piece in sorted({max(1, round(share * count)) for share in SHARES}):
+        since = samples[before:piece]
+        results[f"piece {piece}"] = {
+            "resident_bytes": samples[piece - 1].resident_bytes,
             "real_time_factor": factor(since),
         }
-        before = place
+        before = piece
     return results
 
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from mamtra.backbone.mixers.mixer import Recurrent
-from mamtra.checkpoints.skip_init import hollow
+from mamtra.checkpoints.skip_init import skip_init
 
 BLOCK = 1_000_003  # numbers drawn at once; a prime, so that no two rows of a matrix are alike
 
@@ -52,7 +52,7 @@ def with_random_weights(
         seed: of the weights; the global generator is used.
     """
     torch.manual_seed(seed)
-    with hollow(device, dtype):
+    with skip_init(device, dtype):
         module = build()
     for parameter in module.parameters():
         fill_randomly(parameter)

@@ -101,11 +101,11 @@ def lines_of(benchmark: str, name: str, result: Mapping[str, Any]) -> Iterator[t
         yield name, result
         return
     rest = {"memory": result.get("memory")}
-    for place, cell in enumerate(result.get("decode", ())):
-        yield name, cell | (rest if not place else {})
+    for index, cell in enumerate(result.get("decode", ())):
+        yield name, cell | (rest if not index else {})
     for cell in result.get("prefill", ()):
-        told = {"seconds_per_step": cell["seconds"], "context": cell["tokens"], "batch": 1}
-        yield f"{name}, prompt", cell | told
+        prompt = {"seconds_per_step": cell["seconds"], "context": cell["tokens"], "batch": 1}
+        yield f"{name}, prompt", cell | prompt
 
 
 def notes_of(name: str, result: Mapping[str, Any]) -> list[str]:
@@ -117,9 +117,9 @@ def notes_of(name: str, result: Mapping[str, Any]) -> list[str]:
     ]
     if chain := result.get("chain"):
         factors = chain["real_time_factor"].items()
-        told = ", ".join(f"{stage} {median(factor)}" for stage, factor in factors)
+        shares = ", ".join(f"{stage} {median(factor)}" for stage, factor in factors)
         first = median(chain["first_audio_seconds"])
-        notes.append(f"{name}: RTF {told}; first audio after {first} s")
+        notes.append(f"{name}: RTF {shares}; first audio after {first} s")
     return notes
 
 

@@ -135,8 +135,8 @@ def prompt_of(model: Any, tokens: int) -> list[Segment]:
     text are about evenly spread in their logarithm.
     """
     largest = model.config.text_vocabulary
-    places = (index * GOLDEN % 1 for index in range(max(1, tokens - 2)))
-    return cross_lingual([int(largest**place) - 1 for place in places])
+    spread = (index * GOLDEN % 1 for index in range(max(1, tokens - 2)))
+    return cross_lingual([int(largest**share) - 1 for share in spread])
 
 
 def prefill_row(model: Any, tokens: int, repeats: int) -> dict[str, Any]:

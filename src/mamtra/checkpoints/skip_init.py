@@ -1,7 +1,7 @@
 """Modules without their random start, for weights that come from a file.
 
 A module draws random weights when it is built; for a model that is then filled from disk that is
-time and memory for nothing. Inside ``hollow`` the drawing is skipped: memory is reserved in its
+time and memory for nothing. Inside ``skip_init`` the drawing is skipped: memory is reserved in its
 final type and place, and no page of it is touched before the weights come.
 
 PyTorch's own way (the device "meta") imports its compiler, three to four seconds that a person who
@@ -38,7 +38,7 @@ class Undrawn(TorchFunctionMode):
 
 
 @contextmanager
-def hollow(
+def skip_init(
     device: str | torch.device = "cpu", dtype: torch.dtype = torch.float32
 ) -> Iterator[None]:
     """Build modules whose weights hold nothing yet; every one of them has to be filled.

@@ -118,7 +118,9 @@ def bench_speak(
     model: Model = DEFAULT,
     voice: Voice = None,
     seed: Seed = 0,
-    runs: Annotated[int, typer.Option("--runs", min=1, help="Rounds, after one to warm up.")] = 5,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="Number of rounds, after one to warm up.")
+    ] = 5,
     stages: Annotated[
         bool, typer.Option("--stages", help="Each stage of --model in its own process.")
     ] = False,
@@ -126,7 +128,7 @@ def bench_speak(
         Path | None, typer.Option("--published", help="Begin with CosyVoice 2's folder.")
     ] = None,
     prompt: Annotated[Path | None, typer.Option("--prompt", help="Recording of a voice.")] = None,
-    words: Annotated[str, typer.Option("--words", help="Those of the recording.")] = "",
+    words: Annotated[str, typer.Option("--words", help="The words spoken in the recording.")] = "",
     ratio: Annotated[
         str | None, typer.Option("--ratio", help="Attention:Mamba of the hybrid, as 1:1.")
     ] = None,
@@ -213,23 +215,37 @@ def bench_decode(
         ),
     ] = TARGETS,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
-    dtype: Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16, int8.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option("--dtype", help="Number type: auto, float32, bfloat16, int8.")
+    ] = "auto",
     engine: Annotated[str, typer.Option("--engine", help="auto, eager or graph.")] = "auto",
-    threads: Annotated[int, typer.Option("--threads", min=0, help="0: the engine's choice.")] = 0,
-    contexts: Annotated[str, typer.Option("--contexts", help="Tokens held: 250,1000.")] = "250",
+    threads: Annotated[
+        int,
+        typer.Option("--threads", min=0, help="CPU threads; 0 leaves the choice to the engine."),
+    ] = 0,
+    contexts: Annotated[
+        str, typer.Option("--contexts", help="Tokens in the context: 250,1000.")
+    ] = "250",
     batches: Annotated[str, typer.Option("--batches", help="Rows at once: 1,8,32.")] = "1",
-    prompts: Annotated[str, typer.Option("--prompts", help="Lengths; empty for none.")] = "100",
+    prompts: Annotated[
+        str, typer.Option("--prompts", help="Lengths of prompts to read: 100,250; empty for none.")
+    ] = "100",
     seconds: Annotated[
-        float, typer.Option("--seconds", min=0, help="Of speech through the whole chain.")
+        float,
+        typer.Option(
+            "--seconds", min=0, help="Seconds of speech through the whole chain; 0 for none."
+        ),
     ] = 0.0,
     spoken: Annotated[
-        int, typer.Option("--spoken", min=0, help="Tokens spoken while memory is watched.")
+        int, typer.Option("--spoken", min=0, help="Tokens spoken while memory is measured.")
     ] = 25,
     steps: Annotated[
         int, typer.Option("--steps", min=0, help="Tokens in a timed block; 0 only counts bytes.")
     ] = 4,
-    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Timed blocks.")] = 4,
-    rounds: Annotated[int, typer.Option("--rounds", min=1, help="Of fresh processes.")] = 1,
+    repeats: Annotated[int, typer.Option("--repeats", min=1, help="Number of timed blocks.")] = 4,
+    rounds: Annotated[
+        int, typer.Option("--rounds", min=1, help="Rounds, each in fresh processes.")
+    ] = 1,
     output: Output = None,
     figure: Figure = None,
 ) -> None:
@@ -274,11 +290,16 @@ def bench_decode(
 
 @app.command("long")
 def bench_long(
-    sentences: Annotated[int, typer.Option("--sentences", min=1, help="Of the chapter.")] = 40,
+    sentences: Annotated[
+        int, typer.Option("--sentences", min=1, help="Sentences of the chapter.")
+    ] = 40,
     model: Model = DEFAULT,
     voice: Voice = None,
     seed: Seed = 0,
-    state: Annotated[str, typer.Option("--state", help="fresh or carry.")] = "fresh",
+    state: Annotated[
+        str,
+        typer.Option("--state", help="Each piece anew (fresh), or go on from the last (carry)."),
+    ] = "fresh",
     output: Output = None,
 ) -> None:
     """Speak a chapter; report memory and speed as it grows.
@@ -306,7 +327,9 @@ def bench_long(
 def bench_draw(
     rows: Annotated[Path, typer.Argument(help="A file of rows (.jsonl).")],
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG, SVG or PDF.")],
-    number: Annotated[int, typer.Option("--row", help="Which, from 1; else the last.")] = 0,
+    number: Annotated[
+        int, typer.Option("--row", help="Number of the row, from 1; else the last.")
+    ] = 0,
     what: Annotated[
         str, typer.Option("--what", help="speed, length or memory; else what the row has.")
     ] = "",

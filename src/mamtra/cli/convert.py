@@ -157,7 +157,7 @@ def convert(
     teacher: Annotated[str, typer.Argument(help="A built-in model or a folder.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The student's new folder.")],
     ratio: Annotated[
-        str | None, typer.Option("--ratio", help="Ratio of attention to other layers, as 1:3.")
+        str | None, typer.Option("--ratio", help="Attention layers to others, as 1:3.")
     ] = None,
     placement: Annotated[
         str | None,

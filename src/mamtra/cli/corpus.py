@@ -66,7 +66,7 @@ def describe() -> None:
 @app.command("synthesize")
 def speak_corpus(
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the corpus.")],
-    count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 100_000,
+    count: Annotated[int, typer.Option(min=400, help="Number of training sentences.")] = 100_000,
     sentences: Annotated[Path | None, typer.Option(help="Speak these instead, one a line.")] = None,
     voice: Annotated[
         list[str] | None,
@@ -78,9 +78,11 @@ def speak_corpus(
     others: Annotated[
         bool, typer.Option("--others", help="None of these is the main voice; add them to it.")
     ] = False,
-    shard: Annotated[int, typer.Option(min=1, help="Sentences in a shard.")] = SHARD_SENTENCES,
-    workers: Annotated[int, typer.Option(min=1, help="Processes.")] = 2,
-    seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
+    shard: Annotated[
+        int, typer.Option(min=1, help="Sentences in one data file.")
+    ] = SHARD_SENTENCES,
+    workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 2,
+    seed: Annotated[int, typer.Option(help="Random seed of the choice of sentences.")] = 0,
 ) -> None:
     """Speak training, validation and test sentences; a killed run goes on."""
     voices = counted(voice) if voice else {}
@@ -99,8 +101,8 @@ def speak_corpus(
 @app.command("sentences")
 def write_sentences(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
-    count: Annotated[int, typer.Option(min=400, help="Training sentences.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of the choice of sentences.")] = 0,
+    count: Annotated[int, typer.Option(min=400, help="Number of training sentences.")] = 100_000,
+    seed: Annotated[int, typer.Option(help="Random seed of the choice of sentences.")] = 0,
 ) -> None:
     """Write the training sentences, one a line, without speaking them."""
     output.write_text("".join(f"{line}\n" for line in training_sentences(count, seed)))

@@ -220,7 +220,7 @@ def distill(
     teacher: Annotated[str, typer.Argument(help="A built-in model, a folder, or a size.")],
     student: Annotated[str, typer.Argument(help="Made by mamtra convert; or a ratio, as 1:3.")],
     data: Annotated[
-        Path | None, typer.Option("--data", help="Shards made by mamtra prepare.")
+        Path | None, typer.Option("--data", help="Folder that mamtra prepare made.")
     ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The run's folder; goes on with it.")
@@ -230,7 +230,11 @@ def distill(
     ] = "paper",
     pairs: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a value of it; repeatable."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="Change a value of the recipe, KEY=VALUE; repeatable.",
+        ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:1.")] = "auto",
     log_every: Annotated[
@@ -240,16 +244,18 @@ def distill(
         list[str] | None, typer.Option("--say", help="A sample's text; repeatable.")
     ] = None,
     samples: Annotated[bool, typer.Option(help="Write samples at each evaluation.")] = True,
-    tensorboard: Annotated[bool, typer.Option("--tensorboard", help="Log for it as well.")] = False,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Log for TensorBoard as well.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Two steps without changing anything.")
     ] = False,
     estimate: Annotated[
         bool, typer.Option("--estimate", help="Bytes and hours by arithmetic; runs nothing.")
     ] = False,
-    hours: Annotated[float, typer.Option(help="With --estimate: of speech.")] = 555.0,
+    hours: Annotated[float, typer.Option(help="With --estimate: hours of speech.")] = 555.0,
     utilisation: Annotated[
-        float, typer.Option(help="With --estimate: share of a card's best that is reached.")
+        float, typer.Option(help="With --estimate: share of a card's peak that is reached.")
     ] = 0.2,
     as_json: Annotated[bool, typer.Option("--json", help="Report as JSON lines.")] = False,
 ) -> None:

@@ -30,10 +30,10 @@ def evaluate_gate(
     model: Model = DEFAULT,
     voice: Annotated[str | None, typer.Option("--voice", help="A voice of the model.")] = None,
     sentences: Annotated[
-        str | None, typer.Option("--sentences", help="Those of the baseline.")
+        str | None, typer.Option("--sentences", help="The sentences of the baseline.")
     ] = None,
     system: Annotated[
-        str | None, typer.Option("--system", help="Of the baseline, if it has several.")
+        str | None, typer.Option("--system", help="System of the baseline, if it has several.")
     ] = None,
     judge: JudgeOption = None,
     limit: Limit = None,

@@ -85,7 +85,9 @@ def evaluate_intelligibility(
         ),
     ] = None,
     wavs: Wavs = None,
-    voice: Annotated[list[str] | None, typer.Option("--voice", help="Repeatable.")] = None,
+    voice: Annotated[
+        list[str] | None, typer.Option("--voice", help="A voice of the model; repeatable.")
+    ] = None,
     stage: Annotated[
         list[str] | None,
         typer.Option("--stage", help="source, vocoder, copy, forced or speech; else all."),

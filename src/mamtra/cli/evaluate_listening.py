@@ -19,7 +19,9 @@ def evaluate_blind(
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the test.")],
     count: Annotated[int, typer.Option("--count", min=1, help="Lines to compare.")] = 20,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of lines, order and sides.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Random seed of lines, order and sides.")
+    ] = 0,
 ) -> None:
     """Write a blind test of two systems: a page to hand out, and a key to keep.
 
@@ -44,7 +46,7 @@ def evaluate_blind(
 def evaluate_listening(
     answers: Annotated[list[Path], typer.Argument(help="What listeners saved.")],
     key: Annotated[Path, typer.Option("--key", help="key.json of the test.")],
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
 ) -> None:
     """Sum up a blind test: comparison mean opinion score with its interval, and preferences.
 

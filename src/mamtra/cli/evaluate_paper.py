@@ -9,7 +9,7 @@ import typer
 def evaluate_paper(
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Whose operations and states; else cosyvoice2 and nano."),
+        typer.Option("--model", help="Model to count; else cosyvoice2 and nano; repeatable."),
     ] = None,
     repository: Annotated[
         Path, typer.Option("--repository", help="Folder with benchmarks/results and docs/pictures.")

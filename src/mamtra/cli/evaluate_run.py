@@ -59,7 +59,7 @@ RowFile = Annotated[
     Path | None, typer.Option("--row", help="Also add the figures to this file of rows (.jsonl).")
 ]
 Page = Annotated[bool, typer.Option("--page", help="Write a page to listen to, in -o.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="Of the judges.")]
+Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of the judges.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

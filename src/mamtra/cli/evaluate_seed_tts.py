@@ -41,7 +41,8 @@ def evaluate_seed_tts(
     ] = "seed-tts",
     language: Annotated[str, typer.Option("--language", help="en or zh.")] = "en",
     voice: Annotated[
-        str | None, typer.Option("--voice", help="One for all lines, instead of their prompts.")
+        str | None,
+        typer.Option("--voice", help="One voice for all lines, instead of their prompts."),
     ] = None,
     judge: JudgeOption = None,
     quality: QualityOption = None,
@@ -50,7 +51,9 @@ def evaluate_seed_tts(
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="System that the others are compared with.")
     ] = None,
-    runs: Annotated[int, typer.Option("--runs", min=1, help="Seeds; averaged line by line.")] = 1,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="Number of seeds, averaged line by line.")
+    ] = 1,
     one_piece: Annotated[
         bool, typer.Option("--one-piece", help="Speak each line at once, however long it is.")
     ] = False,

@@ -53,7 +53,7 @@ def two_ways(
 def evaluate_carry(
     model: Model = DEFAULT,
     voice: Voice = None,
-    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Of sentences.")] = 20,
+    pairs: Annotated[int, typer.Option("--pairs", min=1, help="Pairs of sentences.")] = 20,
     judge: JudgeOption = None,
     seed: Seed = 0,
     threads: Threads = 1,
@@ -81,7 +81,9 @@ def evaluate_carry(
 def evaluate_stream(
     model: Model = DEFAULT,
     voice: Voice = None,
-    sentences: Annotated[int, typer.Option("--sentences", min=1, help="Held-out ones.")] = 20,
+    sentences: Annotated[
+        int, typer.Option("--sentences", min=1, help="Number of held-out sentences.")
+    ] = 20,
     judge: JudgeOption = None,
     seed: Seed = 0,
     threads: Threads = 1,

@@ -16,7 +16,9 @@ def fetch(
     ] = None,
     only: Annotated[
         list[str] | None,
-        typer.Option("--only", help="Pattern of the files wanted, as '*.safetensors'; repeatable."),
+        typer.Option(
+            "--only", help="Fetch only files of this pattern, as '*.safetensors'; repeatable."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
 ) -> None:

@@ -100,8 +100,10 @@ def lab(
         "runs/lab"
     ),
     steps: Annotated[int, typer.Option(min=1, help="Training steps of a trial.")] = 60,
-    tokens: Annotated[int, typer.Option(min=1, help="Text and speech tokens in a batch.")] = 3000,
-    seeds: Annotated[int, typer.Option(min=1, help="Trials of each kind.")] = 1,
+    tokens: Annotated[
+        int, typer.Option(min=1, help="Tokens in a batch, of text and speech.")
+    ] = 3000,
+    seeds: Annotated[int, typer.Option(min=1, help="Number of seeds, trials of each kind.")] = 1,
     sentences: Annotated[
         int, typer.Option(min=0, help="Held-out sentences each student speaks; 0: none.")
     ] = 40,
@@ -139,7 +141,7 @@ def lab(
     check_picture(target)
     torch.set_num_threads(1)
     workshop, config = opened_workshop(folder, output, teacher, utterances)
-    brief = Brief(steps=steps, places=tokens, teacher=config)
+    brief = Brief(steps=steps, tokens=tokens, teacher=config)
     bench = Bench(
         workshop=workshop,
         folder=output,
@@ -153,7 +155,7 @@ def lab(
         if only is None or trial.name.startswith(only)
     ]
     if draw_only:
-        chosen = [trial for trial in chosen if finished(output, trial.place) is not None]
+        chosen = [trial for trial in chosen if finished(output, trial.folder_name) is not None]
         if not chosen:
             raise CorpusError(
                 f"no trial of {name!r} is finished in {str(output)!r}; leave --draw out"

@@ -100,16 +100,18 @@ def place(
         str, typer.Option("--by", help="ce (cross entropy), wer (word error rate) or cosine.")
     ] = "ce",
     instead: Annotated[
-        str, typer.Option("--instead", help="What a layer gets: mamba or nothing.")
+        str, typer.Option("--instead", help="What replaces a layer: mamba or nothing.")
     ] = "mamba",
     sentences: Annotated[
         str | None, typer.Option("--sentences", help="One a line; else those kept from training.")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Only the first.")] = 40,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="Only the first sentences.")] = 40,
     greedy: Annotated[
         bool, typer.Option("--greedy", help="Replace layer after layer, measuring again each time.")
     ] = False,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of what the teacher says.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Random seed of what the teacher says.")
+    ] = 0,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="JSON file; a stopped ranking goes on with it."),

@@ -102,10 +102,17 @@ def plan(
     layout: Annotated[
         str | None, typer.Option("--layout", help="Instead of --ratio: one letter a layer, AMMM...")
     ] = None,
-    seconds: Annotated[float, typer.Option("--seconds", help="Of speech in one piece.")] = 60.0,
-    streams: Annotated[int, typer.Option("--streams", help="Spoken at once.")] = 1,
+    seconds: Annotated[
+        float, typer.Option("--seconds", help="Seconds of speech in one piece.")
+    ] = 60.0,
+    streams: Annotated[
+        int, typer.Option("--streams", help="Number of streams spoken at once.")
+    ] = 1,
     dtype: Annotated[
-        str, typer.Option("--dtype", help="Of the speech LM: float32, bfloat16, float16, int8.")
+        str,
+        typer.Option(
+            "--dtype", help="Number type of the language model: float32, bfloat16, float16, int8."
+        ),
     ] = "bfloat16",
     card: Annotated[
         list[str] | None, typer.Option("--card", help="'24 GiB', h100, ...; may be repeated.")
@@ -116,7 +123,7 @@ def plan(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Draw state over length for every ratio here.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
 ) -> None:
     """Tell how many bytes a model will need, part by part, and what fits into a card.
 

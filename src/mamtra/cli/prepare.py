@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Turn recordings into shards to train from.", no_args_is_help=True)
 
 Place = Annotated[Path, typer.Argument(help="Where the recordings are.")]
-Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the shards.")]
+Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the data files.")]
 Teacher = Annotated[
     str, typer.Option(help="Model whose speech tokenizer and speaker encoder are used.")
 ]
-Workers = Annotated[int, typer.Option(min=1, help="Processes, or tasks at once on Ray.")]
+Workers = Annotated[
+    int, typer.Option(min=1, help="Number of processes, or of tasks at once on Ray.")
+]
 Engine = Annotated[str, typer.Option(help="processes or ray.")]
 Longest = Annotated[
     float, typer.Option(help="Longest recording in seconds; longer ones are skipped.")
@@ -38,7 +40,7 @@ def listener_of(model: str) -> "Extractor":
     """The speech tokenizer and speaker encoder of a model, as workers build them.
 
     Raises:
-        ModelError: there is no such model, or its listening parts are damaged.
+        ModelError: there is no such model, or its encoders are damaged.
     """
     import torch
     from torch import Tensor
@@ -99,7 +101,7 @@ def run(
         factory=listener_of,
         model=model,
         config=PrepareConfig(longest=longest, part=part),
-        ears=fingerprint_of_encoder(ModelFolder(Path(model))),
+        encoders=fingerprint_of_encoder(ModelFolder(Path(model))),
     )
     counts = {"utterances": 0, "hours": 0.0, "tokens": 0, "skipped": 0}
     columns = (TextColumn("encoding"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -186,9 +188,10 @@ def corpus(
 
 @app.command()
 def validate(
-    shards: Annotated[Path, typer.Argument(help="Folder of the shards.")],
+    shards: Annotated[Path, typer.Argument(help="Folder of the data files.")],
     vocabulary: Annotated[
-        int | None, typer.Option(min=1, help="Speech tokens of the teacher; ids must be below.")
+        int | None,
+        typer.Option(min=1, help="Number of the teacher's speech tokens; ids must be below."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:

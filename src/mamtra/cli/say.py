@@ -252,7 +252,9 @@ def say(
     voice: Annotated[
         str | None, typer.Option("--voice", help="A voice of the model, or a saved voice.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another take.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, help="Random seed; another seed is another take.")
+    ] = 0,
     model: Annotated[str, typer.Option("--model", help="A built-in model or a folder.")] = DEFAULT,
     mode: Annotated[
         str | None, typer.Option("--mode", help="zero-shot, cross-lingual or instruct.")
@@ -261,7 +263,10 @@ def say(
         str | None, typer.Option("--instruct", help="How to speak, in words, where a model can.")
     ] = None,
     normalize: Annotated[
-        bool, typer.Option("--normalize/--no-normalize", help="Write numbers as words first.")
+        bool,
+        typer.Option(
+            "--normalize/--no-normalize", help="Speak numbers and abbreviations as words."
+        ),
     ] = True,
     lexicon: Annotated[
         Path | None,
@@ -270,10 +275,11 @@ def say(
         ),
     ] = None,
     state: Annotated[
-        str, typer.Option("--state", help="Of the language model: fresh or carry over pieces.")
+        str,
+        typer.Option("--state", help="Each piece anew (fresh), or go on from the last (carry)."),
     ] = "fresh",
     speed: Annotated[
-        float, typer.Option("--speed", help="From 0.5 to 2, at the same pitch.")
+        float, typer.Option("--speed", help="How fast, 0.5 to 2, at the same pitch.")
     ] = 1.0,
     timestamps: Annotated[
         Path | None,
@@ -286,7 +292,7 @@ def say(
         str | None, typer.Option("--batch", help="Many texts, one JSON object a line; -o FOLDER.")
     ] = None,
     rows: Annotated[
-        int, typer.Option("--rows", min=1, help="Pieces of a batch spoken at once.")
+        int, typer.Option("--rows", min=1, help="Pieces of a batch that are spoken at once.")
     ] = 8,
     mark: Annotated[
         bool,
@@ -303,16 +309,19 @@ def say(
     ] = None,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     dtype: Annotated[
-        str, typer.Option("--dtype", help="Of the language model: float32, bfloat16, int8, int4.")
+        str,
+        typer.Option(
+            "--dtype", help="Number type of the language model: float32, bfloat16, int8, int4."
+        ),
     ] = "auto",
     engine: Annotated[
         str, typer.Option("--engine", help="onnx on a CPU, torch, eager or graph; auto decides.")
     ] = "auto",
     threads: Annotated[
-        int, typer.Option("--threads", min=0, help="Of the CPU; 0 decides by the model's size.")
+        int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
     ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Only errors.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Speak text into a sound file.
 

@@ -80,7 +80,7 @@ def serve(
     ] = True,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     threads: Annotated[
-        int, typer.Option("--threads", min=0, help="Of the CPU; 0 decides by the model's size.")
+        int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
     ] = 0,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that share the port.")

@@ -55,18 +55,20 @@ def facts(voice: "Voice") -> dict:
 @app.command("make")
 def voice_make(
     recording: Annotated[Path, typer.Argument(help="A sound file of 3 to 10 seconds; at most 30.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The voice: NAME.safetensors.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="File of the voice: NAME.safetensors.")
+    ],
     text: Annotated[
         str, typer.Option("--text", help="The words spoken in it; zero-shot needs them.")
     ] = "",
     model: Annotated[str, typer.Option("--model", help="The model that it is for.")] = DEFAULT,
-    name: Annotated[str | None, typer.Option("--name", help="Of the voice; else the file's.")] = (
-        None
-    ),
+    name: Annotated[
+        str | None, typer.Option("--name", help="Name of the voice; else that of the file.")
+    ] = (None),
     source: Annotated[str, typer.Option("--source", help="Where the recording is from.")] = "",
     licence: Annotated[str, typer.Option("--licence", help="Terms of using the voice.")] = "",
     consent: Annotated[
-        str, typer.Option("--consent", help="That the speaker agreed: who, when, to what.")
+        str, typer.Option("--consent", help="The speaker's consent: who agreed, when, to what.")
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
 ) -> None:
@@ -124,7 +126,7 @@ def voice_show(
     model: Annotated[
         str | None, typer.Option("--model", help="Whose voice it is, or shall speak with it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
 ) -> None:
     """Show what a voice file holds; with --model, also whether that model can speak with it.
 

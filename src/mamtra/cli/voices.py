@@ -11,7 +11,9 @@ from mamtra.checkpoints.locate import DEFAULT, locate
 
 def voices(
     model: Annotated[str, typer.Option("--model", help="A built-in model or a folder.")] = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON line a voice.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON line for each voice.")
+    ] = False,
 ) -> None:
     """List the voices of a model; the one that speaks when none is asked for has a star."""
     # numpy loads here and not for --help

@@ -67,14 +67,14 @@ class Task:
 
     Attributes:
         factory: a function of a module, which builds the extractor from ``model``.
-        ears: a name for exactly these ears, whatever folder they lie in; ``model`` by default.
+        encoders: a name for exactly these encoders, whatever folder they lie in; else ``model``.
     """
 
     folder: Path
     factory: Callable[[str], Extractor]
     model: str
     config: PrepareConfig
-    ears: str = ""
+    encoders: str = ""
 
 
 @cache
@@ -165,7 +165,7 @@ def check_plan(task: Task, recordings: Sequence[Recording]) -> None:
     """
     lines = (f"{r.id}\t{r.path}\t{r.text}\t{r.speaker}\t{r.split}\t{r.start}" for r in recordings)
     digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
-    plan = {"teacher": task.ears or task.model, "recordings": digest, **asdict(task.config)}
+    plan = {"teacher": task.encoders or task.model, "recordings": digest, **asdict(task.config)}
     path = task.folder / PLAN
     try:
         if not path.exists():

@@ -279,7 +279,7 @@ class DistillBatches:
             groups[-1].append(number)
         return [
             self.packed(
-                group, [float(not self.bi_stream or place % 2) for place in range(len(group))]
+                group, [float(not self.bi_stream or index % 2) for index in range(len(group))]
             )
             for group in groups
             if group

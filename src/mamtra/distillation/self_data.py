@@ -23,10 +23,10 @@ def spoken_sequences(
         GenerationError: the teacher says nothing of any of them.
     """
     model, batches = synthesizer.model.speech_model, []
-    for place, sentence in enumerate(sentences):
+    for index, sentence in enumerate(sentences):
         for piece in synthesizer.pieces(sentence):
             ids = synthesizer.reader.encode(piece)
-            request = Request(tuple(cross_lingual(ids)), len(ids), seed + place)
+            request = Request(tuple(cross_lingual(ids)), len(ids), seed + index)
             said = generate(model, request, synthesizer.sampling, synthesizer.guard)
             if said.ids:
                 batches.append(pack([uni_stream(ids, list(said.ids), model.vocabulary)]))

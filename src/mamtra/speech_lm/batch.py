@@ -2,8 +2,8 @@
 
 Text, speech and special ids come from different tables. Instead of masking three full lookups, a
 batch keeps the ids of each table in one flat run, and ``order`` says which of the looked-up rows
-stands at each place. Padding is row 0, a row of zeros. Causal layers never let a real position see
-what lies to its right, so padding needs no mask in training.
+stands at each position. Padding is row 0, a row of zeros. Causal layers never let a real position
+see what lies to its right, so padding needs no mask in training.
 """
 
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ class Batch:
     """Sequences in the form the model embeds.
 
     Attributes:
-        order: for each place the row among padding, special rows, text rows and speech rows, in
+        order: for each position the row among padding, special rows, text rows and speech rows, in
             this order.
-        lengths: real places of each row, on the CPU.
-        positions: flat places (row * time + place) at which an id is predicted.
+        lengths: real positions of each row, on the CPU.
+        positions: flat positions (row * time + position) at which an id is predicted.
         targets: the id that each of these should predict.
     """
 
@@ -43,7 +43,7 @@ class Batch:
 
     @property
     def real(self) -> Bool[Tensor, "batch time"]:
-        """Which places hold a token."""
+        """Which positions hold a token."""
         return self.order != PADDING_ROW
 
     def to(self, device: torch.device | str) -> "Batch":
@@ -63,28 +63,28 @@ def pack_segments(
     """Lay rows of segments side by side.
 
     Raises:
-        ConfigError: there are no rows, or targets do not have one entry per place.
+        ConfigError: there are no rows, or targets do not have one entry per position.
     """
     if not rows:
         raise ConfigError("an empty batch cannot be packed; give at least one sequence")
     ids: dict[str, list[int]] = {"text": [], "speech": []}
-    places: dict[str, list[int]] = {"special": [], "text": [], "speech": []}
+    positions_by_kind: dict[str, list[int]] = {"special": [], "text": [], "speech": []}
     special: list[int] = []
     lengths = [sum(len(segment.ids) for segment in row) for row in rows]
     time = max(lengths)
     for index, row in enumerate(rows):
-        place = index * time
+        start = index * time
         for segment in row:
             ids.get(segment.kind, special).extend(segment.ids)
-            places[segment.kind].extend(range(place, place + len(segment.ids)))
-            place += len(segment.ids)
+            positions_by_kind[segment.kind].extend(range(start, start + len(segment.ids)))
+            start += len(segment.ids)
     order = torch.full((len(rows) * time,), PADDING_ROW)
     first_speech_row = FIRST_TEXT_ROW + len(ids["text"])
-    order[torch.tensor(places["special"], dtype=torch.long)] = (
+    order[torch.tensor(positions_by_kind["special"], dtype=torch.long)] = (
         torch.tensor(special, dtype=torch.long) + FIRST_SPECIAL_ROW
     )
     for kind, first in (("text", FIRST_TEXT_ROW), ("speech", first_speech_row)):
-        order[torch.tensor(places[kind], dtype=torch.long)] = torch.arange(
+        order[torch.tensor(positions_by_kind[kind], dtype=torch.long)] = torch.arange(
             first, first + len(ids[kind])
         )
     none: list[list[int]] = [[] for _ in rows]
@@ -102,17 +102,17 @@ def pack_segments(
 def flat_targets(
     lengths: Sequence[int], targets: Sequence[Sequence[int]]
 ) -> tuple[Int[Tensor, " predicted"], Int[Tensor, " predicted"]]:
-    """Flat places of the learned targets, and the targets themselves.
+    """Flat positions of the learned targets, and the targets themselves.
 
     Raises:
-        ConfigError: a row's targets do not have one entry per place.
+        ConfigError: a row's targets do not have one entry per position.
     """
     time = max(lengths)
     padded = torch.full((len(lengths), time), IGNORED)
     for index, (length, row) in enumerate(zip(lengths, targets, strict=True)):
         if row and len(row) != length:
             raise ConfigError(
-                f"row {index} has {length} places and {len(row)} targets; give one each"
+                f"row {index} has {length} positions and {len(row)} targets; give one each"
             )
         padded[index, : len(row)] = torch.tensor(row, dtype=torch.long)
     padded = padded.flatten()

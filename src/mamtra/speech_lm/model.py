@@ -2,7 +2,7 @@
 
 Three embedding tables (text, speech, special), the backbone, and a head over the speech ids. There
 is no text head: speech is all it writes. In training the head runs only where an id is predicted,
-about half of the places.
+about half of the positions.
 
 Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
 """
@@ -104,7 +104,7 @@ class SpeechLM(nn.Module):
     def logits_at(
         self, inputs: Float[Tensor, "batch time dim"], positions: Int[Tensor, " predicted"]
     ) -> Float[Tensor, "predicted ids"]:
-        """Run the backbone over whole sequences, and the head at these flat places only."""
+        """Run the backbone over whole sequences, and the head at these flat positions only."""
         hidden = self.backbone(inputs)
         return self.head(F.embedding(positions, hidden.flatten(0, 1)))
 

@@ -46,10 +46,10 @@ def average(gradients: Sequence[Tensor]) -> None:
         flat = torch.cat([gradient.flatten() for gradient in group])
         dist.all_reduce(flat)
         flat /= world()
-        place = 0
+        offset = 0
         for gradient in group:
-            gradient.copy_(flat[place : place + gradient.numel()].view_as(gradient))
-            place += gradient.numel()
+            gradient.copy_(flat[offset : offset + gradient.numel()].view_as(gradient))
+            offset += gradient.numel()
 
 
 def wait() -> None:

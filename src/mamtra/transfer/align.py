@@ -77,11 +77,11 @@ def layer_traces(teacher: Stack, hidden: Hidden, layers: list[int]) -> Iterator[
 
 
 def relative_error(
-    got: Hidden, wanted: Hidden, real: Bool[Tensor, "batch time"]
+    got: Hidden, expected: Hidden, real: Bool[Tensor, "batch time"]
 ) -> Float[Tensor, ""]:
     """Squared error over squared size, in float32, padding left out."""
-    got, wanted = got[real].float(), wanted[real].float()
-    return (got - wanted).square().sum() / wanted.square().sum().clamp_min(1e-12)
+    got, expected = got[real].float(), expected[real].float()
+    return (got - expected).square().sum() / expected.square().sum().clamp_min(1e-12)
 
 
 def outputs_of(
@@ -106,7 +106,7 @@ def alignment(
         teacher: gets no gradient.
         student: a stack of the same length; its other layers are not run.
         inputs: the embeddings that the teacher reads.
-        real: which places hold a token.
+        real: which positions hold a token.
         target: "mixer" compares the mixers' outputs, "hidden" what the whole layer adds.
 
     Returns:

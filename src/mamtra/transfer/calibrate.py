@@ -9,7 +9,7 @@ Layers are solved one after the other. A layer reads what the student's earlier 
 solved, made of the sequences, and aims at the *teacher's* hidden state after the mixer: so it also
 mends what the layers before it got wrong.
 
-Axes: n places, i inner width, d dim.
+Axes: n tokens, i inner width, d dim.
 """
 
 from collections.abc import Iterable
@@ -38,13 +38,13 @@ class Normal:
         self.size = 0.0
 
     def add(
-        self, inner: Float[Tensor, "places inner"], wanted: Float[Tensor, "places dim"]
+        self, inner: Float[Tensor, "tokens inner"], expected: Float[Tensor, "tokens dim"]
     ) -> None:
-        """Take more places into account."""
-        inner, wanted = inner.double(), wanted.double()
+        """Take more tokens into account."""
+        inner, expected = inner.double(), expected.double()
         self.squares = self.squares + inner.T @ inner
-        self.products = self.products + inner.T @ wanted
-        self.size += float(wanted.square().sum())
+        self.products = self.products + inner.T @ expected
+        self.size += float(expected.square().sum())
 
     def solve(self, ridge: float) -> Float[Tensor, "dim inner"]:
         """The projection with the least squared error."""
@@ -53,7 +53,7 @@ class Normal:
         return torch.linalg.solve(self.squares + weight * identity, self.products).T
 
     def error(self, weight: Float[Tensor, "dim inner"]) -> float:
-        """Squared error of a projection, relative to what was wanted."""
+        """Squared error of a projection, relative to what was expected."""
         got = (weight @ self.squares @ weight.T).trace()
         both = (weight @ self.products).trace()
         return float(got - 2 * both) / self.size + 1.0
@@ -89,7 +89,7 @@ class Passage:
     """One batch of sequences on its way through both stacks.
 
     Attributes:
-        real: which places hold a token.
+        real: which positions hold a token.
         theirs, ours: hidden states of teacher and student before the next layer.
     """
 
@@ -100,9 +100,9 @@ class Passage:
 
     def solve_for(self, block: Block, teacher: Block, equations: Normal) -> None:
         """Add what the student's mixer has, and what would bring it to the teacher's state."""
-        wanted = self.theirs + teacher.mixer(teacher.input_layernorm(self.theirs), self.positions)
+        expected = self.theirs + teacher.mixer(teacher.input_layernorm(self.theirs), self.positions)
         inner = inner_output(block.mixer, block.input_layernorm(self.ours), self.positions)
-        equations.add(inner[self.real], (wanted - self.ours)[self.real])
+        equations.add(inner[self.real], (expected - self.ours)[self.real])
 
     def go_on(self, block: Block, teacher: Block) -> None:
         """Pass one layer of both stacks."""
@@ -124,8 +124,8 @@ def calibrate(
     Args:
         teacher: all attention where the student has Mamba.
         student: changed in place.
-        sequences: embeddings that the teacher reads (batch, time, dim), and which places hold a
-            token (batch, time). There should be several times as many places as a mixer is wide.
+        sequences: embeddings that the teacher reads (batch, time, dim), and which positions hold a
+            token (batch, time). There should be several times as many tokens as a mixer is wide.
         ridge: how strongly large weights are avoided.
 
     Returns:

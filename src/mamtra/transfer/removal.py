@@ -27,15 +27,15 @@ def kept_config(config: Any, kept: list[int]) -> Any:
     return replace(config, layout="".join(config.layout[layer] for layer in kept))
 
 
-def new_name(name: str, places: dict[int, int]) -> str | None:
+def new_name(name: str, new_index: dict[int, int]) -> str | None:
     """The name of a teacher's tensor in the shorter model; None if its layer is gone."""
     found = LAYER.search(name)
     if found is None:
         return name
     layer = int(found[1])
-    if layer not in places:
+    if layer not in new_index:
         return None
-    return f"{name[: found.start(1)]}{places[layer]}{name[found.end(1) :]}"
+    return f"{name[: found.start(1)]}{new_index[layer]}{name[found.end(1) :]}"
 
 
 @torch.no_grad()
@@ -59,11 +59,11 @@ def keep_layers(teacher: nn.Module, kept: Iterable[int]) -> tuple[nn.Module, Tra
     if wrong or not chosen:
         given = f"layer {wrong[0]} does not exist" if wrong else "no layer would be left"
         raise LayoutError(f"{given}; keep some of the layers 0 to {backbone.layers - 1}")
-    places = {layer: place for place, layer in enumerate(chosen)}
+    new_index = {layer: index for index, layer in enumerate(chosen)}
     tensors: dict[str, Tensor] = {}
     entries = []
     for name, tensor in teacher.state_dict().items():
-        ours = new_name(name, places)
+        ours = new_name(name, new_index)
         if ours is None:
             entries.append(Transferred(name, "unused", (), tensor.numel()))
         else:

@@ -47,23 +47,23 @@ class Brief:
     """How long every trial of a laboratory lasts.
 
     Attributes:
-        places: text and speech ids in a batch, padding included.
+        tokens: text and speech ids in a batch, padding included.
         teacher: sizes of the teacher; nano's where it is None.
     """
 
     steps: int = 60
-    places: int = 3000
+    tokens: int = 3000
     learning_rate: float = 1e-3
     log_every: int = 5
     teacher: SpeechLMConfig | None = None
 
     def __post_init__(self) -> None:
-        if self.steps < 1 or self.places < 1:
-            raise ConfigError(f"steps={self.steps}, places={self.places}: both must be at least 1")
+        if self.steps < 1 or self.tokens < 1:
+            raise ConfigError(f"steps={self.steps}, tokens={self.tokens}: both must be at least 1")
 
     def run(self, layout: Layout, **changes: Any) -> StudentRun:
         """A student's run of this length."""
-        teacher = SpeechLMRun(batch_places=self.places, compiled=False)
+        teacher = SpeechLMRun(batch_places=self.tokens, compiled=False)
         if self.teacher is not None:
             teacher = replace(teacher, config=self.teacher)
         return StudentRun(

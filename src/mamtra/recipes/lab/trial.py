@@ -71,7 +71,7 @@ class Trial:
     every_seed: bool = True
 
     @property
-    def place(self) -> str:
+    def folder_name(self) -> str:
         """Name of its folder."""
         content = json.dumps(decided(self.run), sort_keys=True)
         return hashlib.sha256(content.encode()).hexdigest()[:12]
@@ -156,9 +156,9 @@ def keep(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
     return row
 
 
-def finished(folder: Path, place: str) -> dict[str, Any] | None:
+def finished(folder: Path, name: str) -> dict[str, Any] | None:
     """The row of a trial in a laboratory's folder; None if it is not finished."""
-    path = folder / "trials" / place / RESULT
+    path = folder / "trials" / name / RESULT
     return json.loads(path.read_text()) if path.exists() else None
 
 
@@ -181,8 +181,8 @@ def measured_teacher(bench: Bench) -> dict[str, Any]:
 
 def carry_out(trial: Trial, bench: Bench) -> dict[str, Any]:
     """Train and measure a trial unless that was done; returns its row."""
-    folder = bench.folder / "trials" / trial.place
-    if (found := finished(bench.folder, trial.place)) and complete(found, bench):
+    folder = bench.folder / "trials" / trial.folder_name
+    if (found := finished(bench.folder, trial.folder_name)) and complete(found, bench):
         return {**found, "trial": trial.name, **trial.facts}
     workshop, run = bench.workshop, trial.run
     train_student(workshop.corpus, workshop.tokens, workshop.weights("teacher"), folder, run)

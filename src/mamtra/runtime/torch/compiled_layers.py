@@ -98,9 +98,9 @@ class CompiledAttention:
         self.queries = buffers.get("queries", *shape).numpy()
         self.marks = self.mixed = np.empty((0, 0, 0, 0), np.float32)
 
-    def make_room(self, places: int) -> None:
-        """Have memory for what is found in each span of so many places."""
-        groups, spans = self.kv_heads * self.packs, -(-places // compiled.SPAN)
+    def make_room(self, cache_len: int) -> None:
+        """Have memory for what is found in each span of so many positions."""
+        groups, spans = self.kv_heads * self.packs, -(-cache_len // compiled.SPAN)
         if spans <= self.marks.shape[1]:
             return
         spans = 1 << (spans - 1).bit_length()  # so that it grows seldom
@@ -109,14 +109,16 @@ class CompiledAttention:
         mixed = self.buffers.get("mixed", groups, spans, compiled.QUERIES, width).flatten(0, 1)
         self.marks, self.mixed = marks.numpy(), mixed.numpy()
 
-    def __call__(self, hidden: np.ndarray, place: RowPositions, state: KeyValueState) -> None:
+    def __call__(
+        self, hidden: np.ndarray, step_positions: RowPositions, state: KeyValueState
+    ) -> None:
         """Store the new keys and values, and add what attention makes of them onto ``hidden``."""
-        keys, values, positions = state.keys.numpy(), state.values.numpy(), place.positions
+        keys, values, positions = state.keys.numpy(), state.values.numpy(), step_positions.positions
         self.project.take(hidden, self.norm)
         self.project.into(self.projected)
         compiled.store(
             self.projected,
-            *place.flat_turn(),
+            *step_positions.flat_turn(),
             self.scale,
             positions,
             self.queries,
@@ -161,9 +163,9 @@ class CompiledMamba:
         self.weight = weight.reshape(config.heads, -1)
         self.straight = (np.empty((0, config.state_dim), np.float32),) * 2
 
-    def __call__(self, hidden: np.ndarray, place: RowPositions, state: ScanState) -> None:
+    def __call__(self, hidden: np.ndarray, step_positions: RowPositions, state: ScanState) -> None:
         """Move the state on by one token, and add what it tells onto ``hidden``."""
-        cosine, sine = place.flat_turn() if self.rotary else self.straight
+        cosine, sine = step_positions.flat_turn() if self.rotary else self.straight
         state.window, state.scan = state.window.contiguous(), state.scan.contiguous()
         self.project.take(hidden, self.norm)
         self.project.into(self.projected)
@@ -194,9 +196,9 @@ class CompiledLayer:
         self.mlp = CompiledMLP(block.post_attention_layernorm, block.mlp, buffers)
 
     def __call__(
-        self, hidden: torch.Tensor, place: RowPositions, state: KeyValueState | ScanState
+        self, hidden: torch.Tensor, step_positions: RowPositions, state: KeyValueState | ScanState
     ) -> None:
         """Move the memory on, and ``hidden`` through the block."""
         array = hidden.numpy()
-        self.mixer(array, place, state)  # pyright: ignore[reportArgumentType]
+        self.mixer(array, step_positions, state)  # pyright: ignore[reportArgumentType]
         self.mlp(array)

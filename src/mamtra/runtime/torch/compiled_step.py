@@ -47,12 +47,12 @@ class ModuleLayer:
     def __init__(self, block: Block) -> None:
         self.block = block
 
-    def __call__(self, hidden: Tensor, place: RowPositions, state: State) -> None:
+    def __call__(self, hidden: Tensor, step_positions: RowPositions, state: State) -> None:
         """Move the memory on, and ``hidden`` through the block."""
-        for row, start in enumerate(place.positions.tolist()):
+        for row, start in enumerate(step_positions.positions.tolist()):
             token, own = hidden[row : row + 1, None], copy(state)
             own.set_tensors([tensor[row : row + 1] for tensor in state.tensors])
-            positions = positions_of(token, place.head_dim, place.theta, (start,))
+            positions = positions_of(token, step_positions.head_dim, step_positions.theta, (start,))
             hidden[row] = self.block(token, positions, own)[0, 0]
             for whole, moved in zip(state.tensors, own.tensors, strict=True):
                 whole[row] = moved[0]
@@ -82,7 +82,7 @@ class CompiledStep:
         self.layers = [layer_of(block, buffers) for block in stack.blocks]
         self.norm = stack.norm
         self.uses_positions = config.layout.strip("M") != "" or config.mamba_sizes.rotary
-        self.place = RowPositions(rows, config.head_dim, config.rope_theta)
+        self.step_positions = RowPositions(rows, config.head_dim, config.rope_theta)
 
     @torch.inference_mode()
     @np.errstate(over="ignore")  # a gate far below zero divides by infinity, which is right
@@ -92,13 +92,13 @@ class CompiledStep:
         Raises:
             ConfigError: the state has another number of rows.
         """
-        hidden, place = self.hidden, self.place
+        hidden, step_positions = self.hidden, self.step_positions
         check_rows(hidden, state)
         state.reserve(max(state.positions) + 1)
         if self.uses_positions:
-            place.set(state.positions)
+            step_positions.set(state.positions)
         with alone():
             for layer, memory in zip(self.layers, state.layers, strict=True):
-                layer(hidden, place, memory)
+                layer(hidden, step_positions, memory)
         state.positions = [position + 1 for position in state.positions]
         return self.norm(hidden)

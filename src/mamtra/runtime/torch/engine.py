@@ -25,7 +25,7 @@ from torch import nn
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import check_part
 from mamtra.checkpoints.shards import opened
-from mamtra.checkpoints.skip_init import hollow
+from mamtra.checkpoints.skip_init import skip_init
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.cuda_graph import GraphStepper
@@ -232,7 +232,7 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
         ModelError: the weights are missing, damaged or do not fit.
         ConfigError: what was asked for is not possible here.
     """
-    with hollow():
+    with skip_init():
         model = SpeechLM(folder.section("speech_lm", SpeechLMConfig)).requires_grad_(False)
     engine = resolve(config or EngineConfig(), parameters_of(model))
     path = folder.part_file("speech_lm")

@@ -116,10 +116,12 @@ class ModuleStep:
     def __init__(self, mixer: Mixer, buffers: Buffers) -> None:
         self.mixer, self.dtype = mixer, buffers.dtype
 
-    def __call__(self, normal: Tensor, hidden: Tensor, place: StepPositions, state: State) -> None:
+    def __call__(
+        self, normal: Tensor, hidden: Tensor, step_positions: StepPositions, state: State
+    ) -> None:
         """Run the module and add what it makes of ``normal`` onto ``hidden``."""
         before = state.tensors
-        mixed = self.mixer(normal.unsqueeze(1), place.as_pass(self.dtype), state)
+        mixed = self.mixer(normal.unsqueeze(1), step_positions.as_pass(self.dtype), state)
         for own, new in zip(before, state.tensors, strict=True):
             if new is not own:
                 own.copy_(new)
@@ -148,20 +150,20 @@ class AttentionStep:
         self.flat = self.mixed.view(rows, heads * width)
 
     def __call__(
-        self, normal: Tensor, hidden: Tensor, place: StepPositions, state: KeyValueState
+        self, normal: Tensor, hidden: Tensor, step_positions: StepPositions, state: KeyValueState
     ) -> None:
         """Store the new keys and values, and add what attention makes of them onto ``hidden``."""
         self.project.into(normal, self.projected)
-        torch.bmm(self.queries, place.turn_queries, out=self.turned_queries)
-        torch.bmm(self.keys, place.turn, out=self.turned_keys)
-        place.store(self.turned_keys, state.keys)
-        place.store(self.values, state.values)
-        keys = state.keys.flatten(0, 1).narrow(1, 0, place.end).transpose(1, 2)
-        values = state.values.flatten(0, 1).narrow(1, 0, place.end)
-        if place.hidden_from is None:
+        torch.bmm(self.queries, step_positions.turn_queries, out=self.turned_queries)
+        torch.bmm(self.keys, step_positions.turn, out=self.turned_keys)
+        step_positions.store(self.turned_keys, state.keys)
+        step_positions.store(self.values, state.values)
+        keys = state.keys.flatten(0, 1).narrow(1, 0, step_positions.end).transpose(1, 2)
+        values = state.values.flatten(0, 1).narrow(1, 0, step_positions.end)
+        if step_positions.hidden_from is None:
             scores = torch.bmm(self.grouped, keys)
         else:
-            scores = torch.baddbmm(place.hidden_from, self.grouped, keys)
+            scores = torch.baddbmm(step_positions.hidden_from, self.grouped, keys)
         weights = scores.softmax(-1, dtype=torch.float32).to(values.dtype)
         torch.bmm(weights, values, out=self.mixed_groups)
         self.out.onto(self.flat, hidden)
@@ -238,14 +240,14 @@ class MambaStep:
             F.silu(self.mix, inplace=True)
 
     def __call__(
-        self, normal: Tensor, hidden: Tensor, place: StepPositions, state: ScanState
+        self, normal: Tensor, hidden: Tensor, step_positions: StepPositions, state: ScanState
     ) -> None:
         """Fade the state, write into it, read from it, and add the result onto ``hidden``."""
         self.project.into(normal, self.projected)
         self.convolve(state)
         if self.config.rotary:
-            torch.bmm(self.write, place.exact_turn, out=self.turned_write)
-            torch.bmm(self.read, place.exact_turn, out=self.turned_read)
+            torch.bmm(self.write, step_positions.exact_turn, out=self.turned_write)
+            torch.bmm(self.read, step_positions.exact_turn, out=self.turned_read)
         elif self.turned_read is not self.read:
             self.turned_read.copy_(self.read)
         torch.add(self.dt, self.dt_bias, out=self.sums)

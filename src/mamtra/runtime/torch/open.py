@@ -1,7 +1,7 @@
 """Opens a model folder for speaking with torch.
 
-Modules are built hollow, in their final type and device, so loading needs no second copy and no
-random start.
+Modules are built in their final type and device without drawing weights, so loading needs no
+second copy and no random start.
 
 Dtype rule: a part is float32 in memory, whatever it is on disk, unless its type is given.
 """
@@ -17,7 +17,7 @@ from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import fill
-from mamtra.checkpoints.skip_init import hollow
+from mamtra.checkpoints.skip_init import skip_init
 from mamtra.errors import ConfigError
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
@@ -61,7 +61,7 @@ def open_part(
     kind, config = PARTS[part]
     given = dtypes if isinstance(dtypes, torch.dtype) else (dtypes or {}).get(part)
     dtype = given or torch.float32
-    with hollow(device, dtype):
+    with skip_init(device, dtype):
         module = kind(folder.section(part, config))
     return fill(folder, module.to(device, dtype), part)
 

@@ -5,9 +5,9 @@ small product turns all heads, where cosines and sines would take three operatio
 
 Rows that stand at the same position need no mask and write their keys side by side. Rows that do
 not, and steps that are recorded as a CUDA graph, keep positions in a tensor, look at a fixed number
-of stored places, and hide those that come later.
+of stored positions, and hide those that come later.
 
-Axes: b rows, d head width, p stored places, k key/value heads.
+Axes: b rows, d head width, p stored positions, k key/value heads.
 """
 
 import torch
@@ -48,7 +48,7 @@ class StepPositions:
         self.starts: tuple[int, ...] = ()
         self.shared: int | None = None
         self.end = 0
-        self.hidden_from: Float[Tensor, "groups 1 places"] | None = None
+        self.hidden_from: Float[Tensor, "groups 1 cache_len"] | None = None
 
     def table(self, tokens: int) -> tuple[Tensor, Tensor]:
         """Cosine and sine of at least so many positions."""
@@ -76,15 +76,15 @@ class StepPositions:
         cosine, sine = self.table(self.end)
         self.set_turn(cosine[position], sine[position])
 
-    def set_each(self, places: int) -> None:
-        """Each row is at its own of ``positions``, all below ``places``; no value is looked at."""
-        self.shared, self.end = None, places
-        cosine, sine = self.table(places)
+    def set_each(self, cache_len: int) -> None:
+        """Each row is at its own of ``positions``, all below ``cache_len``; no value is read."""
+        self.shared, self.end = None, cache_len
+        cosine, sine = self.table(cache_len)
         self.set_turn(cosine[self.positions], sine[self.positions])
-        later = torch.arange(places, device=self.row.device) > self.positions.unsqueeze(1)
+        later = torch.arange(cache_len, device=self.row.device) > self.positions.unsqueeze(1)
         shown = torch.zeros(later.shape, dtype=self.turn.dtype, device=later.device)
         shown = shown.masked_fill_(later, -torch.inf).unsqueeze(1)
-        self.hidden_from = shown.expand(-1, self.kv_heads, -1).reshape(-1, 1, places)
+        self.hidden_from = shown.expand(-1, self.kv_heads, -1).reshape(-1, 1, cache_len)
 
     def as_pass(self, dtype: torch.dtype) -> Positions:
         """The same for a module, which reads the step as a pass of one token."""

@@ -60,7 +60,7 @@ class StackStep:
         self.layers = [LayerStep(block, buffers) for block in stack.blocks]
         self.norm = Norm.of(stack.norm)
         self.uses_positions = any(layer.mixer.uses_positions for layer in self.layers)
-        self.place = StepPositions(
+        self.step_positions = StepPositions(
             rows,
             config.kv_heads,
             config.head_dim,
@@ -71,10 +71,15 @@ class StackStep:
 
     def through(self, state: StackState) -> Float[Tensor, "rows dim"]:
         """Run all layers; the result is a buffer that the next step overwrites."""
-        hidden, normal, exact, place = self.hidden, self.normal, self.exact, self.place
+        hidden, normal, exact, step_positions = (
+            self.hidden,
+            self.normal,
+            self.exact,
+            self.step_positions,
+        )
         for layer, memory in zip(self.layers, state.layers, strict=True):
             layer.before_mixer.into(hidden, exact, normal)
-            layer.mixer(normal, hidden, place, memory)
+            layer.mixer(normal, hidden, step_positions, memory)
             layer.before_mlp.into(hidden, exact, normal)
             layer.mlp(normal, hidden)
         self.norm.into(hidden, exact, normal)
@@ -90,24 +95,24 @@ class StackStep:
         positions = state.positions
         end = max(positions) + 1
         state.reserve(end)
-        self.place.starts = tuple(positions)
+        self.step_positions.starts = tuple(positions)
         if self.uses_positions:
             if min(positions) + 1 == end:
-                self.place.set_shared(positions[0])
+                self.step_positions.set_shared(positions[0])
             else:
-                self.place.positions.copy_(as_positions(positions, self.hidden.device))
-                self.place.set_each(end)
+                self.step_positions.positions.copy_(as_positions(positions, self.hidden.device))
+                self.step_positions.set_each(end)
         output = self.through(state)
         state.positions = [position + 1 for position in positions]
         return output
 
-    def replay_form(self, state: StackState, places: int) -> Float[Tensor, "rows dim"]:
-        """The same for positions in ``place.positions``, all below ``places``.
+    def replay_form(self, state: StackState, cache_len: int) -> Float[Tensor, "rows dim"]:
+        """The same for positions in ``step_positions.positions``, all below ``cache_len``.
 
         The caller moves positions on, in the tensor and in the state, and sees to it that the
         memories have room.
         """
-        self.place.starts = ()
+        self.step_positions.starts = ()
         if self.uses_positions:
-            self.place.set_each(places)
+            self.step_positions.set_each(cache_len)
         return self.through(state)
