@@ -7,7 +7,7 @@
                  measured several times is median, least and most
     provenance   commit, machine, versions, seed, date
 
-Rows older than this form were converted by ``benchmarks/convert_rows.py`` and say so.
+Rows older than this form were converted into it, and say so under ``converted``.
 """
 
 import json
