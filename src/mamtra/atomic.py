@@ -6,7 +6,7 @@ process leaves behind has a name that ``leftovers`` finds.
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -72,6 +72,20 @@ def write_file(path: Path, content: bytes | str, error: type[MamtraError] = Mamt
     data = content.encode() if isinstance(content, str) else content
     with written_beside(path, error) as beside:
         beside.write_bytes(data)
+
+
+def append_row(path: Path, row: Mapping[str, Any], error: type[MamtraError] = MamtraError) -> None:
+    """Add a JSON line to a file of rows, which is made if it does not exist.
+
+    Raises:
+        MamtraError: of the class ``error``: the file cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("a") as file:
+            file.write(json.dumps(row) + "\n")
+    except OSError as problem:
+        raise error(f"cannot add the row to {str(path)!r}: {problem}") from problem
 
 
 def write_json(

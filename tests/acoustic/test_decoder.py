@@ -4,39 +4,12 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from toy_decoder import FLOW, NANO
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.flow_matching import fixed_noise
-from mamtra.acoustic.token_encoder import TokenEncoderConfig
-from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.errors import ConfigError
 
-NANO = DecoderConfig(
-    encoder=TokenEncoderConfig(
-        vocabulary=20,
-        dim=16,
-        heads=2,
-        mlp_dim=24,
-        mlp_taps=3,
-        lower_layers=1,
-        upper_layers=1,
-        chunk_tokens=4,
-        speaker_dim=6,
-    ),
-    velocity=None,
-    bins=8,
-    speaker_dim=6,
-    steps=0,
-    mel_offset=-5.0,
-    mel_scale=2.0,
-)
-FLOW = replace(
-    NANO,
-    velocity=VelocityConfig(
-        bins=8, speaker_bins=4, dim=12, heads=2, head_dim=6, blocks=1, middle=1, chunk_frames=8
-    ),
-    steps=2,
-)
 NOISE = fixed_noise(8, 64)
 SPEAKER = torch.nn.functional.normalize(torch.randn(1, 6), dim=-1)
 TOKENS = torch.randint(0, 20, (1, 19), generator=torch.Generator().manual_seed(1))

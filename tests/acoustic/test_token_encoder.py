@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from toy_decoder import ENCODER
 
 from mamtra.acoustic.token_encoder import (
     TokenEncoder,
@@ -11,23 +12,11 @@ from mamtra.acoustic.token_encoder import (
 )
 from mamtra.errors import ConfigError
 
-NANO = TokenEncoderConfig(
-    vocabulary=20,
-    dim=16,
-    heads=2,
-    mlp_dim=24,
-    mlp_taps=3,
-    lower_layers=1,
-    upper_layers=1,
-    chunk_tokens=4,
-    speaker_dim=6,
-)
-
 
 @pytest.fixture
 def encoder() -> TokenEncoder:
     torch.manual_seed(0)
-    encoder = TokenEncoder(NANO).eval()
+    encoder = TokenEncoder(ENCODER).eval()
     for name, weight in encoder.named_parameters():
         if name.endswith(("content_bias", "position_bias")):
             torch.nn.init.normal_(weight)

@@ -13,7 +13,7 @@ from mamtra.benchmark.chain import Chain, measure, read_chain, results_of
 from mamtra.benchmark.chain_stages import STAGES, main
 from mamtra.benchmark.process import Finished
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, ModelError
 from mamtra.transfer.convert import convert
 
 pytest.importorskip("onnxruntime")
@@ -78,7 +78,7 @@ def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
 def test_a_stage_that_fails_says_why(chain: Chain, tmp_path: Path) -> None:
     other = Chain(folder=chain.folder, model=str(tmp_path / "no"), voice="no", text="Hi.")
     assert other.stages == ("packages", "speech_lm", "decoder", "vocoder", "whole")
-    with pytest.raises(SystemExit, match=r"error: unknown model .*no'"):
+    with pytest.raises(ModelError, match=r"unknown model .*no'"):
         main("whole", json.dumps(asdict(other)))
 
 

@@ -1,7 +1,6 @@
 """One target measured: what is timed, what is counted, what is left out."""
 
 import json
-import sys
 from dataclasses import replace
 
 import pytest
@@ -12,6 +11,7 @@ from mamtra.benchmark import worker
 from mamtra.benchmark.bench_config import BenchConfig, read_config
 from mamtra.benchmark.decode import run_config
 from mamtra.benchmark.prefilled_state import fill_stack
+from mamtra.benchmark.process import answer
 from mamtra.benchmark.process_memory import forget_peak, peak_bytes, resident_bytes
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.benchmark.targets import build
@@ -131,12 +131,9 @@ def test_a_peak_can_be_forgotten() -> None:
     assert peak_bytes() - (resident_bytes() or 0) < 20 * 2**20
 
 
-def test_a_failure_is_one_sentence_and_its_exit_code(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["worker", replace(CONFIG, target="1:6").written()])
+def test_a_failure_is_one_sentence_and_its_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
-        worker.main()
+        answer(worker.main, replace(CONFIG, target="1:6").written())
     assert ended.value.code == ConfigError.exit_code
     assert "does not divide 24" in capsys.readouterr().err
 

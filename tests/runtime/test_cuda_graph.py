@@ -46,7 +46,7 @@ def plain() -> SpeechLM:
 
 @pytest.fixture
 def replayed(plain, monkeypatch) -> SpeechLM:
-    monkeypatch.setattr(replaying, "LEAST_PLACES", 4)  # so that a few tokens outgrow it
+    monkeypatch.setattr(replaying, "LEAST_LENGTH", 4)  # so that a few tokens outgrow it
     model = prepare(copy.deepcopy(plain), EngineConfig(threads=torch.get_num_threads()))
     model.stepper = GraphStepper(model, Repeater())
     return model
@@ -112,7 +112,7 @@ def test_a_state_that_is_no_longer_used_costs_no_copy(replayed, monkeypatch):
     step(replayed, state, 1)
     del state
     monkeypatch.setattr(torch.Tensor, "clone", None)
-    replayed.stepper.residents[1].move_out()
+    replayed.stepper.buffers[1].copy_out()
 
 
 def test_cache_lengths_are_powers_of_two():

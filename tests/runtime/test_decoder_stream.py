@@ -1,12 +1,11 @@
 """A decoder's stream: joined pieces equal one chunked pass, and leave as early as they can."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 import torch
+from toy_decoder import FLOW, NANO
 
-from mamtra.acoustic.config import DecoderConfig, TokenEncoderConfig, VelocityConfig
+from mamtra.acoustic.config import DecoderConfig
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.runtime.decoder_stream import DecoderStream
@@ -14,32 +13,6 @@ from mamtra.runtime.protocols import Decoder as DecoderProtocol
 from mamtra.runtime.protocols import EncodedPrompt
 from mamtra.runtime.torch.acoustics import TorchDecoder
 
-NANO = DecoderConfig(
-    encoder=TokenEncoderConfig(
-        vocabulary=20,
-        dim=16,
-        heads=2,
-        mlp_dim=24,
-        mlp_taps=3,
-        lower_layers=1,
-        upper_layers=1,
-        chunk_tokens=4,
-        speaker_dim=6,
-    ),
-    velocity=None,
-    bins=8,
-    speaker_dim=6,
-    steps=0,
-    mel_offset=-5.0,
-    mel_scale=2.0,
-)
-FLOW = replace(
-    NANO,
-    velocity=VelocityConfig(
-        bins=8, speaker_bins=4, dim=12, heads=2, head_dim=6, blocks=1, middle=1, chunk_frames=8
-    ),
-    steps=2,
-)
 NOISE = fixed_noise(8, 64)[0].numpy()
 RANDOM = np.random.default_rng(1)
 TOKENS = RANDOM.integers(0, 20, 19)

@@ -13,7 +13,6 @@ from mamtra.transfer.placement import (
     importance_by_measure,
     missed_least,
     mixers_replaced,
-    most_important,
 )
 
 
@@ -58,14 +57,6 @@ def test_known_results_are_not_measured_again(stack, hidden):
     importance_by_measure(stack, lambda: calls.append(1) or 0.5, known=known)
     assert len(calls) == 2
     assert known[3] == 0.5
-
-
-def test_the_most_important_stay_attention():
-    importance = torch.tensor([0.1, 0.4, 0.4, 0.9])
-    assert most_important(importance, 2) == Layout("MAMA")
-    assert most_important(importance, 0) == Layout("MMMM")
-    with pytest.raises(LayoutError, match="5 attention layers do not fit 4"):
-        most_important(importance, 5)
 
 
 def test_greedy_search_gives_up_the_idle_layer_first(stack, hidden):

@@ -2,9 +2,9 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
-from typing import Any
+from dataclasses import asdict, dataclass, replace
 
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
 BASELINE = "baseline"  # the target that is not ours
@@ -70,13 +70,4 @@ def read_config(line: str) -> BenchConfig:
     Raises:
         ConfigError: a key is unknown, or a value cannot work.
     """
-    values: dict[str, Any] = json.loads(line)
-    known = [entry.name for entry in fields(BenchConfig)]
-    if unknown := sorted(set(values) - set(known)):
-        raise ConfigError(
-            f"unknown key {', '.join(unknown)} in a benchmark's settings; known: {', '.join(known)}"
-        )
-    for name, value in values.items():
-        if isinstance(value, list):
-            values[name] = tuple(value)
-    return BenchConfig(**values)
+    return from_dict(BenchConfig, json.loads(line), "a benchmark's settings")

@@ -17,6 +17,7 @@ from typing import Any
 
 from mamtra.benchmark.process import Finished, run_python
 from mamtra.benchmark.speak import SENTENCE
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
 PREPARING = ("import", "convert", "voice")
@@ -89,17 +90,8 @@ class Chain:
     def convert_command(self) -> list[str]:
         """The command that makes the hybrid, which is not a matter of benchmarks to know."""
         source, target = str(self.imported), str(self.speaking_model)
-        return [
-            "-m",
-            "mamtra",
-            "convert",
-            source,
-            "-o",
-            target,
-            "--ratio",
-            f"{self.ratio}",
-            "--json",
-        ]
+        options = ["-o", target, "--ratio", f"{self.ratio}", "--json"]
+        return ["-m", "mamtra", "convert", source, *options]
 
     @property
     def speaking_voice(self) -> Path:
@@ -116,7 +108,7 @@ class Chain:
 
 def read_chain(text: str) -> Chain:
     """What ``json.dumps(asdict(chain))`` wrote."""
-    return Chain(**json.loads(text))
+    return from_dict(Chain, json.loads(text), "a chain")
 
 
 def measure(

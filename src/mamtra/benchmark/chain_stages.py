@@ -4,7 +4,6 @@ The chain comes as JSON. What was measured goes to standard output as one JSON l
 stage needs is left in the chain's folder.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -19,10 +18,10 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.audio.log_mel import MelConfig
 from mamtra.backbone import as_config
 from mamtra.benchmark.chain import Chain, read_chain
+from mamtra.benchmark.process import answer
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.precision import dtype_named
 from mamtra.checkpoints.weights import write_tensors
-from mamtra.errors import MamtraError
 from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
@@ -41,7 +40,7 @@ from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.prompt_recording import read_recording
 from mamtra.voice.voice import Voice, make_voice
 
-Told = dict[str, Any]
+Figures = dict[str, Any]
 NEVER = 10**9  # more ids than any speech has
 
 
@@ -56,7 +55,7 @@ class Watch:
         """Clock and CPU time; on a busy machine only the second can be compared."""
         return time.perf_counter(), time.process_time()
 
-    def lap(self, before: str = "") -> Told:
+    def lap(self, before: str = "") -> Figures:
         """Both since the last look, under names that begin so."""
         last, self.last = self.last, self.now()
         clock, cpu = (round(now - then, 4) for now, then in zip(self.last, last, strict=True))
@@ -80,7 +79,7 @@ def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
     )
 
 
-def import_stage(chain: Chain) -> Told:
+def import_stage(chain: Chain) -> Figures:
     """The published folder into ours."""
     watch = Watch()
     report = import_cosyvoice2(
@@ -90,7 +89,7 @@ def import_stage(chain: Chain) -> Told:
     return {**watch.lap(), "parameters": parameters}
 
 
-def voice_stage(chain: Chain) -> Told:
+def voice_stage(chain: Chain) -> Figures:
     """The recording into a voice."""
     watch = Watch()
     folder = ModelFolder(chain.speaking_model)
@@ -108,12 +107,12 @@ def voice_stage(chain: Chain) -> Told:
     }
 
 
-def packages_stage(chain: Chain) -> Told:
+def packages_stage(chain: Chain) -> Figures:
     """Nothing but the imports above."""
     return {"text": chain.text}
 
 
-def speech_lm_stage(chain: Chain) -> Told:
+def speech_lm_stage(chain: Chain) -> Figures:
     """Text to speech tokens; only the first piece of the text."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
     model = open_speech_lm(folder, EngineConfig(dtype=chain.computed))
@@ -146,7 +145,7 @@ def speech_lm_stage(chain: Chain) -> Told:
     }
 
 
-def decoder_stage(chain: Chain) -> Told:
+def decoder_stage(chain: Chain) -> Figures:
     """Speech tokens to mel features."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
     decoder: Any = TorchDecoder(open_part(folder, "decoder"))  # pyright: ignore[reportArgumentType]
@@ -163,7 +162,7 @@ def decoder_stage(chain: Chain) -> Told:
     }
 
 
-def vocoder_stage(chain: Chain) -> Told:
+def vocoder_stage(chain: Chain) -> Figures:
     """Mel features to samples."""
     watch, folder = Watch(), ModelFolder(chain.speaking_model)
     vocoder: Any = TorchVocoder(open_part(folder, "vocoder"))  # pyright: ignore[reportArgumentType]
@@ -178,7 +177,7 @@ def vocoder_stage(chain: Chain) -> Told:
     }
 
 
-def whole_stage(chain: Chain) -> Told:
+def whole_stage(chain: Chain) -> Figures:
     """The first piece of the text, from its letters to a sound file."""
     watch = Watch()
     synthesizer = load(chain.speaking_model, dtype=chain.computed)
@@ -199,7 +198,7 @@ def whole_stage(chain: Chain) -> Told:
     }
 
 
-STAGES: dict[str, Callable[[Chain], Told]] = {
+STAGES: dict[str, Callable[[Chain], Figures]] = {
     "import": import_stage,
     "voice": voice_stage,
     "packages": packages_stage,
@@ -210,13 +209,10 @@ STAGES: dict[str, Callable[[Chain], Told]] = {
 }
 
 
-def main(stage: str, chain: str) -> None:
-    """Run one stage and print what it tells."""
-    try:
-        print(json.dumps(STAGES[stage](read_chain(chain))))
-    except MamtraError as problem:
-        sys.exit(f"error: {problem}")
+def main(stage: str, chain: str) -> Figures:
+    """Run one stage."""
+    return STAGES[stage](read_chain(chain))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    answer(main, *sys.argv[1:])

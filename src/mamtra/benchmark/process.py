@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mamtra.errors import GenerationError
+from mamtra.errors import GenerationError, MamtraError
 
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss
 
@@ -62,3 +62,12 @@ def run_python(arguments: Sequence[str]) -> Finished:
         peak_bytes=used.ru_maxrss * KIBIBYTE,
         printed=json.loads(printed.splitlines()[-1]) if printed else {},
     )
+
+
+def answer(work: Callable[..., Any], *arguments: str) -> None:
+    """Be a measured process: print what work gives as JSON, or its failure in one sentence."""
+    try:
+        print(json.dumps(work(*arguments)))
+    except MamtraError as problem:
+        print(f"error: {problem}", file=sys.stderr)
+        sys.exit(problem.exit_code)

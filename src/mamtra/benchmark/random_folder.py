@@ -15,11 +15,10 @@ from pathlib import Path
 import torch
 
 from mamtra.benchmark.bench_config import OWN, BenchConfig, read_config
-from mamtra.benchmark.process import run_python
+from mamtra.benchmark.process import answer, run_python
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
-from mamtra.errors import MamtraError
 from mamtra.sizing.sizes import model_sizes, shaped
 from mamtra.speech_lm import SpeechLM
 
@@ -50,14 +49,5 @@ def random_folder(config: BenchConfig) -> Iterator[ModelFolder]:
         yield ModelFolder(Path(place))
 
 
-def main() -> None:
-    """Write one folder."""
-    try:
-        write_folder(read_config(sys.argv[1]), Path(sys.argv[2]))
-    except MamtraError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(problem.exit_code)
-
-
 if __name__ == "__main__":
-    main()
+    answer(lambda config, folder: write_folder(read_config(config), Path(folder)), *sys.argv[1:])

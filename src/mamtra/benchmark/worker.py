@@ -5,7 +5,6 @@ JSON line. A process of its own for each target, because memory that one model h
 that it has started and kernels that it has warmed would count for the next.
 """
 
-import json
 import sys
 from typing import Any
 
@@ -14,6 +13,7 @@ import torch
 from mamtra.benchmark.bandwidth import bytes_per_second
 from mamtra.benchmark.bench_config import BenchConfig, read_config
 from mamtra.benchmark.chain_timing import Acoustics, chain_row, speak_once
+from mamtra.benchmark.process import answer
 from mamtra.benchmark.process_memory import (
     device_bytes,
     forget_peak,
@@ -29,7 +29,6 @@ from mamtra.benchmark.targets import (
     make_ready,
 )
 from mamtra.benchmark.timing import decode_row, prefill_row
-from mamtra.errors import MamtraError
 from mamtra.sizing.gpus import readable
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 
@@ -125,16 +124,12 @@ def measure(config: BenchConfig) -> dict[str, Any]:
     return row
 
 
-def main() -> None:
-    """Measure and print; a failure is one sentence and the exit code of its kind."""
-    try:
-        config = read_config(sys.argv[1])
-        torch.manual_seed(config.seed)
-        print(json.dumps(measure(config)))
-    except MamtraError as problem:
-        print(f"error: {problem}", file=sys.stderr)
-        sys.exit(problem.exit_code)
+def main(written: str) -> dict[str, Any]:
+    """Measure what the written settings ask for."""
+    config = read_config(written)
+    torch.manual_seed(config.seed)
+    return measure(config)
 
 
 if __name__ == "__main__":
-    main()
+    answer(main, *sys.argv[1:])

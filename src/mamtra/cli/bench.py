@@ -17,11 +17,11 @@ from typing import Annotated, Any
 
 import typer
 
+from mamtra.atomic import append_row
 from mamtra.benchmark.bench_config import BASELINE, BenchConfig
 from mamtra.benchmark.speak import SENTENCE
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.result_rows import add_row
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, CorpusError
 
 app = typer.Typer(help="Measure what speaking costs.", no_args_is_help=True)
 
@@ -66,7 +66,7 @@ def show(row: Mapping[str, Any], output: Path | None, figure: Path | None = None
     console.print(bench_table(row))
     written = [str(path) for path in (output, figure) if path is not None]
     if output is not None:
-        add_row(row, output)
+        append_row(output, row, CorpusError)
     if figure is not None:
         from mamtra.figures.draw import draw
 

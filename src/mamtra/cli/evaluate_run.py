@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mamtra.atomic import write_file, write_json
-from mamtra.cli.result_rows import add_row
+from mamtra.atomic import append_row, write_file, write_json
 from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -185,7 +184,7 @@ def evaluate(
         written = write_page(output / "page", judged, sounds, grid, rule)
         print(f"written: {written}", file=sys.stderr)
     if rows is not None:
-        add_row(row, rows)
+        append_row(rows, row, CorpusError)
     return row
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Turn recordings into shards to train from.", no_args_is_help=True)
 
-Place = Annotated[Path, typer.Argument(help="Where the recordings are.")]
+Source = Annotated[Path, typer.Argument(help="Folder of the recordings, or the manifest.")]
 Output = Annotated[Path, typer.Option("--output", "-o", help="Folder of the data files.")]
 Teacher = Annotated[
     str, typer.Option(help="Model whose speech tokenizer and speaker encoder are used.")
@@ -33,6 +33,12 @@ Longest = Annotated[
 Part = Annotated[int, typer.Option(min=1, help="Recordings in one data file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the counts as JSON.")]
 
+LAYOUTS = {
+    "libritts": "Prepare LibriTTS: SUBSET/SPEAKER/CHAPTER/ID.wav with ID.normalized.txt.",
+    "ljspeech": "Prepare a folder like LJSpeech: metadata.csv (ID|text|normalised), wavs/ID.wav.",
+    "manifest": "Prepare JSON lines with audio, text and, if you like, speaker and split.",
+    "corpus": "Prepare what mamtra corpus synthesize spoke.",
+}
 SHOWN = 20  # problems that are printed; all of them with --json
 
 
@@ -73,7 +79,7 @@ def show_counts(counts: dict[str, Any], output: Path, as_json: bool) -> None:
 
 def run(
     layout: str,
-    place: Path,
+    source: Path,
     output: Path,
     teacher: str,
     workers: int,
@@ -93,7 +99,7 @@ def run(
     from mamtra.corpus.readers import READERS
     from mamtra.voice.load import fingerprint_of_encoder
 
-    recordings = READERS[layout](place.resolve())
+    recordings = READERS[layout](source.resolve())
     model = str(locate(teacher).resolve())
     built(listener_of, model)  # a missing model is told before any work is done
     task = Task(
@@ -126,64 +132,26 @@ def describe() -> None:
     """Turn recordings into shards to train from; a killed run goes on where it was."""
 
 
-@app.command()
-def libritts(
-    folder: Place,
-    output: Output,
-    teacher: Teacher = "nano",
-    workers: Workers = 1,
-    engine: Engine = "processes",
-    longest: Longest = 30.0,
-    part: Part = 500,
-    as_json: AsJson = False,
-) -> None:
-    """Prepare LibriTTS: SUBSET/SPEAKER/CHAPTER/ID.wav with ID.normalized.txt."""
-    run("libritts", folder, output, teacher, workers, engine, longest, part, as_json)
+def add_layout(layout: str, summary: str) -> None:
+    """Add the command that prepares recordings of a layout."""
+
+    def prepare_layout(
+        source: Source,
+        output: Output,
+        teacher: Teacher = "nano",
+        workers: Workers = 1,
+        engine: Engine = "processes",
+        longest: Longest = 30.0,
+        part: Part = 500,
+        as_json: AsJson = False,
+    ) -> None:
+        run(layout, source, output, teacher, workers, engine, longest, part, as_json)
+
+    app.command(layout, help=summary)(prepare_layout)
 
 
-@app.command()
-def ljspeech(
-    folder: Place,
-    output: Output,
-    teacher: Teacher = "nano",
-    workers: Workers = 1,
-    engine: Engine = "processes",
-    longest: Longest = 30.0,
-    part: Part = 500,
-    as_json: AsJson = False,
-) -> None:
-    """Prepare a folder like LJSpeech: metadata.csv (ID|text|normalised text) and wavs/ID.wav."""
-    run("ljspeech", folder, output, teacher, workers, engine, longest, part, as_json)
-
-
-@app.command()
-def manifest(
-    file: Place,
-    output: Output,
-    teacher: Teacher = "nano",
-    workers: Workers = 1,
-    engine: Engine = "processes",
-    longest: Longest = 30.0,
-    part: Part = 500,
-    as_json: AsJson = False,
-) -> None:
-    """Prepare JSON lines with audio, text and, if you like, speaker and split."""
-    run("manifest", file, output, teacher, workers, engine, longest, part, as_json)
-
-
-@app.command()
-def corpus(
-    folder: Place,
-    output: Output,
-    teacher: Teacher = "nano",
-    workers: Workers = 1,
-    engine: Engine = "processes",
-    longest: Longest = 30.0,
-    part: Part = 500,
-    as_json: AsJson = False,
-) -> None:
-    """Prepare what mamtra corpus synthesize spoke."""
-    run("corpus", folder, output, teacher, workers, engine, longest, part, as_json)
+for known, what in LAYOUTS.items():
+    add_layout(known, what)
 
 
 @app.command()

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mamtra.atomic import append_row
 from mamtra.errors import CorpusError
 
 
@@ -102,25 +103,11 @@ class RunFolder:
 
     def add_said(self, said: Said) -> None:
         """Keep how a clip came about."""
-        append(self.said_path, asdict(said))
+        append_row(self.said_path, asdict(said), CorpusError)
         self.said[said.key] = said
 
     def add_opinion(self, sound: str, judge: str, other: str, value: Any) -> None:
         """Keep what a judge made of a sound, beside another one if it compares."""
         row = {"sound": sound, "judge": judge, "other": other, "value": value}
-        append(self.judged_path, row)
+        append_row(self.judged_path, row, CorpusError)
         self.opinions[sound, judge, other] = value
-
-
-def append(path: Path, row: dict[str, Any]) -> None:
-    """Add one JSON line.
-
-    Raises:
-        CorpusError: the file cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("a") as file:
-            file.write(json.dumps(row) + "\n")
-    except OSError as problem:
-        raise CorpusError(f"cannot add the row to {str(path)!r}: {problem}") from problem

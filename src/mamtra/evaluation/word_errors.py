@@ -72,11 +72,6 @@ def marked_words(reference: str, heard: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def wrong_words(reference: str, heard: str) -> int:
-    """Words to be replaced, added or left out to make what was heard right."""
-    return word_errors(reference, heard).wrong
-
-
 def plain_words(text: str) -> str:
     """Both sides of a comparison as spoken English words: numbers written out, no marks."""
     try:

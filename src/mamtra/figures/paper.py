@@ -29,7 +29,6 @@ PAPER_SPEECH = {
     "1:5": (2.53, 0.72, 4.13, 3.65),
     "1:11": (3.99, 0.72, None, 3.27),
 }
-PAPER_NAMES = {"1:0": "CosyVoice 2"}
 PAPER_LOSSES = {"all": 3.48, "no CE": 6.70, "no logits": 6.13, "no embeddings": 5.63}
 PAPER_MEMORY = -34  # percent, 1:1 against CosyVoice 2
 RESULTS, PICTURES = Path("benchmarks/results"), Path("docs/pictures")

@@ -18,7 +18,7 @@ from mamtra.acoustic.vocoder import Vocoder
 from mamtra.backbone import BackboneConfig
 from mamtra.backbone.config import ATTENTION, KINDS
 from mamtra.backbone.state import GROWTH_TOKENS
-from mamtra.runtime.torch.cuda_graph import places_for
+from mamtra.runtime.torch.cuda_graph import length_for
 from mamtra.runtime.torch.int8 import Int8Linear
 from mamtra.sizing.matrix import BYTES, EXACT, Matrix, activation_bytes
 from mamtra.sizing.mixer_sizes import mixer_sizes
@@ -87,7 +87,7 @@ def capacity_of(tokens: int, engine: str = "eager") -> int:
     It grows in steps; steps recorded as CUDA graphs look at a power of two.
     """
     if engine == "graph":
-        return places_for(tokens)
+        return length_for(tokens)
     return -(-tokens // GROWTH_TOKENS) * GROWTH_TOKENS
 
 

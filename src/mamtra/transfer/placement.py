@@ -92,19 +92,6 @@ def importance_by_measure(
     return torch.tensor([known[layer] - whole for layer in range(len(stack.layers))])
 
 
-def most_important(importance: Float[Tensor, " layers"], attention: int) -> Layout:
-    """Keep the ``attention`` most important layers; of equals, the earlier one.
-
-    Raises:
-        LayoutError: there are not that many layers.
-    """
-    layers = len(importance)
-    if not 0 <= attention <= layers:
-        raise LayoutError(f"{attention} attention layers do not fit {layers} layers")
-    order = importance.argsort(descending=True, stable=True)
-    return Layout.of(sorted(order[:attention].tolist()), layers)
-
-
 def missed_least(results: Mapping[int, float]) -> int:
     """The layer without whose attention the measure is smallest; of equals, the later one."""
     return min(results, key=lambda layer: (results[layer], -layer))
