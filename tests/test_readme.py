@@ -135,10 +135,17 @@ def test_every_command_is_documented() -> None:
 def test_every_path_in_the_table_of_additions_exists() -> None:
     rows = re.findall(r"^\| .*$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     paths = {path for row in rows for path in re.findall(r"`([\w./]+(?:/|\.\w+))`", row)}
-    bases = (ROOT, ROOT / "src/mamtra", ROOT / "src", ROOT / "src/mamtra/evaluation/judges")
+    bases = (ROOT, ROOT / "src/mamtra", ROOT / "src")
     missing = {path for path in paths if not any((base / path).exists() for base in bases)}
     assert len(paths) > 20
     assert not missing
+
+
+def test_each_answer_of_the_newcomers_test_is_one_room() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text()
+    answers = re.findall(r"^\d\. .+: `(\w+)`\.$", text, re.MULTILINE)
+    assert len(answers) == 5
+    assert all((ROOT / "src/mamtra" / room / "__init__.py").exists() for room in answers)
 
 
 def test_the_rooms_of_the_architecture_are_those_of_the_package() -> None:

@@ -81,8 +81,8 @@ def test_two_states_of_one_width_take_turns(plain, replayed):
         states = [model.new_state(1), model.new_state(1)]
         for prompt, state in zip(PROMPTS, states, strict=False):
             model.read([prompt], state)
-        for step in range(4):
-            said += [step(model, state, 2, step) for state in states]
+        for number in range(4):
+            said += [step(model, state, 2, number) for state in states]
     assert_close(torch.stack(together), torch.stack(alone), atol=1e-5, rtol=1e-4)
 
 
