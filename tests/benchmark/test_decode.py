@@ -10,9 +10,10 @@ from typer.testing import CliRunner, Result
 from mamtra.benchmark import decode
 from mamtra.benchmark.bench_config import BenchConfig
 from mamtra.benchmark.decode import in_turn, summarise
-from mamtra.benchmark.spread import merged, middle, ratio, spread, value_at
+from mamtra.benchmark.spread import merged, ratio, spread, value_at
 from mamtra.cli import bench
 from mamtra.errors import ConfigError, CorpusError, LayoutError
+from mamtra.figures.draw import middle
 
 SPEED = {"baseline": 6.0, "1:1": 60.0, "1:5": 66.0}
 

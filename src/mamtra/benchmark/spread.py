@@ -21,11 +21,6 @@ def spread(values: Sequence[float | int]) -> Spread:
     }
 
 
-def middle(value: Any) -> float:
-    """The median of a spread, or a plain number itself."""
-    return float(value["median"] if isinstance(value, Mapping) else value)
-
-
 def merged(rounds: Sequence[Any]) -> Any:
     """Rows of several rounds as one: decimal numbers become spreads, what is equal stays.
 

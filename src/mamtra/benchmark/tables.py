@@ -6,7 +6,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mamtra.benchmark.spread import middle
+from mamtra.figures.draw import middle
 from mamtra.sizing.gpus import readable
 
 Show = Callable[[Any], str]

@@ -46,8 +46,9 @@ def evaluate_spectrogram(
     mamtra evaluate spectrogram -o picture.png
     """
     locate(model)
-    from mamtra.evaluation.spectrogram import SHOWN, check_picture, draw
+    from mamtra.figures.picture import check_picture
     from mamtra.figures.provenance import provenance
+    from mamtra.figures.spectrogram import SHOWN, draw
 
     check_picture(output)
     (chain,) = chains_of(model, [voice] if voice else None, seed)
@@ -71,8 +72,8 @@ def evaluate_curves(
 
     mamtra evaluate curves copied=runs/a random=runs/b --value validation_letters -o starts.png
     """
-    from mamtra.evaluation.spectrogram import check_picture
     from mamtra.figures.curves import draw_curves
+    from mamtra.figures.picture import check_picture
     from mamtra.figures.provenance import provenance
 
     check_picture(output)
@@ -92,8 +93,8 @@ def evaluate_lengths(
     mamtra evaluate lengths out/scores.json -o lengths.png
     """
     from mamtra.evaluation.gate import read_row
-    from mamtra.evaluation.spectrogram import check_picture
     from mamtra.figures.lengths import draw_lengths
+    from mamtra.figures.picture import check_picture
 
     check_picture(output)
     draw_lengths(read_row(scores), output)

@@ -130,7 +130,7 @@ def lab(
     from rich.progress import Progress
 
     from mamtra.corpus.synthetic.sentences import held_out_sentences
-    from mamtra.evaluation.spectrogram import check_picture
+    from mamtra.figures.picture import check_picture
     from mamtra.recipes.lab.experiments import LABS, Brief, layout_of, trials_of
     from mamtra.recipes.lab.trial import Bench, carry_out, finished
 

@@ -137,8 +137,8 @@ def place(
     from mamtra.backbone.layout import attention_share
     from mamtra.distillation.layer_ranking import Ranking
     from mamtra.evaluation.line_set import fingerprint
-    from mamtra.evaluation.spectrogram import check_picture
     from mamtra.evaluation.systems import fingerprint_of_model
+    from mamtra.figures.picture import check_picture
     from mamtra.synthesis.load import load
 
     if picture is not None:

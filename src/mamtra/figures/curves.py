@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mamtra.errors import TrainingError, require
-from mamtra.evaluation.word_errors import EXTRA
-
-INCHES = (7.0, 4.2)
-PIXELS_PER_INCH = 140
+from mamtra.errors import TrainingError
+from mamtra.figures.picture import save_picture
 
 
 def curve(run: Path, value: str) -> list[tuple[int, float]]:
@@ -54,20 +51,19 @@ def draw_curves(
     Returns:
         The rows.
     """
-    pyplot = require("matplotlib.pyplot", EXTRA)
     rows = {label: curve(folder, value) for label, folder in runs.items()}
-    figure, axes = pyplot.subplots(figsize=INCHES, layout="constrained")
-    for label, points in rows.items():
-        axes.plot(*zip(*points, strict=True), marker=".", label=label)
-    for label, level in (levels or {}).items():
-        axes.axhline(level, linestyle="--", color="gray")
-        axes.annotate(label, (0.01, level), xycoords=("axes fraction", "data"), va="bottom")
-    axes.set_xlabel("training step")
-    axes.set_ylabel(value.replace("_", " "))
-    axes.grid(alpha=0.3)
-    axes.legend()
-    figure.savefig(picture, dpi=PIXELS_PER_INCH)
-    pyplot.close(figure)
+
+    def paint(axes: Any) -> None:
+        """A line for each run and level."""
+        for label, points in rows.items():
+            axes.plot(*zip(*points, strict=True), marker=".", label=label)
+        for label, level in (levels or {}).items():
+            axes.axhline(level, linestyle="--", color="gray")
+            axes.annotate(label, (0.01, level), xycoords=("axes fraction", "data"), va="bottom")
+        axes.set_xlabel("training step")
+        axes.set_ylabel(value.replace("_", " "))
+        axes.legend()
+
     content = {"value": value, "curves": rows, "levels": dict(levels or {}), **(notes or {})}
-    picture.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
+    save_picture(picture, paint, content)
     return content

@@ -1,6 +1,6 @@
 """Pictures of a decode benchmark: speed of targets, cost of length, memory by part."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,11 @@ from mamtra.figures.picture import save_picture
 
 MEBIBYTE = 2**20
 PARTS = ("interpreter", "weights_resident", "states", "activations_and_allocator")
+
+
+def middle(value: Any) -> float:
+    """The median of a spread, or a plain number itself."""
+    return float(value["median"] if isinstance(value, Mapping) else value)
 
 
 def rate_of(line: dict[str, Any]) -> dict[str, float]:
@@ -83,11 +88,6 @@ def paint_speed(row: dict[str, Any]) -> Callable[[Any], None]:
 
 
 PAINTERS = {"speed": paint_speed, "length": paint_length, "memory": paint_memory}
-
-
-def middle(value: Any) -> float:
-    """The median of a spread, or a plain number itself."""
-    return float(value["median"] if isinstance(value, dict) else value)
 
 
 def best_picture(row: dict[str, Any]) -> str:

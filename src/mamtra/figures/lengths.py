@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mamtra.errors import CorpusError, require
-from mamtra.evaluation.word_errors import EXTRA
-from mamtra.figures.trials import save
+from mamtra.errors import CorpusError
+from mamtra.figures.picture import save_picture
 
 INCHES = (7.5, 8.0)
 MEBIBYTE = 2**20
@@ -28,23 +27,24 @@ def draw_lengths(row: Mapping[str, Any], picture: Path) -> None:
         picture: PNG, SVG or PDF; the row goes beside it as JSON.
 
     Raises:
-        CorpusError: the row has no figures by length, or the picture cannot be written.
+        CorpusError: the row has no figures by length.
+        ConfigError: the picture cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
     systems = {name: told["by_words"] for name, told in row["systems"].items() if told["by_words"]}
     if not systems:
         raise CorpusError("the row has no figures by length; nobody heard its words")
-    pyplot = require("matplotlib.pyplot", EXTRA)
-    figure, panels = pyplot.subplots(len(PANELS), 1, figsize=INCHES, layout="constrained")
-    for axes, (key, label, unit) in zip(panels, PANELS, strict=True):
-        for name, bins in systems.items():
-            words = [bin_["most_words"] for bin_ in bins]
-            axes.plot(words, [bin_[key] / unit for bin_ in bins], marker=".", label=name)
-        axes.set_ylabel(label)
-        axes.set_ylim(bottom=0)
-        axes.grid(alpha=0.3)
-    panels[0].legend(fontsize="small")
-    panels[0].set_title(f"{row['set']}, {row['lines']} lines")
-    panels[-1].set_xlabel("words of a line, at most")
-    save(figure, picture, dict(row))
-    pyplot.close(figure)
+
+    def paint(panels: Any) -> None:
+        """A panel for each figure, a line for each system."""
+        for axes, (key, label, unit) in zip(panels, PANELS, strict=True):
+            for name, bins in systems.items():
+                words = [bin_["most_words"] for bin_ in bins]
+                axes.plot(words, [bin_[key] / unit for bin_ in bins], marker=".", label=name)
+            axes.set_ylabel(label)
+            axes.set_ylim(bottom=0)
+        panels[0].legend(fontsize="small")
+        panels[0].set_title(f"{row['set']}, {row['lines']} lines")
+        panels[-1].set_xlabel("words of a line, at most")
+
+    save_picture(picture, paint, dict(row), inches=INCHES, nrows=len(PANELS))

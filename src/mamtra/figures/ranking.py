@@ -4,9 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mamtra.errors import require
-from mamtra.evaluation.word_errors import EXTRA
-from mamtra.figures.trials import save
+from mamtra.figures.picture import save_picture
 
 INCHES = (7.0, 3.6)
 UNITS = {"ce": "cross entropy, nats a token", "wer": "word errors, %", "cosine": "1 - cosine"}
@@ -20,17 +18,17 @@ def draw_ranking(ranking: Mapping[str, Any], layout: str, picture: Path) -> None
         layout: the layers that stay attention are drawn dark.
         picture: PNG, SVG or PDF; the rows go beside it as JSON.
     """
-    pyplot = require("matplotlib.pyplot", EXTRA)
     values = [ranking["layers"][str(layer)] for layer in range(len(layout))]
     shades = ["C0" if kind == "A" else "lightsteelblue" for kind in layout]
-    figure, axes = pyplot.subplots(figsize=INCHES, layout="constrained")
-    axes.bar(range(len(layout)), values, color=shades)
-    if ranking["by"] != "cosine":
-        axes.axhline(ranking["whole"], linestyle="--", color="gray", label="whole model")
-        axes.legend()
-    axes.set_xlabel(f"layer whose attention is replaced by {ranking['instead']} (dark: stays)")
-    axes.set_ylabel(UNITS[ranking["by"]])
-    axes.set_xticks(range(len(layout)))
-    axes.grid(alpha=0.3, axis="y")
-    save(figure, picture, {**ranking, "layout": layout})
-    pyplot.close(figure)
+
+    def paint(axes: Any) -> None:
+        """A bar for each layer."""
+        axes.bar(range(len(layout)), values, color=shades)
+        if ranking["by"] != "cosine":
+            axes.axhline(ranking["whole"], linestyle="--", color="gray", label="whole model")
+            axes.legend()
+        axes.set_xlabel(f"layer whose attention is replaced by {ranking['instead']} (dark: stays)")
+        axes.set_ylabel(UNITS[ranking["by"]])
+        axes.set_xticks(range(len(layout)))
+
+    save_picture(picture, paint, {**ranking, "layout": layout}, inches=INCHES, grid="y")

@@ -4,7 +4,6 @@ Rows are dictionaries as a laboratory writes them; those of several seeds are dr
 with the range of the seeds.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -13,12 +12,10 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from mamtra.errors import CorpusError, require
-from mamtra.evaluation.word_errors import EXTRA
+from mamtra.figures.picture import save_picture
 
 CE, WER = "validation_letters", "wer"
 INCHES = (7.5, 4.8)
-PIXELS_PER_INCH = 140
 MARKS = "os^Dvp*X"
 
 Row = Mapping[str, Any]
@@ -71,15 +68,6 @@ def table(means: Sequence[Row], by: Sequence[str], title: str) -> Table:
     return drawn
 
 
-def save(figure: Any, picture: Path, content: Mapping[str, Any]) -> None:
-    """Write the picture, and the rows behind it beside it as JSON."""
-    try:
-        figure.savefig(picture, dpi=PIXELS_PER_INCH)
-        picture.with_suffix(".json").write_text(json.dumps(content, indent=1) + "\n")
-    except OSError as problem:
-        raise CorpusError(f"cannot write {str(picture)!r}: {problem}") from problem
-
-
 def draw_scatter(
     means: Sequence[Row],
     picture: Path,
@@ -98,27 +86,29 @@ def draw_scatter(
         teacher: drawn as a cross, to compare with.
         notes: what else belongs beside the rows.
     """
-    pyplot = require("matplotlib.pyplot", EXTRA)
     points = [mean for mean in means if CE in mean and WER in mean]
     colours = {value: f"C{n}" for n, value in enumerate(dict.fromkeys(m[colour] for m in points))}
     marks = dict(zip(dict.fromkeys(m[mark] for m in points), MARKS * 9, strict=False))
-    figure, axes = pyplot.subplots(figsize=INCHES, layout="constrained")
-    for point in points:
-        axes.scatter(
-            point[CE], point[WER], color=colours[point[colour]], marker=marks[point[mark]], s=42
-        )
-    for value, shade in colours.items():
-        axes.scatter([], [], color=shade, marker="s", label=f"{colour} {value}")
-    for value, form in marks.items():
-        axes.scatter([], [], color="gray", marker=form, label=value)
-    if teacher is not None:
-        axes.scatter(teacher[CE], teacher[WER], color="black", marker="+", s=90, label="teacher")
-    axes.set_xlabel("cross entropy on held-out speech, nats a token")
-    axes.set_ylabel("word error rate of generated speech, %")
-    axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", ncols=2)
-    save(figure, picture, {"points": points, "teacher": teacher, **(notes or {})})
-    pyplot.close(figure)
+
+    def paint(axes: Any) -> None:
+        """A point for each mean, and two legends in one."""
+        for point in points:
+            shade, form = colours[point[colour]], marks[point[mark]]
+            axes.scatter(point[CE], point[WER], color=shade, marker=form, s=42)
+        for value, shade in colours.items():
+            axes.scatter([], [], color=shade, marker="s", label=f"{colour} {value}")
+        for value, form in marks.items():
+            axes.scatter([], [], color="gray", marker=form, label=value)
+        if teacher is not None:
+            axes.scatter(
+                teacher[CE], teacher[WER], color="black", marker="+", s=90, label="teacher"
+            )
+        axes.set_xlabel("cross entropy on held-out speech, nats a token")
+        axes.set_ylabel("word error rate of generated speech, %")
+        axes.legend(fontsize="small", ncols=2)
+
+    content = {"points": points, "teacher": teacher, **(notes or {})}
+    save_picture(picture, paint, content, inches=INCHES)
 
 
 def draw_bars(
@@ -130,22 +120,23 @@ def draw_bars(
     notes: Mapping[str, Any] | None = None,
 ) -> None:
     """Cross entropy of each mean as a bar, the range of its seeds as a line on it."""
-    pyplot = require("matplotlib.pyplot", EXTRA)
-    figure, axes = pyplot.subplots(figsize=INCHES, layout="constrained")
     names = [str(mean[label]) for mean in means]
     heights = [float(mean[CE]) for mean in means]
     ends = [
         [mean[CE] - mean[f"{CE}_range"][0] for mean in means],
         [mean[f"{CE}_range"][1] - mean[CE] for mean in means],
     ]
-    axes.barh(names, heights, xerr=ends, color="C0", ecolor="black", capsize=3)
-    axes.invert_yaxis()
     lowest = min(heights if teacher is None else [*heights, float(teacher[CE])])
-    axes.set_xlim(left=lowest * 0.9)
-    if teacher is not None:
-        axes.axvline(teacher[CE], linestyle="--", color="gray", label="teacher")
-        axes.legend()
-    axes.set_xlabel("cross entropy on held-out speech, nats a token (axis does not begin at 0)")
-    axes.grid(alpha=0.3, axis="x")
-    save(figure, picture, {"bars": list(means), "teacher": teacher, **(notes or {})})
-    pyplot.close(figure)
+
+    def paint(axes: Any) -> None:
+        """A bar for each mean."""
+        axes.barh(names, heights, xerr=ends, color="C0", ecolor="black", capsize=3)
+        axes.invert_yaxis()
+        axes.set_xlim(left=lowest * 0.9)
+        if teacher is not None:
+            axes.axvline(teacher[CE], linestyle="--", color="gray", label="teacher")
+            axes.legend()
+        axes.set_xlabel("cross entropy on held-out speech, nats a token (axis does not begin at 0)")
+
+    content = {"bars": list(means), "teacher": teacher, **(notes or {})}
+    save_picture(picture, paint, content, inches=INCHES, grid="x")

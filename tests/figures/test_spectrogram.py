@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mamtra.errors import AudioError
-from mamtra.evaluation.spectrogram import FLOOR_DB, decibels, draw
+from mamtra.errors import ConfigError
 from mamtra.evaluation.stages import Clip
+from mamtra.figures.spectrogram import FLOOR_DB, decibels, draw
 
 
 def tone(hz: float, seconds: float = 0.5) -> Clip:
@@ -42,5 +42,5 @@ def test_the_picture_comes_with_what_is_on_it(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["tones.txt", "nowhere/tones.png"])
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(AudioError, match="cannot draw"):
+    with pytest.raises(ConfigError, match="cannot draw"):
         draw({"source": tone(300)}, "A tone.", tmp_path / name)

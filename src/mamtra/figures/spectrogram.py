@@ -4,18 +4,16 @@ What to look for: the bands of a voice in motion, gaps before p, t and k, noise 
 means that detail was lost, a stripe that does not move means that the model lost its place.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.atomic import write_json, written_beside
-from mamtra.errors import AudioError, require
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.stages import COPY, SOURCE, SPEECH
-from mamtra.evaluation.word_errors import EXTRA
+from mamtra.figures.picture import save_picture
 
 SHOWN = (SOURCE, COPY, SPEECH)
 TITLES = {SOURCE: "source", COPY: "copy synthesis", SPEECH: "the model"}
@@ -24,7 +22,6 @@ WINDOW = 512  # 32 ms: the harmonics of a voice can be seen
 HOP = 80  # 5 ms
 FLOOR_DB = -80.0
 INCHES = (4.6, 3.2)  # of one picture
-SUFFIXES = (".png", ".svg", ".pdf")
 
 
 def decibels(clip: Clip) -> Float[np.ndarray, "frequencies frames"]:
@@ -35,20 +32,6 @@ def decibels(clip: Clip) -> Float[np.ndarray, "frequencies frames"]:
     power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=-1)).T ** 2
     loudest = max(float(power.max()), np.finfo(float).tiny)
     return np.maximum(10 * np.log10(power / loudest + 10 ** (FLOOR_DB / 10)), FLOOR_DB)
-
-
-def check_picture(path: Path) -> None:
-    """Make sure that a picture can be written, before any work is spent on it.
-
-    Raises:
-        AudioError: unknown suffix, or no such folder.
-    """
-    if path.suffix not in SUFFIXES:
-        raise AudioError(
-            f"cannot draw {str(path)!r}: its suffix must be one of {', '.join(SUFFIXES)}"
-        )
-    if not path.parent.is_dir():
-        raise AudioError(f"cannot draw {str(path)!r}: there is no folder {str(path.parent)!r}")
 
 
 def draw(
@@ -63,38 +46,33 @@ def draw(
         notes: anything else that belongs into the JSON.
 
     Raises:
-        AudioError: the picture cannot be written.
+        ConfigError: the picture cannot be written.
     """
-    check_picture(path)
-    require("matplotlib", EXTRA)
-    from matplotlib.figure import Figure
 
-    width, height = INCHES
-    figure = Figure(figsize=(width * len(clips), height), layout="constrained")
-    panels: Sequence[Any] = figure.subplots(1, len(clips), sharex=True, sharey=True, squeeze=False)[
-        0
-    ]
-    for panel, (stage, clip) in zip(panels, clips.items(), strict=True):
-        panel.imshow(
-            decibels(clip),
-            origin="lower",
-            aspect="auto",
-            cmap="magma",
-            vmin=FLOOR_DB,
-            vmax=0,
-            extent=(0, clip.seconds, 0, RATE_HZ / 2000),
-        )
-        panel.set_title(TITLES.get(stage, stage))
-        panel.set_xlabel("seconds")
-    panels[0].set_xlim(0, max(clip.seconds for clip in clips.values()))
-    panels[0].set_ylabel("kHz")
-    figure.suptitle(text, wrap=True)
+    def paint(panels: Any) -> None:
+        """A panel for each clip."""
+        for panel, (stage, clip) in zip(panels[0], clips.items(), strict=True):
+            panel.imshow(
+                decibels(clip),
+                origin="lower",
+                aspect="auto",
+                cmap="magma",
+                vmin=FLOOR_DB,
+                vmax=0,
+                extent=(0, clip.seconds, 0, RATE_HZ / 2000),
+            )
+            panel.set_title(TITLES.get(stage, stage))
+            panel.set_xlabel("seconds")
+        panels[0][0].set_xlim(0, max(clip.seconds for clip in clips.values()))
+        panels[0][0].set_ylabel("kHz")
+        panels[0][0].figure.suptitle(text, wrap=True)
+
     rows = [
         {"stage": stage, "seconds": round(clip.seconds, 3), "stop": clip.stop}
         for stage, clip in clips.items()
     ]
-    with written_beside(path, AudioError) as beside:
-        figure.savefig(beside, dpi=120, format=path.suffix[1:])
     about = {"text": text, "clips": rows, **(notes or {})}
-    write_json(path.with_suffix(".json"), about, indent=2, error=AudioError)
+    shape = {"ncols": len(clips), "sharex": True, "sharey": True, "squeeze": False}
+    width, height = INCHES
+    save_picture(path, paint, about, inches=(width * len(clips), height), grid="none", **shape)
     return path
