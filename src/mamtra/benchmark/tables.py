@@ -47,7 +47,7 @@ def milliseconds(found: Any) -> str:
 
 LEGEND = (
     "RTF: seconds for one of speech; x base, of base: speed and memory beside the baseline; "
-    "floor: share of the memory's bandwidth in use"
+    "bandwidth: share of the memory's that is in use"
 )
 # heading, the way to the figure, how it is shown
 COLUMNS: dict[str, tuple[tuple[str, tuple[str, ...], Show], ...]] = {
@@ -80,7 +80,7 @@ COLUMNS: dict[str, tuple[tuple[str, tuple[str, ...], Show], ...]] = {
         ("tokens/s", ("tokens_per_second",), number),
         ("x base", ("times_baseline",), median),
         ("ms", ("seconds_per_step",), milliseconds),
-        ("floor", ("share_of_bandwidth",), percent),
+        ("bandwidth", ("share_of_bandwidth",), percent),
         ("state", ("state_bytes",), size),
         ("peak", ("memory", "peak_speaking"), size),
         ("of base", ("memory", "of_baseline"), percent),

@@ -112,7 +112,7 @@ def voice_make(
             file=sys.stderr,
         )
     if not consent and not licence:
-        print("note: ask the speaker, and write it down with --consent", file=sys.stderr)
+        print("note: record the speaker's consent with --consent", file=sys.stderr)
     if as_json:
         print(json.dumps({"path": str(output), **told}))
         return
