@@ -101,7 +101,7 @@ class Hibari(Speaking):
         *values, durations = self.session.run(None, {"ids": ids, "speed": np.ones(1, np.float32)})
         parts = [value[0] for value in values]
         noise = np.random.default_rng(zlib.crc32(text.encode()))
-        samples = dsp.synth(*parts, noise)
+        samples = dsp.synth(*parts, noise)  # pyright: ignore[reportCallIssue]
         pitch = np.where(parts[-1] > VOICED_ABOVE_HZ, parts[-1], 0.0)
         return spoken(text, symbols, durations.ravel().astype(int).tolist(), samples, pitch)
 

@@ -11,7 +11,7 @@ The paper's recipe, brought to nano's size: parity form, everything but the Mamb
 embedding and the head frozen, losses 0.5 : 0.125 : 0.125. Optimiser and learning rate are nano's in
 every trial, because the paper's 1e-5 would not move so small a model in so few steps. Ours: the
 open, rotary form with carried biases, output projections solved before the first step, everything
-trained, the teacher's answers weighed above the data.
+trained, the teacher's logits weighed above the data.
 """
 
 import re
@@ -149,7 +149,7 @@ def start_trials(brief: Brief) -> Iterator[Trial]:
 
 
 def loss_trials(brief: Brief) -> Iterator[Trial]:
-    """All losses, each left out once, and the teacher's answers weighed above the data."""
+    """All losses, each left out once, and the teacher's logits weighed above the data."""
     choices = {
         "all": DistillLosses(),
         "no CE": DistillLosses(ce=0.0),
