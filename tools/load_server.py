@@ -229,7 +229,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--slots", type=int, default=16)
     parser.add_argument("--queue", type=int, default=64)
-    parser.add_argument("--note", default="", help="goes into the row's settings")
+    parser.add_argument("--note", default="", help="what else there is to say, into the row")
     parser.add_argument("--serve", default="", help="further options of mamtra serve")
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--figure", type=Path)
@@ -261,7 +261,7 @@ def main() -> None:
         with given.output.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     if given.figure is not None:
-        save_picture(given.figure, paint(results), row)
+        save_picture(given.figure, paint(sorted(results, key=lambda one: one["clients"])), row)
 
 
 if __name__ == "__main__":

@@ -84,27 +84,13 @@ class Running:
 
 def start(folder: Path, **settings: Any) -> Running:
     """Start a server around a model."""
-    import uvicorn
-
-    from mamtra.server.app import make_app
     from mamtra.server.config import ServeConfig
-    from mamtra.server.run import Server, open_models, open_socket
+    from mamtra.server.run import Server, open_models, open_socket, uvicorn_config
 
-    config = ServeConfig(port=0, **settings)
+    config = ServeConfig(**{"port": 0, "drain_seconds": 10.0} | settings)
     listener = open_socket(config)
     state = open_models([str(folder)], config, "cpu", 1)
-    server = Server(
-        uvicorn.Config(
-            make_app(state),
-            log_level="error",
-            access_log=False,
-            lifespan="on",
-            ws="websockets-sansio",
-            timeout_graceful_shutdown=10,
-        ),
-        state,
-    )
-
+    server = Server(uvicorn_config(state), state)
     thread = threading.Thread(
         target=lambda: asyncio.run(server.serve(sockets=[listener])), daemon=True
     )

@@ -109,8 +109,46 @@ def test_wrong_requests_get_their_code(running, request_text: str, status: int) 
     assert running.service.idle
 
 
+HEAD = "POST /v1/audio/speech HTTP/1.1\r\nHost: localhost\r\n"
+
+
+@pytest.mark.parametrize("sent", ["", "POST /v1/au", HEAD, f"GET /health HTTP/1.1\r\n{HEAD[-17:]}"])
+def test_a_head_that_does_not_come_is_not_waited_for(
+    start_server, monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    monkeypatch.setattr("mamtra.server.header_timeout.PunctualProtocol.header_seconds", 0.2)
+    running = start_server()
+    raw = running.connect()
+    raw.sendall(sent.encode())
+    assert raw.recv(4096) == b""  # closed, and nothing was answered
+    raw.close()
+    assert not running.server.server_state.connections
+    assert running.speak("Good.")[0] == 200
+
+
+def test_half_a_body_is_not_waited_for(start_server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mamtra.server.speech_request.BODY_SECONDS", 0.2)
+    running = start_server()
+    raw = running.connect()
+    raw.sendall(f'{HEAD}Content-Length: 1000\r\n\r\n{{"input"'.encode())
+    assert b" 408 " in raw.recv(4096)
+    raw.close()
+    leaving = running.connect()
+    leaving.sendall(f'{HEAD}Content-Length: 1000\r\n\r\n{{"input"'.encode())
+    leave(leaving)
+    running.wait_for(lambda: not running.server.server_state.connections)
+    assert running.service.idle
+
+
+def test_a_wrong_length_is_refused(running) -> None:
+    raw = running.connect()
+    raw.sendall(f"{HEAD}Content-Length: many\r\n\r\n{{}}".encode())
+    assert b" 400 " in raw.recv(4096)
+    raw.close()
+
+
 def test_a_body_that_is_too_large_is_refused_while_it_arrives(running) -> None:
-    status, _, data = running.speak("a", padding="x" * 200_000)
+    status, _, data = running.speak("a", padding="x" * 1_000_000)
     assert (status, json.loads(data)["error"]["code"]) == (413, "body_too_large")
 
 

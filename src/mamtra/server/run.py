@@ -18,13 +18,14 @@ import uvicorn
 from mamtra.errors import ConfigError
 from mamtra.server.app import make_app
 from mamtra.server.config import ServeConfig
+from mamtra.server.header_timeout import PunctualProtocol
 from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models
 from mamtra.server.service import Service
 from mamtra.server.state import ServerState
 from mamtra.synthesis.load import load
 
-HEADER_SECONDS = 10  # for an idle connection to send its next request
+IDLE_SECONDS = 10  # for an idle connection to send its next request
 BACKLOG = 128
 RESTART_SECONDS = 1.0  # between the end of a worker and its successor
 
@@ -79,23 +80,26 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)  # pyright: ignore[reportArgumentType]
 
 
+def uvicorn_config(state: ServerState) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    return uvicorn.Config(
+        make_app(state),
+        http=PunctualProtocol,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=round(state.config.drain_seconds),
+        timeout_keep_alive=IDLE_SECONDS,
+        ws_max_size=64 * 1024,
+        server_header=False,
+    )
+
+
 async def serve(
     state: ServerState, listener: socket.socket, wyoming: str | None, quiet: bool
 ) -> None:
     """Serve until a signal comes."""
     config = state.config
-    server = Server(
-        uvicorn.Config(
-            make_app(state),
-            log_level="warning",
-            access_log=False,
-            timeout_graceful_shutdown=round(config.drain_seconds),
-            timeout_keep_alive=HEADER_SECONDS,
-            ws_max_size=64 * 1024,
-            server_header=False,
-        ),
-        state,
-    )
+    server = Server(uvicorn_config(state), state)
     side = None
     if wyoming is not None:
         from mamtra.server.wyoming_server import serve_wyoming

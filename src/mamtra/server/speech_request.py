@@ -4,6 +4,7 @@ Fields that nobody knows are ignored, as OpenAI's clients add some; a known fiel
 is refused with what is possible.
 """
 
+import asyncio
 import json
 import re
 import unicodedata
@@ -33,6 +34,7 @@ VOICE_ALIASES = (
     "shimmer",
     "verse",
 )
+BODY_SECONDS = 30.0  # for the whole body
 STREAM_FORMATS = ("audio", "sse")
 DEFAULT_FORMAT = "mp3"  # OpenAI's
 DEFAULT_RATE_HZ = 24_000  # OpenAI's, which clients of pcm take for granted
@@ -71,15 +73,21 @@ async def read_body(request: Request, limit: int = JSON_BYTES) -> bytes:
     """The body, counted while it arrives.
 
     Raises:
-        HTTPError: 413, it is larger than the limit.
+        HTTPError: 413, it is larger than the limit; 408, it does not come.
     """
     body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > limit:
-            raise HTTPError(
-                413, f"the body is larger than {limit} bytes; send less", "body_too_large"
-            )
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            async for part in request.stream():
+                body += part
+                if len(body) > limit:
+                    raise HTTPError(
+                        413, f"the body is larger than {limit} bytes; send less", "body_too_large"
+                    )
+    except TimeoutError as late:
+        raise HTTPError(
+            408, f"the body did not come within {BODY_SECONDS:g} seconds", "slow_body"
+        ) from late
     return bytes(body)
 
 
