@@ -6,13 +6,15 @@
 Starts ``mamtra serve`` for itself, speaks a few texts one after another, then lets each number of
 clients ask in a loop. Figures for each number: seconds of speech a second, first audio at the 50th,
 95th and 99th percentile, answers that a player would have waited for, refusals, broken connections,
-wrong answers, and the server's memory while it went on.
+wrong answers, the server's memory while it went on, and its CPU time for a second of speech, which
+other work on the machine changes less than throughput.
 """
 
 import argparse
 import hashlib
 import http.client
 import json
+import os
 import re
 import statistics
 import subprocess
@@ -143,6 +145,14 @@ def resident_bytes(pid: int) -> int:
     return int(found[1]) * 1024 if found else 0
 
 
+def cpu_seconds(pid: int) -> float:
+    """What a process has computed so far, on all cores."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf(
+        "SC_CLK_TCK"
+    )  # man 5 proc: utime, stime
+
+
 def percentiles(values: list[float]) -> dict[str, float]:
     """Some percentiles; none of no values."""
     ranked = sorted(values)
@@ -156,6 +166,7 @@ def percentiles(values: list[float]) -> dict[str, float]:
 def phase(port: int, pid: int, clients: int, seconds: float, expected: Expected) -> dict[str, Any]:
     """So many clients for so long."""
     answers, memory, begun = Answers(), [resident_bytes(pid)], time.monotonic()
+    computed = cpu_seconds(pid)
     threads = [
         threading.Thread(target=client, args=(port, n, begun + seconds, expected, answers))
         for n in range(clients)
@@ -175,6 +186,9 @@ def phase(port: int, pid: int, clients: int, seconds: float, expected: Expected)
         "broken": answers.broken,
         "wrong_answers": answers.wrong,
         "audio_seconds_per_second": round(answers.audio_seconds / spent, 3),
+        "cpu_seconds_per_audio_second": round(
+            (cpu_seconds(pid) - computed) / max(answers.audio_seconds, 1e-9), 5
+        ),
         "first_audio_seconds": percentiles(answers.first_audio),
         "answers_a_player_waits_for": answers.late,
         "mean_answer_seconds": round(statistics.mean(answers.whole), 4) if answers.whole else None,
