@@ -12,6 +12,7 @@ from mamtra.audio.clip import Audio, write
 from mamtra.cli.evaluate import app
 from mamtra.errors import ConfigError, CorpusError
 from mamtra.evaluation.listening import items_of, opinion
+from mamtra.evaluation.listening_form import read_key
 
 COUNT = 20
 
@@ -72,7 +73,7 @@ def test_sides_and_order_are_the_seeds() -> None:
 
 def test_the_score_is_for_the_second_system_whatever_its_side(test: Path) -> None:
     paths = [answered(test, name, quality) for name, quality in (("ann", 1), ("ben", 2))]
-    found = opinion(test / "key.json", paths)
+    found = opinion(read_key(test / "key.json"), paths)
     assert found.better.endswith("better")
     assert found.cmos.value == 1.5
     assert found.cmos.low >= 1
@@ -82,11 +83,11 @@ def test_the_score_is_for_the_second_system_whatever_its_side(test: Path) -> Non
 
 def test_careless_listeners_are_left_out_and_named(test: Path) -> None:
     paths = [answered(test, "ann", 1), answered(test, "max", 1, careless=True)]
-    found = opinion(test / "key.json", paths)
+    found = opinion(read_key(test / "key.json"), paths)
     assert found.listeners == 1
     assert found.left_out == {"max": "hears differences between a clip and itself"}
     with pytest.raises(CorpusError, match="no answers are left of 1 listeners"):
-        opinion(test / "key.json", paths[1:])
+        opinion(read_key(test / "key.json"), paths[1:])
 
 
 def test_the_command_sums_up(test: Path) -> None:
@@ -109,11 +110,11 @@ def test_answers_that_cannot_be_are_refused(test: Path, content: str, message: s
     path = test / "a.json"
     path.write_text(content)
     with pytest.raises(CorpusError, match=message):
-        opinion(test / "key.json", [path])
+        opinion(read_key(test / "key.json"), [path])
 
 
 def test_two_folders_are_needed(tmp_path: Path) -> None:
     (tmp_path / "lines.txt").write_text("One.\n")
     told = ["--wavs", "a", "--sentences", str(tmp_path / "lines.txt"), "-o", str(tmp_path)]
-    with pytest.raises(ConfigError, match="compares two folders, not 1"):
+    with pytest.raises(ConfigError, match="two folders, not 1; give --wavs twice, or"):
         CliRunner().invoke(app, ["blind", *told], catch_exceptions=False)

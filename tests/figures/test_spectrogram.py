@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from mamtra.errors import ConfigError
+from mamtra.evaluation.loudness import FLOOR_DB, decibels
 from mamtra.evaluation.stages import Clip
-from mamtra.figures.spectrogram import FLOOR_DB, decibels, draw
+from mamtra.figures.spectrogram import draw
 
 
 def tone(hz: float, seconds: float = 0.5) -> Clip:
@@ -17,7 +18,7 @@ def tone(hz: float, seconds: float = 0.5) -> Clip:
 
 
 def test_a_tone_is_loudest_at_its_own_frequency() -> None:
-    levels = decibels(tone(2000))
+    levels = decibels(tone(2000).audio)
     assert levels.max() == pytest.approx(0, abs=0.1)
     assert levels.min() >= FLOOR_DB
     middle = levels[:, levels.shape[1] // 2]
@@ -25,7 +26,7 @@ def test_a_tone_is_loudest_at_its_own_frequency() -> None:
 
 
 def test_silence_can_be_drawn() -> None:
-    assert np.isfinite(decibels(Clip(samples=np.zeros(900, np.float32), rate_hz=16_000))).all()
+    assert np.isfinite(decibels(Audio(samples=np.zeros(900, np.float32), rate_hz=16_000))).all()
 
 
 def test_the_picture_comes_with_what_is_on_it(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """A page to listen to an evaluation: players side by side, heard words with their errors marked.
 
-A folder that needs nothing else: ``index.html`` and the sounds it plays. Lines with the largest
-differences between systems come first.
+A folder that needs nothing else: ``index.html``, the sounds it plays, and their spectrograms. Lines
+with the largest differences between systems come first.
 """
 
 import shutil
@@ -11,8 +11,10 @@ from html import escape
 from pathlib import Path
 
 from mamtra.atomic import write_file
+from mamtra.audio.clip import read
 from mamtra.errors import CorpusError
 from mamtra.evaluation.harness import Judged
+from mamtra.evaluation.loudness import write_thumbnail
 from mamtra.evaluation.report import Grid
 from mamtra.evaluation.text_rules import Rule
 from mamtra.evaluation.word_errors import marked_words, word_errors
@@ -23,6 +25,7 @@ body { font: 15px/1.45 system-ui, sans-serif; margin: 2em auto; max-width: 72em;
 table { border-collapse: collapse } td, th { padding: .25em .7em; text-align: left }
 th, .line { border-bottom: 1px solid #bbb } .line { margin: 1.2em 0; padding-bottom: .8em }
 .text { font-weight: 600 } .note { color: #666 } audio { height: 2em; vertical-align: middle }
+img { height: 5em; max-width: 24em; margin-top: .2em }
 del { color: #b00020 } ins { color: #0050b0; text-decoration: none; border-bottom: 2px solid }
 """
 
@@ -47,6 +50,11 @@ def file_name(heard: Heard) -> str:
     return f"sounds/{plain}-{said.run}{suffix}"
 
 
+def picture_name(heard: Heard) -> str:
+    """Where the page keeps a clip's spectrogram."""
+    return f"{Path(file_name(heard)).with_suffix('')}.png"
+
+
 def marked(reference: str, heard: str) -> str:
     """Heard words as HTML: dropped ones struck out, others' in blue."""
     parts = []
@@ -65,7 +73,11 @@ def clip_row(heard: Heard, rule: Rule) -> str:
     player = f"<td class=note>{escape(said.error)}</td>"
     if heard.sound is not None:
         source = escape(file_name(heard), quote=True)
-        player = f'<td><audio controls preload="none" src="{source}"></audio></td>'
+        picture = escape(picture_name(heard), quote=True)
+        player = (
+            f'<td><audio controls preload="none" src="{source}"></audio><br>'
+            f'<img loading="lazy" alt="spectrogram, 0 to 8 kHz" src="{picture}"></td>'
+        )
     words = "".join(
         f"<div>{marked(rule(judged.line.text), rule(text))} <span class=note>{escape(name)}</span>"
         f"</div>"
@@ -133,6 +145,7 @@ def write_page(
         for heard in (heard for clips in lines.values() for heard in clips):
             if heard.sound is not None:
                 shutil.copyfile(heard.sound, folder / file_name(heard))
+                write_thumbnail(read(heard.sound), folder / picture_name(heard))
     except OSError as problem:
         raise CorpusError(f"cannot write the page {str(folder)!r}: {problem}") from problem
     title = escape(grid.title)

@@ -8,30 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from jaxtyping import Float
-
 from mamtra.evaluation.clip import Clip
+from mamtra.evaluation.loudness import FLOOR_DB, RATE_HZ, decibels
 from mamtra.evaluation.stages import COPY, SOURCE, SPEECH
 from mamtra.figures.picture import save_picture
 
 SHOWN = (SOURCE, COPY, SPEECH)
 TITLES = {SOURCE: "source", COPY: "copy synthesis", SPEECH: "the model"}
-RATE_HZ = 16_000
-WINDOW = 512  # 32 ms: the harmonics of a voice can be seen
-HOP = 80  # 5 ms
-FLOOR_DB = -80.0
 INCHES = (4.6, 3.2)  # of one picture
-
-
-def decibels(clip: Clip) -> Float[np.ndarray, "frequencies frames"]:
-    """How loud each frequency is at each time, 0 dB being the loudest of the clip."""
-    samples = np.nan_to_num(clip.audio.at(RATE_HZ).samples)
-    padded = np.pad(samples, WINDOW // 2)
-    frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=-1)).T ** 2
-    loudest = max(float(power.max()), np.finfo(float).tiny)
-    return np.maximum(10 * np.log10(power / loudest + 10 ** (FLOOR_DB / 10)), FLOOR_DB)
 
 
 def draw(
@@ -53,7 +37,7 @@ def draw(
         """A panel for each clip."""
         for panel, (stage, clip) in zip(panels[0], clips.items(), strict=True):
             panel.imshow(
-                decibels(clip),
+                decibels(clip.audio),
                 origin="lower",
                 aspect="auto",
                 cmap="magma",

@@ -1,0 +1,176 @@
+"""Blind listening tests of single clips: how natural each is, from 1 to 5, and the mean by system.
+
+Clips of all systems come in an order that a seed chose. A few come twice, and a few are anchors:
+clips drowned in noise, which nobody who listens calls as good as the rest. Listeners who answer
+these at random are left out, and named.
+"""
+
+import random
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from mamtra.audio.clip import Audio, read, write
+from mamtra.errors import CorpusError
+from mamtra.evaluation.intervals import Interval
+from mamtra.evaluation.line_set import Line
+from mamtra.evaluation.listening_form import (
+    MOST_APART,
+    PAGE,
+    both_ways,
+    least_agreeing,
+    read_answers,
+    shared_lines,
+    write_form,
+)
+
+MARKS = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
+SHARE_REPEATED, SHARE_ANCHORS = 0.1, 0.1  # of the clips, at least one each
+ANCHOR_NOISE = 1.0  # root mean square of the noise, in that of the clip
+INTRODUCTION = "Listen to each clip, then say how natural it sounds: 1 bad, 5 excellent."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Item:
+    """One clip as it is played.
+
+    Attributes:
+        kind: ``clip``, ``repeat`` or ``anchor``.
+    """
+
+    kind: str
+    system: str
+    line: str
+
+
+def items_of(systems: Sequence[str], lines: Sequence[str], seed: int) -> list[Item]:
+    """The clips of a test in the order in which they are played."""
+    draw = random.Random(seed)
+    clips = [Item(kind="clip", system=name, line=line) for line in lines for name in systems]
+    again = draw.sample(clips, max(1, round(SHARE_REPEATED * len(clips))))
+    noisy = draw.sample(clips, max(1, round(SHARE_ANCHORS * len(clips))))
+    order = [
+        *clips,
+        *(Item(kind="repeat", system=one.system, line=one.line) for one in again),
+        *(Item(kind="anchor", system=one.system, line=one.line) for one in noisy),
+    ]
+    draw.shuffle(order)
+    return order
+
+
+def write_anchor(source: Path, path: Path, seed: int) -> None:
+    """A clip in noise as loud as itself."""
+    audio = read(source)
+    loudness = float(np.sqrt(np.square(audio.samples).mean()))
+    noise = np.random.default_rng(seed).normal(0, ANCHOR_NOISE * loudness, len(audio.samples))
+    mixed = np.clip(audio.samples + noise, -1, 1).astype(np.float32)
+    write(path, Audio(samples=mixed, rate_hz=audio.rate_hz))
+
+
+def write_mos_test(
+    folder: Path,
+    systems: Mapping[str, Mapping[str, Path]],
+    lines: Sequence[Line],
+    count: int,
+    seed: int = 0,
+) -> int:
+    """Write ``page/`` to hand out and ``key.json`` to keep; the number of clips played.
+
+    Args:
+        folder: made if it does not exist.
+        systems: sound files by line.
+        lines: of the set.
+        count: lines that are played; those that all systems have, drawn by the seed.
+        seed: of lines and order.
+
+    Raises:
+        CorpusError: the systems share too few lines, or the test cannot be written.
+    """
+    chosen = shared_lines(systems, [line.id for line in lines], count, seed)
+    texts = {line.id: line.text for line in lines}
+    items = items_of(list(systems), chosen, seed)
+    players = []
+    try:
+        (folder / PAGE).mkdir(parents=True, exist_ok=True)
+        for number, item in enumerate(items):
+            source = systems[item.system][item.line]
+            name = f"{number:03d}{'.wav' if item.kind == 'anchor' else source.suffix}"
+            if item.kind == "anchor":
+                write_anchor(source, folder / PAGE / name, seed + number)
+            else:
+                shutil.copyfile(source, folder / PAGE / name)
+            players.append((texts[item.line], [name]))
+    except OSError as problem:
+        raise CorpusError(f"cannot write the test {str(folder)!r}: {problem}") from problem
+    marks = {mark: f"{mark} {word}" for mark, word in MARKS.items()}
+    key = {
+        "form": "mos",
+        "seed": seed,
+        "systems": list(systems),
+        "items": [asdict(item) for item in items],
+    }
+    write_form(folder, key, "How natural is it?", INTRODUCTION, players, marks)
+    return len(items)
+
+
+def careless(items: Sequence[Mapping[str, Any]], answers: Sequence[int]) -> str:
+    """Why a listener's answers are left out, or nothing."""
+    of_kind: dict[str, list[int]] = {"clip": [], "anchor": [], "repeat": []}
+    for item, answer in zip(items, answers, strict=True):
+        of_kind[item["kind"]].append(answer)
+    if fmean(of_kind["anchor"]) >= fmean(of_kind["clip"]):
+        return "finds clips in loud noise as natural as the others"
+    first = {(i["system"], i["line"]): a for i, a in zip(items, answers, strict=True)
+             if i["kind"] == "clip"}  # fmt: skip
+    apart = [
+        abs(answer - first[item["system"], item["line"]])
+        for item, answer in zip(items, answers, strict=True)
+        if item["kind"] == "repeat"
+    ]
+    return least_agreeing([difference <= MOST_APART for difference in apart])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratings:
+    """What all listeners say.
+
+    Attributes:
+        mos: of each system, 1 to 5, with an interval over listeners and lines.
+        listeners: whose answers count.
+        left_out: who was careless, and why.
+    """
+
+    mos: dict[str, Interval]
+    listeners: int
+    left_out: dict[str, str]
+
+
+def ratings(key: Mapping[str, Any], answer_paths: Sequence[Path], seed: int = 0) -> Ratings:
+    """The mean opinion score of every system of a test.
+
+    Raises:
+        CorpusError: a file cannot be read, or nobody's answers are left.
+    """
+    items, kept, left_out = key["items"], list[Sequence[int]](), dict[str, str]()
+    for path in answer_paths:
+        listener, answers = read_answers(path, key["test"], len(items), range(1, 6))
+        if reason := careless(items, answers):
+            left_out[listener] = reason
+        else:
+            kept.append(answers)
+    if not kept:
+        raise CorpusError(f"no answers are left of {len(answer_paths)} listeners: {left_out}")
+    mos = {}
+    for system in key["systems"]:
+        places = [
+            place
+            for place, item in enumerate(items)
+            if item["kind"] == "clip" and item["system"] == system
+        ]
+        mos[system] = both_ways(np.asarray(kept, float)[:, places], seed)
+    return Ratings(mos=mos, listeners=len(kept), left_out=left_out)
