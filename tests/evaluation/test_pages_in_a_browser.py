@@ -1,4 +1,4 @@
-"""The pages of an evaluation and of blind tests in a real browser, from a folder, without a server."""
+"""The pages of an evaluation and of blind tests in a real browser, from a folder."""
 
 import json
 import shutil
@@ -20,7 +20,7 @@ if CHROMIUM is None:
     pytest.skip("no chromium on this machine", allow_module_level=True)
 
 FLAGS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run",
-         "--disable-background-networking", "--disable-component-update", "--disable-sync"]  # fmt: skip
+         "--disable-background-networking", "--disable-component-update"]  # fmt: skip
 LINES = ["Hello there.", "Good morning.", "See you soon.", "It was late."]
 
 

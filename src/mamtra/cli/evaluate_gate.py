@@ -30,7 +30,8 @@ def evaluate_gate(
     model: Model = DEFAULT,
     voice: Annotated[str | None, typer.Option("--voice", help="A voice of the model.")] = None,
     sentences: Annotated[
-        str | None, typer.Option("--sentences", help="The sentences of the baseline.")
+        str | None,
+        typer.Option("--sentences", help="Those of the baseline; needed if it names no set."),
     ] = None,
     system: Annotated[
         str | None, typer.Option("--system", help="System of the baseline, if it has several.")
@@ -43,21 +44,24 @@ def evaluate_gate(
 ) -> None:
     """Speak the baseline's lines again; end with 1 if more words are wrong, beyond the interval.
 
-    mamtra evaluate intelligibility --stage speech --sentences twenty.txt -o before
+    mamtra evaluate seed-tts nano --set everyday --limit 20 --profile spoken -o before
 
-    mamtra evaluate gate --baseline before/scores.json --model nano --sentences twenty.txt
+    mamtra evaluate gate --baseline before/scores.json --model nano
     """
     locate(model)
     from rich.console import Console
 
     from mamtra.cli.evaluate_intelligibility import lines_to_say
     from mamtra.evaluation.gate import compare, read_row, system_of
+    from mamtra.evaluation.named_sets import OWN
     from mamtra.evaluation.systems import SpeakingModel
     from mamtra.evaluation.text_rules import profile_named
     from mamtra.synthesis.load import load
 
     before = read_row(baseline)
     system_of(before, system)
+    if sentences is None and before["set"] in OWN:
+        sentences, limit = before["set"], limit or before["lines"]
     lines = lines_to_say(sentences, limit)
     texts = [line.text for line in lines.lines]
     evaluation = Evaluation(
