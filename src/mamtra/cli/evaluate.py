@@ -101,6 +101,33 @@ def evaluate_lengths(
     print(output)
 
 
+@app.command("table")
+def evaluate_table(
+    scores: Annotated[list[Path], typer.Argument(help="scores.json or files of rows; several.")],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also write it: .md or .tex.")
+    ] = None,
+) -> None:
+    """Put several evaluations into one table; judges of different identity are refused.
+
+    mamtra evaluate table out/everyday/scores.json out/unpredictable/scores.json -o table.md
+    """
+    from rich.console import Console
+
+    from mamtra.atomic import write_file
+    from mamtra.errors import CorpusError
+    from mamtra.evaluation.gate import read_rows
+    from mamtra.evaluation.joint import joint_table
+
+    if output is not None and output.suffix not in (".md", ".tex"):
+        raise ConfigError(f"cannot write {str(output)!r}; its suffix may be .md, .tex")
+    grid = joint_table([row for path in scores for row in read_rows(path)])
+    Console().print(grid.terminal())
+    if output is not None:
+        text = grid.markdown() if output.suffix == ".md" else grid.latex()
+        write_file(output, text, error=CorpusError)
+
+
 def labelled(given: str) -> tuple[str, str]:
     """Split LABEL=VALUE.
 

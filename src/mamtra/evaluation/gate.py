@@ -30,23 +30,34 @@ class Verdict:
         return self.difference.interval.low > 0
 
 
-def read_row(path: Path) -> dict[str, Any]:
-    """A row of figures: ``scores.json``, or the last line of a file of rows.
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Rows of figures: that of ``scores.json``, or all lines of a file of rows.
 
     Raises:
         CorpusError: the file cannot be read or holds no figures of an evaluation.
     """
     try:
         text = path.read_text()
-        row = json.loads(text if path.suffix == ".json" else text.strip().splitlines()[-1])
-    except (OSError, ValueError, IndexError) as problem:
+        written = [text] if path.suffix == ".json" else text.strip().splitlines()
+        rows = [json.loads(row) for row in written]
+    except (OSError, ValueError) as problem:
         raise CorpusError(f"cannot read figures from {str(path)!r}: {problem}") from problem
-    if not isinstance(row, dict) or not row.get("systems") or not row.get("judges"):
+    whole = [isinstance(row, dict) and row.get("systems") and row.get("judges") for row in rows]
+    if not rows or not all(whole):
         raise CorpusError(
             f"{str(path)!r} holds no figures of an evaluation; give the scores.json that "
             f"mamtra evaluate wrote with -o"
         )
-    return row
+    return rows
+
+
+def read_row(path: Path) -> dict[str, Any]:
+    """A row of figures: ``scores.json``, or the last line of a file of rows.
+
+    Raises:
+        CorpusError: the file cannot be read or holds no figures of an evaluation.
+    """
+    return read_rows(path)[-1]
 
 
 def system_of(row: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:

@@ -121,6 +121,8 @@ def difference_notes(systems: Mapping[str, Figures], first: str) -> list[str]:
     """A sentence for each comparison: who was better how often, and what could have been seen."""
     notes = []
     for name, told in systems.items():
+        if told.get("baseline") == name:
+            continue
         for judge, found in told.get("against", {}).items():
             apart, count = found[first], told["utterances"]
             note = (
