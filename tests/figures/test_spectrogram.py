@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mamtra.audio.clip import Audio
 from mamtra.errors import ConfigError
 from mamtra.evaluation.loudness import FLOOR_DB, decibels
 from mamtra.evaluation.stages import Clip
