@@ -3,8 +3,8 @@
     python tools/load_server.py --clients 1,4,16,64 --seconds 300 \
         -o benchmarks/results/serve.jsonl --figure docs/pictures/serve.png
 
-Starts ``mamtra serve`` for itself, speaks a few texts one after another, then lets each number of
-clients ask in a loop. Figures for each number: seconds of speech a second, first audio at the 50th,
+Speaks a few texts as streams one after another, without a server. Then starts ``mamtra serve`` for
+itself and lets each number of clients ask in a loop. Figures for each number: seconds of speech a second, first audio at the 50th,
 95th and 99th percentile, answers that a player would have waited for, refusals, broken connections,
 wrong answers, the server's memory while it went on, and its CPU time for a second of speech, which
 other work on the machine changes less than throughput.
@@ -29,6 +29,7 @@ from typing import Any
 
 from mamtra.benchmark.row import bench_row
 from mamtra.figures.picture import save_picture
+from mamtra.synthesis.load import load
 
 TEXTS = (
     "Good morning.",
@@ -201,6 +202,22 @@ def phase(port: int, pid: int, clients: int, seconds: float, expected: Expected)
     }
 
 
+def one_after_another(model: str) -> dict[str, Any]:
+    """The same texts as streams in one thread, without a server: what many at once compare with."""
+    synthesizer = load(model, threads=1)
+    list(synthesizer.stream(TEXTS[0]))  # the first one loads what is loaded late
+    begun, computed, audio = time.monotonic(), time.process_time(), 0.0
+    for seed in range(SEEDS):
+        for text in TEXTS:
+            audio += sum(piece.seconds for piece in synthesizer.stream(text, seed=seed))
+    spent = time.monotonic() - begun
+    return {
+        "seconds": round(spent, 1),
+        "audio_seconds_per_second": round(audio / spent, 3),
+        "cpu_seconds_per_audio_second": round((time.process_time() - computed) / audio, 5),
+    }
+
+
 def start(model: str, slots: int, queue: int, more: Sequence[str]) -> tuple[Any, int]:
     """A server and its port."""
     command = [sys.executable, "-m", "mamtra", "serve", model, "--port", "0"]
@@ -248,6 +265,8 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
+    alone = one_after_another(given.model)
+    print(json.dumps(alone), file=sys.stderr)
     server, port = start(given.model, given.slots, given.queue, given.serve.split())
     try:
         pairs = [(text, seed) for text in range(len(TEXTS)) for seed in range(SEEDS)]
@@ -268,7 +287,9 @@ def main() -> None:
         "note": given.note,
         "seed": 0,
     }
-    phases = {f"{result['clients']} clients": result for result in results}
+    phases = {"one after another": alone} | {
+        f"{result['clients']} clients": result for result in results
+    }
     row = bench_row("serve", settings, 1, phases, ("onnxruntime", "starlette", "uvicorn"))
     print(json.dumps(row))
     if given.output is not None:
