@@ -4,10 +4,10 @@
         -o benchmarks/results/serve.jsonl --figure docs/pictures/serve.png
 
 Speaks a few texts as streams one after another, without a server. Then starts ``mamtra serve`` for
-itself and lets each number of clients ask in a loop. Figures for each number: seconds of speech a second, first audio at the 50th,
-95th and 99th percentile, answers that a player would have waited for, refusals, broken connections,
-wrong answers, the server's memory while it went on, and its CPU time for a second of speech, which
-other work on the machine changes less than throughput.
+itself and lets each number of clients ask in a loop. Figures for each number: seconds of speech a
+second, first audio at the 50th, 95th and 99th percentile, answers that a player would have waited
+for, refusals, broken connections, wrong answers, the server's memory while it went on, and its CPU
+time for a second of speech, which other work on the machine changes less than throughput.
 """
 
 import argparse

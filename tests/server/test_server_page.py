@@ -99,6 +99,26 @@ def test_a_chapter_is_spoken_without_a_gap_and_with_progress(page, running) -> N
     assert page.problems == []
 
 
+def test_a_voice_is_made_from_a_recording_with_consent(page, running, tmp_path) -> None:
+    np, soundfile = pytest.importorskip("numpy"), pytest.importorskip("soundfile")
+    time = np.arange(4 * 16_000) / 16_000
+    soundfile.write(tmp_path / "voice.wav", 0.3 * np.sin(700 * time), 16_000)
+    open_page(page, running)
+    page.set_input_files("#recording", str(tmp_path / "voice.wav"))
+    page.fill("#name", "guest")
+    page.click("#upload button")
+    assert page.inner_text("#upload-status") == ""  # not without the box
+    page.check("#consent")
+    page.click("#upload button")
+    playwright.expect(page.locator("#upload-status")).to_have_text(
+        "The voice is ready.", timeout=60_000
+    )
+    assert page.input_value("#voice") == "guest"
+    told = page.locator("#voices tr", has_text="guest").inner_text()
+    assert "agreed" in told
+    running.ask("DELETE", "/v1/audio/voices/guest")
+
+
 def test_without_the_web_runtime_the_switch_says_how_to_get_it(page, running) -> None:
     open_page(page, running)
     assert page.is_disabled("#here")
