@@ -31,6 +31,24 @@ def test_who_leaves_while_waiting_frees_the_queue(start_server) -> None:
     running.wait_for(lambda: running.service.idle)
 
 
+@pytest.mark.parametrize("path", ["/v1/audio/speech/batch", "/dev/captioned_speech"])
+def test_who_leaves_other_routes_frees_the_queue(start_server, path: str) -> None:
+    if path.startswith("/dev"):
+        pytest.importorskip("pocketsphinx")
+    running = start_server(slots=1, queue=4)
+    speaking = running.post_raw({"input": LONG, "response_format": "pcm"})
+    running.wait_for(lambda: len(running.service.speaking) == 1)
+    body = json.dumps({"input": LONG, "items": [{"input": LONG}, {"input": LONG}]}).encode()
+    waiting = running.connect()
+    head = POST.replace("/v1/audio/speech", path) + "Host: localhost\r\n"
+    waiting.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    running.wait_for(lambda: len(running.service.waiting) >= 1)
+    leave(waiting)
+    running.wait_for(lambda: not running.service.waiting)
+    leave(speaking)
+    running.wait_for(lambda: running.service.idle)
+
+
 def test_who_leaves_while_hearing_frees_the_slot(start_server) -> None:
     running = start_server(slots=1)
     raw = running.post_raw({"input": LONG, "response_format": "pcm"})

@@ -19,7 +19,7 @@ from mamtra.errors import MissingExtraError
 from mamtra.server.http_errors import HTTPError
 from mamtra.server.replies import Output
 from mamtra.server.speech_request import read_json, speech_request
-from mamtra.server.speech_route import job_of
+from mamtra.server.speech_route import job_of, watch
 from mamtra.server.state import ServerState
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.word_times import METHOD, Aligner, WordTime
@@ -65,7 +65,11 @@ async def captioned(request: Request, state: ServerState) -> Response:
     output = Output(wanted, service.rate_hz, state.config.mark)
     ticket = service.submit(job)
     pieces = aiter(ticket)
-    first = await anext(pieces, None)
+    watching = asyncio.ensure_future(watch(request, ticket))
+    try:
+        first = await anext(pieces, None)
+    finally:
+        watching.cancel()
 
     async def body() -> AsyncIterator[bytes]:
         try:

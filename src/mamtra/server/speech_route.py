@@ -23,7 +23,6 @@ from mamtra.synthesis.options import AnyVoice
 from mamtra.text.dialogue import voices_in
 
 BATCH_BYTES = 1024 * 1024  # largest body of a batch
-WATCH_SECONDS = 0.02  # how often a waiting request looks whether its client is still there
 
 
 def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple[Job, list[str]]:
@@ -53,13 +52,16 @@ def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple
     return job, ignored
 
 
+async def left(request: Request) -> None:
+    """Wait until the client has gone; the body must have been read to its end."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
 async def watch(request: Request, ticket: Ticket) -> None:
     """Cancel a ticket whose client goes away before any sound was sent."""
-    while not ticket.ended:
-        if await request.is_disconnected():
-            ticket.cancel()
-            return
-        await asyncio.sleep(WATCH_SECONDS)
+    await left(request)
+    ticket.cancel()
 
 
 async def speech(request: Request, state: ServerState) -> Response:
@@ -117,6 +119,15 @@ async def batch(request: Request, state: ServerState) -> Response:
             "items",
         )
     merged = [values | item if isinstance(item, dict) else item for item in items]
-    results = await asyncio.gather(*(spoken_item(item, state) for item in merged))
+    speaking = asyncio.gather(*(spoken_item(item, state) for item in merged))
+    leaving = asyncio.ensure_future(left(request))
+    try:
+        await asyncio.wait([speaking, leaving], return_when=asyncio.FIRST_COMPLETED)
+        if not speaking.done():
+            raise HTTPError(408, "the client has gone", "client_gone")
+        results = speaking.result()
+    finally:
+        speaking.cancel()
+        leaving.cancel()
     rows = [{"index": index} | result for index, result in enumerate(results)]
     return JSONResponse({"results": rows})
