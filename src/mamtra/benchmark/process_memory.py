@@ -88,8 +88,8 @@ def free_bytes(device: torch.device) -> int | None:
     """Memory that could still be taken; None where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
-    told = Path("/proc/meminfo")
-    if not told.exists():
+    report = Path("/proc/meminfo")
+    if not report.exists():
         return None
-    lines = dict(line.split(":", 1) for line in told.read_text().splitlines())
+    lines = dict(line.split(":", 1) for line in report.read_text().splitlines())
     return int(lines["MemAvailable"].split()[0]) * 1024

@@ -62,8 +62,8 @@ def benchmark(
 
 def round_figures(times: Mapping[str, Finished]) -> dict[str, Any]:
     """One round as a row; every ratio is taken within it."""
-    told = times[SAY].printed
-    audio, timings = float(told["seconds"]), told["compute_seconds"]
+    printed = times[SAY].printed
+    audio, timings = float(printed["seconds"]), printed["compute_seconds"]
     # the same imports happen in both, so their difference is loading, speaking and writing
     after = times[SAY].seconds - times["import"].seconds
     figures: dict[str, dict[str, Any]] = {

@@ -1,8 +1,8 @@
 """How soon speech is heard, and what streaming costs: time to first audio beside a whole ``say``.
 
 Model and memory are warm. Each round speaks the same text as a stream and as a whole, one after the
-other, so that a busy spell of the machine meets both; the ratios are those to compare. Also told:
-how far the streamed mel features are from those of the whole piece, of the same tokens.
+other, so that a busy spell of the machine meets both; compare the ratios. Also
+reported: how far the streamed mel features are from those of the whole piece, of the same tokens.
 """
 
 import time

@@ -64,18 +64,18 @@ def prepared(config: BenchConfig, sizes: ModelSizes) -> tuple[SpeechLM, dict[str
     Raises:
         ConfigError: this machine cannot run it.
     """
-    wanted = EngineConfig(
+    requested = EngineConfig(
         device=config.device, dtype=config.dtype, kind=config.engine, threads=config.threads
     )
-    engine = resolve(wanted, read_numbers(sizes.speech_lm, sizes.backbone))
-    told = {"engine": engine.kind, "dtype": engine.dtype, "reasons": engine.reasons}
+    engine = resolve(requested, read_numbers(sizes.speech_lm, sizes.backbone))
+    description = {"engine": engine.kind, "dtype": engine.dtype, "reasons": engine.reasons}
     if config.spoken:
         with random_folder(config) as folder:
             # what it maps of a file stays readable when the file is gone
-            return open_speech_lm(folder, wanted), told
+            return open_speech_lm(folder, requested), description
     first = torch.float32 if engine.dtype == "float32" else torch.bfloat16
     model = with_random_weights(lambda: SpeechLM(sizes.speech_lm), first, seed=config.seed)
-    return prepare(model, wanted), told
+    return prepare(model, requested), description
 
 
 def build(config: BenchConfig) -> Target:

@@ -74,7 +74,7 @@ def watched(
 def decode_rows(
     target: Target, config: BenchConfig, bandwidth: float | None
 ) -> list[dict[str, Any]]:
-    """Every context with every batch; what would not fit into memory is told, not tried.
+    """Every context with every batch; what would not fit into memory is reported, not tried.
 
     Args:
         target: what speaks.
@@ -87,8 +87,8 @@ def decode_rows(
             needed = expected_state_bytes(target, context, batch)
             free = free_bytes(target.model.device)
             if free is not None and needed > SHARE * free:
-                told = f"needs {readable(needed)} and {readable(free)} are free"
-                rows.append({"context": context, "batch": batch, "skipped": told})
+                reason = f"needs {readable(needed)} and {readable(free)} are free"
+                rows.append({"context": context, "batch": batch, "skipped": reason})
                 continue
             row = decode_row(target.model, context, batch, config.steps, config.repeats)
             if bandwidth is not None:

@@ -19,30 +19,30 @@ def shapes_of(tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in tensors.items()}
 
 
-def check_fit(given: Shapes, wanted: Shapes, complaint: str) -> None:
+def check_fit(given: Shapes, expected: Shapes, complaint: str) -> None:
     """Refuse tensors that are not those of a module.
 
     Args:
         given: shapes of the tensors.
-        wanted: shapes of the module's weights.
+        expected: shapes of the module's weights.
         complaint: what does not fit; the names follow.
 
     Raises:
         CheckpointError: names or shapes differ; all such are listed.
     """
     shapes = [
-        f"{name} {given[name]} instead of {wanted[name]}"
-        for name in sorted(set(given) & set(wanted))
-        if given[name] != wanted[name]
+        f"{name} {given[name]} instead of {expected[name]}"
+        for name in sorted(set(given) & set(expected))
+        if given[name] != expected[name]
     ]
     problems = {
-        "not used": sorted(set(given) - set(wanted)),
-        "missing": sorted(set(wanted) - set(given)),
+        "not used": sorted(set(given) - set(expected)),
+        "missing": sorted(set(expected) - set(given)),
         "of another shape": shapes,
     }
-    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
-    if told:
-        raise CheckpointError(f"{complaint}; {'; '.join(told)}")
+    lists = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
+    if lists:
+        raise CheckpointError(f"{complaint}; {'; '.join(lists)}")
 
 
 def check_floats(tensors: Mapping[str, Tensor]) -> None:

@@ -106,14 +106,14 @@ class ModelFolder:
             return self
         if self.donor is not None and self.donor.holds(section):
             return self.donor.holder(section)
-        told = f"{str(self.folder / CONFIG)!r} has no section {section!r}"
+        message = f"{str(self.folder / CONFIG)!r} has no section {section!r}"
         missing = [name for name in SPEAKING if not self.holds(name)]
         if section in missing:
-            told += (
+            message += (
                 f"; to speak, the model {self.config.name!r} lacks {', '.join(missing)}: add them, "
                 f"or name a folder that holds them as parts_from (docs/convert.md)"
             )
-        raise ModelError(told)
+        raise ModelError(message)
 
     def section(self, name: str, kind: type[Config]) -> Config:
         """The config of a section, as its own dataclass."""

@@ -49,11 +49,11 @@ def arguments_for(name: str, only: tuple[str, ...] = ()) -> dict[str, Any]:
     found = HUB_ID.fullmatch(name)
     if found is None:
         raise ModelError(f"{name!r} names no model on {SITE}; write owner/name or owner/name@tag")
-    wanted = only or NEEDED.get(found["name"])
+    needed = only or NEEDED.get(found["name"])
     return {
         "repo_id": found["name"],
         "revision": found["revision"],
-        "allow_patterns": list(wanted) if wanted else None,
+        "allow_patterns": list(needed) if needed else None,
     }
 
 
@@ -129,13 +129,13 @@ def fetch(name: str, folder: Path | None = None, only: tuple[str, ...] = ()) -> 
         raise ModelError(
             f"{name!r} could not be fetched ({reason}); try again; or, {advice(name)}"
         ) from problem
-    wanted = () if only else NEEDED.get(arguments["repo_id"], ())
-    missing = [file for file in wanted if not (place / file).is_file()]
+    needed = () if only else NEEDED.get(arguments["repo_id"], ())
+    missing = [file for file in needed if not (place / file).is_file()]
     fetched = any(file.is_file() for file in place.glob("[!.]*"))
     if missing or not fetched:
-        told = ", ".join(missing) or "any file"
+        names = ", ".join(missing) or "any file"
         raise ModelError(
-            f"{name!r} was not fetched whole, {place} lacks {told}; run it again; "
+            f"{name!r} was not fetched whole, {place} lacks {names}; run it again; "
             f"or, {advice(name)}"
         )
     return place

@@ -31,7 +31,9 @@ def draw_lengths(row: Mapping[str, Any], picture: Path) -> None:
         ConfigError: the picture cannot be written.
         MissingExtraError: matplotlib is not installed.
     """
-    systems = {name: told["by_words"] for name, told in row["systems"].items() if told["by_words"]}
+    systems = {
+        name: figures["by_words"] for name, figures in row["systems"].items() if figures["by_words"]
+    }
     if not systems:
         raise CorpusError("the row has no figures by length; nobody heard its words")
 

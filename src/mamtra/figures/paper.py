@@ -113,19 +113,19 @@ def operations_table(sizes: ModelSizes, dtype: str = "float16") -> Grid:
 
 def speech_cell(row: Mapping[str, Any] | None, name: str, pick: Callable[[Any], str]) -> str:
     """One figure of one system of a row; nothing where it is not there."""
-    told = None if row is None else row["systems"].get(name)
-    return "" if told is None else pick(told)
+    figures = None if row is None else row["systems"].get(name)
+    return "" if figures is None else pick(figures)
 
 
 def first_rate(row: Mapping[str, Any]) -> Callable[[Any], str]:
     """How the first recogniser's rate is shown, by the row's own profile."""
     first = "all words" if row["profile"] in ("spoken", "leaderboard") else "mean of utterances"
-    return lambda told: ranged(next(iter(told["heard"].values()))["wer"][first])
+    return lambda figures: ranged(next(iter(figures["heard"].values()))["wer"][first])
 
 
-def rated(told: Mapping[str, Any]) -> str:
+def rated(figures: Mapping[str, Any]) -> str:
     """Every rating of a system."""
-    return ", ".join(f"{name} {found['value']:.2f}" for name, found in told["rated"].items())
+    return ", ".join(f"{name} {found['value']:.2f}" for name, found in figures["rated"].items())
 
 
 def speech_table(rows: Rows) -> Grid:
@@ -192,10 +192,10 @@ def correlation(points: Sequence[tuple[float, float]]) -> float:
 def memory_finding(rows: Rows) -> str:
     """Figure 3: memory of 1:1 beside how the original runs."""
     found = rows.read(RESULTS / "memory.jsonl")
-    told = found[-1]["results"].get("1:1", {}).get("memory", {}) if found else {}
-    if "of_baseline" not in told:
+    figures = found[-1]["results"].get("1:1", {}).get("memory", {}) if found else {}
+    if "of_baseline" not in figures:
         return MISSING.format("mamtra bench decode --targets baseline,1:1 --spoken 50")
-    share = told["of_baseline"]
+    share = figures["of_baseline"]
     value = share["median"] if isinstance(share, Mapping) else share
     return f"{100 * (value - 1):+.0f} % on a CPU, 8 bit (memory.jsonl)"
 
@@ -219,8 +219,8 @@ def starts_finding(rows: Rows) -> str:
     nats = {bar["what"]: bar["validation_letters"] for bar in (found[0]["bars"] if found else ())}
     if not {"attention", "xavier", "kaiming"} <= set(nats):
         return MISSING.format("mamtra lab starts")
-    told = ", ".join(f"{what} {nats[what]:.2f}" for what in ("attention", "xavier", "kaiming"))
-    return f"nats after 60 steps: {told} (lab-starts.json)"
+    text = ", ".join(f"{what} {nats[what]:.2f}" for what in ("attention", "xavier", "kaiming"))
+    return f"nats after 60 steps: {text} (lab-starts.json)"
 
 
 def figures_table(rows: Rows) -> Grid:

@@ -51,8 +51,8 @@ def spread(mean: Row, name: str) -> str:
         return ""
     low, high = mean[f"{name}_range"]
     digits = 1 if name == WER else 3
-    told = f"{mean[name]:.{digits}f}"
-    return told if low == high else f"{told} ({low:.{digits}f} to {high:.{digits}f})"
+    text = f"{mean[name]:.{digits}f}"
+    return text if low == high else f"{text} ({low:.{digits}f} to {high:.{digits}f})"
 
 
 def table(means: Sequence[Row], by: Sequence[str], title: str) -> Table:

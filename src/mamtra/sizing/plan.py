@@ -153,23 +153,23 @@ class Fit:
     seconds: int | None
 
 
-def fit(sizes: ModelSizes, wanted: Plan, card_bytes: int) -> Fit:
+def fit(sizes: ModelSizes, planned: Plan, card_bytes: int) -> Fit:
     """How many streams of the plan's length, and how long streams of its number, a card holds."""
     backbone, room = sizes.backbone, usable_bytes(card_bytes)
-    left = room - sum(wanted.weights.values())
+    left = room - sum(planned.weights.values())
 
     def need(seconds: float, streams: int) -> int:
         """Bytes beside the weights."""
         held = sizes.tokens(seconds)
-        states = state_bytes(backbone, held, streams, wanted.dtype, wanted.engine).total
-        return states + prefill_bytes(backbone, sizes.text_ids(seconds), 1, wanted.dtype)
+        states = state_bytes(backbone, held, streams, planned.dtype, planned.engine).total
+        return states + prefill_bytes(backbone, sizes.text_ids(seconds), 1, planned.dtype)
 
-    one = wanted.states // wanted.streams
-    seconds = largest(lambda length: need(float(length), wanted.streams) <= left, LONGEST_SECONDS)
+    one = planned.states // planned.streams
+    seconds = largest(lambda length: need(float(length), planned.streams) <= left, LONGEST_SECONDS)
     return Fit(
         card_bytes=card_bytes,
         usable_bytes=room,
-        fits=wanted.total <= room,
-        streams=max(0, (left - wanted.activations) // one),
+        fits=planned.total <= room,
+        streams=max(0, (left - planned.activations) // one),
         seconds=None if seconds >= LONGEST_SECONDS else seconds,
     )

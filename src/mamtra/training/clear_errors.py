@@ -21,8 +21,8 @@ def is_out_of_memory(problem: BaseException) -> bool:
     """Whether an error means that memory of a GPU or of the machine was not enough."""
     if isinstance(problem, MemoryError | torch.OutOfMemoryError):
         return True
-    told = str(problem).lower()
-    return isinstance(problem, RuntimeError) and any(sign in told for sign in NO_MEMORY)
+    message = str(problem).lower()
+    return isinstance(problem, RuntimeError) and any(sign in message for sign in NO_MEMORY)
 
 
 @contextmanager

@@ -51,18 +51,18 @@ def placed(device: str = "auto") -> Iterator[torch.device]:
         ConfigError: the device is unknown, or not there.
         MissingExtraError: there is more than one CPU to use, and accelerate is not installed.
     """
-    wanted = device_named(device)
-    if wanted.type == "cpu" and processes() == 1:
-        yield wanted
+    requested = device_named(device)
+    if requested.type == "cpu" and processes() == 1:
+        yield requested
         return
     accelerate = require("accelerate", EXTRA)
     with warnings.catch_warnings():
         # it tells that it sets the number of threads, which is what is wanted
         warnings.filterwarnings("ignore", message="OMP_NUM_THREADS")
-        joined = accelerate.PartialState(cpu=wanted.type == "cpu")
+        joined = accelerate.PartialState(cpu=requested.type == "cpu")
     try:
         # a GPU asked for by number is taken, unless each process gets its own
-        yield wanted if wanted.index is not None and processes() == 1 else joined.device
+        yield requested if requested.index is not None and processes() == 1 else joined.device
     finally:
         if dist.is_initialized():
             dist.destroy_process_group()

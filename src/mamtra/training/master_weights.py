@@ -143,8 +143,10 @@ def check_numbers(loss: Tensor, norm: Tensor, step: int, folder: str) -> float:
     if math.isfinite(both):
         return both
     value = float(loss.detach())
-    told = f"the loss is {value}" if not math.isfinite(value) else f"the gradient is {float(norm)}"
+    reason = (
+        f"the loss is {value}" if not math.isfinite(value) else f"the gradient is {float(norm)}"
+    )
     raise TrainingError(
-        f"{told} at step {step}; the last checkpoint in {folder!r} is intact, "
+        f"{reason} at step {step}; the last checkpoint in {folder!r} is intact, "
         f"lower the learning rate and start again"
     )

@@ -89,10 +89,10 @@ def dialogue(source: random.Random) -> str:
 def long_sentence(source: random.Random) -> str:
     """Several statements in one sentence, up to ``LONGEST_WORDS`` words."""
     text = fill(source.choice(STATEMENTS), source).removesuffix(".")
-    wanted = source.randint(18, LONGEST_WORDS)
+    most = source.randint(18, LONGEST_WORDS)
     for _ in range(8):
         more = fill(source.choice(STATEMENTS), source).removesuffix(".")
-        if len(text.split()) + len(more.split()) + 2 > wanted:
+        if len(text.split()) + len(more.split()) + 2 > most:
             break
         text += source.choice(LONG_JOINTS) + more[0].lower() + more[1:]
     return text + "."

@@ -92,9 +92,9 @@ def training_sentences(
     kinds = other_kinds(round(count * OTHER_SHARE), useful, source, dictionary=dictionary)
     rare = exclude_neighbours([*odd, *kinds], held_out)
     lists = round(count * PRACTICE_SHARE)
-    wanted = max(0, count - len(quoted) - len(rare) - lists)
-    filled = exclude_neighbours(filled_templates(round(wanted * SPARE) + 20, source), held_out)
-    others = [*quoted, *rare, *filled[:wanted]]
+    needed = max(0, count - len(quoted) - len(rare) - lists)
+    filled = exclude_neighbours(filled_templates(round(needed * SPARE) + 20, source), held_out)
+    others = [*quoted, *rare, *filled[:needed]]
     practised = exclude_neighbours(practice(lists, useful, others, source), held_out)
     mixed = list(dict.fromkeys([*quoted, *rare, *practised, *filled]))[:count]
     source.shuffle(mixed)
