@@ -65,5 +65,5 @@ def test_the_command_prints_and_writes_the_tables(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert "Table 4" in done.stdout
-    assert (tmp_path / "paper.md").read_text().count("## ") == 4
-    assert (tmp_path / "paper.tex").read_text().count(r"\begin{tabular}") == 4
+    assert (tmp_path / "paper.md").read_text().count("## ") == 5
+    assert (tmp_path / "paper.tex").read_text().count(r"\begin{tabular}") == 5

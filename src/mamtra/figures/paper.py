@@ -5,65 +5,25 @@ it was not measured here and which command would. Published: arXiv 2603.12342, T
 Figures 3 to 6; Seed-TTS-eval test-en.
 """
 
-import json
 import math
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from mamtra.errors import CorpusError, LayoutError
-from mamtra.evaluation.report import Grid, ranged
+from mamtra.errors import LayoutError
+from mamtra.evaluation.report import Grid
+from mamtra.figures.kept_rows import MISSING, PICTURES, RESULTS, Rows
+from mamtra.figures.paper_speech import speech_table
 from mamtra.sizing.inference_bytes import speech_lm_bytes, state_bytes
 from mamtra.sizing.operations import PAPER_POSITIONS, paper_operations, token_operations
+from mamtra.sizing.plan import plan
 from mamtra.sizing.sizes import ModelSizes, shaped
 
 RATIOS = ("1:0", "1:1", "1:3", "1:5", "1:11")
+PLANNED_SECONDS, PLANNED_STREAMS = 60.0, 32
 TERA, GIGA, MEBIBYTE, FLOAT = 1e12, 1e9, 2**20, 4
 PAPER_TERAFLOPS = {"1:0": 1.78, "1:1": 1.64, "1:3": 1.57, "1:5": 1.54, "1:11": 1.52}
-# WER, similarity, UTMOS, NMOS of CosyVoice 2 and of MamTra
-PAPER_SPEECH = {
-    "1:0": (2.03, 0.66, 4.15, 3.68),
-    "1:1": (2.28, 0.72, 4.16, 3.66),
-    "1:3": (3.26, 0.72, 4.14, 3.65),
-    "1:5": (2.53, 0.72, 4.13, 3.65),
-    "1:11": (3.99, 0.72, None, 3.27),
-}
 PAPER_LOSSES = {"all": 3.48, "no CE": 6.70, "no logits": 6.13, "no embeddings": 5.63}
 PAPER_MEMORY = -34  # percent, 1:1 against CosyVoice 2
-RESULTS, PICTURES = Path("benchmarks/results"), Path("docs/pictures")
-MISSING = "not measured here: {}"
-SPEECH_ROWS = "paper-speech.jsonl"
-
-
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """The committed rows of a repository.
-
-    Attributes:
-        root: folder that holds ``benchmarks`` and ``docs``.
-    """
-
-    root: Path
-
-    def read(self, place: Path) -> list[dict[str, Any]]:
-        """The rows of a file; none if it does not exist.
-
-        Raises:
-            CorpusError: the file is damaged.
-        """
-        path = self.root / place
-        if not path.exists():
-            return []
-        try:
-            text = path.read_text()
-            return (
-                [json.loads(text)]
-                if path.suffix == ".json"
-                else list(map(json.loads, text.splitlines()))
-            )
-        except ValueError as problem:
-            raise CorpusError(f"cannot read {str(path)!r}: {problem}") from problem
 
 
 def operations_table(sizes: ModelSizes, dtype: str = "float16") -> Grid:
@@ -111,55 +71,29 @@ def operations_table(sizes: ModelSizes, dtype: str = "float16") -> Grid:
     )
 
 
-def speech_cell(row: Mapping[str, Any] | None, name: str, pick: Callable[[Any], str]) -> str:
-    """One figure of one system of a row; nothing where it is not there."""
-    figures = None if row is None else row["systems"].get(name)
-    return "" if figures is None else pick(figures)
-
-
-def first_rate(row: Mapping[str, Any]) -> Callable[[Any], str]:
-    """How the first recogniser's rate is shown, by the row's own profile."""
-    first = "all words" if row["profile"] in ("spoken", "leaderboard") else "mean of utterances"
-    return lambda figures: ranged(next(iter(figures["heard"].values()))["wer"][first])
-
-
-def rated(figures: Mapping[str, Any]) -> str:
-    """Every rating of a system."""
-    return ", ".join(f"{name} {found['value']:.2f}" for name, found in figures["rated"].items())
-
-
-def speech_table(rows: Rows) -> Grid:
-    """Table 3: words, likeness, naturalness."""
-    found = rows.read(RESULTS / SPEECH_ROWS)
-    row = found[-1] if found else None
-    lines = [
+def parts_table(sizes: ModelSizes) -> Grid:
+    """Figure 3 by arithmetic: memory by part, for every ratio; needs no weights."""
+    lines = []
+    for ratio in RATIOS:
+        try:
+            planned = plan(shaped(sizes, ratio), PLANNED_SECONDS, PLANNED_STREAMS, "bfloat16")
+        except LayoutError:
+            continue
+        weights = planned.weights
+        own = weights["speech_lm"]
+        parts = (own, sum(weights.values()) - own, planned.key_values, planned.scans)
+        cells = [f"{count / MEBIBYTE:,.0f}" for count in (*parts, planned.activations)]
+        lines.append((ratio, *cells, f"{planned.total / MEBIBYTE:,.0f}"))
+    return Grid(
+        ("ratio", "speech LM", "decoder, vocoder", "keys, values", "scans", "activations", "total"),
+        tuple(lines),
+        f"Figure 3: {sizes.name} by part, MiB",
         (
-            f"MamTra {ratio}" if ratio != "1:0" else "CosyVoice 2",
-            f"{wer:.2f}",
-            f"{like:.2f}",
-            str(utmos or ""),
-            str(nmos),
-            "",
-        )
-        for ratio, (wer, like, utmos, nmos) in PAPER_SPEECH.items()
-    ]
-    command = "mamtra evaluate seed-tts cosyvoice2 student --set seedtts_testset/en/meta.lst"
-    notes = ["lines of CosyVoice 2 and MamTra: published; " + MISSING.format(command)]
-    if row is None:
-        notes.append(MISSING.format("mamtra evaluate seed-tts nano nano-teacher --set lines.txt"))
-    else:
-        rate = first_rate(row)
-        lines += [
-            (name, speech_cell(row, name, rate), "", "", "", speech_cell(row, name, rated))
-            for name in row["systems"]
-        ]
-        judges = ", ".join(judge["name"] for judge in row["judges"])
-        notes.append(
-            f"our lines: {row['lines']} lines of {row['set']}, judges {judges} ({SPEECH_ROWS}); "
-            f"other sentences and judges than the paper's: compare only ours with ours"
-        )
-    headings = ("system", "WER %", "similarity", "UTMOS", "NMOS", "our ratings")
-    return Grid(headings, tuple(lines), "Table 3", tuple(notes))
+            f"{PLANNED_STREAMS} streams of {PLANNED_SECONDS:.0f} s, bfloat16 language model, "
+            f"activations estimated: mamtra plan --seconds {PLANNED_SECONDS:.0f} --streams "
+            f"{PLANNED_STREAMS}",
+        ),
+    )
 
 
 def losses_table(rows: Rows) -> Grid:
@@ -249,6 +183,7 @@ def paper_tables(sizes: Sequence[ModelSizes], root: Path) -> list[Grid]:
     rows = Rows(root)
     return [
         *(operations_table(one) for one in sizes),
+        *(parts_table(one) for one in sizes),
         speech_table(rows),
         losses_table(rows),
         figures_table(rows),

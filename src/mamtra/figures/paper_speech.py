@@ -1,0 +1,114 @@
+"""Table 3 of the paper: words, likeness, naturalness and parameters, ours below the published.
+
+Ours are kept rows of ``mamtra evaluate seed-tts``, one for each set; a cell that no row fills says
+which command would. Other sentences and judges than the paper's: compare only ours with ours.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mamtra.errors import MamtraError
+from mamtra.evaluation.joint import check_judges
+from mamtra.evaluation.report import Grid, ranged
+from mamtra.evaluation.text_rules import profile_named
+from mamtra.figures.kept_rows import MISSING, RESULTS, Rows
+from mamtra.sizing.inference_bytes import speech_lm_bytes
+from mamtra.sizing.sizes import COSYVOICE2, model_sizes, shaped
+
+FLOAT = 4
+SPEECH_ROWS = "paper-speech.jsonl"
+STRESS = "length"  # the set of it
+# ratio: WER, WER of the stress set, similarity, UTMOS, NMOS; CosyVoice 2 and MamTra
+PAPER_SPEECH = {
+    "1:0": (2.03, 2.04, 0.66, 4.15, 3.68),
+    "1:1": (2.28, 2.26, 0.72, 4.16, 3.66),
+    "1:3": (3.26, 2.99, 0.72, 4.14, 3.65),
+    "1:5": (2.53, 2.28, 0.72, 4.13, 3.65),
+    "1:11": (3.99, None, 0.72, None, 3.27),
+}
+PUBLISHED = "mamtra evaluate seed-tts cosyvoice2 student --set seedtts_testset/en/meta.lst"
+OURS = "mamtra evaluate seed-tts nano nano-teacher --set everyday --row benchmarks/results/"
+LISTEN = "mamtra evaluate blind --form mos"
+
+
+def millions(sizes: Any) -> str:
+    """Parameters of a speech language model."""
+    return f"{speech_lm_bytes(sizes.speech_lm, sizes.backbone, 'float32') / FLOAT / 1e6:.1f}"
+
+
+def parameters_of(name: str) -> str:
+    """Millions of parameters of a built-in model; nothing of recordings and others' folders."""
+    try:
+        return millions(model_sizes(name))
+    except MamtraError:
+        return ""
+
+
+def published_lines() -> list[tuple[str, ...]]:
+    """What the paper reports; parameters by arithmetic."""
+    return [
+        (
+            "CosyVoice 2" if ratio == "1:0" else f"MamTra {ratio}",
+            "test-en; stress",
+            f"{wer:.2f}; {stress or '-'}",
+            f"{like:.2f}",
+            f"UTMOS {utmos or '-'}, NMOS {nmos}",
+            millions(shaped(COSYVOICE2, ratio)),
+        )
+        for ratio, (wer, stress, like, utmos, nmos) in PAPER_SPEECH.items()
+    ]
+
+
+def own_line(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """One system of a row."""
+    told, first = row["systems"][name], profile_named(row["profile"]).first
+    rates = [f"{judge} {ranged(heard['wer'][first])}" for judge, heard in told["heard"].items()]
+    likeness = [f"{told['rated'][n]['value']:.2f}" for n in told["rated"] if n == "resemblyzer"]
+    quality = [
+        f"{n} {found['value']:.2f}" for n, found in told["rated"].items() if n != "resemblyzer"
+    ]
+    return (
+        name,
+        f"{row['set']}, {told['utterances']} lines",
+        ", ".join(rates),
+        ", ".join(likeness),
+        ", ".join(quality),
+        parameters_of(name),
+    )
+
+
+def latest(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], str]]:
+    """Each system on each set once, by the last row that has it."""
+    found = {
+        (row["set"], name, tuple(judge["name"] for judge in row["judges"])): (row, name)
+        for row in rows
+        for name in row["systems"]
+    }
+    return list(found.values())
+
+
+def speech_table(rows: Rows) -> Grid:
+    """Table 3.
+
+    Raises:
+        CorpusError: a file of rows is damaged, or a judge is another one in two rows.
+    """
+    kept = rows.read(RESULTS / SPEECH_ROWS)
+    lines = published_lines() + [own_line(row, name) for row, name in latest(kept)]
+    notes = [
+        f"CosyVoice 2 and MamTra: published; {MISSING.format(PUBLISHED)}",
+        f"opinions of people: {MISSING.format(LISTEN)}",
+    ]
+    if not kept:
+        notes.append(MISSING.format(f"{OURS}{SPEECH_ROWS}"))
+    if not any(row["set"] == STRESS for row in kept):
+        stress = OURS.replace("everyday", f"{STRESS} --one-piece")
+        notes.append(f"stress set: {MISSING.format(f'{stress}{SPEECH_ROWS}')}")
+    judges = ", ".join(judge["name"] for judge in check_judges(kept))
+    if kept:
+        notes.append(
+            f"our lines: judges {judges} ({SPEECH_ROWS}); other sentences and judges than the "
+            f"paper's: compare only ours with ours"
+        )
+    headings = ("system", "lines", "WER %", "similarity", "naturalness", "M parameters")
+    return Grid(headings, tuple(lines), "Table 3", tuple(notes))
