@@ -21,7 +21,7 @@ from mamtra.evaluation.line_set import Line, LineSet, plain_set, read_set
 
 # words of a line, at most; the paper's stress set ends at 62
 BINS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 62)
-LINES_OF_BIN = 5
+LINES_OF_BIN = 2
 LENGTH_SEED = 62
 TRANSCRIPT = ".normalized.txt"  # LibriTTS's name of a recording's words
 PC_COLUMNS = 6  # ref_utt, ref_dur, ref_txt, gen_utt, gen_dur, gen_txt
@@ -60,14 +60,14 @@ def joined(sentences: list[str], words: int, draw: random.Random) -> str:
 
 
 def length_set() -> LineSet:
-    """Lines of 1 to 62 words, five for each bin, the same every time."""
+    """Lines of 1 to 62 words, two for each bin, the same every time."""
     draw, sentences = random.Random(LENGTH_SEED), held_out_sentences()
     texts = [joined(sentences, words, draw) for words in lengths_of()]
     return plain_set("length", texts)
 
 
 def libri_length(folder: Path) -> LineSet:
-    """Lines of a LibriTTS tree, as many for each bin as there are, at most five.
+    """Lines of a LibriTTS tree, as many for each bin as there are, at most two.
 
     Raises:
         CorpusError: there is no transcript.
