@@ -24,6 +24,7 @@ from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm.reading import ReadingConfig
 
 VARIANTS = {
     "parity": MambaConfig(),
@@ -88,17 +89,22 @@ def save(module: torch.nn.Module, path: Path) -> None:
 
 
 def open_speech_lm(
-    module: SpeechLM, folder: Path, form: Form = "fused", bits: int = 32
+    module: SpeechLM,
+    folder: Path,
+    form: Form = "fused",
+    bits: int = 32,
+    reading: ReadingConfig | None = None,
 ) -> OnnxSpeechModel:
     """The runtime's form of a speech language model."""
     save(module, folder / "speech_lm.safetensors")
     stored = stored_tensors([folder / "speech_lm.safetensors"])
     if bits != 32:
         stored = with_few_bits(stored, matrices_of(module.config), bits, folder)
-    notes = notes_for("speech_lm", **sizes_of_speech_lm(module.config, bits))
-    graph = speech_lm_graph(module.config, stored, SpeechLMExport(form=form, bits=bits), notes)
+    notes = notes_for("speech_lm", **sizes_of_speech_lm(module.config, bits, reading))
+    made = SpeechLMExport(form=form, bits=bits, reading=reading)
+    graph = speech_lm_graph(module.config, stored, made, notes)
     write_graph(graph, folder / "speech_lm.onnx")
-    return OnnxSpeechModel(folder / "speech_lm.onnx")
+    return OnnxSpeechModel(folder / "speech_lm.onnx", reading=reading)
 
 
 def open_decoder(module, folder: Path) -> OnnxDecoder:

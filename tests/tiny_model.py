@@ -57,7 +57,8 @@ VOCODER = VocoderConfig(
     mel_scale=0.4,
     head="filter",
 )
-GUARD = GuardConfig(min_per_text_token=0.5, max_per_text_token=1.0, spare_tokens=2, attempts=1)
+GUARD = GuardConfig(min_per_text_token=1.0, max_per_text_token=1.5, spare_tokens=2, attempts=1)
+EAGER_TO_END = 40.0  # logits: speech ends by itself as soon as it may
 
 
 def recording(pitch_hz: float, seconds: float = 0.8) -> Audio:
@@ -92,6 +93,8 @@ def write_tiny_model(folder: Path) -> Path:
         "decoder": Decoder(DECODER),
         "vocoder": Vocoder(VOCODER),
     }
+    with torch.no_grad():
+        parts["speech_lm"].head.bias[SPEECH_LM.vocabulary.end] = EAGER_TO_END
     for name, module in parts.items():
         save_part(module, folder / f"{name}.safetensors")
     encoder = open_voice_encoder(ModelFolder(folder))

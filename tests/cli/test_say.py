@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -162,6 +163,23 @@ def test_what_was_finished_is_kept_when_a_later_piece_fails(
     assert ended(["say", TWO_PIECES, "-o", "a.wav", *tiny]) == code
     assert len(soundfile.read("a.wav")[0])
     assert "1 of 2 pieces, not the whole text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["--stream"]])
+def test_speech_that_did_not_end_by_itself_is_kept_and_told(
+    more: list[str],
+    tiny_model_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    endless = shutil.copytree(tiny_model_folder, tmp_path / "endless")
+    config = json.loads((endless / "config.json").read_text())
+    config["guard"] |= {"min_per_text_token": 2.0, "max_per_text_token": 2.0, "spare_tokens": 0}
+    (endless / "config.json").write_text(json.dumps(config))
+    assert ended(["say", "Hello there.", "--model", str(endless), "-o", "a.wav", *more]) == 10
+    talk = capsys.readouterr().err
+    assert talk.splitlines()[-1].startswith("error: a.wav is written, but the speech reached the")
+    assert len(soundfile.read("a.wav")[0])
 
 
 def test_paragraphs_pause_and_the_state_is_a_choice(

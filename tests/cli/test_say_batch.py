@@ -196,7 +196,7 @@ def test_ctrl_c_keeps_what_was_finished(
         (["say", "--batch", "lines.jsonl"], 2, "it needs -o"),
         (["say", "--batch", "a.jsonl", "-o", "out", "--state", "carry"], 2, "every piece fresh"),
         (["say"], 2, "give a text"),
-        (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read the batch 'none.jsonl'"),
+        (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read 'none.jsonl'"),
         (["say", "--batch", "empty.jsonl", "-o", "out"], 8, "is empty"),
         (["say", "--batch", "lines.jsonl", "-o", "lines.jsonl"], 7, "cannot write into"),
     ],

@@ -66,6 +66,7 @@ class Watched:
         self.model, self.vocabulary, self.fixed_width = model, model.vocabulary, fixed_width
         self.text_vocabulary = model.text_vocabulary
         self.new_state, self.read = model.new_state, model.read
+        self.reading, self.looked = model.reading, model.looked
         self.widths: list[int] = []
         self.bytes: list[int] = []
 

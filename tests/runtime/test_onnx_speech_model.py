@@ -12,8 +12,10 @@ from onnx_toys import STACKS, open_speech_lm, toy_speech_lm
 from mamtra.errors import ConfigError, ModelError
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel, OnnxState
 from mamtra.runtime.protocols import SpeechModel, State
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.prompt import Segment, cross_lingual, speech_segment
+from mamtra.speech_lm.reading import ReadingConfig
 
 TOLERANCE = 1e-5
 FEW_BITS = {8: 0.03, 4: 0.3}  # of the logits' length; random weights are the hardest to round
@@ -69,6 +71,26 @@ def test_rows_of_a_batch_are_those_of_each_alone(module, tmp_path):
             together[:, row],
             1e-6,
         )
+
+
+@pytest.mark.parametrize("form", ["fused", "standard"])
+@pytest.mark.parametrize("name", ["A6", "A16", "AMMA", "MA-rotary"])
+def test_what_the_reading_head_looked_at_is_what_the_module_says(name, form, tmp_path) -> None:
+    module = toy_speech_lm(name)
+    layer = module.config.backbone.layout.rindex("A")
+    reading = ReadingConfig(layer=layer, head=3, least=0.1)
+    model = open_speech_lm(module, tmp_path, form, reading=reading)
+    other = TorchSpeechModel(module, reading=reading)
+    state = model.new_state(2)
+    graph_logits(model, PROMPTS, FOLLOWING, state)
+    wider = model.new_state(3, 2)
+    for row in range(2):
+        wider.copy_row(row + 1, state, row)
+    wider.keep_rows([2, 1])
+    for row, prompt in enumerate(reversed(PROMPTS)):
+        speech = [each[1 - row] for each in FOLLOWING]
+        expected = other.looked(prompt, speech, None, 0)
+        assert_near(model.looked(prompt, speech, wider, row), expected)
 
 
 @pytest.mark.parametrize("cut", [1, 2, 3, 7])

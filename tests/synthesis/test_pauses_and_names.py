@@ -50,6 +50,7 @@ def test_a_text_of_pauses_alone_is_an_error(synthesizer: Synthesizer) -> None:
 
 
 def test_a_lexicon_is_read_before_anything_else(synthesizer: Synthesizer) -> None:
+    assert synthesizer.say("Hi.", lexicon=lexicon_of({"Hi": "ho"})).text == "ho."
     options = SpeakOptions(lexicon=lexicon_of({"Nguyen": "{w ih n}", "5x": "five times"}))
     (paragraph,) = synthesizer.speaker(options).paragraphs("Nguyen's 5x 5.")
     assert [piece.text for piece in paragraph] == ["{w ih n z} five times five."]
@@ -73,5 +74,10 @@ def test_what_is_left_out_is_noted(
     synthesizer: Synthesizer, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING, "mamtra"):
-        synthesizer.pieces("Hello 你好, there.")
-    assert caplog.messages == ["note: left out, this model reads Latin letters only: '你好'"]
+        said = synthesizer.say("Hello 你好, there.\n\n你好 again. 😀")
+        list(synthesizer.stream(iter(["Hello 你好. ", "Oh 好! "])))
+    letters = "left out, this model reads Latin letters only: "
+    signs = "left out, there are no words for: '😀'"
+    assert said.notes == (f"{letters}'你好 你好'", signs)
+    once = [f"note: {letters}'你好 你好'", f"note: {signs}", f"note: {letters}'你好'"]
+    assert caplog.messages == once

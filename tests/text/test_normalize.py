@@ -27,7 +27,7 @@ NUMBERS = {
     "5 1/2 hours": "five and a half hours",
     "3½": "three and a half",
     "open 24/7": "open twenty four seven",
-    "10.0.1.1": "ten point zero point one point one",
+    "10.0.1.1": "ten dot zero dot one dot one",
     "3.5e-3": "three point five times ten to the power of minus three",
     "2x faster": "two times faster",
     "1920x1080": "nineteen twenty by ten eighty",

@@ -8,7 +8,7 @@ from mamtra.text.notes import notes
 @pytest.mark.parametrize(
     "text",
     [
-        "Hello there, naïve Zoë: it’s 5 °C – “fine” … ½ €5 10⁶ x₂ Ｆｕｌｌ α 😀 ★",
+        "Hello there, naïve Zoë: it’s 5 °C – “fine” … ½ €5 10⁶ x₂ Ｆｕｌｌ α → ★",
         "<b>Bold</b> &amp; a < b > c, [link](http://a.com)",
     ],
 )
@@ -19,6 +19,10 @@ def test_what_is_spoken_gets_no_note(text: str) -> None:
 def test_letters_of_other_scripts_are_quoted() -> None:
     assert notes("Hello 你好 мир") == ["left out, this model reads Latin letters only: '你好 мир'"]
     assert len(notes("你" * 10_000)[0]) < 100
+
+
+def test_signs_without_words_are_quoted_once() -> None:
+    assert notes("I 😀 love 😀 it 🎉 ≤ 5") == ["left out, there are no words for: '😀🎉'"]
 
 
 def test_tags_that_are_no_known_markup_are_quoted() -> None:

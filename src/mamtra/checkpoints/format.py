@@ -51,6 +51,7 @@ class ModelConfig:
     vocoder: Section | None = None
     sampling: Section | None = None
     guard: Section | None = None
+    reading: Section | None = None
 
     def __post_init__(self) -> None:
         if self.format != FORMAT:

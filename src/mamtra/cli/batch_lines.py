@@ -7,7 +7,6 @@ what is left to be done.
 import hashlib
 import json
 import re
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from mamtra.atomic import leftovers, write_file
 from mamtra.audio.clip import FORMATS
 from mamtra.errors import AudioError, ConfigError, CorpusError, TextError
 from mamtra.synthesis.options import SpeakOptions
+from mamtra.text.files import read_standard_input, read_text_file
 
 STANDARD = "-"  # in place of a path: standard input
 MANIFEST = "manifest.jsonl"
@@ -96,10 +96,10 @@ def read_lines(source: str) -> list[tuple[int, str]]:
     Raises:
         CorpusError: it cannot be read, or holds nothing.
     """
-    try:
-        text = sys.stdin.read() if source == STANDARD else Path(source).read_text()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CorpusError(f"cannot read the batch {source!r}: {problem}") from problem
+    if source == STANDARD:
+        text = read_standard_input(CorpusError)
+    else:
+        text = read_text_file(source, CorpusError)
     lines = [(number, raw) for number, raw in enumerate(text.split("\n"), start=1) if raw.strip()]
     if not lines:
         raise CorpusError(f"the batch {source!r} is empty; give one JSON object a line")

@@ -10,6 +10,7 @@ from mamtra.cli.evaluate_gate import evaluate_gate
 from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibility
 from mamtra.cli.evaluate_listening import evaluate_blind, evaluate_listening
 from mamtra.cli.evaluate_paper import evaluate_paper
+from mamtra.cli.evaluate_reading import evaluate_reading
 from mamtra.cli.evaluate_run import Model, Seed
 from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
 from mamtra.cli.evaluate_ways import evaluate_carry, evaluate_stream
@@ -24,6 +25,7 @@ app.command("blind")(evaluate_blind)
 app.command("listening")(evaluate_listening)
 app.command("carry")(evaluate_carry)
 app.command("stream")(evaluate_stream)
+app.command("reading")(evaluate_reading)
 
 TEXT = "The weather was fine, so we walked along the river until evening."
 

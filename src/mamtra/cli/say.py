@@ -21,8 +21,10 @@ import typer
 from mamtra.audio.clip import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.say_batch import Sharing, say_lines
-from mamtra.cli.say_stream import deliver_stream, lines_of_input
-from mamtra.errors import MamtraError, TextError
+from mamtra.cli.say_stream import deliver_stream
+from mamtra.cli.stop_reasons import ENDED, doubtful
+from mamtra.errors import GenerationError, MamtraError, TextError
+from mamtra.text.files import lines_of_input, read_standard_input, read_text_file
 
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
@@ -42,10 +44,7 @@ def read_text(text: str) -> str:
         TextError: there are no words in it.
     """
     if text == STANDARD:
-        try:
-            text = sys.stdin.read()
-        except UnicodeDecodeError as problem:
-            raise TextError(f"standard input is not UTF-8 text: {problem}") from problem
+        text = read_standard_input()
     if not text.strip():
         raise TextError("the text is empty; give a sentence, or - to read standard input")
     return text
@@ -59,12 +58,7 @@ def text_of_file(text: str | None, path: Path) -> str:
     """
     if text is not None:
         raise TextError(f"the text {text[:SHOWN]!r} and --file were given; give one of them")
-    try:
-        return path.read_text("utf-8-sig")
-    except OSError as problem:
-        raise TextError(f"cannot read {str(path)!r}: {problem.strerror}") from problem
-    except UnicodeDecodeError as problem:
-        raise TextError(f"{str(path)!r} is not UTF-8 text; save it as UTF-8") from problem
+    return read_text_file(path)
 
 
 def hint_at_file(text: str) -> None:
@@ -147,6 +141,7 @@ def report(written: "Written", pieces: int, output: str, seconds: float) -> dict
         "pieces": written.pieces,
         "pieces_wanted": pieces,
         "stop_reason": written.stop_reason,
+        "coverage": written.coverage,
         "speech_tokens": written.speech_tokens,
         "state_bytes": written.state_bytes,
         "compute_seconds": {
@@ -161,8 +156,6 @@ def talk(told: dict) -> None:
     line = f"{told['path']}: {told['seconds']:.1f} s of speech in {told['spoken_in_seconds']:.1f} s"
     if told["pieces"] < told["pieces_wanted"]:
         line += f"; {told['pieces']} of {told['pieces_wanted']} pieces, not the whole text"
-    if told["stop_reason"] != "end":
-        line += f"; did not end by itself ({told['stop_reason']}): another --seed may be better"
     print(line, file=sys.stderr)
 
 
@@ -176,12 +169,18 @@ def advise(state: str, reads_prompts: bool, quiet: bool) -> None:
 
 
 def conclude(written: "Written", told: dict, as_json: bool, quiet: bool) -> None:
-    """Tell what was done, if anything was, and end."""
+    """Tell what was done, if anything was, and end.
+
+    Raises:
+        GenerationError: a piece did not end by itself; what was spoken is written all the same.
+    """
     if written.seconds and as_json:
         print(json.dumps(told))
     elif written.seconds and not quiet:
         talk(told)
     end(written.problem)
+    if written.stop_reason != ENDED:
+        raise GenerationError(doubtful(written.stop_reasons, told["path"]))
 
 
 def end(problem: BaseException | None) -> None:
@@ -396,7 +395,8 @@ def say(
         return
     advise(state, synthesizer.text.reads_prompts, quiet)
     started = time.perf_counter()
-    paragraphs = synthesizer.speaker(options).paragraphs(words)
+    speaker = synthesizer.speaker(options)
+    paragraphs = speaker.paragraphs(words)
     reading = time.perf_counter() - started
     pieces = sum(map(len, paragraphs))
     spoken = with_progress(synthesizer.speak(paragraphs, options), pieces, quiet)
@@ -406,4 +406,5 @@ def say(
         written.compute_seconds, text=written.compute_seconds.text + reading
     )
     told = report(written, pieces, output, time.perf_counter() - started)
+    told["notes"] = speaker.notes(words)
     conclude(written, told, as_json, quiet)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from mamtra.cli.batch_lines import Line, Manifest, id_of, read_line, read_lines
+from mamtra.cli.stop_reasons import ENDED
 from mamtra.errors import GenerationError, MamtraError, TextError
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.workers import Receipt, check_engine, in_parts, shard_of, shared_out
@@ -33,12 +34,17 @@ Row = dict[str, Any]
 
 @dataclass(slots=True)
 class Account:
-    """How a batch went."""
+    """How a batch went.
+
+    Attributes:
+        doubtful: lines, of this run or of an earlier one, whose speech did not end by itself.
+    """
 
     lines: int
     spoken: int = 0
     skipped: int = 0
     failed: int = 0
+    doubtful: int = 0
     seconds: float = 0.0
     interrupted: bool = False
 
@@ -85,6 +91,7 @@ class Batch:
             return
         if self.manifest.holds(line, line.fingerprint(self.model)):
             self.account.skipped += 1
+            self.account.doubtful += self.manifest.rows[line.id].get("stop_reason") != ENDED
         else:
             self.todo.append(line)
 
@@ -96,6 +103,7 @@ class Batch:
         """Write down what became of a line."""
         if row["error"] is None:
             self.account.spoken += 1
+            self.account.doubtful += row["stop_reason"] != ENDED
             self.account.seconds += row["seconds"]
         else:
             self.account.failed += 1
@@ -129,6 +137,8 @@ def speak(synthesizer: "Synthesizer", lines: Sequence[Line], order: "PartOrder")
                 "seconds": round(result.seconds, 3),
                 "speech_tokens": len(result.speech_tokens),
                 "stop_reason": result.stop_reason,
+                "notes": result.notes,
+                "coverage": result.coverage,
                 "fingerprint": line.fingerprint(order.model),
                 "error": None,
             }
@@ -311,4 +321,9 @@ def say_lines(
     if account.failed:
         raise GenerationError(
             f"{account.failed} of {account.lines} lines failed; {str(path)!r} tells why"
+        )
+    if account.doubtful:
+        raise GenerationError(
+            f"all is written, but the speech of {account.doubtful} of {account.lines} lines did "
+            f"not end by itself: words may be wrong; their stop_reason is in {str(path)!r}"
         )

@@ -6,10 +6,10 @@ output gets samples at once, as a WAV of unknown length.
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mamtra.errors import MamtraError, TextError
+from mamtra.errors import MamtraError
 
 if TYPE_CHECKING:
     from mamtra.audio.file_writer import GrowingSound
@@ -18,18 +18,6 @@ if TYPE_CHECKING:
     from mamtra.synthesis.stream import AudioPiece
 
 STANDARD = "-"
-
-
-def lines_of_input() -> Iterator[str]:
-    """Standard input line by line, each as soon as it is there.
-
-    Raises:
-        TextError: it is not UTF-8.
-    """
-    try:
-        yield from sys.stdin
-    except UnicodeDecodeError as problem:
-        raise TextError(f"standard input is not UTF-8 text: {problem}") from problem
 
 
 def write_stream(

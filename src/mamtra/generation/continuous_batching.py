@@ -23,6 +23,7 @@ from itertools import islice
 
 import numpy as np
 
+from mamtra.generation.coverage import coverage_of
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.request import Request, Row, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
@@ -92,6 +93,11 @@ class Slots:
         assert self.state is not None
         return self.state.nbytes // len(self.rows)
 
+    def coverage(self, slot: int, row: Row) -> float | None:
+        """The share of the row's words that were read; only before its slot is given away."""
+        assert self.state is not None
+        return coverage_of(self.model, row.request, row.history, self.state, slot)
+
     def choose(self, sampling: SamplingConfig) -> list[tuple[int, Row, int]]:
         """Draw the next id of each text: slot, row and id."""
         drawn: list[tuple[int, Row, int]] = []
@@ -158,7 +164,7 @@ def speak(
             if token != model.vocabulary.end:
                 yield Token(row.index, token)
             if reason is not None:
-                yield row.stopped(reason, batch.bytes_per_slot)
+                yield row.stopped(reason, batch.bytes_per_slot, batch.coverage(slot, row))
                 batch.rows[slot] = None
                 if (job := next_job()) is not None:
                     jobs.append(job)

@@ -50,6 +50,7 @@ class Generation:
         attempts: how many were made.
         state_bytes: bytes of the text's state at the end, spare capacity included; a batch has
             capacity for its longest.
+        coverage: share of the text's words that were read; None where the model cannot tell.
     """
 
     ids: tuple[int, ...]
@@ -57,6 +58,7 @@ class Generation:
     seed: int
     attempts: int
     state_bytes: int = field(default=0, compare=False)
+    coverage: float | None = field(default=None, compare=False)
 
 
 def stream(
@@ -77,12 +79,14 @@ def stream(
 
 
 def better(first: Generation | None, second: Generation) -> Generation:
-    """The better of two failed attempts: the milder failure, then the longer speech."""
+    """The better of two failed attempts: the milder failure, more words read, longer speech."""
     if first is None:
         return second
-    milder = FAILURES.index(second.reason) - FAILURES.index(first.reason)
-    longer = len(second.ids) > len(first.ids)
-    chosen = second if milder < 0 or (milder == 0 and longer) else first
+
+    def merit(one: Generation) -> tuple[int, float, int]:
+        return -FAILURES.index(one.reason), one.coverage or 0.0, len(one.ids)
+
+    chosen = second if merit(second) > merit(first) else first
     return replace(chosen, attempts=second.attempts)
 
 
@@ -117,7 +121,7 @@ class TextQueue:
         """What the attempt that has just ended gave."""
         request, made = self.tries[number]
         seed = request.seed + (made - 1) * RETRY_STRIDE
-        return Generation(ids, end.reason, seed, made, end.state_bytes)
+        return Generation(ids, end.reason, seed, made, end.state_bytes, end.coverage)
 
 
 def generate_batch(

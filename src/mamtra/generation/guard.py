@@ -10,8 +10,13 @@ from typing import Literal
 
 from mamtra.errors import ConfigError
 
-StopReason = Literal["end", "budget", "repetition", "silence", "cancelled"]
-FAILURES = ("silence", "repetition", "budget")  # worth another seed; the mildest comes first
+StopReason = Literal["end", "budget", "repetition", "silence", "skipped", "cancelled"]
+FAILURES = (
+    "skipped",
+    "silence",
+    "repetition",
+    "budget",
+)  # worth another seed; the mildest comes first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

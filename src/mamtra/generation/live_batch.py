@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.generation.continuous_batching import IDLE_ID, RESERVED_TOKENS
+from mamtra.generation.coverage import coverage_of
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.request import Request, Row, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
@@ -132,7 +133,8 @@ class LiveBatch:
             if not ended:
                 records.append(Token(row.index, token))
             if reason is not None:
-                records.append(row.stopped(reason, bytes_per_row))
+                covered = coverage_of(self.model, row.request, row.history, self.state, slot)
+                records.append(row.stopped(reason, bytes_per_row, covered))
                 ended_slots.append(slot)
         for slot in reversed(ended_slots):
             self.free_slot(slot)

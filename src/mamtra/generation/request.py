@@ -19,12 +19,15 @@ class Request:
 
     Attributes:
         segments: what the model reads before it speaks.
-        text_tokens: text ids that are to be spoken, without those of a prompt.
+        text_tokens: text ids that are to be spoken, without those of a prompt; the last ones of the
+            last text segment.
+        words: where each word lies in them, first id and the one after its last.
     """
 
     segments: tuple[Segment, ...]
     text_tokens: int
     seed: int = 0
+    words: tuple[tuple[int, int], ...] = ()
 
     def __post_init__(self) -> None:
         if self.text_tokens < 1:
@@ -66,12 +69,14 @@ class Stopped:
     Attributes:
         surplus: how many of its last ids belong to a loop or to silence.
         state_bytes: bytes of the row's state at the end, spare capacity included.
+        coverage: share of the words that were read; None where the model cannot tell.
     """
 
     row: int
     reason: StopReason
     surplus: int = 0
     state_bytes: int = field(default=0, compare=False)
+    coverage: float | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -79,6 +84,7 @@ class Row:
     """A text while it is spoken: what was drawn, and what stops it."""
 
     index: int
+    request: Request
     source: RandomSource
     detector: LoopDetector
     least: int
@@ -89,7 +95,7 @@ class Row:
     def of(cls, index: int, request: Request, guard: GuardConfig) -> "Row":
         """A row that has said nothing yet."""
         least, most = guard.least(request.text_tokens), guard.most(request.text_tokens)
-        return cls(index, seeded(request.seed), LoopDetector(guard), least, most)
+        return cls(index, request, seeded(request.seed), LoopDetector(guard), least, most)
 
     def forbidden(self, vocabulary: SpeechVocabulary) -> tuple[int, ...]:
         """Ids that may not come next: never the unused and the fill mark, nor an early end."""
@@ -106,7 +112,12 @@ class Row:
         """Why a row stops at the end mark: as it should, or because it was silent throughout."""
         return "end" if set(self.history) - self.detector.silent else "silence"
 
-    def stopped(self, reason: StopReason, state_bytes: int) -> Stopped:
-        """The record that ends this row."""
+    def stopped(
+        self, reason: StopReason, state_bytes: int, coverage: float | None = None
+    ) -> Stopped:
+        """The record that ends this row; one that ended by itself must have read every word."""
         looped = reason in ("repetition", "silence")
-        return Stopped(self.index, reason, self.detector.surplus if looped else 0, state_bytes)
+        if reason == "end" and coverage is not None and coverage < 1:
+            reason = "skipped"
+        surplus = self.detector.surplus if looped else 0
+        return Stopped(self.index, reason, surplus, state_bytes, coverage)

@@ -88,8 +88,8 @@ def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:
     if asked:
         return min(asked, 4 * available_cores()), "asked for"
     ordered = os.environ.get("OMP_NUM_THREADS", "")
-    if ordered.isdigit() and int(ordered):
-        return int(ordered), "OMP_NUM_THREADS says so"
+    if ordered.isdecimal() and int(ordered):
+        return min(int(ordered), 4 * available_cores()), "OMP_NUM_THREADS says so"
     weights = sum(path.stat().st_size for path in folder.part_files("speech_lm") if path.exists())
     if weights < LARGE_BYTES:
         return 1, "the operations of a small model end sooner than threads can meet"

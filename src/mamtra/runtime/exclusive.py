@@ -25,6 +25,7 @@ from mamtra.runtime.protocols import (
     VocoderSizes,
 )
 from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.reading import ReadingConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 
@@ -68,6 +69,18 @@ class ExclusiveSpeechModel:
         """Continue each row by one speech id; logits of the next."""
         with self._lock:
             return self.wrapped.step(ids, state)
+
+    @property
+    def reading(self) -> ReadingConfig | None:
+        """The head that follows the text; None where none is known."""
+        return self.wrapped.reading
+
+    def looked(
+        self, segments: Sequence[Segment], speech: Sequence[int], state: Any, row: int
+    ) -> Float[np.ndarray, "speech positions"]:
+        """How the reading head looked at the prompt as each speech id was drawn."""
+        with self._lock:
+            return self.wrapped.looked(segments, speech, state, row)
 
 
 class ExclusiveDecoder:

@@ -23,6 +23,7 @@ from jaxtyping import Float, Int
 from mamtra.acoustic.config import DecoderConfig, VocoderConfig
 from mamtra.audio.clip import Audio
 from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.reading import ReadingConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 
@@ -93,6 +94,26 @@ class SpeechModel(Protocol):
 
     def step(self, ids: Sequence[int], state: Any) -> Float[np.ndarray, "batch ids"]:
         """Continue each row by one speech id; logits of the next. Updates ``state`` in place."""
+        ...
+
+    @property
+    def reading(self) -> ReadingConfig | None:
+        """The head that follows the text; None where none is known."""
+        ...
+
+    def looked(
+        self, segments: Sequence[Segment], speech: Sequence[int], state: Any, row: int
+    ) -> Float[np.ndarray, "speech positions"]:
+        """How the reading head looked at the prompt as each speech id was drawn.
+
+        Only for models that have a ``reading`` head.
+
+        Args:
+            segments: the prompt that a row has read.
+            speech: the ids that were drawn after it, at least one; the last one may be unread.
+            state: of the batch.
+            row: of the text.
+        """
         ...
 
 

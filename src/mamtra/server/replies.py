@@ -18,6 +18,7 @@ from mamtra.server.encoding import CONTENT_TYPES, WHOLE, Encoder, Resampler, enc
 from mamtra.server.http_errors import http_error_of
 from mamtra.server.speech_request import SpeechRequest
 from mamtra.server.ticket import Ticket
+from mamtra.synthesis.speech import least_coverage
 from mamtra.synthesis.stream import AudioPiece
 
 COMMENT_SECONDS = 2.0  # a comment of server-sent events, before clients think that nobody is there
@@ -38,6 +39,7 @@ class Output:
         self.resampler = Resampler(rate_hz, self.rate_hz)
         self.samples = self.text_tokens = self.speech_tokens = 0
         self.stop_reason, self.state_bytes = "end", 0
+        self.coverage: float | None = None
         self.seconds: dict[str, float] = {}
 
     def note(self, piece: AudioPiece) -> None:
@@ -47,6 +49,7 @@ class Output:
         self.speech_tokens += len(spoken.speech_tokens)
         self.text_tokens += len(spoken.text)
         self.state_bytes = max(self.state_bytes, spoken.state_bytes)
+        self.coverage = least_coverage([self.coverage, spoken.coverage])
         if self.stop_reason == "end":
             self.stop_reason = spoken.stop_reason
 
@@ -98,6 +101,8 @@ async def whole_reply(
         "X-Stop-Reason": output.stop_reason,
         "X-Audio-Seconds": f"{output.audio_seconds:.3f}",
     }
+    if output.coverage is not None:
+        headers["X-Coverage"] = f"{output.coverage:.3f}"
     return Response(b"".join(parts), 200, headers, CONTENT_TYPES[wanted.format_name])
 
 

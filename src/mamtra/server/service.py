@@ -252,7 +252,7 @@ class Service:
         self.metrics.wait.observe(ticket.started - ticket.arrived)
         options = SpeakOptions(voice=job.voice, seed=job.seed, instruct=job.instruct)
         speaker = self.synthesizer.speaker(options, job.voice_named)
-        pieces = arriving_pieces(job.text, speaker.timed_pieces)
+        pieces = arriving_pieces(job.text, speaker.arriving_pieces())
         arrived = next(pieces)
         if arrived.voice is not None:
             speaker = speaker.with_voice(arrived.voice)

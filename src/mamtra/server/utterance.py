@@ -169,10 +169,11 @@ def speak_on(
     spoken = Spoken(
         text=arrived.text,
         speech_tokens=list(acoustics.tokens),
-        stop_reason=stopped.reason,
+        stop_reason=acoustics.ended(stopped.reason),
         compute_seconds=acoustics.compute_seconds,
         first_audio_seconds=max(0.0, ticket.first_audio - ticket.arrived),
         state_bytes=stopped.state_bytes,
+        coverage=stopped.coverage,
     )
     outlet.give(rest, spoken)
     if following is None:

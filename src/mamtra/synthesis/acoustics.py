@@ -19,6 +19,7 @@ from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, LoadedModel, V
 from mamtra.synthesis.speech import ComputeSeconds
 from mamtra.synthesis.stopwatch import Stopwatch
 
+SILENT_PEAK = 1e-4  # of full scale, -80 dB; speech peaks above 0.1
 Noise = Float[np.ndarray, "_channels _time"]
 
 
@@ -92,6 +93,7 @@ class AcousticStream:
         self.state = model.vocoder.new_state()
         self.source = random_state(seed)
         self.compute_seconds = ComputeSeconds()
+        self.peak = 0.0  # of the samples so far
 
     @property
     def tokens(self) -> list[int]:
@@ -107,6 +109,10 @@ class AcousticStream:
         """Take tokens and compute nothing yet; whether ``push`` would give samples."""
         self.decoding.tokens.extend(tokens)
         return self.decoding.waits(self.model.decoder.sizes)
+
+    def ended(self, reason: str) -> str:
+        """The stop reason of the piece: ``silence`` if nothing could be heard, else the given."""
+        return reason if self.peak >= SILENT_PEAK else "silence"
 
     def drop(self, count: int) -> None:
         """Forget the last tokens, as far as that is possible."""
@@ -128,6 +134,7 @@ class AcousticStream:
             mel = empty if mel is None else mel
             noise = vocoder_noise(vocoder.sizes, mel.shape[1] * vocoder.sizes.hop, self.source)
             samples = vocoder.speak_chunk(mel, noise, self.state, last=last)
+            self.peak = max(self.peak, float(np.abs(samples).max(initial=0)))
             spent = ComputeSeconds(decoder=decoded, vocoder=watch.lap())
             self.compute_seconds = self.compute_seconds + spent
             yield samples

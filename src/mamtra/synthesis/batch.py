@@ -35,6 +35,7 @@ class OpenText:
         speakers: of each piece.
         ends: for each piece, whether it ends a paragraph.
         seconds: that reading the text took.
+        notes: what was left out of it.
         spoken: the finished pieces by their number.
     """
 
@@ -42,13 +43,14 @@ class OpenText:
     pieces: list[Passage]
     ends: list[bool]
     seconds: float
+    notes: tuple[str, ...] = ()
     spoken: dict[int, Speech] = field(default_factory=dict)
 
     def speech(self) -> Speech:
         """All pieces joined."""
         whole = join([self.spoken[number] for number in range(len(self.pieces))])
         spent = whole.compute_seconds + ComputeSeconds(text=self.seconds)
-        return replace(whole, compute_seconds=spent)
+        return replace(whole, compute_seconds=spent, notes=self.notes)
 
 
 class Scheduler:
@@ -94,7 +96,8 @@ class Scheduler:
             if piece.voice is not None:
                 speaker = speaker.with_voice(piece.voice)
             speakers.append(speaker)
-        return OpenText(speakers, pieces, ends, watch.lap())
+        notes = tuple(speaker.notes(text))
+        return OpenText(speakers, pieces, ends, watch.lap(), notes)
 
     def requests(self) -> Iterator[Request]:
         """Every piece of every text, in order; a text is read when its first piece is due."""

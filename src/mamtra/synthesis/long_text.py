@@ -22,7 +22,14 @@ from mamtra.audio.joiner import Joiner
 from mamtra.errors import NothingToSpeakError, TextError
 from mamtra.generation.request import Request
 from mamtra.speech_lm.prompt import Segment
-from mamtra.synthesis.speech import ENDED, ComputeSeconds, Speech, Spoken, first_failure
+from mamtra.synthesis.speech import (
+    ENDED,
+    ComputeSeconds,
+    Speech,
+    Spoken,
+    first_failure,
+    least_coverage,
+)
 from mamtra.text.pauses import Passage
 
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
@@ -100,6 +107,7 @@ class Written:
         seconds: of sound in the file, pauses included.
         stop_reasons: why each piece ended.
         state_bytes: of the language model's state at the end of each piece.
+        coverages: share of each piece's words that were read, where that is known.
         problem: what kept the other pieces from being spoken.
     """
 
@@ -108,6 +116,7 @@ class Written:
     texts: list[str] = field(default_factory=list)
     stop_reasons: list[str] = field(default_factory=list)
     state_bytes: list[int] = field(default_factory=list)
+    coverages: list[float | None] = field(default_factory=list)
     compute_seconds: ComputeSeconds = field(default_factory=ComputeSeconds)
     problem: BaseException | None = None
 
@@ -121,12 +130,18 @@ class Written:
         """The first that is not ``end``."""
         return first_failure(self.stop_reasons)
 
+    @property
+    def coverage(self) -> float | None:
+        """The least of the pieces, where it is known."""
+        return least_coverage(self.coverages)
+
     def note(self, speech: Speech | Spoken) -> None:
         """Count a piece."""
         self.speech_tokens += len(speech.speech_tokens)
         self.texts.append(speech.text)
         self.stop_reasons.append(speech.stop_reason)
         self.state_bytes.append(speech.state_bytes)
+        self.coverages.append(speech.coverage)
         self.compute_seconds = self.compute_seconds + speech.compute_seconds
 
 

@@ -4,7 +4,8 @@
 hands out samples while they are being made. All three speak a piece with the same seed.
 """
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from mamtra.generation.guard import GuardConfig
 from mamtra.generation.request import Request
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import LoadedModel
-from mamtra.synthesis.acoustics import sound
+from mamtra.synthesis.acoustics import SILENT_PEAK, sound
 from mamtra.synthesis.conditioning import Conditioning
 from mamtra.synthesis.long_text import Context, paragraphs
 from mamtra.synthesis.options import SpeakOptions
@@ -27,7 +28,13 @@ from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
 from mamtra.text.pauses import Passage, attached, timed_pieces
 from mamtra.voice.voice import Voice
 
-SILENT_PEAK = 1e-4  # of full scale, -80 dB; speech peaks above 0.1
+logger = logging.getLogger(__name__)
+
+
+def warn(found: Iterable[str]) -> None:
+    """Tell notes about a text."""
+    for note in found:
+        logger.warning("note: %s", note)
 
 
 def audible(samples: Samples) -> bool:
@@ -90,6 +97,25 @@ class Speaker:
         text, lexicon = checked_text(text), self.options.lexicon
         return self.reader.pieces(lexicon.apply(text) if lexicon else text, self.options.normalize)
 
+    def notes(self, text: str) -> list[str]:
+        """What will be left out of a text, or read otherwise than it looks."""
+        if not self.options.normalize:
+            return []
+        text, lexicon = checked_text(text), self.options.lexicon
+        return self.reader.notes(lexicon.apply(text) if lexicon else text)
+
+    def arriving_pieces(self) -> Callable[[str], list[Passage]]:
+        """``timed_pieces`` for the parts of one text; each kind of note is told once."""
+        told: set[str] = set()
+
+        def cut(text: str) -> list[Passage]:
+            found = {note.partition(":")[0]: note for note in self.notes(text)}
+            warn(note for kind, note in found.items() if kind not in told)
+            told.update(found)
+            return self.timed_pieces(text)
+
+        return cut
+
     def timed_pieces(self, text: str) -> list[Passage]:
         """The ``pieces`` with the pauses and voices that the text asks for; the same errors."""
         found: list[Passage] = []
@@ -110,9 +136,12 @@ class Speaker:
     def paragraphs(self, text: str) -> list[list[Passage]]:
         """The pieces of each paragraph, with the same errors; paragraphs end at empty lines.
 
+        What ``notes`` finds is told once.
+
         Raises:
             VoiceError: a mark names a voice that there is not.
         """
+        warn(self.notes(text))
         marked = with_marks_before_words(attached(checked_text(text)))
         for name in voices_in(marked):
             self.with_voice(name)
@@ -128,8 +157,10 @@ class Speaker:
         """What the language model is asked for, to speak a piece; ``context`` was said before."""
         ids, seed = self.reader.encode(piece), self.seed(number)
         if context is None:
-            return self.conditioning.request(ids, seed)
-        return context.request(ids, seed, self.conditioning.request)
+            request = self.conditioning.request(ids, seed)
+        else:
+            request = context.request(ids, seed, self.conditioning.request)
+        return replace(request, words=self.reader.words(ids))
 
     def sound(self, piece: str, number: int, generation: Generation) -> Speech:
         """The sound of a piece's speech tokens, all at once.
@@ -152,4 +183,5 @@ class Speaker:
             stop_reason=generation.reason if audible(samples) else "silence",
             compute_seconds=spent,
             state_bytes=generation.state_bytes,
+            coverage=generation.coverage,
         )

@@ -51,6 +51,9 @@ class Speech:
         asked_pause_seconds: the pause that the text asks for after it; None where it does not.
         state_bytes: of the speech language model's state when it ended; of several pieces, the
             most.
+        notes: what was left out of the text, or read otherwise than it looks.
+        coverage: share of the words that the language model read, by what its attention looked at;
+            of several pieces the least. None where the model cannot tell.
     """
 
     samples: Float[np.ndarray, " samples"]
@@ -62,6 +65,8 @@ class Speech:
     ends_paragraph: bool = False
     asked_pause_seconds: float | None = None
     state_bytes: int = 0
+    notes: tuple[str, ...] = ()
+    coverage: float | None = None
 
     @property
     def seconds(self) -> float:
@@ -113,6 +118,7 @@ class Spoken:
         compute_seconds: what each stage took; waiting for the consumer is not among them.
         first_audio_seconds: from the beginning of the stream to its first samples.
         state_bytes: of the speech language model's state when it ended.
+        coverage: share of the words that the language model read; None where it cannot tell.
     """
 
     text: str
@@ -121,11 +127,17 @@ class Spoken:
     compute_seconds: ComputeSeconds
     first_audio_seconds: float
     state_bytes: int = 0
+    coverage: float | None = None
 
 
 def first_failure(reasons: Iterable[str]) -> str:
     """The first reason that is not ``end``."""
     return next((reason for reason in reasons if reason != ENDED), ENDED)
+
+
+def least_coverage(found: Iterable[float | None]) -> float | None:
+    """The least of what is known."""
+    return min((value for value in found if value is not None), default=None)
 
 
 def join(pieces: Sequence[Speech]) -> Speech:
@@ -145,4 +157,6 @@ def join(pieces: Sequence[Speech]) -> Speech:
         ends_paragraph=pieces[-1].ends_paragraph,
         asked_pause_seconds=pieces[-1].asked_pause_seconds,
         state_bytes=max(piece.state_bytes for piece in pieces),
+        coverage=least_coverage(piece.coverage for piece in pieces),
+        notes=tuple(dict.fromkeys(note for piece in pieces for note in piece.notes)),
     )

@@ -82,11 +82,11 @@ class Part:
 
 def whole_part(speaker: Speaker, arrived: Arrived) -> Part:
     """A piece whose text is known."""
-    ids = speaker.reader.encode(arrived.text)
+    request = speaker.request(arrived.text, 0)
 
     def tokens(seed: int) -> Tokens:
-        request = speaker.conditioning.request(ids, seed)
-        return stream(speaker.model.speech_model, [request], speaker.sampling, speaker.guard)
+        seeded = replace(request, seed=seed)
+        return stream(speaker.model.speech_model, [seeded], speaker.sampling, speaker.guard)
 
     return Part(
         text=lambda: arrived.text,
@@ -123,7 +123,7 @@ def parts_of(speaker: Speaker, text: str | Iterable[str]) -> Iterator[Part]:
     """
     config = speaker.text
     if isinstance(text, str) or not config.bistream or speaker.conditioning.mode == "instruct":
-        for arrived in arriving_pieces(text, speaker.timed_pieces):
+        for arrived in arriving_pieces(text, speaker.arriving_pieces()):
             if arrived.voice is not None:
                 speaker = speaker.with_voice(arrived.voice)
             yield whole_part(speaker, arrived)
@@ -210,10 +210,11 @@ def speak_part(
     spoken = Spoken(
         text=text,
         speech_tokens=list(acoustics.tokens),
-        stop_reason=ended.reason,
+        stop_reason=acoustics.ended(ended.reason),
         compute_seconds=acoustics.compute_seconds + ComputeSeconds(speech_lm=clock.speech_lm),
         first_audio_seconds=clock.first_audio_seconds,
         state_bytes=ended.state_bytes,
+        coverage=ended.coverage,
     )
     yield AudioPiece(samples=samples, rate=speaker.rate, piece=number, spoken=spoken)
     return text

@@ -134,7 +134,7 @@ class Synthesizer:
         speaker = self.speaker(options)
         return say_paragraphs(speaker, speaker.paragraphs(text) if isinstance(text, str) else text)
 
-    def say(
+    def say(  # noqa: PLR0913  # the arguments are those of SpeakOptions
         self,
         text: str,
         voice: AnyVoice = None,
@@ -144,6 +144,7 @@ class Synthesizer:
         instruct: str | None = None,
         normalize: bool = True,
         state: str = "fresh",
+        lexicon: Lexicon | None = None,
         speed: float | int = 1.0,
     ) -> Speech:
         """Speak a text of any length; the arguments are those of ``SpeakOptions``.
@@ -162,13 +163,16 @@ class Synthesizer:
             instruct=instruct,
             normalize=normalize,
             state=state,
+            lexicon=lexicon,
             speed=speed,
         )
         watch = Stopwatch()
-        speaking = self.speak(text, options)
+        speaker = self.speaker(options)
+        paragraphs, notes = speaker.paragraphs(text), tuple(speaker.notes(text))
         read = ComputeSeconds(text=watch.lap())
-        speech = join(list(speaking))
-        return replace(speech, compute_seconds=speech.compute_seconds + read)
+        speech = join(list(say_paragraphs(speaker, paragraphs)))
+        spent = speech.compute_seconds + read
+        return replace(speech, compute_seconds=spent, notes=notes)
 
     def say_batch(
         self,

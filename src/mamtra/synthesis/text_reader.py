@@ -5,7 +5,7 @@ Whatever differs between the forms is known here and nowhere else: letters or by
 piece may be, who writes numbers as words, and whether a mark ends an instruction.
 """
 
-import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -21,7 +21,6 @@ from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.split import pieces, split_sentences
 from mamtra.text.tokenizer import NanoTokenizer
 
-logger = logging.getLogger(__name__)
 LETTERS, QWEN = "letters", "qwen"
 END_OF_PROMPT = "<|endofprompt|>"
 ENDS = (".", "?", "!")
@@ -101,6 +100,14 @@ class Reader(Protocol):
         """The ids of one piece, read as a finished sentence."""
         ...
 
+    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Where each word of encoded text lies: its first id, and the one after its last."""
+        ...
+
+    def notes(self, text: str) -> list[str]:
+        """What will be left out of a text, or read otherwise than it looks."""
+        ...
+
     def whole(self, text: str, spoken: bool = True) -> str:
         """Text as it is spoken, in one piece whatever its length."""
         ...
@@ -146,6 +153,14 @@ class LettersReader:
         """The ids of one piece, read as a finished sentence."""
         return self.tokenizer.encode(closed(piece))
 
+    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Where each word of encoded text lies: its first id, and the one after its last."""
+        return self.tokenizer.words(ids)
+
+    def notes(self, text: str) -> list[str]:
+        """What will be left out of a text, or read as words though it looks like markup."""
+        return notes(text)
+
     def whole(self, text: str, spoken: bool = True) -> str:
         """Text as it is spoken, in one piece whatever its length.
 
@@ -162,8 +177,6 @@ class LettersReader:
         Raises:
             TextError: it is empty, or nothing in it can be spoken.
         """
-        for note in notes(text):
-            logger.warning("note: %s", note)
         found = []
         # whole sentences are normalised, so that no cut comes between a number and its unit
         for sentence in split_sentences(plain_text(text) if spoken else text):
@@ -204,6 +217,15 @@ class QwenReader:
     def encode(self, piece: str) -> list[int]:
         """The ids of one piece; the frontend has closed it."""
         return self.tokenizer.encode(piece)
+
+    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Where each word of encoded text lies: its first id, and the one after its last."""
+        return self.tokenizer.words(ids)
+
+    def notes(self, text: str) -> list[str]:
+        """Nothing: byte pairs can write every letter."""
+        del text
+        return []
 
     def whole(self, text: str, spoken: bool = True) -> str:
         """Text as it is spoken, in one piece whatever its length.

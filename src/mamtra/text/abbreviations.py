@@ -22,7 +22,7 @@ NUMBERED = {
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
     "Ext": "extension", "ext": "extension", "Rm": "room", "Fl": "floor", "Art": "article",
     "ca": "about", "c": "about", "approx": "approximately", "Approx": "approximately",
-    "Tel": "telephone",
+    "Tel": "telephone", "Ste": "suite", "Rte": "route", "Hwy": "highway", "Bldg": "building",
     "Pt": "part", "pt": "part",
 }  # fmt: skip
 # anywhere; these dots never end a sentence
@@ -38,13 +38,18 @@ FINAL = {
     "Inc": "incorporated", "Ltd": "limited", "Co": "company", "Corp": "corporation",
     "Bros": "brothers", "Dept": "department", "dept": "department", "Assn": "association",
     "Univ": "university", "Ave": "avenue", "Blvd": "boulevard", "Rd": "road", "Ln": "lane",
-    "Hwy": "highway", "Pkwy": "parkway", "Ph.D": "pee aitch dee", "misc": "miscellaneous",
+    "Hwy": "highway", "Pkwy": "parkway", "Rte": "route", "Fwy": "freeway",
+    "Expy": "expressway", "Tpke": "turnpike", "Sq": "square", "Ct": "court", "Pl": "place",
+    "Cir": "circle", "Ter": "terrace", "Cres": "crescent", "Gdns": "gardens", "Mtn": "mountain",
+    "Ph.D": "pee aitch dee", "misc": "miscellaneous",
 }  # fmt: skip
 ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
 SLASHED = {
     "w/o": "without", "w/": "with ", "b/c": "because", "c/o": "care of", "and/or": "and or",
     "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "n/a": "not available",
-    "N/A": "not available", "km/h": "kilometers per hour", "m/s": "meters per second",
+    "N/A": "not available", "y/y": "year on year", "q/q": "quarter on quarter",
+    "m/m": "month on month", "w/in": "within", "s/he": "he or she", "b/w": "between",
+    "km/h": "kilometers per hour", "m/s": "meters per second",
 }  # fmt: skip
 # units without a figure
 BARE_UNITS = {
@@ -58,7 +63,19 @@ ENDS = r"(?= ?(?:[,;:?!]|[a-z]|$))"
 SENTENCE_END = r"(\.(?= [A-Z]| ?$))?\.?"
 
 
+COMPASS = {
+    "N": "North", "S": "South", "E": "East", "W": "West", "NE": "Northeast", "NW": "Northwest",
+    "SE": "Southeast", "SW": "Southwest",
+}  # fmt: skip
+ROAD = "(?:St|Ave|Blvd|Rd|Dr|Ln|Ct|Pl|Hwy|Pkwy|Street|Avenue|Boulevard|Road|Drive|Lane|Place)"
+
 STREETS = (
+    rule(
+        rf"(?:(?<=\d )|(?<=^)|(?<=& )|(?<=and )|(?<=at )|(?<=on )|(?<=of )|(?<=, ))"
+        rf"({one_of(COMPASS)})\.? "
+        rf"(?=\d{{1,3}}(?:st|nd|rd|th)\b|(?:[A-Z][a-z]+ ){{1,2}}{ROAD}\b)",
+        lambda m: f"{COMPASS[m[1]]} ",
+    ),
     rule(rf"(?<=[a-z\d] )({PREPOSITIONS}) St\. (?=[A-Z])", r"\1 Saint "),
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)St\b\.?", r"\1Street"),
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)Dr\b\.?", r"\1Drive"),

@@ -6,7 +6,7 @@ with Qwen's 151,643 entries ``<|endofprompt|>`` is 151,646.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +106,23 @@ class QwenTokenizer:
     def encode(self, text: str) -> list[int]:
         """Give the ids of text; added tokens written in it, as [laughter], have their own id."""
         return self._tokenizer.encode(text, add_special_tokens=False).ids
+
+    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Where each word lies: its first id, and the one after its last.
+
+        A word begins with a blank; where there are none, as in Chinese, every id is one.
+        """
+        found: list[tuple[int, int]] = []
+        for place, index in enumerate(ids):
+            written = self._tokenizer.decode([index], skip_special_tokens=False)
+            if not any(map(str.isalnum, written)):
+                continue
+            after = found and found[-1][1] == place
+            if after and written.isascii() and not written[:1].isspace():
+                found[-1] = (found[-1][0], place + 1)
+            else:
+                found.append((place, place + 1))
+        return tuple(found)
 
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids, added tokens included.

@@ -6,7 +6,7 @@ They are said digit by digit, with a pause between groups.
 import re
 
 from mamtra.text.letters import spell
-from mamtra.text.numbers import cardinal, digits
+from mamtra.text.numbers import cardinal, digits, number
 from mamtra.text.rules import one_of, rule
 
 GROUPS = re.compile(r"[0-9]+")
@@ -58,10 +58,17 @@ def hexadecimal(match: re.Match[str]) -> str:
     return f" zero ex {' '.join(parts)} "
 
 
+def network_address(match: re.Match[str]) -> str:
+    """Say an address of four numbers, perhaps with a port."""
+    parts = " dot ".join(cardinal(int(part)) for part in match[1].split("."))
+    return f" {parts} port {number(match[2])} " if match[2] else f" {parts} "
+
+
 FREE = r"(?<![\w.,+-])"  # before a number that stands for itself
 DONE = r"(?![\w-]|[.,]\d)"
 
 RULES = (
+    rule(r"(?<![\w.,])(\d{1,3}(?:\.\d{1,3}){3})(?::(\d{2,5}))?(?!\w|[.:]\d)", network_address),
     rule(rf"{FREE}[3-6]\d{{3}}(?:[ -]\d{{4}}){{3}}{DONE}", phone),
     rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
     rule(r"\b(1[ -])?(\d{3})-([A-Z]{2,}(?:-[A-Z]+)*|[A-Z]{3,})\b", vanity),

@@ -142,6 +142,7 @@ RULES = (
         r"(?<!\d)(\d{1,3})s(?= (?:timer|clip|video|delay|break|pause|interval|timeout|window)s?\b)",
         r"\1 sec",
     ),
+    rule(r"(?<==)(\d{1,3})s\b", r"\1 sec"),
     rule(rf"\b({BEFORE_SECONDS}) (\d{{1,3}})s\b", r"\1 \2 sec"),
     rule(r"(?<![\w.$£€'-])'?([1-9]\d)(\d0)'?s\b", decade),
     rule(r"(?<![\w.$£€])'(\d0)'?s\b", lambda m: f" {tens(m[1])}"),

@@ -28,6 +28,7 @@ EPA EPS ESA ESL ESPN EST ETA ETF EU EULA FAA FAQ FBI FOI GED GIS GOP HIV HOA HOV
 IDE IED IEC IEEE IMF IMO INS IOC IOT IOU IPA IPO IRA IRL IRS ISO ISP ITV IVF KIA KPI LAX LCD LED LIU
 MBA MEP MIA MIT MOU MRI MVP NAACP NBA NCAA NEA NIH NYC NYU OCR OECD OEM OTA PDA PEI POV PSA PTA PTO
 RBI RCA RFID RIAA RNA ROI RSI RSVP SEO SUV TBA TBD TIA UAE UAV UAW UBI UCLA UEFA UFO UK UN UPS URI
+EOD EOB COB ETD FYI AFK WFH OOO IIRC ICYMI POC
 URL USA USAF USB USC USDA USO USPS UTC VAT VIP VOIP WTO YMCA YOY YWCA AI ID IQ TV UI UX QA PR HR
 """
 SPELLED = frozenset(SAID_AS_LETTERS.split())
@@ -62,6 +63,12 @@ STARTERS = (
 SERIES = (
     "(?:Plan|Vitamin|Type|Grade|Group|Class|Section|Part|Appendix|Figure|Option|Team|Hepatitis)"
 )
+# without a vowel, and no abbreviations
+SOUNDS = (
+    "hm+", "m+h?m*", "p?s+h+", "psst", "pst", "b+r+", "g+r+", "tsk", "nth", "pf+t?", "z+", "h?mph",
+    "st", "nd", "rd", "th", "cwm", "crwth", "t+", "s+", "r+", "k+", "f+", "n+",
+    "vs", "w+", "h+", "x+",
+)  # fmt: skip
 # words that only a text in capitals writes in capitals
 STRESSED = """
 ALL AND ARE AS AT BE BUT BY CAN DID DO FOR FROM GET HAS HAVE HE HER HIS HOW IF IN IS ITS ME MY NEW
@@ -163,6 +170,7 @@ PAIRS = (
 )
 # before the numbers are spoken: capitals joined to digits, as in MP3, A4 and F-16
 JOINED = (
+    rule(r"(?<![A-Za-z'])a(?=\d)", " ay "),
     rule(r"\b(?:v|V|ver\.|Ver\.) ?(?=\d+\.\d)", "version "),
     rule(r"(?<![A-Za-z'&])([A-Z]{1,4})-?(?=\d)", before_figures),
     rule(r"(?<=\d)([A-Z])(?=\d|\b)(?!\.[A-Z])", lambda m: f" {spell(m[1])} "),
@@ -185,6 +193,8 @@ RULES = (
     rule(r"(?<![A-Za-z'])([A-Z]{2,})('?s)?(?![A-Za-z]|'[A-Z])", acronym),
     rule(rf"(?i:\b({SERIES}s?)) A\b(?!')", r"\1 ay"),
     rule(r"(?<=[a-z] )A(?=[.,?!;:]|$| (?:and|or|to) [B-Z]\b)", "ay"),
+    rule(rf"(?<![A-Za-z'\0-])(?!(?:{'|'.join(SOUNDS)})(?![a-z]))([b-df-hj-np-tv-xz]{{2,5}})(?![A-Za-z'\0-])",
+         lambda m: f" {spell(m[1])} "),
     rule(r"(?<![A-Za-z'])([B-HJ-Zb-hj-z])('s)?(?!['A-Za-z])",
          lambda m: spell(m[1]) + (m[2] or "")),
 )  # fmt: skip

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mamtra.errors import TextError
+from mamtra.text.files import read_text_file
 from mamtra.text.phones import PHONES, plain_phones
 from mamtra.text.windows import check_characters
 
@@ -123,15 +124,9 @@ def read_lexicon(path: str | Path) -> Lexicon:
         TextError: the file cannot be read, is not UTF-8, or a line is no entry; the message names
             the line.
     """
-    path, name = Path(path), repr(str(path))
-    try:
-        if path.stat().st_size > LONGEST_FILE:
-            raise TextError(f"{name} is too long for a lexicon, over {LONGEST_FILE} bytes")
-        written = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise TextError(f"{name} is not UTF-8 text; save it as UTF-8: {problem}") from problem
-    except (OSError, ValueError) as problem:
-        raise TextError(f"cannot read the lexicon {name}: {problem}") from problem
+    name, written = repr(str(path)), read_text_file(path)
+    if len(written) > LONGEST_FILE:
+        raise TextError(f"{name} is too long for a lexicon, over {LONGEST_FILE} characters")
     check_characters(written)
     lines = enumerate(written.splitlines(), start=1)
     return lexicon_of(

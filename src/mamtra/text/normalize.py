@@ -17,6 +17,7 @@ from mamtra.text import (
     addresses,
     codes,
     dates,
+    informal,
     letters,
     money,
     numbers,
@@ -36,7 +37,13 @@ HOLD = "\0"  # stands for a word in phones while the rules run
 PREVIEW_CHARACTERS = 40
 PASSES = 8  # a second pass changes something only in odd text, such as a sign inside a title
 
-WORDS: tuple[Rule, ...] = (*units.BARE, *letters.PAIRS, *abbreviations.RULES, *roman.RULES)
+WORDS: tuple[Rule, ...] = (
+    *units.BARE,
+    *informal.RULES,
+    *letters.PAIRS,
+    *abbreviations.RULES,
+    *roman.RULES,
+)
 FIGURES: tuple[Rule, ...] = (
     *numbers.GROUPED,
     *times.SPANS_OF_TIME,

@@ -3,8 +3,11 @@
 import re
 import unicodedata
 
+from mamtra.errors import MamtraError
 from mamtra.text.markup import plain_text
+from mamtra.text.normalize import normalize
 
+SIGNS = 60  # different ones that are looked at
 PREVIEW = 30  # characters of what is left out that a note quotes
 # tags that are not known as markup are read as words, entities without a semicolon too
 LEFT_TAG = re.compile(r"</?[A-Za-z][\w:-]{0,30}(?:\s[^<>]{0,200})?/?>")
@@ -24,6 +27,24 @@ def other_scripts(text: str) -> str:
     return " ".join(letters)[:PREVIEW]
 
 
+def unsaid(character: str) -> bool:
+    """Whether a sign alone leaves nothing to say."""
+    try:
+        return not normalize(character)
+    except MamtraError:
+        return True
+
+
+def vanishing_signs(text: str) -> str:
+    """Give emojis and other signs that nothing is said for, each once, as far as a note quotes."""
+    signs = dict.fromkeys(
+        character
+        for character in text
+        if not character.isascii() and unicodedata.category(character) in ("So", "Sm", "Sk", "No")
+    )
+    return "".join(sign for sign in list(signs)[:SIGNS] if unsaid(sign))[:PREVIEW]
+
+
 def notes(text: str) -> list[str]:
     """Tell what will be left out of a text, or be read as words though it looks like markup.
 
@@ -33,6 +54,8 @@ def notes(text: str) -> list[str]:
     found = []
     if vanishing := other_scripts(text):
         found.append(f"left out, this model reads Latin letters only: {vanishing!r}")
+    if signs := vanishing_signs(text):
+        found.append(f"left out, there are no words for: {signs!r}")
     if left := LEFT_TAG.findall(plain_text(text)):
         found.append(f"read as words, no known markup: {left[0][:PREVIEW]!r}")
     return found

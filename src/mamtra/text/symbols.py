@@ -4,6 +4,9 @@ from mamtra.text.rules import rule
 
 # before the amounts are spoken
 COMPARED = (
+    rule(r" ?(?:!==?|<>|=/=) ?(?=[\w'\"])", " is not equal to "),
+    rule(r" && ", " and "),
+    rule(r" \|\| ", " or "),
     rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?<= ?(?=[\w.-])", r"\1 is at most "),
     rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?>= ?(?=[\w.-])", r"\1 is at least "),
     rule(r"(?<![\w.])([A-Za-z]|ay|\d+(?:\.\d+)?) ?< ?(?=[\d.-])", r"\1 is less than "),

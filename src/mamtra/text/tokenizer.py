@@ -9,7 +9,7 @@ The table is part of every trained model: its order never changes, new symbols g
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from mamtra.errors import TextError
 from mamtra.text.phones import PHONES, plain_phone
@@ -74,6 +74,24 @@ class NanoTokenizer:
             if index:
                 symbols.append(self.symbols[index])
         return PHONE_RUN.sub(" ", "".join(symbols))
+
+    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
+        """Where each word lies: its first id, and the one after its last.
+
+        Letters and phones belong to words, and marks inside of one (don't) too.
+        """
+        inside = [index > len(MARKS) for index in ids]
+        starts = [place for place in range(len(ids)) if inside[place]]
+        found: list[tuple[int, int]] = []
+        for place in starts:
+            joined = found and all(
+                self.symbols[ids[between]] == "'" for between in range(found[-1][1], place)
+            )
+            if joined:
+                found[-1] = (found[-1][0], place + 1)
+            else:
+                found.append((place, place + 1))
+        return tuple(found)
 
     def _letters(self, part: str) -> list[int]:
         for character in part:

@@ -100,6 +100,7 @@ def feet_and_inches(match: re.Match[str]) -> str:
 
 
 OPENING, CLOSING = re.compile(r'(?:^|[\s(])"'), re.compile(r'[^\s(\d]"')
+ROOMS = "(?i:room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route)"
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 
@@ -118,6 +119,11 @@ def inches(match: re.Match[str]) -> str:
         return match[0]
     one = match[2] == "1" or match[1] or NOUN.match(match.string, match.end())
     return f"{match[1] or ''} {amount(match[2])} {'inch' if one else 'inches'} "
+
+
+def heat(match: re.Match[str]) -> str:
+    """Say 350F as a temperature, unless it is the name of a room or a form."""
+    return match[0] if match[1] else f"{match[2]}°{match[3]}"
 
 
 def bare(match: re.Match[str]) -> str:
@@ -139,7 +145,12 @@ RULES = (
         r"([NSEW])\b",
         position,
     ),
+    rule(
+        rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"? ?[xX×] ?({NUMBER})\"",
+        r"\1 by \2 by \3 in.",
+    ),
     rule(rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
+    rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}})([CF])(?![\w'-])", heat),
     rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
     rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
     rule(rf"(\b[Aa]n? )?(?<![\w./])((?:\d+ )?\d+/\d+|{NUMBER})\"", inches),

@@ -27,6 +27,7 @@ from mamtra.text.bpe import WHERE
 
 RATE_HZ = 16_000  # both graphs were trained on it
 LONGEST_SECONDS = 30.0  # the speech tokenizer's own limit
+MOST_THREADS = 256  # far above, threads cannot be started
 QUIET_LOG = 3  # onnxruntime's level "error": its warnings are about its own optimiser
 
 
@@ -42,7 +43,9 @@ def open_graph(path: Path, inputs: int) -> Any:
         raise ModelError(f"no {path.name} in {str(path.parent)!r}; fetch it from {WHERE} into it")
     options = runtime.SessionOptions()
     options.log_severity_level = QUIET_LOG
-    options.intra_op_num_threads = int(os.environ.get("OMP_NUM_THREADS") or 0)
+    ordered = os.environ.get("OMP_NUM_THREADS", "")
+    if ordered.isdecimal():
+        options.intra_op_num_threads = min(int(ordered), MOST_THREADS)
     try:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as broken:  # the runtime raises its own exceptions, which share no parent

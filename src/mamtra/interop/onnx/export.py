@@ -40,7 +40,9 @@ from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
 from mamtra.runtime.onnx.session import ROUNDED, sampled
+from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.reading import ReadingConfig
 
 EXACT_BITS = (32, 16)  # no rounding beyond that of the stored weights
 
@@ -117,14 +119,22 @@ def sizes_of_decoder(config: DecoderConfig) -> dict[str, Any]:
     return found | ({"chunk_frames": velocity.chunk_frames} if velocity else {})
 
 
-def sizes_of_speech_lm(config: SpeechLMConfig, bits: int) -> dict[str, Any]:
+def sizes_of_speech_lm(
+    config: SpeechLMConfig, bits: int, reading: ReadingConfig | None = None
+) -> dict[str, Any]:
     """What the runtime has to know of a speech language model."""
-    return {
+    backbone = as_config(config.backbone)
+    sizes: dict[str, Any] = {
         "speech_vocabulary": config.speech_vocabulary,
         "text_vocabulary": config.text_vocabulary,
-        "rope_theta": as_config(config.backbone).rope_theta,
+        "rope_theta": backbone.rope_theta,
         "bits": bits,
     }
+    if reading is not None:
+        reading.check(backbone.layout, backbone.query_heads)
+        sizes["reading"] = [reading.layer, reading.head]
+        sizes["queries_for_a_key"] = backbone.query_heads // backbone.kv_heads
+    return sizes
 
 
 def sizes_of_vocoder(config: VocoderConfig) -> dict[str, Any]:
@@ -158,17 +168,17 @@ class FolderExport:
     def speech_lm(self) -> dict[str, onnx.ModelProto]:
         """Files of the speech language model: as it is stored, and in few bits where asked for."""
         config = self.model.section("speech_lm", SpeechLMConfig)
-        stored, found = self.stored("speech_lm"), {}
+        stored, found, reading = self.stored("speech_lm"), {}, reading_of(self.model)
         for bits in sorted({32, self.export.bits} - {16}):
             name = "speech_lm.onnx"
             if bits not in EXACT_BITS:
                 name = f"speech_lm.{bits}bit.onnx"
                 stored = with_few_bits(stored, matrices_of(config), bits, self.output)
-            notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits))
+            notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits, reading))
             if bits not in EXACT_BITS:
                 sources = self.model.part_files("speech_lm")
                 notes |= {f"{ROUNDED}{file.name}": sampled(file) for file in sources}
-            made = SpeechLMExport(form=self.form, bits=bits)
+            made = SpeechLMExport(form=self.form, bits=bits, reading=reading)
             found[name] = speech_lm_graph(config, stored, made, notes)
         return found
 

@@ -13,6 +13,7 @@ from typing import Literal
 from mamtra.backbone import BackboneConfig
 from mamtra.interop.onnx.graph import MICROSOFT, Graph
 from mamtra.interop.onnx.products import Matrix, joined, multiply
+from mamtra.speech_lm.reading import ReadingConfig
 
 Form = Literal["fused", "standard"]
 ROTARY_WIDTH = 16  # GroupQueryAttention rotates heads whose width is a multiple of this
@@ -29,6 +30,7 @@ class Pass:
         positions: (batch, time) of the ids.
         cosine, sine: rotary tables (positions, head_dim / 2).
         last: position of each row's last id, int32, and ``total``: the largest of them plus one.
+        reading: the head whose queries are an output.
         starts, visible: for attention by standard operators: position of each row's first id, and
             (batch, 1, time, capacity) of what each id may see.
     """
@@ -46,6 +48,7 @@ class Pass:
     starts: str = ""
     visible: str = ""
     matrices: dict[str, Matrix] = field(default_factory=dict)
+    reading: ReadingConfig | None = None
 
     @property
     def plain_attention(self) -> bool:
@@ -157,6 +160,10 @@ def attention(step: Pass, vectors: str, layer: int) -> str:
     if config.attention_bias:
         bias = joined(graph, tuple(f"{mixer}.{part}_proj.bias" for part in "qkv"))
     flat = graph.add("Reshape", [step.product(vectors, f"{mixer}.qkv", bias), step.shape])
+    if step.reading is not None and step.reading.layer == layer:
+        first = step.reading.head * width
+        ends_of_slice = [graph.shape(first), graph.shape(first + width), graph.shape(-1)]
+        graph.add_to(["queries"], "Slice", [flat, *ends_of_slice])
     ends = [*names, step.last, step.total]
     turns = not step.plain_attention and width % ROTARY_WIDTH == 0
     if turns:

@@ -32,6 +32,7 @@ from mamtra.interop.onnx.layers import (
 from mamtra.interop.onnx.products import Matrix
 from mamtra.interop.onnx.recurrent import deltanet, mamba
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.reading import ReadingConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
 
 FUSED_OPSET = 21  # the newest that needs no newer runtime, browsers included
@@ -122,10 +123,12 @@ class SpeechLMExport:
     Attributes:
         form: which operators.
         bits: of the matrices that ``stored`` holds in few bits.
+        reading: the head whose queries, before they are rotated, are an output.
     """
 
     form: Form = "fused"
     bits: int = 32
+    reading: ReadingConfig | None = None
 
 
 def speech_lm_graph(
@@ -154,6 +157,7 @@ def speech_lm_graph(
         bits=export.bits,
         shape="",
         matrices=matrices_of(config),
+        reading=export.reading,
     )
     graph.outputs.append(
         helper.make_tensor_value_info(
@@ -164,6 +168,9 @@ def speech_lm_graph(
         for name in ("cosine", "sine"):
             declare(graph, name, TensorProto.FLOAT, "positions", backbone.head_dim // 2)
     declare_states(graph, config)
+    if export.reading is not None:
+        queries = ("batch", "time", backbone.head_dim)
+        graph.outputs.append(helper.make_tensor_value_info("queries", TensorProto.FLOAT, queries))
     hidden = step.reshape(embed(graph, config), -1, backbone.dim)
     step.shape = graph.add("Concat", [graph.add("Shape", ["ids"]), graph.shape(-1)], axis=0)
     if "A" in backbone.layout:

@@ -57,7 +57,7 @@ COMPARED_STEPS = 80  # of each start, when the two are compared
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
 LICENCE = "Apache-2.0 (hibari and Kokoro-82M)"
-PIECE_CHARACTERS = 240  # longest text that is spoken at once; the corpus has sentences of 40 words
+PIECE_CHARACTERS = 120  # longest text that is spoken at once; in longer ones words get lost
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

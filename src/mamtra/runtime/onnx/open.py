@@ -9,6 +9,7 @@ from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
 from mamtra.runtime.protocols import LoadedModel
+from mamtra.runtime.reading import reading_of
 
 
 def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
@@ -38,7 +39,9 @@ def open_model(
         ModelError: a graph is missing or damaged, or does not belong to its weights.
     """
     return LoadedModel(
-        speech_model=OnnxSpeechModel(graph_of(folder, "speech_lm", bits), threads),
+        speech_model=OnnxSpeechModel(
+            graph_of(folder, "speech_lm", bits), threads, reading_of(folder)
+        ),
         decoder=OnnxDecoder(graph_of(folder, "decoder"), threads),
         vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
         acoustic_threads=max(1, cores // threads),

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from mamtra.errors import ConfigError
 from mamtra.runtime.onnx.session import open_session, sizes_of, value_of
 from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.reading import ReadingConfig, looked_at
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
 
 GROWTH_TOKENS = 256  # capacity of caches is rounded up to this; a growth copies them once
@@ -32,17 +33,20 @@ class OnnxState:
         cached: names of those that grow with the ids read, along their axis 2.
         positions: ids that each row has read.
         steps: the graph bound to the first rows, by their number.
+        queries: of the reading head, where it is known.
     """
 
     arrays: dict[str, np.ndarray]
     cached: frozenset[str]
     positions: list[int]
+    queries: Float[np.ndarray, "rows room width"] | None = None
     steps: dict[int, "Step"] = field(default_factory=dict, repr=False)
 
     @property
     def nbytes(self) -> int:
         """Bytes held now by all rows, spare capacity included."""
-        return sum(array.nbytes for array in self.arrays.values())
+        own = 0 if self.queries is None else self.queries.nbytes
+        return own + sum(array.nbytes for array in self.arrays.values())
 
     @property
     def capacity(self) -> int:
@@ -59,12 +63,17 @@ class OnnxState:
             new = np.zeros((*old.shape[:2], room, old.shape[3]), old.dtype)
             new[:, :, : old.shape[2]] = old
             self.arrays[name] = new
+        if self.queries is not None:
+            old = self.queries
+            self.queries = np.zeros((len(old), room, old.shape[2]), np.float32)
+            self.queries[:, : old.shape[1]] = old
         self.steps.clear()
 
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows, in this order."""
         self.arrays = {name: array[rows] for name, array in self.arrays.items()}
         self.positions = [self.positions[row] for row in rows]
+        self.queries = None if self.queries is None else self.queries[rows]
         self.steps.clear()
 
     def copy_row(self, row: int, other: "OnnxState", other_row: int = 0) -> None:
@@ -77,6 +86,8 @@ class OnnxState:
                 array[row, :, :tokens] = theirs[:, :tokens]
             else:
                 array[row] = theirs
+        if self.queries is not None and other.queries is not None:
+            self.queries[row, :tokens] = other.queries[other_row, :tokens]
         self.positions[row] = tokens
 
 
@@ -88,6 +99,7 @@ class Step:
     ids: Int[np.ndarray, "rows time"]
     positions: Int[np.ndarray, "rows time"]
     logits: Float[np.ndarray, "rows ids"]
+    queries: Float[np.ndarray, "rows time width"] | None
     tables: int
 
 
@@ -97,6 +109,7 @@ class OnnxSpeechModel:
     Args:
         path: of the graph.
         threads: that compute.
+        reading: the head that follows the text, if the graph shows its queries.
 
     Raises:
         ModelError: the graph is missing or damaged.
@@ -105,13 +118,16 @@ class OnnxSpeechModel:
     fixed_width = False
     steps_first_rows = True
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(self, path: Path, threads: int = 1, reading: ReadingConfig | None = None) -> None:
         self._session = open_session(path, threads)
         sizes = sizes_of(self._session, path)
         self.vocabulary = SpeechVocabulary(sizes["speech_vocabulary"])
         self.text_vocabulary: int = sizes["text_vocabulary"]
         self.threads = threads
         self._theta: float = sizes["rope_theta"]
+        shown = sizes.get("reading")
+        self.reading = reading if reading and shown == [reading.layer, reading.head] else None
+        self._queries_for_a_key: int = sizes.get("queries_for_a_key", 1)
         inputs = {entry.name: list(entry.shape) for entry in self._session.get_inputs()}
         self._table_width = inputs["cosine"][1] if "cosine" in inputs else 0
         self._states = {
@@ -134,7 +150,10 @@ class OnnxSpeechModel:
             name: np.zeros([known.get(size, size) for size in shape], np.float32)
             for name, shape in self._states.items()
         }
-        return OnnxState(arrays, self._cached, [0] * batch)
+        queries = None
+        if self.reading is not None:
+            queries = np.zeros((batch, capacity_hint, 2 * self._table_width), np.float32)
+        return OnnxState(arrays, self._cached, [0] * batch, queries)
 
     def _reserve_tables(self, tokens: int) -> None:
         """Make rotary tables for so many positions, in float32 as in training."""
@@ -162,9 +181,13 @@ class OnnxSpeechModel:
         for name, table in zip(("cosine", "sine"), self._tables, strict=False):
             binding.bind_ortvalue_input(name, table)
         outputs = {f"next.{name}": named[name] for name in state.arrays} | {"logits": logits}
+        queries = None
+        if state.queries is not None:
+            queries = np.zeros((count, time, state.queries.shape[2]), np.float32)
+            outputs["queries"] = queries
         for name, array in outputs.items():
             binding.bind_ortvalue_output(name, value_of(array))
-        return Step(binding, ids, positions, logits, self._table_tokens)
+        return Step(binding, ids, positions, logits, queries, self._table_tokens)
 
     def read(
         self, rows: Sequence[Sequence[Segment]], state: OnnxState
@@ -191,6 +214,8 @@ class OnnxSpeechModel:
             bound.positions[0] = np.arange(state.positions[row], end)
             self._session.run_with_iobinding(bound.binding)
             logits[row] = bound.logits[0]
+            if state.queries is not None and bound.queries is not None:
+                state.queries[row, state.positions[row] : end] = bound.queries[0]
             state.positions[row] = end
         return logits
 
@@ -216,9 +241,28 @@ class OnnxSpeechModel:
         bound.ids += self._first["speech"]
         bound.positions[:, 0] = state.positions[:count]
         self._session.run_with_iobinding(bound.binding)
+        if state.queries is not None and bound.queries is not None:
+            state.queries[np.arange(count), state.positions[:count]] = bound.queries[:, 0]
         for row in range(count):
             state.positions[row] += 1
         return bound.logits.copy()
+
+    def looked(
+        self, segments: Sequence[Segment], speech: Sequence[int], state: OnnxState, row: int
+    ) -> Float[np.ndarray, "speech positions"]:
+        """How the reading head looked at the prompt as each speech id was drawn."""
+        assert self.reading is not None
+        assert state.queries is not None
+        prompt = sum(len(segment.ids) for segment in segments)
+        first, end = prompt - 1, prompt - 1 + len(speech)
+        self._reserve_tables(end)
+        cosine, sine = (table.numpy()[first:end] for table in self._tables)
+        half = state.queries[row, first:end, : self._table_width]
+        other = state.queries[row, first:end, self._table_width :]
+        rotated = np.concatenate([half * cosine - other * sine, other * cosine + half * sine], 1)
+        key_head = self.reading.head // self._queries_for_a_key
+        keys = state.arrays[f"keys.{self.reading.layer}"][row, key_head, :end]
+        return looked_at(rotated, keys)[:, :prompt]
 
     def _check(self, rows: int, state: OnnxState) -> None:
         """Refuse rows that a state does not have."""

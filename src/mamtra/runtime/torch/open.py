@@ -20,6 +20,7 @@ from mamtra.checkpoints.modules import fill
 from mamtra.checkpoints.skip_init import skip_init
 from mamtra.errors import ConfigError
 from mamtra.runtime.protocols import LoadedModel
+from mamtra.runtime.reading import reading_of
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import AUTO, EngineConfig, check_device, open_speech_lm
 from mamtra.runtime.torch.kernel_cache import bound_kernel_cache
@@ -97,7 +98,7 @@ def open_model(
     }
     speech_lm = parts["speech_lm"] if plain else open_speech_lm(folder, engine)
     return LoadedModel(
-        speech_model=TorchSpeechModel(speech_lm),
+        speech_model=TorchSpeechModel(speech_lm, reading=reading_of(folder)),
         decoder=TorchDecoder(parts["decoder"]),
         vocoder=TorchVocoder(parts["vocoder"]),
     )

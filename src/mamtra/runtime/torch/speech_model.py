@@ -1,15 +1,21 @@
 """The torch engine's speech model: a ``SpeechLM`` behind the engine protocol."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
+from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
+from mamtra.backbone.mixers.attention import Attention
+from mamtra.backbone.positions import apply_rotary
 from mamtra.backbone.state import StackState
+from mamtra.speech_lm.batch import pack_segments
 from mamtra.speech_lm.model import SpeechLM
-from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.prompt import Segment, speech_segment
+from mamtra.speech_lm.reading import ReadingConfig, looked_at
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 
@@ -25,12 +31,21 @@ class TorchSpeechModel:
         model: the module.
         fixed_width: whether a change of the number of rows is expensive; without it, so on a GPU,
             where steps are recorded.
+        reading: the head that follows the text, if it is known.
     """
 
     steps_first_rows = False
 
-    def __init__(self, model: SpeechLM, fixed_width: bool | None = None) -> None:
-        self.model = model
+    def __init__(
+        self,
+        model: SpeechLM,
+        fixed_width: bool | None = None,
+        reading: ReadingConfig | None = None,
+    ) -> None:
+        self.model, self.reading = model, reading
+        if reading is not None:
+            config = model.backbone.config
+            reading.check(config.layout, config.query_heads)
         on_gpu = model.device.type == "cuda"
         self.fixed_width = on_gpu if fixed_width is None else fixed_width
 
@@ -61,3 +76,39 @@ class TorchSpeechModel:
         """Continue each row by one speech id; logits of the next."""
         drawn = torch.tensor(ids, dtype=torch.long, device=self.model.device)
         return as_array(self.model.step(drawn, state))
+
+    @torch.inference_mode()
+    def looked(
+        self, segments: Sequence[Segment], speech: Sequence[int], state: StackState | None, row: int
+    ) -> Float[np.ndarray, "speech positions"]:
+        """How the reading head looked at the prompt as each speech id was drawn.
+
+        Everything is read once more, up to the head's layer: no form of a step keeps its queries.
+        """
+        del state, row
+        assert self.reading is not None
+        prompt = sum(len(segment.ids) for segment in segments)
+        queries, keys = head_of(self.model, [*segments, speech_segment(speech[:-1])], self.reading)
+        return looked_at(queries[prompt - 1 :], keys)[:, :prompt]
+
+
+def head_of(
+    model: SpeechLM, segments: Sequence[Segment], reading: ReadingConfig
+) -> tuple[Float[np.ndarray, "positions width"], Float[np.ndarray, "positions width"]]:
+    """Rotated queries and keys of one attention head at every position of a sequence."""
+    stack = model.backbone
+    batch = pack_segments([segments]).to(model.device)
+    hidden, state = model.embed(batch), model.new_state(1, batch.order.shape[1])
+    positions = stack.positions_for(hidden, state)
+    for block, memory in zip(stack.blocks[: reading.layer], state.layers, strict=False):
+        hidden = block(hidden, positions, memory)
+    block = stack.blocks[reading.layer]
+    mixer = cast(Attention, block.mixer)
+    heads = rearrange(
+        mixer.project(block.input_layernorm(hidden)), "b t (h d) -> b t h d", d=mixer.head_dim
+    )
+    turned = apply_rotary(
+        heads[:, :, : mixer.query_heads + mixer.kv_heads], positions.cosine, positions.sine
+    )
+    key = mixer.query_heads + reading.head // (mixer.query_heads // mixer.kv_heads)
+    return as_array(turned[0, :, reading.head]), as_array(turned[0, :, key])

@@ -1,0 +1,75 @@
+"""``mamtra evaluate reading``: find the head that follows the text, and calibrate the guard."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mamtra.checkpoints.locate import CONFIG, DEFAULT, locate
+from mamtra.cli.evaluate_run import JUDGE, Limit, Model, Seed, Threads
+
+HEADS_FROM = 12  # sentences that tell which head it is
+TOGETHER = 3  # held-out sentences that make one long piece; words get lost in long ones
+SHOWN = ("sentences", "with_a_dropped_word", "words", "dropped_words", "attempts")
+
+
+def evaluate_reading(
+    model: Model = DEFAULT,
+    judge: Annotated[str, typer.Option("--judge", help="Who hears the words.")] = JUDGE,
+    limit: Limit = None,
+    together: Annotated[
+        int, typer.Option("--together", min=1, help="Held-out sentences in one long piece.")
+    ] = TOGETHER,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    write: Annotated[
+        bool, typer.Option("--write", help="Put the result into the model's config.json.")
+    ] = False,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A file of rows; one is added.")
+    ] = None,
+) -> None:
+    """Find the attention head that follows the text, and from where on a word counts as skipped.
+
+    mamtra evaluate reading --model nano --judge whisper:whisper-base --write
+    """
+    folder = locate(model)
+    from mamtra.atomic import write_json
+    from mamtra.corpus.synthetic.sentences import held_out_sentences
+    from mamtra.errors import ModelError
+    from mamtra.evaluation.judges.judge import Hearing
+    from mamtra.evaluation.judges.registry import open_judge
+    from mamtra.evaluation.reading import calibrate, rank_heads
+    from mamtra.figures.provenance import provenance
+    from mamtra.synthesis.load import load
+
+    sentences = held_out_sentences()[: limit or None]
+    groups = [sentences[i : i + together] for i in range(0, len(sentences), together)]
+    hearing = open_judge(judge, sentences, "en", threads)
+    assert isinstance(hearing, Hearing)
+    synthesizer = load(folder, engine="torch")
+    speaker, whole = synthesizer.speaker(), synthesizer.reader.whole
+    texts = [whole(" ".join(group)) for group in groups]
+    heads = rank_heads(speaker, [whole(line) for line in sentences[:HEADS_FROM]], seed)
+    found = calibrate(speaker, texts, hearing, seed, heads)
+    row = {
+        "evaluation": "reading",
+        "model": synthesizer.name,
+        "judge": hearing.identity.row(),
+        **found,
+        "provenance": provenance(seed).row(),
+    }
+    for name in ("before", "after"):
+        print(name, *(f"{key} {found[name][key]}" for key in SHOWN))
+    for threshold in found["thresholds"]:
+        print(json.dumps(threshold))
+    print("reading", json.dumps(found["reading"]))
+    if output is not None:
+        with output.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+    if write:
+        path = folder / CONFIG
+        values = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, values | {"reading": found["reading"]}, indent=2, error=ModelError)
+        print(f"{path}: written; mamtra export {folder} --to onnx makes its graphs again")
