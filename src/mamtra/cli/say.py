@@ -406,5 +406,4 @@ def say(
         written.compute_seconds, text=written.compute_seconds.text + reading
     )
     told = report(written, pieces, output, time.perf_counter() - started)
-    told["notes"] = speaker.notes(words)
-    conclude(written, told, as_json, quiet)
+    conclude(written, told | {"notes": speaker.notes(words)}, as_json, quiet)
