@@ -97,6 +97,38 @@ def test_a_word_is_read_no_further_than_needed() -> None:
     assert asked == ["One two"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs $3.50 today, Dr. Smith said on May 5, 2024 at the door.",
+        "About 10 000 people saw 5 kg of rice and 3:30 pm trains go by slowly.",
+        "Plain words are said as they come.",
+        "The U.S. won 7-2 in Aug. 2019 and then they went home.",
+        "Room 5 is free",
+    ],
+)
+def test_words_that_arrive_are_read_as_in_the_whole_text(text: str) -> None:
+    words = ArrivingWords([f"{word} " for word in text.split(" ")], encode, 999, READER.whole)
+    assert list(words.utterance())
+    assert words.text == READER.whole(text)
+
+
+def test_plain_words_do_not_wait_and_figures_wait_for_two_words() -> None:
+    asked: list[str] = []
+
+    def parts() -> Iterator[str]:
+        for part in ("We ", "have ", "5 ", "kg ", "of ", "rice ", "here "):
+            asked.append(part)
+            yield part
+
+    utterance = ArrivingWords(parts(), encode, 99, READER.whole).utterance()
+    assert next(utterance) == encode("We")
+    assert asked == ["We "]
+    next(utterance)
+    assert next(utterance) == encode(" five kilograms of")
+    assert asked[-1] == "of "
+
+
 def test_chinese_words_need_no_blanks() -> None:
     words = ArrivingWords(iter(["你好，今天", "很好。再", "见"]), encode, enough=4)
     assert list(words.utterance()) == [encode("你好，"), encode("今天很好。")]

@@ -25,7 +25,7 @@ from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
-from mamtra.text.pauses import Passage, attached, timed_pieces
+from mamtra.text.pauses import MARK, Passage, attached, timed_pieces
 from mamtra.voice.voice import Voice
 
 logger = logging.getLogger(__name__)
@@ -96,6 +96,15 @@ class Speaker:
         """
         text, lexicon = checked_text(text), self.options.lexicon
         return self.reader.pieces(lexicon.apply(text) if lexicon else text, self.options.normalize)
+
+    def spoken_words(self, text: str) -> str:
+        """Some words as they are spoken; marks of pauses are left out.
+
+        Raises:
+            TextError: nothing in them can be spoken.
+        """
+        text, lexicon = MARK.sub(" ", checked_text(text)), self.options.lexicon
+        return self.reader.whole(lexicon.apply(text) if lexicon else text, self.options.normalize)
 
     def notes(self, text: str) -> list[str]:
         """What will be left out of a text, or read otherwise than it looks."""

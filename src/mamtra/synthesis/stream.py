@@ -129,7 +129,10 @@ def parts_of(speaker: Speaker, text: str | Iterable[str]) -> Iterator[Part]:
             yield whole_part(speaker, arrived)
         return
     words = ArrivingWords(
-        text, speaker.reader.tokenizer.encode, int(ENOUGH_SHARE * config.piece_tokens)
+        text,
+        speaker.reader.tokenizer.encode,
+        int(ENOUGH_SHARE * config.piece_tokens),
+        speaker.spoken_words,
     )
     while words.has_more():
         yield growing_part(speaker, words)

@@ -22,6 +22,11 @@ BREAK = re.compile(rf"(?P<paragraph>{PARAGRAPH.pattern})|{LINE_BEFORE_MARK}", re
 PROBE = "The"  # a word that begins a sentence, to ask whether one has ended before it
 LONGEST = 400  # characters without an end after which text is cut all the same
 # a word is complete when a blank or a Chinese mark follows
+# a word whose reading does not depend on the next one
+PLAIN = re.compile(r"\s*(?:[A-Za-z]?[a-z']+|I|[\u3040-\u30ff\u4e00-\u9fff]+)[,;。！？；，、]?")
+DOUBTFUL_END = re.compile(r"\..*\.|\b[A-Z][a-z]{0,4}\.|\d\.")  # perhaps an abbreviation
+SETTLED_AFTER = 2  # plain words after which no later word changes how a figure is read
+CONTEXT = 3  # words before a figure that may change how it is read
 WORD = re.compile(r"\s*(?:[^\s。！？；，、]*[。！？；，、]|\S+(?=\s))")
 
 
@@ -125,22 +130,31 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
 class ArrivingWords:
     """Words of arriving text as ids, in utterances that end with a sentence.
 
+    Numbers, signs and abbreviations wait until what follows cannot change how they are read.
+
     Args:
         text: parts of the text; they may end anywhere.
         encode: text to ids.
         enough: ids after which an utterance ends with its sentence.
+        say: writes text as it is spoken; without it words stay as they are written.
 
     Attributes:
-        words: of the utterance that is being read.
+        words: of the utterance that is being read, as they are spoken.
+        before: the last words as they were written.
     """
 
     def __init__(
-        self, text: str | Iterable[str], encode: Callable[[str], list[int]], enough: int
+        self,
+        text: str | Iterable[str],
+        encode: Callable[[str], list[int]],
+        enough: int,
+        say: Callable[[str], str] | None = None,
     ) -> None:
         self.parts = iter([text] if isinstance(text, str) else text)
-        self.encode, self.enough = encode, enough
+        self.encode, self.enough, self.say = encode, enough, say
         self.waiting = ""
         self.words: list[str] = []
+        self.before: list[str] = []
 
     def next_word(self) -> str | None:
         """The next word with a blank before it if there was one; None when the text has ended."""
@@ -166,14 +180,45 @@ class ArrivingWords:
     def utterance(self) -> Iterator[list[int]]:
         """The ids of one utterance, word by word."""
         self.words, count = [], 0
-        while (word := self.next_word()) is not None:
-            word = word if self.words else word.lstrip()
-            self.words.append(word)
-            ids = self.encode(word)
+        for group, ended in self.groups():
+            text = self.spoken(group)
+            if not text:
+                continue
+            self.words.append(text)
+            ids = self.encode(text)
             count += len(ids)
             yield ids
-            if count >= self.enough and ENDED.search(word):
+            if count >= self.enough and ended:
                 return
+
+    def groups(self) -> Iterator[tuple[str, bool]]:
+        """Words that can be spoken by now, and whether a sentence ends with them."""
+        group, settled, plain = "", 0, True
+        while (word := self.next_word()) is not None:
+            group += word
+            is_plain = PLAIN.fullmatch(word) is not None
+            settled, plain = settled + 1 if is_plain else 0, plain and is_plain
+            ended = bool(ENDED.search(word)) and (not word.isascii() or has_ended(group.strip()))
+            sure = ended and not DOUBTFUL_END.search(word)
+            if self.say is None or sure or plain or settled >= SETTLED_AFTER:
+                yield group, ended
+                group, settled, plain = "", 0, True
+        if group:
+            yield group, True
+
+    def spoken(self, group: str) -> str:
+        """Words as they are spoken after those before them; nothing where they hold none."""
+        blank = " " if group[:1].isspace() and self.words else ""
+        text = group.strip()
+        if self.say is not None and not PLAIN.fullmatch(group):
+            context = " ".join(self.before)
+            try:
+                whole, first = self.say(f"{context} {text}"), self.say(context) if context else ""
+                text = whole.removeprefix(first) if whole.startswith(first) else self.say(text)
+            except NothingToSpeakError:
+                text = ""
+        self.before = [*self.before, *group.split()][-CONTEXT:]
+        return blank + text.strip() if text.strip() else ""
 
     @property
     def text(self) -> str:
