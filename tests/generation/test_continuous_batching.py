@@ -67,6 +67,7 @@ class Watched:
         self.text_vocabulary = model.text_vocabulary
         self.new_state, self.read = model.new_state, model.read
         self.reading, self.looked = model.reading, model.looked
+        self.steps_first_rows = model.steps_first_rows
         self.widths: list[int] = []
         self.bytes: list[int] = []
 

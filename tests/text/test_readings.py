@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from readings import HELD_OUT, LATER, REPORTED, Reading, read
+from readings import HELD_OUT, LATER, NEW, REPORTED, Reading, read
 
 SHARE = 0.95
 
@@ -13,7 +13,10 @@ def test_what_was_reported_is_read_right(reading: Reading) -> None:
     assert reading.spoken in reading.right
 
 
-@pytest.mark.parametrize(("table", "lines"), [(HELD_OUT, 336), (LATER, 60)], ids=str)
+TABLES = [(HELD_OUT, 336), (LATER, 60), *((table, 100) for table in NEW)]
+
+
+@pytest.mark.parametrize(("table", "lines"), TABLES, ids=lambda value: getattr(value, "stem", None))
 def test_most_of_what_was_written_down_is_read_right(table: Path, lines: int) -> None:
     readings = read(table)
     assert len(readings) == lines

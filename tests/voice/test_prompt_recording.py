@@ -106,3 +106,25 @@ def test_what_is_no_sound_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.wav").write_bytes(half)
     with pytest.raises((AudioError, VoiceError)):
         read_recording(tmp_path / "c.wav")
+
+
+def test_half_a_file_and_a_long_silence_are_noted(tmp_path: Path) -> None:
+    path = written(tmp_path, tone(2))
+    path.write_bytes(path.read_bytes()[:60_000])
+    assert "its end is missing" in read_recording(path).notes[0]
+    silence = np.zeros(4 * RATE, np.float32)
+    inside = read_recording(written(tmp_path, np.concatenate([tone(1), silence, tone(1)])))
+    assert "a silence of 4.0 seconds" in inside.notes[0]
+
+
+def test_a_file_that_claims_years_or_is_no_sound_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.raw").write_bytes(b"abc")
+    with pytest.raises(AudioError, match="as sound"):
+        read_recording(tmp_path / "x.raw")
+    soundfile.write(tmp_path / "a.flac", tone(1), RATE)
+    content = bytearray((tmp_path / "a.flac").read_bytes())
+    content[21] |= 0xF  # the upper bits of 36 that count samples
+    content[22:26] = b"\xff" * 4
+    (tmp_path / "a.flac").write_bytes(content)
+    with pytest.raises(AudioError, match="claims to last 1,193 hours"):
+        read_recording(tmp_path / "a.flac")

@@ -102,6 +102,9 @@ def test_a_voice_is_found_by_name_by_path_or_by_default(tiny_model_folder: Path)
     assert find_voice(folder, "high") == find_voice(folder, high) == high
     with pytest.raises(VoiceError, match="unknown voice 'nobody'; model 'tiny' has: high, low"):
         find_voice(folder, "nobody")
+    folder.config = replace(folder.config, voice="nobody")
+    with pytest.raises(VoiceError, match="names the voice 'nobody', which is not there; it has"):
+        find_voice(folder, None)
 
 
 def test_voices_of_different_recordings_differ_at_any_rate(tiny_model_folder: Path) -> None:

@@ -17,6 +17,7 @@ from jaxtyping import Float
 from mamtra.atomic import write_file
 from mamtra.errors import AudioError
 
+MOST_BYTES = 8 << 30  # of samples read at once, in float32; twelve hours of speech are four
 # suffix -> (soundfile's name of the container, of the encoding)
 FORMATS = {
     ".wav": ("WAV", "PCM_16"),
@@ -51,6 +52,21 @@ class Audio:
         return Audio(samples=samples, rate_hz=rate_hz)
 
 
+def check_size(path: Path | str) -> None:
+    """Refuse a file that claims to hold more sound than fits into memory.
+
+    Raises:
+        AudioError: it does.
+    """
+    claimed = soundfile.info(str(path))
+    if claimed.frames * claimed.channels * 4 > MOST_BYTES:
+        hours = claimed.frames / claimed.samplerate / 3600
+        raise AudioError(
+            f"{str(path)!r} claims to last {hours:,.0f} hours; "
+            "cut it into files, or fetch it again if it does not"
+        )
+
+
 def read_channels(path: Path | str) -> tuple[Float[np.ndarray, "samples channels"], int]:
     """Read a sound file channel by channel, and its rate.
 
@@ -58,8 +74,9 @@ def read_channels(path: Path | str) -> tuple[Float[np.ndarray, "samples channels
         AudioError: there is no such file, or it is not sound.
     """
     try:
+        check_size(path)
         return soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (OSError, soundfile.LibsndfileError) as problem:
+    except (OSError, TypeError, ValueError, soundfile.LibsndfileError) as problem:
         reason = f"{problem} (WAV, FLAC, OGG and MP3 are known)"
         if not Path(path).exists():
             reason = "no such file"
@@ -87,6 +104,8 @@ def check_target(path: Path | str) -> Path:
         str(path).encode()
     except UnicodeEncodeError as problem:
         raise AudioError(f"cannot write {str(path)!r}: the name is not UTF-8") from problem
+    if "\0" in str(path):
+        raise AudioError(f"cannot write {str(path)!r}: no file has a NUL in its name")
     if path.suffix.lower() not in FORMATS:
         raise AudioError(
             f"cannot write {str(path)!r}: its suffix must be one of {', '.join(FORMATS)}"

@@ -15,6 +15,7 @@ from mamtra.synthesis.long_text import PARAGRAPH
 from mamtra.text.dialogue import LINE_BEFORE_MARK, with_marks_before_words
 from mamtra.text.pauses import Passage, attached, together
 from mamtra.text.split import cut, split_sentences
+from mamtra.text.windows import check_characters
 
 ENDED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
 # where arriving text is cut at once: an empty line, or a line that changes the voice
@@ -78,6 +79,7 @@ def paragraphs_of(text: str | Iterable[str]) -> Iterator[tuple[list[str], bool]]
         return
     waiting, begins = "", True
     for fragment in text:
+        check_characters(fragment)
         waiting = with_marks_before_words(waiting + fragment)
         while end := BREAK.search(waiting):
             if before := waiting[: end.start()].strip():
@@ -163,6 +165,7 @@ class ArrivingWords:
             if part is None:
                 word, self.waiting = self.waiting.rstrip(), ""
                 return word if word.strip() else None
+            check_characters(part)
             self.waiting += part
         self.waiting = self.waiting[found.end() :]
         word = found.group()

@@ -22,7 +22,8 @@ NUMBERED = {
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
     "Ext": "extension", "ext": "extension", "Rm": "room", "Fl": "floor", "Art": "article",
     "ca": "about", "c": "about", "approx": "approximately", "Approx": "approximately",
-    "Tel": "telephone", "Ste": "suite", "Rte": "route", "Hwy": "highway", "Bldg": "building",
+    "Tel": "telephone", "tel": "telephone", "Ste": "suite", "Rte": "route",
+    "Hwy": "highway", "Bldg": "building",
     "Pt": "part", "pt": "part",
 }  # fmt: skip
 # anywhere; these dots never end a sentence
@@ -40,7 +41,8 @@ FINAL = {
     "Univ": "university", "Ave": "avenue", "Blvd": "boulevard", "Rd": "road", "Ln": "lane",
     "Hwy": "highway", "Pkwy": "parkway", "Rte": "route", "Fwy": "freeway",
     "Expy": "expressway", "Tpke": "turnpike", "Sq": "square", "Ct": "court", "Pl": "place",
-    "Cir": "circle", "Ter": "terrace", "Cres": "crescent", "Gdns": "gardens", "Mtn": "mountain",
+    "Cir": "circle", "Ter": "terrace", "Cres": "crescent", "Gdns": "gardens", "Aves": "avenues",
+    "Sts": "streets", "Mtn": "mountain",
     "Ph.D": "pee aitch dee", "misc": "miscellaneous",
 }  # fmt: skip
 ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
@@ -72,8 +74,11 @@ ROAD = "(?:St|Ave|Blvd|Rd|Dr|Ln|Ct|Pl|Hwy|Pkwy|Street|Avenue|Boulevard|Road|Driv
 STREETS = (
     rule(
         rf"(?:(?<=\d )|(?<=^)|(?<=& )|(?<=and )|(?<=at )|(?<=on )|(?<=of )|(?<=, ))"
-        rf"({one_of(COMPASS)})\.? "
-        rf"(?=\d{{1,3}}(?:st|nd|rd|th)\b|(?:[A-Z][a-z]+ ){{1,2}}{ROAD}\b)",
+        rf"({one_of(COMPASS)})\.? (?=\d{{1,3}}(?:st|nd|rd|th)\b)",
+        lambda m: f"{COMPASS[m[1]]} ",
+    ),
+    rule(
+        rf"(?<![\w.])({one_of(COMPASS)})\.? (?=(?:[A-Z][a-z]+ ){{1,2}}{ROAD}\b)",
         lambda m: f"{COMPASS[m[1]]} ",
     ),
     rule(rf"(?<=[a-z\d] )({PREPOSITIONS}) St\. (?=[A-Z])", r"\1 Saint "),
@@ -89,7 +94,8 @@ WORDS = (
         rf"\b({one_of(TITLES)})\b(?:\. ?|(?<=M[rs]|rs) )(?=[A-Z\0])", lambda m: f"{TITLES[m[1]]} "
     ),
     rule(r"\b(Mr|Mrs|Ms|Dr|Prof)\b\.?", lambda m: TITLES[m[1]]),
-    rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=\d)", lambda m: f"{NUMBERED[m[1]]} "),
+    rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=\(?\d)", lambda m: f"{NUMBERED[m[1]]} "),
+    rule(r"(?<![\w.])(Rm|Apt|Ste|Fl|Bldg|Vol|Fig|Rte)(?= \d)", lambda m: NUMBERED[m[1]]),
     rule(
         r"(?<![\w.])(Vol|vol|Ch|ch|Fig|fig|Sec|sec|Art|Pt|pt)\. ?(?=[IVXLC]+\b)",
         lambda m: f"{NUMBERED[m[1]]} ",

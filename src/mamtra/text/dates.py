@@ -119,7 +119,7 @@ RULES = (
     rule(r"(?<![\d/.-])(\d{1,2})([/.-])(\d{1,2})\2(\d{4}|\d{2})(?![\d/]|[.-]\d)", figures),
     rule(
         rf"\b{MONTH} (?P<day>\d{{1,2}}){TH}(?: ?- ?(?P<until>\d{{1,2}}){TH})?"
-        rf"(?![\d:%]|[.,]\d| ?[AaPp]\.?[Mm]\b)(?:,? {YEAR})?",
+        rf"(?![\d%]|[.,:]\d| ?[AaPp]\.?[Mm]\b)(?:,? {YEAR})?",
         named_date,
     ),
     rule(
@@ -128,7 +128,8 @@ RULES = (
         day_first,
     ),
     rule(
-        r"\b((?:[Dd]ue|[Dd]ated?|[Dd]eadline|[Uu]ntil|[Oo]n|[Ss]ince|[Ss]tarting|[Ee]xpires):? )"
+        r"\b((?:[Dd]ue|[Dd]ated?|[Dd]eadline|[Uu]ntil|[Oo]n|[Ss]ince|[Ss]tarting|[Ee]xpires):? "
+        rf"|\b(?:{one_of(WEEKDAYS.values())}),? )"
         r"(\d{1,2})/(\d{1,2})(?![\w/]|\.\d)",
         month_and_day,
     ),

@@ -14,7 +14,8 @@ CHAT = {
     "msg": "message", "msgs": "messages", "bday": "birthday", "b-day": "birthday",
     "cuz": "because", "bcoz": "because", "wknd": "weekend", "appt": "appointment",
     "mtg": "meeting", "mtgs": "meetings", "acct": "account", "qty": "quantity",
-    "luv": "love", "sry": "sorry", "srsly": "seriously", "rly": "really", "yrself": "yourself",
+    "yr": "year", "yrs": "years", "luv": "love", "sry": "sorry",
+    "srsly": "seriously", "rly": "really", "yrself": "yourself",
     "congrats": "congratulations", "w8": "wait", "str8": "straight", "every1": "everyone",
     "any1": "anyone", "some1": "someone", "no1": "no one",
 }  # fmt: skip
@@ -77,7 +78,7 @@ def chat(match: Match) -> str:
 
 
 RULES = (
-    rule(rf"(?<![\w-])(?i:{one_of(CHAT)})(?![\w-])", chat),
+    rule(rf"(?<![\w-])(?<!\d )(?i:{one_of(CHAT)})(?![\w-])", chat),
     rule(rf"(?<![\w-]){one_of(LETTERED)}(?![\w-])", lambda m: f" {spell(m[0])} "),
     rule(r"(?<!\w)<3+(?!\w)", " heart "),
     rule(FACE, " "),
@@ -88,6 +89,7 @@ RULES = (
     rule(r"\b(?:Ctrl|ctrl)\b", "control"),
     rule(rf"(?<=\d )({one_of(SCORED)})\b\.?", lambda m: SCORED[m[1]]),
     rule(rf"({NAME}) (?:def?|d)\. (?={NAME})(?=[^.]{{0,60}}\d)", r"\1 defeated "),
+    rule(rf"({NAME}) bt\.? (?={NAME})(?=[^.]{{0,60}}\d)", r"\1 beat "),
     rule(r"\(b\. (?=\d{4})", "(born "),
     rule(r"\(d\. (?=\d{4})", "(died "),
     rule(r"\bincl\.?(?=[.,;:)]|$)", "included"),

@@ -28,7 +28,7 @@ EPA EPS ESA ESL ESPN EST ETA ETF EU EULA FAA FAQ FBI FOI GED GIS GOP HIV HOA HOV
 IDE IED IEC IEEE IMF IMO INS IOC IOT IOU IPA IPO IRA IRL IRS ISO ISP ITV IVF KIA KPI LAX LCD LED LIU
 MBA MEP MIA MIT MOU MRI MVP NAACP NBA NCAA NEA NIH NYC NYU OCR OECD OEM OTA PDA PEI POV PSA PTA PTO
 RBI RCA RFID RIAA RNA ROI RSI RSVP SEO SUV TBA TBD TIA UAE UAV UAW UBI UCLA UEFA UFO UK UN UPS URI
-EOD EOB COB ETD FYI AFK WFH OOO IIRC ICYMI POC
+EOD EOB COB ETD FYI AFK WFH OOO OOM OOP AES EOL IIRC ICYMI POC
 URL USA USAF USB USC USDA USO USPS UTC VAT VIP VOIP WTO YMCA YOY YWCA AI ID IQ TV UI UX QA PR HR
 """
 SPELLED = frozenset(SAID_AS_LETTERS.split())
@@ -165,8 +165,8 @@ PAIRS = (
     rule(r"\b(UTC|GMT) ?-(?=\d)", r"\1 minus "),
     rule(r"(?<![\w'])([A-F])\+(?![\w+])", lambda m: f" {spell(m[1])} plus "),
     rule(r"(?<![A-Za-z'])a(?= ?[<>=]=? ?[\w-])", "ay"),
-    rule(r"(?<=\()a(?=\))", "ay"),
-    rule(r"(?:(?<=^)|(?<=\s))([a-h])\)(?= )", lambda m: f"{spell(m[1])},"),
+    rule(r"(?<=\()a(?=[,)])", "ay"),
+    rule(r"(?:(?<=^)|(?<=\s))(?<!\d )([a-h])\)(?= )", lambda m: f"{spell(m[1])},"),
 )
 # before the numbers are spoken: capitals joined to digits, as in MP3, A4 and F-16
 JOINED = (
@@ -182,14 +182,18 @@ RULES = (
          lambda m: RESPELLED.get(m[0], m[0])),
     rule(rf"\b({OWNERS}) IT\b|\bIT(?= {DEPARTMENT}\b)", lambda m: f"{m[1] or ''} eye tee "),
     rule(r"\b([Tt]he) WHO\b", r"\1 double you aitch oh"),
+    rule(r"\bWHO(?= (?:officials?|chief|director|reports?|data|guidelines|spokes\w+|estimates)\b)",
+         "double you aitch oh"),
+    rule(r"\b([Tt]he) A(?= (?:train|line|side|team|game|league|list)\b)", r"\1 ay"),
     rule(rf"(?<![A-Za-z'.])(?:[A-Za-z]\.){{2,}}(?= ?$| {STARTERS})",
          lambda m: f" {spell(m[0])}."),
+    rule(r"(?<![A-Za-z'.])((?:[A-Za-z]\.){2,})'s(?![A-Za-z])", lambda m: f" {spell(m[1])}'s "),
     rule(r"(?<![A-Za-z'.])(?:[A-Za-z]\.){2,}(?![A-Za-z])", lambda m: f" {spell(m[0])} "),
     rule(r"(?<![A-Za-z'.])(?:[A-Za-z]\.)+[A-Za-z](?![A-Za-z'])", lambda m: f" {spell(m[0])} "),
     rule(rf"(?:(?<=^)|(?<=[.?!] )|\b(?!{SERIES}\b)([A-Z][a-z]+) )([B-Z])\.(?= ?[A-Z])",
          lambda m: f"{m[1] or ''} {spell(m[2])} "),
-    rule(r"(?<![A-Za-z'])([a-z])([A-Z]{2,})(?![A-Za-z'])",
-         lambda m: f" {spell(m[1] + m[2])} "),
+    rule(r"(?<![A-Za-z'])([a-z])([A-Z]{2,})(s?)(?![A-Za-z'])",
+         lambda m: f" {spell(m[1] + m[2])}{m[3]} "),
     rule(r"(?<![A-Za-z'])([A-Z]{2,})('?s)?(?![A-Za-z]|'[A-Z])", acronym),
     rule(rf"(?i:\b({SERIES}s?)) A\b(?!')", r"\1 ay"),
     rule(r"(?<=[a-z] )A(?=[.,?!;:]|$| (?:and|or|to) [B-Z]\b)", "ay"),

@@ -178,6 +178,7 @@ RULES = (
     rule(rf"\b({STEPS}) (\d{{1,4}})/(\d{{1,4}})(?![\w/]|\.\d)", r"\1 \2 of \3"),
     rule(r"\b9/11\b", " nine eleven "),
     rule(r"\b50-50\b", " fifty fifty "),
+    rule(r"(?<![\w./])(\d\.\d)/(5|10|100)(?![\w/]|\.\d)", r"\1 out of \2"),
     rule(rf"(?<![\w./])(\d{{1,2}})/(\d{{1,2}}){SIDE_BY_SIDE}",
          lambda m: f" {number(m[1])} {number(m[2])} "),
     rule(r"(?<![\w./])(\d{1,3})/(\d{1,3})(?![\w/]|\.\d)(?! (?:of|cup|inch|mile|tea|table)s?)",

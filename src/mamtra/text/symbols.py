@@ -28,11 +28,16 @@ RULES = (
     rule(r"\s*\)\s*(?=[.,?!;:]|$)", ""),
     rule(r"^\s*\(", ""),
     rule(r"[()\[\]]", ", "),
-    rule(r"(?<=[a-z]) ?/ ?(?=(?:second|minute|hour|day|night|week|month|year|person)\b)", " per "),
+    rule(
+        r"(?<=[a-z]) ?/ ?(?=(?:second|minute|hour|day|night|week|month|year|person|side|piece|pack"
+        r"|bottle|box|bag|serving|dose|game|round|cup|head|guest|household|employee|share|mile)\b)",
+        " per ",
+    ),
     rule(r"(?<=\w) ?/ ?(?=\w)", " slash "),
     rule(r"(?<=\w) ?\^ ?(?=\w)", " to the power of "),
     rule(r"&", " and "),
     rule(r"(?<=\w)\+\+", " plus plus "),
+    rule(r"(?:(?<=\s)|(?<=^))#(?=\W|$)", " number "),
     rule(r"\+", " plus "),
     rule(r"=+>|-+>", " to "),
     rule(r"(?<=\w) ?<= ?(?=\w)", " is at most "),

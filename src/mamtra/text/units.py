@@ -100,7 +100,15 @@ def feet_and_inches(match: re.Match[str]) -> str:
 
 
 OPENING, CLOSING = re.compile(r'(?:^|[\s(])"'), re.compile(r'[^\s(\d]"')
-ROOMS = "(?i:room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route)"
+ROOMS = (
+    "(?i:apartment|apt|room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route)"
+)
+# there are millions of these, and no meters
+MANY = (
+    "(?:people|users|soldiers|voters|customers|children|workers|jobs|homes|acres|dollars|euros"
+    "|copies|views|followers|subscribers|tonnes|tons|barrels|deaths|cases|doses|vehicles|cars"
+    "|units|shares|pounds|visitors|refugees|patients|students|downloads|years)"
+)
 COMPASS = {"N": "north", "S": "south", "E": "east", "W": "west"}
 
 
@@ -152,11 +160,15 @@ RULES = (
     rule(rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
     rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}})([CF])(?![\w'-])", heat),
     rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
+    rule(r"(?<![\w.])(\d+)' ?[xX×] ?(\d+)'(?!\w)", r"\1 by \2 ft"),
     rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
     rule(rf"(\b[Aa]n? )?(?<![\w./])((?:\d+ )?\d+/\d+|{NUMBER})\"", inches),
     rule(r"(\b[Aa]n? \d+)' (?=[a-z])", r"\1 ft "),
     rule(r"(?<=\d) in(?= (?:wide|long|tall|high|deep|thick|diameter)\b)", " in."),
-    rule(r"(?<=\d) c\.(?= [a-z])", " cup "),
+    rule(r"(?<![\w./])1 c\.(?= [a-z])|(?<=/\d) c\.(?= [a-z])", lambda m: f"{m[0][:-2]}cup"),
+    rule(r"(?<=\d) c\.(?= [a-z])", " cups "),
+    rule(r"(\d ?V,? \d+(?:\.\d+)?) ?A\b", r"\1 amps"),
+    rule(rf"(?<![\w.,])(\d+(?:\.\d+)?)m(?= {MANY}\b)", r"\1 million"),
     rule(r"(?<=\d )\((\d+(?:\.\d+)?[ -]?(?:oz|g|ml|lb|inch|kg)\.?)\) (?=[a-z])", r"\1 "),
     rule(r"(?<=\d)(st|nd|rd|th) min\b\.?", r"\1 minute"),
     # lengths multiplied; with an equals sign it is a product of numbers
@@ -170,7 +182,7 @@ RULES = (
         r"(?:\.(?= [a-z\d]))?",
         measure,
     ),
-    rule(r"(?<=\d)(?<!\b[48])[Kk]\b", " thousand "),
+    rule(r"(?<=\d)(?<!-\d{3})(?<!-\d{4})(?<!-\d{5})(?<!\b[48])[Kk]\b", " thousand "),
     rule(r"(?<=\d)M\b", " million "),
     rule(r"(?<=\.\d)B\b|(?<=\d)bn\b", " billion "),
 )

@@ -5,6 +5,7 @@ at the ends, too little or too much loudness, too great a length. What cannot be
 sentence. A clipped recording is used as it is, with a note: nothing brings the peaks back.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.audio.clip import Audio, read_channels
+from mamtra.audio.whole_file import is_cut_short
 from mamtra.errors import VoiceError
 from mamtra.voice.voice import LONGEST_SECONDS, SILENCE
 
@@ -20,6 +22,7 @@ DULL_RATE_HZ = 16_000  # what speech tokenizers and speaker models were trained 
 CANCELLED_SHARE = 0.1  # a mean so much quieter than its channels means that they are opposed
 FRAME_SECONDS = 0.01
 QUIET_SHARE = 0.02  # a frame below this share of the loudest sample is silence
+LONG_PAUSE_SECONDS = 2.0  # longer than speakers pause
 KEPT_SECONDS = 0.2  # silence that stays at the ends
 WORTH_CUTTING_SECONDS = 0.5
 FULL_SCALE = 0.999
@@ -122,6 +125,22 @@ def short_enough(audio: Audio, text: str, notes: list[str]) -> Audio:
     return Audio(samples=kept, rate_hz=audio.rate_hz)
 
 
+def note_silence_inside(audio: Audio, notes: list[str]) -> None:
+    """Note a long silence between words: the voice's prompt would hold it."""
+    frames = loudness_of_frames(audio.samples, audio.rate_hz)
+    loud = np.flatnonzero(frames > QUIET_SHARE * frames.max())
+    longest = float(np.diff(loud).max(initial=0)) * FRAME_SECONDS
+    if longest >= LONG_PAUSE_SECONDS:
+        notes.append(f"it holds a silence of {longest:.1f} seconds: a recording without is better")
+
+
+def note_missing_end(path: Path, notes: list[str]) -> None:
+    """Note that a file is shorter than it says, as half a download is."""
+    with suppress(OSError):
+        if is_cut_short(path):
+            notes.append("its end is missing: the file is shorter than it says; fetch it again")
+
+
 def check_pace(audio: Audio, text: str, notes: list[str]) -> None:
     """Note words that cannot be those of the recording."""
     letters = sum(map(str.isalnum, text))
@@ -146,6 +165,7 @@ def read_recording(path: Path | str, text: str = "") -> Recording:
     """
     channels, rate_hz = read_channels(path)
     notes: list[str] = []
+    note_missing_end(Path(path), notes)
     if not channels.size:
         raise VoiceError(f"{str(path)!r} holds no sound; give a recording of speech")
     if not np.isfinite(channels).all():
@@ -159,5 +179,6 @@ def read_recording(path: Path | str, text: str = "") -> Recording:
     samples = of_sensible_level(one_channel(channels, notes), notes)
     audio = without_silent_ends(Audio(samples=samples, rate_hz=rate_hz), notes)
     audio = short_enough(audio, text, notes)
+    note_silence_inside(audio, notes)
     check_pace(audio, text, notes)
     return Recording(audio, notes)

@@ -177,6 +177,12 @@ def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
     """
     files = folder.voice_files()
     chosen = default_voice(folder) if name is None else str(name)
+    wanted = folder.config.voice
+    if name is None and wanted is not None and wanted not in files and files:
+        raise VoiceError(
+            f"the config of {folder.config.name!r} names the voice {wanted[:SHOWN]!r}, which is "
+            f"not there; it has: {', '.join(files)}"
+        )
     if chosen in files:
         return files[chosen]
     possible = f"model {folder.config.name!r} has: {', '.join(files) or 'no voices'}"
