@@ -1,0 +1,75 @@
+"""Calibrating the guard against skipped words, with a judge that hears what it is told."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from exit_code import ended
+
+pytest.importorskip("jiwer")
+
+import mamtra
+from mamtra.evaluation.judges import registry
+from mamtra.evaluation.judges.judge import Identity
+from mamtra.evaluation.reading import (
+    DROPPED,
+    RIGHT,
+    HeardWord,
+    Spoken,
+    at_threshold,
+    best_threshold,
+    calibrate,
+    rank_heads,
+)
+from mamtra.generation.generate import Generation
+
+
+class Deaf:
+    """A judge that hears the first word only."""
+
+    identity = Identity(name="deaf", package="tests", version="1")
+
+    def hear(self, samples: object, rate_hz: int) -> str:
+        return "hello"
+
+
+def spoken(*words: tuple[float, str]) -> Spoken:
+    heard = [HeardWord(ids=5, look=look, heard=mark) for look, mark in words]
+    return Spoken(Generation((1,), "end", 0, 1), heard, 0.1)
+
+
+def test_a_threshold_lies_below_what_is_heard() -> None:
+    said = [spoken((1.5, RIGHT), (0.1, DROPPED)), spoken((0.9, RIGHT), (1.1, RIGHT))]
+    rows = [at_threshold(said, least, shortest=4) for least in (0.2, 0.8, 1.0)]
+    assert rows[0]["words"] == {RIGHT: [0, 3], "other": [0, 0], DROPPED: [1, 1]}
+    assert rows[2]["sentences_without"] == [1, 1]
+    assert best_threshold(rows) == 0.8
+
+
+def test_a_model_is_calibrated_as_a_whole(tiny_model_folder: Path) -> None:
+    synthesizer = mamtra.load(tiny_model_folder, engine="torch")
+    speaker = synthesizer.speaker()
+    heads = rank_heads(speaker, ["Hello there you."], seed=1)
+    assert [(head.layer, head.head) for head in heads] in ([(0, 0), (0, 1)], [(0, 1), (0, 0)])
+    found = calibrate(speaker, ["Hello there.", "Hello you and me."], Deaf(), 1, heads)
+    assert found["before"]["dropped_words"] == 4
+    assert found["reading"]["layer"] == 0
+    assert found["after"]["sentences"] == 2
+
+
+def test_the_command_writes_the_models_config(
+    tiny_model_folder: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    model = shutil.copytree(tiny_model_folder, tmp_path / "model")
+    monkeypatch.setattr(registry, "open_judge", lambda *_: Deaf())
+    rows = tmp_path / "rows.jsonl"
+    told = ["--model", str(model), "--limit", "2", "--together", "1", "--write", "-o", str(rows)]
+    assert ended(["evaluate", "reading", *told]) == 0
+    assert "before sentences 2" in capsys.readouterr().out
+    row = json.loads(rows.read_text())
+    assert json.loads((model / "config.json").read_text())["reading"] == row["reading"]
+    assert mamtra.load(model).model.speech_model.reading is not None
