@@ -117,12 +117,13 @@ def test_the_command_speaks_with_the_voice_and_an_instruction(
 ) -> None:
     arguments = ["say", TEXT, "-o", str(tmp_path / "a.wav"), "--model", str(models / "student")]
     voice = ["--voice", str(models / "buzz.safetensors"), "--json"]
-    assert ended([*arguments, *voice, "--instruct", "Speak low."]) == 0
+    # random weights seldom end by themselves, which is told by 10
+    assert ended([*arguments, *voice, "--instruct", "Speak low."]) in (0, 10)
     told = json.loads(capsys.readouterr().out)
     assert told["text"] == "It costs three dollars and fifty cents."
     samples, rate = soundfile.read(tmp_path / "a.wav")
     assert (rate, len(samples)) == (24_000, told["speech_tokens"] * SAMPLES_PER_TOKEN)
-    assert ended([*arguments, *voice, "--no-normalize"]) == 0
+    assert ended([*arguments, *voice, "--no-normalize"]) in (0, 10)
     assert json.loads(capsys.readouterr().out)["text"] == TEXT
 
 
