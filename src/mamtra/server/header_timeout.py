@@ -14,14 +14,17 @@ HEADER_SECONDS = 10.0  # for the whole head
 class PunctualProtocol(AutoHTTPProtocol):
     """uvicorn's protocol for HTTP, with a limit for heads."""
 
+    # what both of uvicorn's protocols have: the request at work, the event loop, the connection
+    cycle: Any
+    loop: asyncio.AbstractEventLoop
+    transport: Any
     timer: asyncio.TimerHandle | None = None
     header_seconds = HEADER_SECONDS
 
     @property
     def waits_for_head(self) -> bool:
         """Whether no request is being answered or its body read."""
-        cycle: Any = self.cycle
-        return cycle is None or cycle.response_complete
+        return self.cycle is None or self.cycle.response_complete
 
     def stop_timer(self) -> None:
         """The head is there, or nobody waits for it any more."""
