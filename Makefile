@@ -4,7 +4,7 @@
 #   make test                                 runs the tests      (ARGS="-k layout" goes to pytest)
 
 .DEFAULT_GOAL := help
-.PHONY: help say test lint types nano clean setup
+.PHONY: help say test lint types nano gpu clean setup
 
 VENV ?= .venv
 OUT ?= speech.wav
@@ -39,6 +39,9 @@ nano: $(VENV)/ready-to-develop ## make the nano voice again from nothing: hours 
 	$(BIN)/mamtra corpus synthesize -o runs/nano/corpus
 	$(BIN)/mamtra nano all -f runs/nano
 
+gpu: $(VENV)/ready-for-gpu ## everything that a CUDA GPU has to tell, within eight minutes (ARGS="--minutes 4")
+	$(BIN)/mamtra bench gpu -o runs/gpu $(ARGS)
+
 setup: $(VENV)/ready ## only install
 
 clean: ## remove what these targets made, never data or runs
@@ -56,4 +59,9 @@ $(VENV)/ready: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/ready-to-develop: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "installing mamtra and its development tools into $(VENV) (once; torch is the large part)" >&2
 	@$(INSTALL) $(TORCH) -e '.[eval,cosyvoice,train,serve,wyoming,cpu,dev]'
+	@touch $(VENV)/ready $@
+
+$(VENV)/ready-for-gpu: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "installing mamtra for a GPU into $(VENV) (once; torch is the large part)" >&2
+	@$(INSTALL) $(TORCH) -e '.[torch,bench,gpu,cpu,dev]'
 	@touch $(VENV)/ready $@

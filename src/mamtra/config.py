@@ -153,10 +153,15 @@ def convert(value: Any, hint: Any, key: str, where: str) -> Any:
 
 
 def convert_union(value: Any, hint: Any, key: str, where: str) -> Any:
-    """A value as the first alternative that takes it; an object that fits none keeps its error."""
+    """A value as the first alternative that takes it; an object that fits none keeps its error.
+
+    Of several configs an object is the one that knows most of its keys.
+    """
+    kinds = [item for item in alternatives(hint) if is_dataclass(item)]
+    if kinds and isinstance(value, dict):
+        known = [len({entry.name for entry in fields(kind)} & value.keys()) for kind in kinds]
+        return convert(value, kinds[known.index(max(known))], key, where)
     for item in alternatives(hint):
-        if is_dataclass(item) and isinstance(value, dict):
-            return convert(value, item, key, where)
         try:
             return convert(value, item, key, where)
         except ConfigError:

@@ -1,7 +1,7 @@
 """The chain benchmark: its stages at toy size, and the row that they make."""
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -70,6 +70,9 @@ def test_stages_are_run_as_processes_in_order(chain: Chain) -> None:
 
     measured = dict(measure(chain, run))
     assert list(measured) == ["import", "convert", *list(STAGES)[1:]]
+    graphs = replace(chain, bits=8)
+    assert dict(measure(graphs, run)).keys() - measured.keys() == {"export"}
+    assert ran[-6][2:] == ["export", str(chain.speaking_model), "--to", "onnx", "--bits", "8"]
     assert measured["convert"].printed == {"layout": "AM"}
     assert ran[1][:3] == ["-m", "mamtra", "convert"]
     assert all(read_chain(arguments[-1]) == chain for arguments in [ran[0], *ran[2:]])

@@ -104,3 +104,43 @@ def test_a_damaged_file_of_a_shipped_model_is_named(
     assert ended(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "!!  files of tiny         damaged: decoder.safetensors, voices/low.safetensors" in out
+
+
+def test_a_model_is_examined_on_one_page(
+    tiny_model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx")
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model_folder, folder)
+    assert ended(["doctor", "--model", str(folder)]) == 0
+    told = capsys.readouterr().out
+    assert "(modules alone)" in told
+    assert "no speech_lm.onnx" in told
+    assert "ok  a sentence" in told
+    assert ended(["export", str(folder), "--to", "onnx"]) == 0
+    capsys.readouterr()
+    assert ended(["doctor", "--model", str(folder), "--json"]) == 0
+    found = {row["about"]: row for row in json.loads(capsys.readouterr().out)}
+    for about in (
+        "logits of a prompt",
+        "logits of a step",
+        "mel features",
+        "mel in chunks",
+        "samples",
+    ):
+        first, second = found[about]["found"].partition(",")[0].split()
+        assert first == second
+    assert found["graphs"]["found"] == "all there"
+
+
+def test_an_incomplete_model_is_told_and_ends_with_1(
+    tiny_model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model_folder, folder)
+    (folder / "vocoder.safetensors").unlink()
+    assert ended(["doctor", "--model", str(folder)]) == 1
+    told = capsys.readouterr()
+    assert "!!  part vocoder          no vocoder.safetensors" in told.out
+    assert "not as it should be" in told.err
+    assert ended(["doctor", "--judge", "pocketsphinx"]) == 3

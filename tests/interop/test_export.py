@@ -70,7 +70,7 @@ def said_greedily(model: SpeechLM, text: list[int], ids: int) -> list[int]:
     state, said = model.new_state(1), []
     logits = model.read([cross_lingual(text)], state)
     while len(said) < ids:
-        said.append(int(logits[0, : model.vocabulary.unused].argmax()))
+        said.append(int(logits[0, : model.vocabulary.unused[0]].argmax()))
         if said[-1] == model.vocabulary.end:
             break
         logits = model.step(torch.tensor(said[-1:]), state)

@@ -26,6 +26,7 @@ from mamtra.cli.import_ import import_cosyvoice, import_official
 from mamtra.cli.main import main
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.interop.import_cosyvoice import import_cosyvoice2
+from mamtra.interop.import_mamtra import checkpoint_file, opened_parts
 from mamtra.transfer.convert import convert
 
 SHAPES = {"llm": llm_shapes, "flow": flow_shapes, "hift": hift_shapes}
@@ -285,3 +286,26 @@ def test_the_official_hybrid_takes_the_other_parts(
     (tmp_path / "ours" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="writes 27 speech tokens and the decoder of 'ours' reads"):
         import_official(tmp_path / "mamtra.pt", tmp_path / "again", str(tmp_path / "ours"))
+
+
+def test_a_published_folder_may_stand_for_its_parts(published: Path, tmp_path: Path) -> None:
+    target = tmp_path / "official"
+    with opened_parts(published, target, torch.float32) as parts:
+        assert parts.folder.parent.parent == tmp_path
+        assert (parts.folder / "decoder.safetensors").is_file()
+    assert not list(tmp_path.glob(".parts-*"))
+    with opened_parts(Path(str(published)), target, torch.float32) as again:
+        assert again.holds("vocoder")
+
+
+def test_a_folder_with_one_checkpoint_stands_for_it(tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("a card")
+    with pytest.raises(ModelError, match="holds none of the files"):
+        checkpoint_file(tmp_path)
+    (tmp_path / "model.pt").write_bytes(b"one")
+    assert (
+        checkpoint_file(tmp_path) == tmp_path / "model.pt" == checkpoint_file(tmp_path / "model.pt")
+    )
+    (tmp_path / "other.pt").write_bytes(b"two")
+    with pytest.raises(ModelError, match=r"holds model\.pt, other\.pt"):
+        checkpoint_file(tmp_path)

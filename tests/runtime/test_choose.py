@@ -7,16 +7,19 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
+from cosyvoice_folder import write_toy_model
 from tiny_model import recording
 
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.errors import ConfigError, MissingExtraError
+from mamtra.errors import ConfigError, MissingExtraError, ModelError
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.runtime import choose as choosing
 from mamtra.runtime.choose import EngineRequest, choose, open_model, open_voice_encoder
+from mamtra.runtime.onnx import bfloat16
+from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
-from mamtra.runtime.protocols import VoiceEncoder
+from mamtra.runtime.protocols import EncodedPrompt, VoiceEncoder
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.runtime.torch.voice_encoder import TorchVoiceEncoder
 from mamtra.synthesis.load import open_folder
@@ -125,3 +128,66 @@ def test_graphs_make_the_same_voice_as_modules(graphs, tiny_model_folder):
     assert np.array_equal(got.tokens, expected.tokens)
     np.testing.assert_allclose(got.mel, expected.mel, atol=1e-2)  # logarithms of next to nothing
     np.testing.assert_allclose(got.speaker, expected.speaker, atol=1e-4)
+
+
+def test_flow_steps_belong_to_a_flow(tiny_model_folder):
+    folder = ModelFolder(tiny_model_folder)
+    with pytest.raises(ConfigError, match="has no flow"):
+        open_model(folder, EngineRequest(engine="torch", flow_steps=4))
+    with pytest.raises(ConfigError, match="between 0"):
+        EngineRequest(flow_steps=101)
+    with pytest.raises(ConfigError, match="no flow for bfloat16"):
+        choosing.chosen_flow_dtype(folder, "bfloat16")
+    with pytest.raises(ConfigError, match="is unknown; possible are auto"):
+        EngineRequest(flow_dtype="half")
+
+
+def test_a_flow_takes_bfloat16_where_that_is_faster_and_says_why_not(tmp_path, monkeypatch):
+    folder = ModelFolder(write_toy_model(tmp_path))
+    monkeypatch.setattr(choosing, "missing_for_bfloat16", lambda: "no such instructions")
+    assert choosing.chosen_flow_dtype(folder, "auto") == ("float32", "no such instructions")
+    with pytest.raises(ConfigError, match="cannot run in bfloat16: no such instructions"):
+        choosing.chosen_flow_dtype(folder, "bfloat16")
+    monkeypatch.setattr(choosing, "missing_for_bfloat16", lambda: None)
+    assert choosing.chosen_flow_dtype(folder, "auto")[0] == "bfloat16"
+    assert choosing.chosen_flow_dtype(folder, "float32") == ("float32", "asked for")
+
+
+def test_what_bfloat16_needs_is_told(monkeypatch, tmp_path):
+    cpu = tmp_path / "cpuinfo"
+    monkeypatch.setattr(bfloat16, "CPU_FILE", cpu)
+    monkeypatch.setattr(bfloat16.importlib.util, "find_spec", lambda name: object())
+    for flags, told in (("avx2", "no instructions"), ("avx512_bf16", None)):
+        cpu.write_text(f"flags: {flags}")
+        bfloat16.has_instructions.cache_clear()
+        missing = bfloat16.missing_for_bfloat16()
+        assert (missing is None) if told is None else (told in missing)
+    bfloat16.has_instructions.cache_clear()
+    monkeypatch.setattr(bfloat16.importlib.util, "find_spec", lambda name: None)
+    assert "pip install" in bfloat16.missing_for_bfloat16()
+
+
+def test_a_flow_in_bfloat16_with_fewer_steps_stays_near(tmp_path):
+    pytest.importorskip("openvino")
+    folder = write_toy_model(tmp_path)
+    export_onnx(ModelFolder(folder), OnnxExport())
+    path = folder / "decoder.onnx"
+    exact, half, few = (
+        OnnxDecoder(path),
+        OnnxDecoder(path, flow_dtype="bfloat16"),
+        OnnxDecoder(path, flow_steps=4),
+    )
+    rng = np.random.default_rng(0)
+    noise = rng.standard_normal((80, 100), dtype=np.float32)
+    voice = EncodedPrompt(
+        tokens=np.arange(8),
+        mel=rng.standard_normal((80, 16), dtype=np.float32),
+        speaker=rng.standard_normal(192, dtype=np.float32),
+    )
+    mels = [decoder.decode(list(range(20)), voice, noise) for decoder in (exact, half, few)]
+    size = np.linalg.norm(mels[0])
+    # random weights 16 wide, guided and followed for ten steps, are far more sensitive than trained
+    assert np.linalg.norm(mels[1] - mels[0]) < 0.3 * size
+    assert 0 < np.linalg.norm(mels[2] - mels[0]) < 0.5 * size
+    with pytest.raises(ModelError, match="cannot open"):
+        bfloat16.Bfloat16Session(path.with_name("nothing.onnx"), 1)

@@ -32,7 +32,16 @@ from mamtra.sizing.inference_bytes import (
 )
 from mamtra.sizing.mixer_sizes import MIXER_SIZES
 from mamtra.sizing.plan import CONTEXT_BYTES, fit, plan, usable_bytes
-from mamtra.sizing.sizes import COSYVOICE2, SHAPES, TOY, ModelSizes, model_sizes, shaped
+from mamtra.sizing.sizes import (
+    CHATTERBOX,
+    COSYVOICE2,
+    COSYVOICE3,
+    SHAPES,
+    TOY,
+    ModelSizes,
+    model_sizes,
+    shaped,
+)
 from mamtra.speech_lm import SpeechLM
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -210,3 +219,20 @@ def test_a_shape_that_does_not_fit_is_refused() -> None:
         plan(TOY, 1.0, 1, "float32", "steam")
     with pytest.raises(ConfigError, match="possible are float32"):
         plan(TOY, 1.0, 1, "int4")
+
+
+def test_the_diffusion_transformer_is_counted():
+    held = acoustic_bytes(COSYVOICE3)
+    assert held["decoder"] == pytest.approx(4 * 332_257_088, rel=1e-6)
+    assert held["vocoder"] == pytest.approx(4 * 20_779_887, rel=1e-3)
+
+
+def test_chatterbox_holds_twenty_times_as_much_for_each_token():
+    # 30 layers, 16 heads of 64, keys and values, two rows: docs/benchmarks.md
+    planned = plan(CHATTERBOX, 40.0, 1, "bfloat16")
+    assert planned.key_values == planned.capacity * 245_760
+    other = plan(COSYVOICE2, 40.0, 1, "bfloat16")
+    assert planned.key_values / planned.capacity == 20 * other.key_values / other.capacity
+    half = plan(shaped(CHATTERBOX, "1:1"), 40.0, 1, "bfloat16")
+    assert half.key_values * 2 == planned.key_values
+    assert half.break_even < other.break_even

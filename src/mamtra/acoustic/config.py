@@ -20,7 +20,10 @@ class TokenEncoderConfig:
         lower_layers, upper_layers: layers before and after the rate is raised.
         lookahead_tokens: tokens that may be seen beyond a chunk.
         chunk_tokens: length of a chunk in streaming.
+        lookahead_channels: width between the two convolutions that look ahead; 0 for ``dim``.
         speaker_dim: width of the speaker's vector, 0 if the encoder does not hear it.
+
+    Without layers (CosyVoice 3) it is embedding, lookahead and repetition alone.
     """
 
     vocabulary: int = 6561
@@ -32,6 +35,7 @@ class TokenEncoderConfig:
     upper_layers: int = 4
     frames_per_token: int = 2
     lookahead_tokens: int = 3
+    lookahead_channels: int = 0
     chunk_tokens: int = 25
     speaker_dim: int = 0
 
@@ -42,6 +46,11 @@ class TokenEncoderConfig:
             raise ConfigError(
                 f"chunk_tokens={self.chunk_tokens} and mlp_taps={self.mlp_taps} must be at least 1"
             )
+
+    @property
+    def plain(self) -> bool:
+        """Whether there are no layers, so that what comes out is the expected mel itself."""
+        return not self.lower_layers and not self.upper_layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +86,53 @@ class VelocityConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DiffusionTransformerConfig:
+    """Sizes of the diffusion transformer; defaults are CosyVoice 3's.
+
+    Attributes:
+        speaker_bins: width of the speaker's projected vector, one of the four inputs.
+        mlp_dim: inner width of the network after each attention.
+        conv_kernel, conv_groups: of the two causal convolutions that bring order in.
+        time_sines: sines and cosines of the flow's time.
+        chunk_frames: length of a chunk in streaming.
+    """
+
+    bins: int = 80
+    speaker_bins: int = 80
+    dim: int = 1024
+    layers: int = 22
+    heads: int = 16
+    head_dim: int = 64
+    mlp_dim: int = 2048
+    conv_kernel: int = 31
+    conv_groups: int = 16
+    time_sines: int = 256
+    chunk_frames: int = 50
+
+    def __post_init__(self) -> None:
+        if self.dim % self.conv_groups or self.head_dim % 2 or self.time_sines % 2:
+            raise ConfigError(
+                f"dim={self.dim} must be a multiple of conv_groups={self.conv_groups}, "
+                f"head_dim={self.head_dim} and time_sines={self.time_sines} must be even"
+            )
+
+    @property
+    def inputs(self) -> int:
+        """Channels of noise, given mel, token features and speaker side by side."""
+        return 3 * self.bins + self.speaker_bins
+
+
+def velocity_config(
+    values: "dict[str, int] | VelocityConfig | DiffusionTransformerConfig",
+) -> "VelocityConfig | DiffusionTransformerConfig":
+    """The velocity network's config; a dict with ``layers`` describes a diffusion transformer."""
+    if not isinstance(values, dict):
+        return values
+    kind = DiffusionTransformerConfig if "layers" in values else VelocityConfig
+    return kind(**values)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
     """Sizes of the decoder; defaults are CosyVoice 2's.
 
@@ -90,7 +146,9 @@ class DecoderConfig:
     """
 
     encoder: TokenEncoderConfig | dict[str, int] = field(default_factory=TokenEncoderConfig)
-    velocity: VelocityConfig | dict[str, int] | None = field(default_factory=VelocityConfig)
+    velocity: VelocityConfig | DiffusionTransformerConfig | dict[str, int] | None = field(
+        default_factory=VelocityConfig
+    )
     bins: int = 80
     speaker_dim: int = 192
     steps: int = 10
@@ -102,10 +160,15 @@ class DecoderConfig:
         if isinstance(self.encoder, dict):
             object.__setattr__(self, "encoder", TokenEncoderConfig(**self.encoder))
         if isinstance(self.velocity, dict):
-            object.__setattr__(self, "velocity", VelocityConfig(**self.velocity))
+            object.__setattr__(self, "velocity", velocity_config(self.velocity))
         if self.steps and self.velocity is None:
             raise ConfigError(
                 f"steps={self.steps} needs a velocity network; give its sizes or 0 steps"
+            )
+        if self.sizes_of_encoder.plain and self.sizes_of_encoder.dim != self.bins:
+            raise ConfigError(
+                f"an encoder without layers gives the mel itself: dim={self.sizes_of_encoder.dim} "
+                f"must be bins={self.bins}"
             )
         heard = self.sizes_of_encoder.speaker_dim
         if heard not in (0, self.speaker_dim):
@@ -121,7 +184,7 @@ class DecoderConfig:
         return self.encoder
 
     @property
-    def sizes_of_velocity(self) -> VelocityConfig | None:
+    def sizes_of_velocity(self) -> VelocityConfig | DiffusionTransformerConfig | None:
         """The velocity network's config, whichever way it was given."""
         assert not isinstance(self.velocity, dict)
         return self.velocity
@@ -139,6 +202,10 @@ class VocoderConfig:
         dilations: of the convolutions inside every residual block.
         pitch_scale_hz: pitch that an output of 1 of the pitch network means.
         mel_mean, mel_scale: the networks see ``(mel - mel_mean) * mel_scale``.
+        causal: CosyVoice 3's form. Convolutions look backwards, but for the first of the pitch
+            network and ``conv_in``; samples are repeated where the other form has transposed
+            convolutions; phases stand still within a frame; pitch is computed in float64, its
+            weights normed; the noise is uniform and the same for every utterance.
     """
 
     rate_hz: int = 24_000
@@ -158,6 +225,7 @@ class VocoderConfig:
     mel_mean: float = 0.0
     mel_scale: float = 1.0
     head: Literal["spectrum", "filter"] = "spectrum"
+    causal: bool = False
 
     def __post_init__(self) -> None:
         stages = len(self.upsample_rates)
@@ -176,6 +244,8 @@ class VocoderConfig:
                 f"head={self.head!r} does not go with overtones={self.overtones}; "
                 f"'filter' needs 0, 'spectrum' more"
             )
+        if self.causal and (self.head == "filter" or self.pitch_scale_hz != 1.0):
+            raise ConfigError("a causal vocoder has the head 'spectrum' and a pitch in hertz")
         if self.channels % 2**stages:
             raise ConfigError(f"channels={self.channels} cannot be halved {stages} times")
 

@@ -1,7 +1,7 @@
 """Speech tokens and a speaker's vector in, mel features out.
 
 The token encoder expects a mel frame; with ``steps`` set, flow matching refines the expectation
-into a sharp one, as in CosyVoice 2, and may continue a prompt whose tokens and mel features are
+into a sharp one, as in CosyVoice, and may continue a prompt whose tokens and mel features are
 given. With ``steps=0`` (nano) the expectation is the answer, and the encoder itself hears the
 speaker.
 
@@ -17,9 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
-from mamtra.acoustic.config import DecoderConfig
+from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, VelocityConfig
+from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_matching import flow
-from mamtra.acoustic.token_encoder import TokenEncoder, inside
+from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, inside
 from mamtra.acoustic.velocity import Condition, Velocity
 from mamtra.errors import ConfigError
 
@@ -37,6 +38,19 @@ class Prompt:
     mel: Float[Tensor, "1 bins frames"]
 
 
+def velocity_network(
+    sizes: VelocityConfig | DiffusionTransformerConfig | None,
+) -> Velocity | DiffusionTransformer | None:
+    """The network that these sizes describe; None without flow matching."""
+    match sizes:
+        case DiffusionTransformerConfig():
+            return DiffusionTransformer(sizes)
+        case VelocityConfig():
+            return Velocity(sizes)
+        case None:
+            return None
+
+
 class Decoder(nn.Module):
     """Mel features for speech tokens."""
 
@@ -44,10 +58,16 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         sizes = config.sizes_of_velocity
-        self.encoder = TokenEncoder(config.sizes_of_encoder)
-        self.mean_head = nn.Linear(config.sizes_of_encoder.dim, config.bins)
+        encoder = config.sizes_of_encoder
+        self.encoder = PlainTokenEncoder(encoder) if encoder.plain else TokenEncoder(encoder)
+        self.mean_head = None if encoder.plain else nn.Linear(encoder.dim, config.bins)
         self.speaker = nn.Linear(config.speaker_dim, sizes.speaker_bins) if sizes else None
-        self.velocity = Velocity(sizes) if sizes else None
+        self.velocity = velocity_network(sizes)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.encoder.embedding.weight.device
 
     def expect(
         self,
@@ -59,10 +79,14 @@ class Decoder(nn.Module):
         final: bool = True,
     ) -> Float[Tensor, "batch bins frames"]:
         """What the encoder expects, in float32 and before offset and scale."""
-        heard = normalize(speaker, dim=-1) if self.encoder.config.speaker_dim else None
-        hidden = self.encoder(tokens, heard, lengths, chunked=chunked, final=final)
-        head = self.mean_head
-        mean = linear(hidden.float(), head.weight.float(), head.bias.float())
+        if isinstance(self.encoder, PlainTokenEncoder):
+            hidden = self.encoder(tokens, lengths, final=final)
+        else:
+            heard = normalize(speaker, dim=-1) if self.encoder.config.speaker_dim else None
+            hidden = self.encoder(tokens, heard, lengths, chunked=chunked, final=final)
+        mean, head = hidden.float(), self.mean_head
+        if head is not None:
+            mean = linear(mean, head.weight.float(), head.bias.float())
         return rearrange(mean, "b t m -> b m t")
 
     def condition(

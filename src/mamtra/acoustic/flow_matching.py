@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.acoustic.config import NOISE_FRAMES
+from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.velocity import Condition, Velocity
 
 SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
@@ -68,7 +69,7 @@ def flow(
 
 
 def flow_loss(
-    velocity: Velocity,
+    velocity: Velocity | DiffusionTransformer,
     mel: Float[Tensor, "batch bins time"],
     known: Condition,
     *,

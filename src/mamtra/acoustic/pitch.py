@@ -49,6 +49,57 @@ class PitchPredictor(nn.Module):
         return rearrange(pitch, "b t 1 -> b t").abs() * self.scale_hz
 
 
+class NormedConv(nn.Module):
+    """A convolution whose weight is a direction and a length, multiplied in the input's type."""
+
+    def __init__(self, before: int, after: int, kernel: int) -> None:
+        super().__init__()
+        self.direction = nn.Parameter(torch.randn(after, before, kernel))
+        self.length = nn.Parameter(torch.ones(after, 1, 1))
+        self.bias = nn.Parameter(torch.zeros(after))
+
+    def forward(
+        self, hidden: Float[Tensor, "batch before time"]
+    ) -> Float[Tensor, "batch after shorter"]:
+        """No padding."""
+        direction, length = self.direction.to(hidden.dtype), self.length.to(hidden.dtype)
+        norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
+        weight = direction * (length / norm)
+        return functional.conv1d(hidden, weight, self.bias.to(hidden.dtype))
+
+
+class CausalPitchPredictor(nn.Module):
+    """CosyVoice 3's pitch network: it looks three frames ahead, and computes in float64.
+
+    Its weights stay normed, because a weight that was multiplied out in float32 moves the
+    vocoder's samples by 1e-3.
+
+    Args:
+        bins: mel bins.
+        channels: width of the five convolutions.
+    """
+
+    ahead = 3  # frames after this one that the first convolution sees
+
+    def __init__(self, bins: int, channels: int) -> None:
+        super().__init__()
+        widths = [bins] + [channels] * PitchPredictor.layers
+        self.convs = nn.ModuleList(
+            NormedConv(before, after, 3 if number else self.ahead + 1)
+            for number, (before, after) in enumerate(pairwise(widths))
+        )
+        self.output = nn.Linear(channels, 1)
+
+    def forward(self, mel: Float[Tensor, "batch bins frames"]) -> Float[Tensor, "batch frames"]:
+        """Pitch of every frame, computed in float64, given in float32; zeros lie beyond the end."""
+        hidden = functional.pad(mel.double(), (0, self.ahead))
+        for number, conv in enumerate(self.convs):
+            hidden = functional.elu(conv(functional.pad(hidden, (2, 0)) if number else hidden))
+        hidden = rearrange(hidden, "b c t -> b t c")
+        pitch = functional.linear(hidden, self.output.weight.double(), self.output.bias.double())
+        return rearrange(pitch, "b t 1 -> b t").abs().float()
+
+
 def agreement_by_lag(
     frames: Float[Tensor, "batch frames samples"], longest: int
 ) -> Float[Tensor, "batch frames lags"]:

@@ -25,16 +25,36 @@ class Snake(nn.Module):
         return x + (x * alpha).sin().square() / (alpha + SMALLEST_ALPHA)
 
 
+class PaddedConv(nn.Conv1d):
+    """A convolution that keeps the length: it sees both sides, or what lies before only."""
+
+    def __init__(
+        self, before: int, after: int, kernel: int, *, dilation: int = 1, causal: bool = False
+    ) -> None:
+        reach = (kernel - 1) * dilation
+        super().__init__(
+            before, after, kernel, dilation=dilation, padding=0 if causal else reach // 2
+        )
+        self.left = reach if causal else 0
+
+    def forward(
+        self,
+        input: Float[Tensor, "batch before time"],  # noqa: A002
+    ) -> Float[Tensor, "batch after time"]:
+        """Zeros lie beyond the ends."""
+        return super().forward(nn.functional.pad(input, (self.left, 0)) if self.left else input)
+
+
 class ResidualBlock(nn.Module):
     """Pairs of a dilated and a plain convolution, each pair around a shortcut."""
 
-    def __init__(self, channels: int, kernel: int, dilations: tuple[int, ...]) -> None:
+    def __init__(
+        self, channels: int, kernel: int, dilations: tuple[int, ...], causal: bool = False
+    ) -> None:
         super().__init__()
-        conv = partial(nn.Conv1d, channels, channels, kernel)
-        self.dilated = nn.ModuleList(
-            conv(dilation=dilation, padding=(kernel - 1) * dilation // 2) for dilation in dilations
-        )
-        self.plain = nn.ModuleList(conv(padding=(kernel - 1) // 2) for _ in dilations)
+        conv = partial(PaddedConv, channels, channels, kernel, causal=causal)
+        self.dilated = nn.ModuleList(conv(dilation=dilation) for dilation in dilations)
+        self.plain = nn.ModuleList(conv() for _ in dilations)
         self.dilated_snakes = nn.ModuleList(Snake(channels) for _ in dilations)
         self.plain_snakes = nn.ModuleList(Snake(channels) for _ in dilations)
 

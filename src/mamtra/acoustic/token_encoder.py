@@ -170,8 +170,9 @@ class Lookahead(nn.Module):
 
     def __init__(self, config: TokenEncoderConfig) -> None:
         super().__init__()
-        self.ahead = nn.Conv1d(config.dim, config.dim, config.lookahead_tokens + 1)
-        self.behind = nn.Conv1d(config.dim, config.dim, SMOOTHING)
+        inner = config.lookahead_channels or config.dim
+        self.ahead = nn.Conv1d(config.dim, inner, config.lookahead_tokens + 1)
+        self.behind = nn.Conv1d(inner, config.dim, SMOOTHING)
 
     def forward(
         self, hidden: Float[Tensor, "batch time dim"], final: bool
@@ -200,6 +201,30 @@ class Upsampling(nn.Module):
         """Never looks ahead."""
         inner = rearrange(hidden, "b t d -> b d t").repeat_interleave(self.times, dim=-1)
         return rearrange(self.conv(pad(inner, (2 * self.times, 0))), "b d t -> b t d")
+
+
+class PlainTokenEncoder(nn.Module):
+    """The expected mel itself for a row of speech tokens: CosyVoice 3 has no layers here."""
+
+    def __init__(self, config: TokenEncoderConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.embedding = nn.Embedding(config.vocabulary, config.dim)
+        self.lookahead = Lookahead(config)
+
+    def forward(
+        self,
+        tokens: Int[Tensor, "batch tokens"],
+        lengths: Int[Tensor, "batch"] | None = None,
+        *,
+        final: bool = True,
+    ) -> Float[Tensor, "batch frames dim"]:
+        """Encode tokens; arguments as for ``TokenEncoder``, but there are no chunks to mind."""
+        hidden = self.embedding(tokens)
+        if lengths is not None:
+            hidden = hidden * inside(lengths, tokens.shape[1])[..., None]
+        hidden = self.lookahead(hidden, final)
+        return hidden.repeat_interleave(self.config.frames_per_token, dim=1)
 
 
 class TokenEncoder(nn.Module):

@@ -171,11 +171,11 @@ class Stage(nn.Module):
 class FlowTime(nn.Module):
     """The flow's time as a vector: sines of it through two linear layers."""
 
-    def __init__(self, config: VelocityConfig) -> None:
+    def __init__(self, sines: int, dim: int) -> None:
         super().__init__()
-        self.sines = config.inputs
-        self.widen = nn.Linear(config.inputs, 4 * config.dim)
-        self.mix = nn.Linear(4 * config.dim, 4 * config.dim)
+        self.sines = sines
+        self.widen = nn.Linear(sines, dim)
+        self.mix = nn.Linear(dim, dim)
 
     def forward(self, time: Float[Tensor, "batch"]) -> Float[Tensor, "batch time_dim"]:
         """Sines first, then cosines."""
@@ -196,7 +196,7 @@ class Velocity(nn.Module):
     def __init__(self, config: VelocityConfig) -> None:
         super().__init__()
         self.config = config
-        self.time = FlowTime(config)
+        self.time = FlowTime(config.inputs, 4 * config.dim)
         self.first = Stage(config, config.inputs)
         self.first_conv = CausalConv(config.dim, config.dim)
         self.middle = nn.ModuleList(Stage(config, config.dim) for _ in range(config.middle))

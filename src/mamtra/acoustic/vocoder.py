@@ -8,6 +8,8 @@ last step has two variants:
     spectrum   the trunk names magnitude and phase (CosyVoice 2: 6,000 short frames a second)
     filter     the trunk names how pulses and noise are to be filtered (nano: 250 frames a second)
 
+CosyVoice 3's trunk is causal (``VocoderConfig.causal``).
+
 Types: excitation, spectra and samples are float32; the trunk computes in the type of its weights.
 """
 
@@ -21,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from mamtra.acoustic.config import VocoderConfig
-from mamtra.acoustic.pitch import PitchPredictor
+from mamtra.acoustic.pitch import CausalPitchPredictor, PitchPredictor
 from mamtra.acoustic.residual import ResidualBlock
 from mamtra.acoustic.source import HarmonicSource
 
@@ -29,7 +31,31 @@ LOUDEST = 0.99  # cosyvoice2.yaml: audio_limit
 LEAK = 0.1  # cosyvoice2.yaml: lrelu_slope
 LAST_LEAK = 0.01  # the original leaves the last activation at torch's own slope
 LARGEST_LOG = math.log(100.0)  # of a magnitude
+FRAMES_AHEAD = 4  # that the first convolution of a causal vocoder sees after this one
 FIRST_GAIN = -1.0  # where the logarithm of nano's filters starts: about as loud as speech
+
+
+class RepeatingUpsampler(nn.Conv1d):
+    """Each sample several times, then a convolution over this one and those before."""
+
+    def __init__(self, before: int, after: int, rate: int, kernel: int) -> None:
+        super().__init__(before, after, kernel)
+        self.rate = rate
+
+    def forward(
+        self,
+        input: Float[Tensor, "batch before time"],  # noqa: A002
+    ) -> Float[Tensor, "batch after longer"]:
+        """Never looks ahead."""
+        wide = input.repeat_interleave(self.rate, dim=-1)
+        return super().forward(functional.pad(wide, (self.kernel_size[0] - 1, 0)))
+
+
+def upsampler(before: int, after: int, rate: int, kernel: int, causal: bool) -> nn.Module:
+    """What raises the frame rate at one stage."""
+    if causal:
+        return RepeatingUpsampler(before, after, rate, kernel)
+    return nn.ConvTranspose1d(before, after, kernel, rate, padding=(kernel - rate) // 2)
 
 
 class Vocoder(nn.Module):
@@ -39,13 +65,21 @@ class Vocoder(nn.Module):
         super().__init__()
         self.config = config
         widths = [config.channels // 2**stage for stage in range(len(config.upsample_rates) + 1)]
-        self.pitch = PitchPredictor(config.bins, config.pitch_channels, config.pitch_scale_hz)
-        self.source = HarmonicSource(
-            config.rate_hz, config.mel_hop, config.overtones, config.voiced_above_hz
+        self.pitch = (
+            CausalPitchPredictor(config.bins, config.pitch_channels)
+            if config.causal
+            else PitchPredictor(config.bins, config.pitch_channels, config.pitch_scale_hz)
         )
-        self.conv_in = nn.Conv1d(config.bins, widths[0], 7, padding=3)
+        self.source = HarmonicSource(
+            config.rate_hz, config.mel_hop, config.overtones, config.voiced_above_hz, config.causal
+        )
+        self.conv_in = (
+            nn.Conv1d(config.bins, widths[0], FRAMES_AHEAD + 1)
+            if config.causal
+            else nn.Conv1d(config.bins, widths[0], 7, padding=3)
+        )
         self.upsamplers = nn.ModuleList(
-            nn.ConvTranspose1d(before, after, kernel, rate, padding=(kernel - rate) // 2)
+            upsampler(before, after, rate, kernel, config.causal)
             for (before, after), rate, kernel in zip(
                 pairwise(widths), config.upsample_rates, config.upsample_kernels, strict=True
             )
@@ -59,21 +93,22 @@ class Vocoder(nn.Module):
                 width,
                 2 * stride if stride > 1 else 1,
                 stride,
-                padding=stride // 2 if stride > 1 else 0,
+                padding=stride // 2 if stride > 1 and not config.causal else 0,
             )
             for width, stride in zip(widths[1:], strides, strict=True)
         )
         self.source_blocks = nn.ModuleList(
-            ResidualBlock(width, kernel, config.dilations)
+            ResidualBlock(width, kernel, config.dilations, config.causal)
             for width, kernel in zip(widths[1:], config.source_kernels, strict=True)
         )
         self.blocks = nn.ModuleList(
-            ResidualBlock(width, kernel, config.dilations)
+            ResidualBlock(width, kernel, config.dilations, config.causal)
             for width in widths[1:]
             for kernel in config.block_kernels
         )
         parts = 2 if config.head == "spectrum" else 3
-        self.conv_out = nn.Conv1d(widths[-1], parts * config.frequencies, 7, padding=3)
+        self.conv_out = nn.Conv1d(widths[-1], parts * config.frequencies, 7)
+        self.out_padding = (6, 0) if config.causal else (3, 3)
         if config.head == "filter" and self.conv_out.bias is not None:
             nn.init.constant_(self.conv_out.bias[: 2 * config.frequencies], FIRST_GAIN)
 
@@ -82,7 +117,8 @@ class Vocoder(nn.Module):
     ) -> Float[Tensor, "batch noises samples"]:
         """Noise for so many mel frames, from a generator of the caller's."""
         shape = (batch, self.source.noises, frames * self.config.mel_hop)
-        noise = torch.randn(shape, generator=generator, device=generator.device)
+        draw = torch.rand if self.config.causal else torch.randn
+        noise = draw(shape, generator=generator, device=generator.device)
         return noise.to(self.conv_out.weight.device)
 
     def normalized(
@@ -118,12 +154,15 @@ class Vocoder(nn.Module):
     ) -> Float[Tensor, "batch channels time"]:
         """Raise mel features to the spectrum's frame rate, with the excitation in view."""
         kernels, last = len(self.config.block_kernels), len(self.upsamplers) - 1
-        hidden = self.conv_in(mel)
+        causal = self.config.causal
+        hidden = self.conv_in(functional.pad(mel, (0, FRAMES_AHEAD)) if causal else mel)
         for stage, upsampler in enumerate(self.upsamplers):
             hidden = upsampler(functional.leaky_relu(hidden, LEAK))
             if stage == last:
                 hidden = functional.pad(hidden, (1, 0), "reflect")
-            hidden = hidden + self.source_blocks[stage](self.source_downs[stage](source))
+            down = self.source_downs[stage]
+            seen = functional.pad(source, (down.stride[0] - 1, 0)) if causal else source
+            hidden = hidden + self.source_blocks[stage](down(seen))
             blocks = self.blocks[stage * kernels : (stage + 1) * kernels]
             hidden = torch.stack([block(hidden) for block in blocks]).sum(0) / kernels
         return functional.leaky_relu(hidden, LAST_LEAK)
@@ -139,7 +178,8 @@ class Vocoder(nn.Module):
         dtype, bias = self.conv_out.weight.dtype, self.conv_out.bias
         assert bias is not None
         hidden = self.trunk(self.normalized(mel).to(dtype), seen.to(dtype)).float()
-        out = functional.conv1d(hidden, self.conv_out.weight.float(), bias.float(), padding=3)
+        hidden = functional.pad(hidden, self.out_padding)
+        out = functional.conv1d(hidden, self.conv_out.weight.float(), bias.float())
         parts = rearrange(out, "b (p f) t -> p b f t", f=self.config.frequencies)
         magnitudes, phase = parts[:-1].clamp(max=LARGEST_LOG).exp(), parts[-1].sin()
         turn = torch.polar(torch.ones_like(phase), phase)

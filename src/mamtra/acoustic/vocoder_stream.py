@@ -19,6 +19,7 @@ from torch import Tensor
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
 
+CAUSAL_AHEAD = 8  # CosyVoice 3: 3 for the pitch, 4 for the trunk, 1 for the windows of the spectra
 REFERENCE_FRAMES = 8  # CosyVoice 2: mel_cache_len
 
 
@@ -30,7 +31,7 @@ class VocoderState:
         mel: the frames kept, context first, then those held back.
         pitch: of the context frames, settled.
         noise: of all kept frames.
-        cycles: periods before the first kept frame.
+        cycles: how far the phases had come before the first kept frame.
         tail: the held-back samples from which the next chunk is faded in.
     """
 
@@ -40,7 +41,7 @@ class VocoderState:
     mel: Float[Tensor, "batch bins kept"]
     pitch: Float[Tensor, "batch settled"]
     noise: Float[Tensor, "batch noises kept_samples"]
-    cycles: Float[Tensor, "batch"]
+    cycles: Float[Tensor, "batch counters"]
     tail: Float[Tensor, "batch held_samples"]
 
     @property
@@ -51,18 +52,28 @@ class VocoderState:
 
 
 def exact_frames(config: VocoderConfig) -> int:
-    """Frames of context, and of overlap before the fade, with which the pieces equal the whole."""
+    """Frames of context, and of overlap before the fade, with which the pieces equal the whole.
+
+    A causal vocoder needs less overlap: ``ahead_frames``.
+    """
     reach, rate = 3.0, 1
+    # a causal convolution sees on one side what the other form sees on both
+    sides = 2 if config.causal else 1
     for factor, kernel, source_kernel in zip(
         config.upsample_rates, config.upsample_kernels, config.source_kernels, strict=True
     ):
-        reach += kernel / factor / rate
+        reach += sides * kernel / factor / rate
         rate *= factor
         widest = max(*config.block_kernels, source_kernel)
         block = sum((widest - 1) // 2 * (dilation + 1) for dilation in config.dilations)
-        reach += 2 * block / rate
-    reach += (3 + config.n_fft / config.hop) / rate
+        reach += sides * 2 * block / rate
+    reach += (sides * 3 + config.n_fft / config.hop) / rate
     return math.ceil(reach) + 6  # the pitch network's five convolutions, and half a frame of phase
+
+
+def ahead_frames(config: VocoderConfig) -> int:
+    """Frames that must follow before a frame's samples are settled."""
+    return CAUSAL_AHEAD if config.causal else exact_frames(config)
 
 
 def new_state(
@@ -101,7 +112,7 @@ def new_state(
         mel=empty(batch, vocoder.config.bins, 0),
         pitch=empty(batch, 0),
         noise=empty(batch, vocoder.source.noises, 0),
-        cycles=empty(batch, dtype=torch.float64),
+        cycles=empty(batch, vocoder.source.counters, dtype=torch.float64),
         tail=empty(batch, 0),
     )
 
@@ -146,8 +157,9 @@ def speak_chunk(
     frames = mel.shape[-1]
     held = min(state.overlap_frames, frames - settled)
     dropped = max(0, frames - held - state.context_frames)
-    passed = pitch[:, :dropped].double().sum(-1) * hop / vocoder.config.rate_hz
-    state.cycles = (state.cycles + passed) % 1
+    state.cycles = state.cycles + vocoder.source.passed(pitch[:, :dropped])
+    if not vocoder.config.causal:  # whose phases are rounded as they grow
+        state.cycles %= 1
     state.mel, state.noise = mel[..., dropped:], noise[..., dropped * hop :]
     state.pitch = pitch[:, dropped : frames - held]
     spoken = made.shape[-1] - held * hop

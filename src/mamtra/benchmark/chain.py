@@ -1,6 +1,7 @@
-"""What the way from a published CosyVoice 2 folder to speech costs, each stage in its own process.
+"""What the way from a published CosyVoice folder to speech costs, each stage in its own process.
 
     import, convert, voice        from the published folder to a hybrid and a voice for it
+    export                        its graphs, which the whole then speaks with
     packages                      importing what speaking needs, and nothing else
     speech_lm, decoder, vocoder   one part alone: loading it, and its work on what came before
     whole                         all parts in one process, from the text to a sound file
@@ -21,6 +22,7 @@ from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
 PREPARING = ("import", "convert", "voice")
+EXPORT = "export"
 SPEAKING = ("packages", "speech_lm", "decoder", "vocoder", "whole")
 PARTS = ("speech_lm", "decoder", "vocoder")
 WORKER = "mamtra.benchmark.chain_stages"
@@ -32,7 +34,7 @@ class Chain:
 
     Attributes:
         folder: where every stage leaves what the next one needs.
-        published: CosyVoice 2's folder to begin with; without it, ``model`` and ``voice`` exist.
+        published: CosyVoice's folder to begin with; without it, ``model`` and ``voice`` exist.
         model: the model folder that speaks.
         voice: the saved voice that it speaks with.
         prompt: a recording to make the voice from.
@@ -42,6 +44,8 @@ class Chain:
         computed: type of the speech LM's weights in memory; ``auto`` is what speaking takes.
         tokens: exactly so many speech tokens are spoken, for weights that never end by themselves;
             without it, the model decides.
+        bits: of the graphs' language model; 0 makes no graphs.
+        flow_steps, flow_dtype: as ``mamtra say`` takes them, of the whole.
     """
 
     folder: str
@@ -57,6 +61,9 @@ class Chain:
     mode: str | None = None
     tokens: int | None = None
     seed: int = 0
+    bits: int = 0
+    flow_steps: int = 0
+    flow_dtype: str = "auto"
 
     def __post_init__(self) -> None:
         if self.published is None and not (self.model and self.voice):
@@ -72,7 +79,9 @@ class Chain:
     def stages(self) -> tuple[str, ...]:
         """The stages that there are, in order."""
         preparing = PREPARING if self.published is not None else ()
-        return tuple(s for s in (*preparing, *SPEAKING) if s != "convert" or self.ratio)
+        left_out = {"convert"} - ({"convert"} if self.ratio else set())
+        left_out |= set() if self.bits else {EXPORT}
+        return tuple(s for s in (*preparing, EXPORT, *SPEAKING) if s not in left_out)
 
     @property
     def imported(self) -> Path:
@@ -92,6 +101,12 @@ class Chain:
         source, target = str(self.imported), str(self.speaking_model)
         options = ["-o", target, "--ratio", f"{self.ratio}", "--json"]
         return ["-m", "mamtra", "convert", source, *options]
+
+    @property
+    def export_command(self) -> list[str]:
+        """The command that makes the graphs beside the weights."""
+        wanted = ["--to", "onnx", "--bits", str(self.bits)]
+        return ["-m", "mamtra", "export", str(self.speaking_model), *wanted]
 
     @property
     def speaking_voice(self) -> Path:
@@ -123,6 +138,8 @@ def measure(
         if stage == "convert":
             finished = run(chain.convert_command)
             yield stage, replace(finished, printed={"layout": finished.printed["layout"]})
+        elif stage == EXPORT:
+            yield stage, run(chain.export_command)
         else:
             yield stage, run(["-m", WORKER, stage, json.dumps(asdict(chain))])
 

@@ -7,7 +7,7 @@ stage needs is left in the chain's folder.
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from mamtra.checkpoints.weights import write_tensors
 from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
-from mamtra.interop.import_cosyvoice import import_cosyvoice2
+from mamtra.interop.import_cosyvoice import import_cosyvoice, release_of
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
 from mamtra.runtime.torch.open import open_part
@@ -82,9 +82,8 @@ def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
 def import_stage(chain: Chain) -> Figures:
     """The published folder into ours."""
     watch = Watch()
-    report = import_cosyvoice2(
-        Path(str(chain.published)), chain.imported, dtype_named(chain.stored)
-    )
+    source = Path(str(chain.published))
+    report = import_cosyvoice(release_of(source), source, chain.imported, dtype_named(chain.stored))
     parameters = {part.part: part.parameters for part in report.parts}
     return {**watch.lap(), "parameters": parameters}
 
@@ -180,7 +179,8 @@ def vocoder_stage(chain: Chain) -> Figures:
 def whole_stage(chain: Chain) -> Figures:
     """The first piece of the text, from its letters to a sound file."""
     watch = Watch()
-    synthesizer = load(chain.speaking_model, dtype=chain.computed)
+    flow = {"flow_steps": chain.flow_steps, "flow_dtype": chain.flow_dtype}
+    synthesizer = load(chain.speaking_model, dtype=chain.computed, **flow)
     loading = watch.lap("load_")
     voice = synthesizer.voice(chain.speaking_voice)
     piece = synthesizer.pieces(chain.text)[0]
@@ -195,6 +195,7 @@ def whole_stage(chain: Chain) -> Figures:
         "audio_seconds": speech.seconds,
         "tokens": len(speech.speech_tokens),
         "stop_reason": speech.stop_reason,
+        "compute_seconds": asdict(speech.compute_seconds),
     }
 
 

@@ -48,7 +48,7 @@ class Acoustics:
     def draw(self, tokens: int, final: bool = True) -> Tensor:
         """Mel features of so many speech tokens."""
         config = self.decoder.config
-        device = self.decoder.mean_head.weight.device
+        device = self.decoder.device
         ids = torch.arange(tokens, device=device)[None] % config.sizes_of_encoder.vocabulary
         speaker = torch.ones(1, config.speaker_dim, device=device)
         noise = fixed_noise(config.bins).to(device) if config.steps else None

@@ -67,6 +67,12 @@ COLUMNS: dict[str, tuple[tuple[str, tuple[str, ...], Show], ...]] = {
         ("peak", ("peak_bytes",), size),
         ("CPU RTF", ("real_time_factor", "cpu_seconds"), number),
     ),
+    "flow": (
+        ("seconds", ("seconds",), number),
+        ("CPU s", ("cpu_seconds",), number),
+        ("CPU s a second", ("cpu_seconds_per_second_of_speech",), number),
+        ("error", ("relative_error",), percent),
+    ),
     "long": (
         ("pieces", ("pieces",), number),
         ("s of speech", ("audio_seconds",), number),

@@ -83,7 +83,7 @@ class Speaker:
     def take(self, logits: Float[Tensor, "batch ids"]) -> None:
         """Draw the next id of each row."""
         vocabulary = self.model.vocabulary
-        never = (vocabulary.end, vocabulary.unused, vocabulary.fill)
+        never = vocabulary.forbidden(may_end=False)
         rows = zip(as_array(logits), self.histories, self.sources, strict=True)
         for row, history, source in rows:
             history.append(choose(row, never, history, source, self.sampling))

@@ -15,6 +15,7 @@ from mamtra.extras import install_command
 SITE = "https://huggingface.co"
 HUB_ID = re.compile(r"(?P<name>\w[\w.-]*/\w[\w.-]*)(@(?P<revision>[\w./-]+))?")
 COSYVOICE2 = "FunAudioLLM/CosyVoice2-0.5B"
+COSYVOICE3 = "FunAudioLLM/Fun-CosyVoice3-0.5B-2512"
 # what is needed of a large repository; the rest of this one is 2 GB that speaking never reads
 NEEDED = {
     COSYVOICE2: (
@@ -25,7 +26,17 @@ NEEDED = {
         "speech_tokenizer_v2.onnx",
         "CosyVoice-BlankEN/vocab.json",
         "CosyVoice-BlankEN/merges.txt",
-    )
+    ),
+    COSYVOICE3: (
+        "llm.pt",
+        "llm.rl.pt",
+        "flow.pt",
+        "hift.pt",
+        "campplus.onnx",
+        "speech_tokenizer_v3.onnx",
+        "CosyVoice-BlankEN/vocab.json",
+        "CosyVoice-BlankEN/merges.txt",
+    ),
 }
 REFUSED = (
     "RepositoryNotFoundError",

@@ -3,6 +3,8 @@
     speak    one sentence, from an empty process to a file; or a published model, stage by stage
     decode   the language model: speed, memory and the cost of length, beside a baseline
     long     a chapter, from its first piece to its last
+    flow     a decoder with a flow in each of its forms
+    gpu      everything that a GPU has to tell, within minutes
     draw     a picture of a row that was kept
 
 Every command shows a table and adds its row to a file if there is one (``mamtra.benchmark.row``).
@@ -125,7 +127,7 @@ def bench_speak(
         bool, typer.Option("--stages", help="Each stage of --model in its own process.")
     ] = False,
     published: Annotated[
-        Path | None, typer.Option("--published", help="Begin with CosyVoice 2's folder.")
+        Path | None, typer.Option("--published", help="Begin with CosyVoice's folder, 2 or 3.")
     ] = None,
     prompt: Annotated[Path | None, typer.Option("--prompt", help="Recording of a voice.")] = None,
     words: Annotated[str, typer.Option("--words", help="The words spoken in the recording.")] = "",
@@ -139,6 +141,15 @@ def bench_speak(
     stored: Annotated[str, typer.Option("--stored", help="Number type on disk.")] = "bfloat16",
     computed: Annotated[
         str, typer.Option("--computed", help="Number type of the language model in memory.")
+    ] = "auto",
+    bits: Annotated[
+        int, typer.Option("--bits", help="Export graphs with so many bits; the whole takes them.")
+    ] = 0,
+    flow_steps: Annotated[
+        int, typer.Option("--flow-steps", min=0, help="Euler steps of the whole's decoder.")
+    ] = 0,
+    flow_dtype: Annotated[
+        str, typer.Option("--flow-dtype", help="Of the flow: auto, float32, bfloat16.")
     ] = "auto",
     folder: Annotated[
         Path | None, typer.Option("--folder", help="Keep what the stages write here.")
@@ -179,6 +190,9 @@ def bench_speak(
             mode=mode,
             tokens=tokens,
             seed=seed,
+            bits=bits,
+            flow_steps=flow_steps,
+            flow_dtype=flow_dtype,
         )
         results = results_of(dict(tracked(measure(chain), len(chain.stages))))
     show(bench_row("stages", chain.settings(), 1, results, CHAIN_PACKAGES), output)
@@ -206,7 +220,10 @@ def speak_figures(
 @app.command("decode")
 def bench_decode(
     model: Annotated[
-        str, typer.Option("--model", help="Whose sizes: cosyvoice2, toy, nano, or a folder.")
+        str,
+        typer.Option(
+            "--model", help="Whose sizes: cosyvoice2, cosyvoice3, toy, nano, or a folder."
+        ),
     ] = "cosyvoice2",
     targets: Annotated[
         str,
@@ -321,6 +338,73 @@ def bench_long(
         "seed": seed,
     }
     show(bench_row("long", settings, 1, results), output)
+
+
+@app.command("flow")
+def bench_flow(
+    model: Annotated[
+        str, typer.Option("--model", help="Whose decoder: cosyvoice2, cosyvoice3, toy.")
+    ] = "cosyvoice2",
+    seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Of speech.")] = 2.0,
+    prompt: Annotated[
+        float, typer.Option("--prompt-seconds", min=0.0, help="Of the voice's recording.")
+    ] = 1.0,
+    threads: Annotated[int, typer.Option("--threads", min=1, help="That compute.")] = 1,
+    few: Annotated[int, typer.Option("--few", min=1, help="Euler steps of the last form.")] = 5,
+    seed: Seed = 0,
+    output: Output = None,
+) -> None:
+    """Compare the forms of a decoder with a flow: seconds, and the error of its mel features.
+
+    mamtra bench flow --seconds 2 -o benchmarks/results/flow.jsonl
+    """
+    from mamtra.benchmark.flow import measure
+    from mamtra.benchmark.row import bench_row
+
+    results = measure(model, seconds, prompt, threads, few, seed)
+    settings = {"model": model, "seconds": seconds, "prompt_seconds": prompt}
+    settings |= {"threads": threads, "few": few, "seed": seed}
+    show(bench_row("flow", settings, 1, results, ("onnxruntime", "openvino")), output)
+
+
+@app.command("gpu")
+def bench_gpu(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder of the rows and pictures.")
+    ] = Path("runs/gpu"),
+    minutes: Annotated[float, typer.Option("--minutes", min=0.05, help="Of the whole run.")] = 8.0,
+    model: Annotated[str, typer.Option("--model", help="Whose sizes.")] = "cosyvoice2",
+    device: Annotated[str, typer.Option("--device", help="cuda, or cpu to rehearse.")] = "cuda",
+    tests: Annotated[
+        bool, typer.Option("--tests/--no-tests", help="Run the tests marked gpu, in a checkout.")
+    ] = True,
+) -> None:
+    """Measure everything that a GPU has to tell, within minutes.
+
+    mamtra bench gpu -o runs/gpu
+
+    mamtra bench gpu --device cpu --model toy --minutes 2 --no-tests
+
+    Tests, steps of one stream and of many at every length, the chain with its memory by part, the
+    rate of distillation; rows are written after each measurement, the most important first.
+    """
+    from mamtra.benchmark.gpu_run import GpuRun, draw_rows, measure
+    from mamtra.errors import CorpusError
+
+    if device.startswith("cuda"):
+        from mamtra.runtime.torch.engine import check_device
+
+        check_device(device)
+    small = GpuRun(model=model, device=device, seconds=60 * minutes, tests=tests)
+    run = small if model != "toy" else small.rehearsed()
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CorpusError(f"cannot write into {str(output)!r}: {problem}") from problem
+    rows = measure(run, output / "gpu.jsonl", lambda line: print(line, flush=True))
+    for picture in draw_rows(rows, output):
+        print(picture)
+    print(f"rows: {output / 'gpu.jsonl'}")
 
 
 @app.command("draw")

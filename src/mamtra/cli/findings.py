@@ -36,6 +36,7 @@ EXTRAS = {
     "wyoming": ("wyoming",),
     "words": ("pocketsphinx",),
     "bench": ("transformers", "matplotlib"),
+    "openvino": ("openvino",),
     "gpu": ("fla",),
     "cpu": ("numba",),
 }
@@ -98,7 +99,9 @@ def engine_of(name: str, folder: ModelFolder) -> Finding:
         return Finding(about=about, found="torch", advice=choice.why)
     threads = f"{choice.threads} thread{'s' * (choice.threads != 1)}"
     found = f"onnxruntime, weights of {choice.bits} bit, {threads}"
-    return Finding(about=about, found=found, advice=f"{choice.why}; threads: {choice.why_threads}")
+    flow = f"; flow in {choice.flow_dtype}: {choice.why_flow}" if choice.why_flow else ""
+    advice = f"{choice.why}; threads: {choice.why_threads}{flow}"
+    return Finding(about=about, found=found, advice=advice)
 
 
 def torch_findings() -> list[Finding]:

@@ -69,6 +69,32 @@ def import_cosyvoice(
     tell(import_cosyvoice2(folder, output, kept, size, notice), output)
 
 
+@import_.command("cosyvoice3")
+def import_third(
+    source: Annotated[str, typer.Argument(help="CosyVoice 3's folder, or its name if fetched.")],
+    output: Output,
+    dtype: Dtype = None,
+    shard_gb: Shard = 2.0,
+    reinforced: Annotated[
+        bool, typer.Option("--rl", help="Take the language model llm.rl.pt, not llm.pt.")
+    ] = False,
+) -> None:
+    """Turn the folder that CosyVoice 3 publishes into a model folder, once.
+
+    mamtra import cosyvoice3 Fun-CosyVoice3-0.5B-2512 -o cosyvoice3 --dtype bfloat16
+    """
+    from mamtra.checkpoints.locate import source_folder
+
+    folder, size = source_folder(source), shard_size(shard_gb)
+
+    from mamtra.checkpoints.precision import dtype_named
+    from mamtra.interop.import_cosyvoice import RELEASE3, import_cosyvoice
+
+    kept = dtype_named(dtype or "float32")
+    report = import_cosyvoice(RELEASE3, folder, output, kept, size, notice, reinforced=reinforced)
+    tell(report, output)
+
+
 @import_.command("qwen2")
 def import_plain(
     source: Annotated[str, typer.Argument(help="A folder of type qwen2, or its name if fetched.")],
@@ -107,10 +133,13 @@ def import_plain(
 
 @import_.command("mamtra")
 def import_official(
-    source: Annotated[Path, typer.Argument(help="The published checkpoint.")],
+    source: Annotated[
+        str, typer.Argument(help="The published checkpoint: a file, a folder, a fetched name.")
+    ],
     output: Output,
     parts: Annotated[
-        str | None, typer.Option("--parts", help="The imported CosyVoice 2, for all else.")
+        str | None,
+        typer.Option("--parts", help="CosyVoice 2 for all else: imported, or as published."),
     ] = None,
     dtype: Dtype = None,
     shard_gb: Shard = 2.0,
@@ -118,6 +147,8 @@ def import_official(
     """Take over the official 1:1 hybrid, with the other parts of an imported CosyVoice 2.
 
     mamtra import mamtra model.pt -o mamtra-1-1 --parts cosyvoice2
+
+    mamtra import mamtra blueskyheaven/mamtra11 -o mamtra-1-1 --parts FunAudioLLM/CosyVoice2-0.5B
     """
     if parts is None:
         raise ModelError(
@@ -125,10 +156,11 @@ def import_official(
         )
     size = shard_size(shard_gb)
 
-    from mamtra.checkpoints.format import ModelFolder
-    from mamtra.checkpoints.locate import locate
+    from mamtra.checkpoints.locate import source_folder
     from mamtra.checkpoints.precision import dtype_named
-    from mamtra.interop.import_mamtra import import_official
+    from mamtra.interop.import_mamtra import checkpoint_file, import_official, opened_parts
 
     kept = dtype_named(dtype or "float32")
-    tell(import_official(source, output, ModelFolder(locate(parts)), kept, size), output)
+    file = checkpoint_file(source_folder(source))
+    with opened_parts(source_folder(parts), output, kept, size, notice) as folder:
+        tell(import_official(file, output, folder, kept, size), output)

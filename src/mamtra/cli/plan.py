@@ -93,7 +93,7 @@ def show(console: Any, planned: "Plan", fits: dict[str, "Fit"]) -> None:
 
 def plan(
     model: Annotated[
-        str, typer.Option("--model", help="nano, a folder, or sizes alone: cosyvoice2, toy.")
+        str, typer.Option("--model", help="nano, a folder, or sizes alone: cosyvoice2, chatterbox.")
     ] = "cosyvoice2",
     ratio: Annotated[
         str | None,

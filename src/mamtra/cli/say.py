@@ -319,6 +319,15 @@ def say(
     threads: Annotated[
         int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
     ] = 0,
+    flow_steps: Annotated[
+        int,
+        typer.Option(
+            "--flow-steps", min=0, help="Of a decoder with a flow; fewer are faster; 0: its own."
+        ),
+    ] = 0,
+    flow_dtype: Annotated[
+        str, typer.Option("--flow-dtype", help="Of the flow: float32, bfloat16; auto decides.")
+    ] = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -335,7 +344,14 @@ def say(
     text = text_of_file(text, file) if file else text
     if text is not None and not file and not quiet:
         hint_at_file(text)
-    run = {"device": device, "dtype": dtype, "engine": engine, "threads": threads}
+    run = {
+        "device": device,
+        "dtype": dtype,
+        "engine": engine,
+        "threads": threads,
+        "flow_steps": flow_steps,
+        "flow_dtype": flow_dtype,
+    }
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
     if batch is None and output != STANDARD:

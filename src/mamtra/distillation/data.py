@@ -44,6 +44,11 @@ class Utterances(Protocol):
         """Text and speech ids together, of every utterance."""
         ...
 
+    @property
+    def lead(self) -> Sequence[int]:
+        """Text ids that are read before every utterance's own; they count in no length."""
+        ...
+
     def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
         """Text ids and speech ids of one utterance."""
         ...
@@ -54,6 +59,7 @@ class UtterancesInMemory:
     """Utterances in memory."""
 
     pairs: Sequence[tuple[Sequence[int], Sequence[int]]]
+    lead: Sequence[int] = ()
     lengths: Sequence[int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -122,7 +128,7 @@ class ShardUtterances:
 
     def __init__(self, shards: Shards, reader: Reader) -> None:
         read = [ids_of(line["text"], reader) for _, _, line in shards.rows]
-        self.shards = shards
+        self.shards, self.lead = shards, reader.lead
         self.left_out = [
             row[2]["id"] for row, ids in zip(shards.rows, read, strict=True) if ids is None
         ]
@@ -211,7 +217,8 @@ class DistillBatches:
             )
         order = np.random.default_rng((seed, 3)).permutation(count).tolist()
         self.held_out, self.trained = sorted(order[:held_out]), sorted(order[held_out:])
-        lengths = [utterances.lengths[number] + MARKS for number in self.trained]
+        self.beside = MARKS + len(utterances.lead)
+        lengths = [utterances.lengths[number] + self.beside for number in self.trained]
         self.total = sum(lengths)
         self.draws = LengthBatches(lengths, tokens, seed)
 
@@ -236,7 +243,8 @@ class DistillBatches:
                     f"utterance {number} has {kind} ids up to {max(ids)}, and the model has "
                     f"{rows} of them; prepare the data with this model's teacher"
                 )
-        return training_sequence(text, speech, self.config.vocabulary, draw)
+        lead = self.utterances.lead
+        return training_sequence(text, speech, self.config.vocabulary, draw, lead=lead)
 
     def packed(self, numbers: Sequence[int], draws: Sequence[float]) -> Batch:
         """Utterances side by side."""
@@ -273,7 +281,7 @@ class DistillBatches:
         """The utterances kept from training, half of them bi-stream, in batches of the size."""
         groups: list[list[int]] = [[]]
         for number in sorted(self.held_out, key=lambda item: self.utterances.lengths[item]):
-            longest = self.utterances.lengths[number] + MARKS
+            longest = self.utterances.lengths[number] + self.beside
             if groups[-1] and longest * (len(groups[-1]) + 1) > self.tokens:
                 groups.append([])
             groups[-1].append(number)

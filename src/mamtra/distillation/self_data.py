@@ -26,10 +26,11 @@ def spoken_sequences(
     for index, sentence in enumerate(sentences):
         for piece in synthesizer.pieces(sentence):
             ids = synthesizer.reader.encode(piece)
-            request = Request(tuple(cross_lingual(ids)), len(ids), seed + index)
+            lead = synthesizer.reader.lead
+            request = Request(tuple(cross_lingual([*lead, *ids])), len(ids), seed + index)
             said = generate(model, request, synthesizer.sampling, synthesizer.guard)
             if said.ids:
-                batches.append(pack([uni_stream(ids, list(said.ids), model.vocabulary)]))
+                batches.append(pack([uni_stream(ids, list(said.ids), model.vocabulary, lead)]))
     if not batches:
         raise GenerationError("the teacher said nothing; choose other sentences or another seed")
     return batches

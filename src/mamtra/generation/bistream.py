@@ -70,13 +70,20 @@ class BiStream:
     """
 
     def __init__(
-        self, model: SpeechModel, seed: int, sampling: SamplingConfig, guard: GuardConfig
+        self,
+        model: SpeechModel,
+        seed: int,
+        sampling: SamplingConfig,
+        guard: GuardConfig,
+        lead: Sequence[int] = (),
     ) -> None:
         self.model, self.sampling = model, sampling
         self.source = seeded(seed)
         self.detector = LoopDetector(guard)
         self.state = model.new_state(1, RESERVED_TOKENS)
         self.pending: list[Segment] = [START_SEGMENT]
+        if lead:
+            self.pending.append(text_segment(lead))
         self.history: list[int] = []
         self.spoken = 0
         self.reason: StopReason | None = None
@@ -105,10 +112,14 @@ class BiStream:
     def fill(self, segments: list[Segment], room: int) -> Iterator[Token]:
         """Read a block and speak until the model asks for text, or for ``room`` ids."""
         vocabulary = self.model.vocabulary
+        forbidden = list(vocabulary.forbidden(may_end=False, may_fill=True))
         logits = self.read(segments)
         for left in range(room - 1, -1, -1):
-            token = self.draw(logits, [vocabulary.end, vocabulary.unused])
+            token = self.draw(logits, forbidden)
             if token == vocabulary.fill:
+                return
+            if token in vocabulary.stops:
+                self.reason = "end"
                 return
             yield self.say(token)
             if self.reason is not None:
@@ -122,11 +133,11 @@ class BiStream:
     def finish(self, segments: list[Segment], least: int, most: int) -> Iterator[Token]:
         """Read the rest and speak to the end, or until ``most`` ids were spoken altogether."""
         vocabulary = self.model.vocabulary
-        never = [vocabulary.unused, vocabulary.fill]
         logits = self.read(segments)
         while self.spoken < most:
-            token = self.draw(logits, never if self.spoken >= least else [vocabulary.end, *never])
-            if token == vocabulary.end:
+            forbidden = vocabulary.forbidden(may_end=self.spoken >= least)
+            token = self.draw(logits, list(forbidden))
+            if token in vocabulary.stops:
                 self.reason = "end"
                 return
             yield self.say(token)
@@ -144,7 +155,7 @@ def stream_bistream(
     seed: int = 0,
     sampling: SamplingConfig | None = None,
     guard: GuardConfig | None = None,
-    mix: MixRatio = MIX,
+    lead: Sequence[int] = (),
 ) -> Iterator[Token | Stopped]:
     """Speak text that arrives in pieces; yields ids as they are drawn, and the end.
 
@@ -156,14 +167,14 @@ def stream_bistream(
         seed: of the draws.
         sampling: how ids are drawn.
         guard: bounds on the length, and what counts as a loop.
-        mix: the blocks that the model was trained on.
+        lead: text ids that are read before the first block, as CosyVoice 3's instruction.
 
     Raises:
         TextError: the text ended without a single id.
     """
     guard = guard or GuardConfig()
-    speaker = BiStream(model, seed, sampling or SamplingConfig(), guard)
-    layout = Interleaver(mix, list(prompt_text), list(prompt_speech))
+    speaker = BiStream(model, seed, sampling or SamplingConfig(), guard, lead)
+    layout = Interleaver(MIX, list(prompt_text), list(prompt_speech))
     text_tokens = 0
     for piece in text:
         layout.text += piece

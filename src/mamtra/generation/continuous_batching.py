@@ -160,8 +160,8 @@ def speak(
     while True:
         jobs: list[Job] = []
         for slot, row, token in batch.choose(sampling):
-            reason = row.ended() if token == model.vocabulary.end else row.take(token)
-            if token != model.vocabulary.end:
+            reason = row.ended() if token in model.vocabulary.stops else row.take(token)
+            if token not in model.vocabulary.stops:
                 yield Token(row.index, token)
             if reason is not None:
                 yield row.stopped(reason, batch.bytes_per_slot, batch.coverage(slot, row))

@@ -5,6 +5,7 @@ generation has a loop detector, which is given every id; what it finds stops the
 and the caller may try again with another seed.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,7 @@ class GuardConfig:
         longest_cycle: cycles up to so many ids are recognised.
         silence_tokens: so many silent ids in a row may follow each other.
         silent_ids: the ids that sound like silence; they count as silence, not as repetition.
+        sounded_silence: so many silent ids in a row are sounded, the rest is left out; 0 for all.
         attempts: how often to try, each time with another seed.
     """
 
@@ -43,6 +45,7 @@ class GuardConfig:
     longest_cycle: int = 6
     silence_tokens: int = 50
     silent_ids: tuple[int, ...] = ()
+    sounded_silence: int = 0
     attempts: int = 3
 
     def __post_init__(self) -> None:
@@ -55,8 +58,9 @@ class GuardConfig:
         for name in ("repeat_tokens", "longest_cycle", "silence_tokens", "attempts"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
-        if self.spare_tokens < 0:
-            raise ConfigError(f"spare_tokens={self.spare_tokens} must not be negative")
+        for name in ("spare_tokens", "sounded_silence"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name}={getattr(self, name)} must not be negative")
 
     def least(self, text_tokens: int) -> int:
         """Speech ids before which a text of this length may not end."""
@@ -99,3 +103,26 @@ class LoopDetector:
     def surplus(self) -> int:
         """How many of the last ids belong to the loop or the silence, its first round left out."""
         return max(self.silence, *self.matches)
+
+
+class SilenceFilter:
+    """Which ids the decoder is given: silent ones only so many in a row.
+
+    The language model goes on from all of them; what is kept back has no sound and takes no time.
+    """
+
+    def __init__(self, config: GuardConfig) -> None:
+        self.silent = frozenset(config.silent_ids)
+        self.most = config.sounded_silence
+        self.silence = 0
+
+    def passes(self, token: int) -> bool:
+        """Count an id in; whether it is sounded."""
+        self.silence = self.silence + 1 if token in self.silent else 0
+        return not self.most or self.silence <= self.most
+
+
+def sounded(ids: Iterable[int], config: GuardConfig) -> list[int]:
+    """The ids of an utterance that the decoder is given."""
+    silence = SilenceFilter(config)
+    return [token for token in ids if silence.passes(token)]

@@ -128,7 +128,7 @@ class LiveBatch:
                 continue
             forbidden = row.forbidden(vocabulary)
             token = choose(self.logits[slot], forbidden, row.history, row.source, self.sampling)
-            ended = token == vocabulary.end
+            ended = token in vocabulary.stops
             reason = row.ended() if ended else row.take(token)
             if not ended:
                 records.append(Token(row.index, token))

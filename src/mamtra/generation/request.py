@@ -98,9 +98,8 @@ class Row:
         return cls(index, request, seeded(request.seed), LoopDetector(guard), least, most)
 
     def forbidden(self, vocabulary: SpeechVocabulary) -> tuple[int, ...]:
-        """Ids that may not come next: never the unused and the fill mark, nor an early end."""
-        never = (vocabulary.unused, vocabulary.fill)
-        return never if len(self.history) >= self.least else (vocabulary.end, *never)
+        """Ids that may not come next: marks, and the end before its time."""
+        return vocabulary.forbidden(may_end=len(self.history) >= self.least)
 
     def take(self, token: int) -> StopReason | None:
         """Note an id; a reason to stop after it, if there is one."""

@@ -7,7 +7,7 @@ filled.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
@@ -83,10 +83,14 @@ REPEATED = (
 RENAMED_LEAVES = {"pos_bias_u": "content_bias", "pos_bias_v": "position_bias"}
 
 
-def name_table() -> dict[str, str]:
+Single = Mapping[str, tuple[str, tuple[str, ...]]]
+Repeated = tuple[tuple[str, str, Single], ...]
+
+
+def name_table(single: Single, repeated: Repeated) -> dict[str, str]:
     """Every name of theirs, numbers written ``N`` and ``M``, with ours."""
-    whole = dict(SINGLE)
-    for theirs, ours, part in REPEATED:
+    whole = dict(single)
+    for theirs, ours, part in repeated:
         whole |= {f"{theirs}.{a}": (f"{ours}.{b}", leaves) for a, (b, leaves) in part.items()}
     return {
         f"{theirs}.{leaf}": f"{ours}.{RENAMED_LEAVES.get(leaf, leaf)}"
@@ -95,11 +99,21 @@ def name_table() -> dict[str, str]:
     }
 
 
-FROM_FLOW = name_table()
-PATTERNS = [
-    (re.compile(re.escape(theirs).replace("N", r"(?P<N>\d+)").replace("M", r"(?P<M>\d+)")), ours)
-    for theirs, ours in FROM_FLOW.items()
-]
+Patterns = Sequence[tuple[re.Pattern[str], str]]
+
+
+def patterns_of(table: Mapping[str, str]) -> Patterns:
+    """A table's names, ready to be matched."""
+    return [
+        (
+            re.compile(re.escape(theirs).replace("N", r"(?P<N>\d+)").replace("M", r"(?P<M>\d+)")),
+            ours,
+        )
+        for theirs, ours in table.items()
+    ]
+
+
+PATTERNS = patterns_of(name_table(SINGLE, REPEATED))
 
 UNUSED = COUNTERS
 HEAD_DIM = 64  # cosyvoice2.yaml: attention_head_dim; the one size that tensor shapes do not show
@@ -114,26 +128,31 @@ CARRIERS = {  # the entries whose shapes tell the sizes
 }
 
 
-def our_name(theirs: str) -> str | None:
+def our_name(theirs: str, patterns: Patterns = PATTERNS) -> str | None:
     """Our name of an entry of ``flow.pt``; None if the table has none."""
-    for pattern, ours in PATTERNS:
+    for pattern, ours in patterns:
         if found := pattern.fullmatch(theirs):
             parts = [found.groupdict().get(part, part) for part in ours.split(".")]
             return ".".join(parts)
     return None
 
 
-def from_flow(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename the entries of ``flow.pt`` to those of a ``Decoder``; counters are left out.
+def from_flow(
+    tensors: Mapping[str, Tensor],
+    patterns: Patterns = PATTERNS,
+    unused: Sequence[str] = UNUSED,
+    version: int = 2,
+) -> dict[str, Tensor]:
+    """Rename the entries of ``flow.pt`` to those of a ``Decoder``; ``unused`` ones are left out.
 
     Raises:
-        CheckpointError: an entry is not part of CosyVoice 2's flow; all such are listed.
+        CheckpointError: an entry is not part of this version's flow; all such are listed.
     """
-    found = {name: our_name(name) for name in tensors if name not in UNUSED}
+    found = {name: our_name(name, patterns) for name in tensors if name not in unused}
     if unknown := sorted(name for name, ours in found.items() if ours is None):
         raise CheckpointError(
-            f"{len(unknown)} entries are not part of CosyVoice 2's flow: {listed(unknown)}; "
-            f"give the flow.pt of version 2"
+            f"{len(unknown)} entries are not part of CosyVoice {version}'s flow: "
+            f"{listed(unknown)}; give the flow.pt of version {version}"
         )
     return {ours: tensors[name] for name, ours in found.items() if ours is not None}
 

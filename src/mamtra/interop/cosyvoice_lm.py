@@ -1,14 +1,18 @@
-"""CosyVoice 2's ``llm.pt``: its tensor names and ours, and the model built from it.
+"""CosyVoice's ``llm.pt``, versions 2 and 3: its tensor names and ours, and the model built from it.
 
 The table is strict: every tensor of the checkpoint is used or listed as unused, every weight of the
 model is filled. The text head (``lm_head``, 151,936 words, tied to the text embedding) is never run
 and is dropped. ``N`` stands for the number of a layer.
+
+Version 3 has one table less, since start and task are rows of the speech embedding, and a head
+without bias. Ours gets a copy of these two rows and a bias of zeros, so that one model serves both.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
@@ -33,6 +37,35 @@ LAYER_MARK = "llm.model.model.layers.N.input_layernorm.weight"
 HEAD_DIM = 64  # Qwen2.5-0.5B; the one size that tensor shapes do not show
 
 
+MARKS3, START3, TASK3 = 200, 0, 2  # llm.py of version 3: rows behind the codes
+VERSION3 = {"marks": MARKS3, "end_mark": 1, "fill_mark": 3, "any_mark_ends": True}
+
+
+def is_version3(tensors: Mapping[str, Any]) -> bool:
+    """Whether start and task are rows of the speech embedding, as in CosyVoice 3."""
+    return "speech_embedding.weight" in tensors and "llm_embedding.weight" not in tensors
+
+
+def with_tables(tensors: Mapping[str, Any]) -> dict[str, Any]:
+    """Version 3's entries with a table of start and task, and a head's bias of zeros.
+
+    Raises:
+        CheckpointError: the head has a bias, which version 3 has not.
+    """
+    if "llm_decoder.bias" in tensors:
+        raise CheckpointError(
+            "llm_decoder.bias does not go without llm_embedding.weight; "
+            "give the llm.pt of version 2 or 3 as published"
+        )
+    speech = tensors["speech_embedding.weight"]
+    first = len(speech) - MARKS3
+    return {
+        **tensors,
+        "llm_embedding.weight": speech[[first + START3, first + TASK3]],
+        "llm_decoder.bias": torch.zeros(len(speech), dtype=speech.dtype),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Renamed:
     """A checkpoint's tensors under our names, and the entries that were left out on purpose."""
@@ -45,13 +78,15 @@ def from_cosyvoice_lm(tensors: Mapping[str, Any]) -> Renamed:
     """Rename the entries of llm.pt to those of a ``SpeechLM``.
 
     Raises:
-        CheckpointError: an entry is not part of CosyVoice 2's speech LM; all such are listed.
+        CheckpointError: an entry is not part of CosyVoice's speech LM; all such are listed.
     """
+    if is_version3(tensors):
+        tensors = with_tables(tensors)
     found = {name: renamed(name, FROM_COSYVOICE_LM) for name in tensors if name not in UNUSED}
     if unknown := sorted(name for name, ours in found.items() if ours is None):
         raise CheckpointError(
-            f"{len(unknown)} entries are not part of CosyVoice 2's speech LM: "
-            f"{listed(unknown)}; give the llm.pt of version 2"
+            f"{len(unknown)} entries are not part of CosyVoice's speech LM: "
+            f"{listed(unknown)}; give the llm.pt of version 2 or 3"
         )
     return Renamed(
         {ours: tensors[name] for name, ours in found.items() if ours is not None},
@@ -81,8 +116,8 @@ def config_from_cosyvoice_lm(
     }
     if missing := [name for name in carriers.values() if name not in tensors]:
         raise CheckpointError(
-            f"this is not CosyVoice 2's llm.pt: {', '.join(missing)} missing; "
-            f"give the llm.pt of version 2"
+            f"this is not CosyVoice's llm.pt: {', '.join(missing)} missing; "
+            f"give the llm.pt of version 2 or 3"
         )
     sizes = {role: tensors[name].shape for role, name in carriers.items()}
     layers = 0
@@ -98,7 +133,8 @@ def config_from_cosyvoice_lm(
             mlp_dim=sizes["mlp"][0],
         ),
         text_vocabulary=sizes["text"][0],
-        speech_vocabulary=sizes["head"][0] - EXTRA_IDS,
+        speech_vocabulary=sizes["head"][0] - (MARKS3 if is_version3(tensors) else EXTRA_IDS),
+        **(VERSION3 if is_version3(tensors) else {}),
     )
 
 

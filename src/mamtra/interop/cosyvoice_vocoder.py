@@ -1,8 +1,9 @@
-"""CosyVoice 2's vocoder (hift.pt): its tensor names and ours, and the folding of its weight norm.
+"""CosyVoice's vocoder (hift.pt), versions 2 and 3: its names and ours, its weight norm folded.
 
 The published weights are normed: each is stored as a direction and a length, in one of two
-spellings. Ours are plain, so the two are folded into one. ``N`` and ``M`` stand for numbers. Every
-tensor must be used and every weight filled.
+spellings. Ours are plain, so the two are folded into one; but version 3's pitch network keeps both,
+for it multiplies them in float64. ``N`` and ``M`` stand for numbers. Every tensor must be used and
+every weight filled. Both versions have the same names; shapes tell them apart.
 """
 
 import re
@@ -38,12 +39,28 @@ FROM_HIFT = {
 }
 LENGTHS = (".parametrizations.weight.original0", ".weight_g")
 DIRECTIONS = (".parametrizations.weight.original1", ".weight_v")
-LEAVES = ("weight", "bias", "alpha")
+LEAVES = ("weight", "bias", "alpha", "direction", "length")
+PITCH = "f0_predictor.condnet."
+CAUSAL_TAPS = 5  # of conv_pre in version 3
 PREFIX = "generator."  # of checkpoints saved during adversarial training
 
 
-def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def is_causal(tensors: Mapping[str, Tensor]) -> bool:
+    """Whether a hift.pt is version 3's: its first convolution has 5 taps, version 2's has 7."""
+    names = [f"conv_pre{end}" for end in (*DIRECTIONS, ".weight")]
+    found = [
+        tensors[f"{before}{name}"]
+        for name in names
+        for before in ("", PREFIX)
+        if f"{before}{name}" in tensors
+    ]
+    return any(tensor.shape[-1] == CAUSAL_TAPS for tensor in found)
+
+
+def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str, Tensor]:
     """Replace every direction and length by the weight they stand for; other tensors stay.
+
+    With ``keep_pitch`` those of the pitch network stay apart.
 
     Raises:
         CheckpointError: a direction lacks its length, or the reverse.
@@ -55,6 +72,9 @@ def folded(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
             direction, length = plain.pop(name), plain.pop(stem + length_end, None)
             if length is None:
                 raise CheckpointError(f"{name} has no {stem + length_end} beside it")
+            if keep_pitch and stem.startswith(PITCH):
+                plain |= {f"{stem}.direction": direction, f"{stem}.length": length}
+                continue
             # both spellings norm over all axes but the first
             norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
             plain[f"{stem}.weight"] = direction * (length / norm)
@@ -80,6 +100,12 @@ def renamed(name: str) -> str | None:
     return f"{found}.{leaf}"
 
 
+def plain_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A hift.pt's entries without the training prefix, their weight norm folded."""
+    bare = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
+    return folded(bare, is_causal(bare))
+
+
 def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Turn the tensors of a hift.pt into a state dict of ``Vocoder``.
 
@@ -90,7 +116,7 @@ def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> di
     Raises:
         CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
     """
-    plain = folded({name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
+    plain = plain_tensors(tensors)
     found = {name: renamed(name) for name in plain}
     ours = {
         new: plain[name].float() for name, new in found.items() if new is not None and new in wanted
@@ -111,7 +137,7 @@ def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> di
 
 
 def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
-    """CosyVoice 2's sizes with the widths of the renamed tensors; strides leave no trace in them.
+    """CosyVoice's sizes with the widths of the renamed tensors; strides leave no trace in them.
 
     Raises:
         CheckpointError: the tensors that tell the widths are missing.
@@ -119,8 +145,9 @@ def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
     try:
         channels, pitch = ours["conv_in.bias"].shape[0], ours["pitch.output.weight"].shape[1]
     except KeyError as problem:
-        raise CheckpointError(f"not a vocoder of CosyVoice 2: no tensor for {problem}") from problem
-    return replace(VocoderConfig(), channels=channels, pitch_channels=pitch)
+        raise CheckpointError(f"not a vocoder of CosyVoice: no tensor for {problem}") from problem
+    causal = ours["conv_in.weight"].shape[-1] == CAUSAL_TAPS
+    return replace(VocoderConfig(), channels=channels, pitch_channels=pitch, causal=causal)
 
 
 def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor]) -> Vocoder:
@@ -129,7 +156,7 @@ def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor]) -> Vocoder:
     Raises:
         CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
     """
-    plain = folded({name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()})
+    plain = plain_tensors(tensors)
     known = {new: plain[name] for name in plain if (new := renamed(name)) is not None}
     vocoder = Vocoder(config_from_hift(known))
     vocoder.load_state_dict(from_hift(tensors, vocoder.state_dict()))

@@ -61,9 +61,9 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
         CONFIG: granite_config(config, dtype),
         "generation_config.json": {
             "eos_token_id": ids.end,
-            "pad_token_id": ids.unused,
+            "pad_token_id": ids.unused[0],
             "sequence_bias": [[[index], value] for index, value in enumerate(bias)],
-            "suppress_tokens": [*range(ids.unused, rows)],
+            "suppress_tokens": [index for index in range(ids.codes, rows) if index != ids.end],
         },
         "head_bias.json": bias,
         "ids.json": id_table(config),

@@ -229,21 +229,26 @@ def granite_config(config: SpeechLMConfig, dtype: torch.dtype) -> dict[str, Any]
         "tie_word_embeddings": False,
         "bos_token_id": ids.size + START,
         "eos_token_id": ids.end,
-        "pad_token_id": ids.unused,
+        "pad_token_id": ids.unused[0],
     }
 
 
 def id_table(config: SpeechLMConfig) -> dict[str, Any]:
     """Which ids mean what, and how a prompt is laid out."""
     ids, first = config.vocabulary, config.vocabulary.size + SPECIAL_ROWS
+    end = first + config.text_vocabulary - 1
     return {
         "speech": {"first": 0, "codes": ids.codes},
         "end": ids.end,
-        "unused": ids.unused,
+        "unused": list(ids.unused),
         "fill": ids.fill,
         "start": ids.size + START,
         "task": ids.size + TASK,
         "text": {"first": first, "ids": config.text_vocabulary},
         "prompt": ["start", "text ids + text.first", "task", "speech ids of a prompt, if any"],
-        "never_generated": [[ids.unused, first + config.text_vocabulary - 1]],
+        "never_generated": [
+            [start, last]
+            for start, last in ((ids.codes, ids.end - 1), (ids.end + 1, end))
+            if start <= last
+        ],
     }

@@ -1,4 +1,5 @@
-"""A CosyVoice 2 folder, as published, into a clean folder of our format: once, then never pickles.
+"""A CosyVoice folder, 2 or 3, as published, into a clean folder of our format: once, then never
+pickles.
 
 The three checkpoints go through the strict tables beside this file; text vocabulary and ONNX files
 are copied under their own names. The text head of the language model, which is never run, is left
@@ -7,6 +8,8 @@ little more memory than the largest file has bytes, and those can be given back 
 
 Dtype rule: the language model and the decoder are stored as asked for. The vocoder stays float32:
 it is small, and nothing after it could mend its rounding.
+
+A ``Release`` holds all in which the two versions differ, but for the tables.
 """
 
 import shutil
@@ -21,32 +24,95 @@ from torch import nn
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.card import CARD, front_matter
 from mamtra.checkpoints.format import ModelConfig, write_config
-from mamtra.checkpoints.hub import COSYVOICE2
+from mamtra.checkpoints.hub import COSYVOICE2, COSYVOICE3, SITE
 from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.weights import SHARD_BYTES
-from mamtra.errors import ModelError
+from mamtra.errors import CheckpointError, ModelError
+from mamtra.interop.cosyvoice3_flow import decoder_from_cosyvoice3
 from mamtra.interop.cosyvoice_flow import decoder_from_cosyvoice
-from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
-from mamtra.interop.cosyvoice_vocoder import vocoder_from_cosyvoice
+from mamtra.interop.cosyvoice_lm import is_version3, speech_lm_from_cosyvoice
+from mamtra.interop.cosyvoice_vocoder import is_causal, vocoder_from_cosyvoice
 from mamtra.interop.pickles import COUNTERS, read_entries
 from mamtra.text.bpe import SUBFOLDER, WHERE, find_vocabulary
 
 FILES = {"speech_lm": "llm.pt", "decoder": "flow.pt", "vocoder": "hift.pt"}
-LISTENING = {"speech_tokenizer": "speech_tokenizer_v2.onnx", "speaker": "campplus.onnx"}
+RL_FILE = "llm.rl.pt"  # version 3's language model after reinforcement learning
 
-FRONT = {
-    "license": "apache-2.0",
-    "language": ["zh", "en", "ja", "ko"],
-    "base_model": COSYVOICE2,
-    "tags": ["text-to-speech", "mamtra", "cosyvoice2"],
-}
-ABOUT = f"""# CosyVoice 2, 0.5 B
 
-The weights of CosyVoice2-0.5B ({WHERE}, Apache-2.0) in the format of mamtra, without the text head
-of its language model, made by `mamtra import cosyvoice2`. Its makers publish no voices with it:
-make one from a recording.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Release:
+    """What one version publishes, and how it reads and sounds.
+
+    Attributes:
+        hub: its name on the hub.
+        command: the import's.
+        tokenizer_file: the graph that makes speech tokens.
+        text, guard: sections of our config, but for what all versions share.
+        fmax_hz: upper end of the mel features of a prompt.
+    """
+
+    version: int
+    hub: str
+    command: str
+    tokenizer_file: str
+    text: dict[str, Any]
+    guard: dict[str, Any] | None
+    fmax_hz: float
+
+    @property
+    def where(self) -> str:
+        """Its address."""
+        return f"{SITE}/{self.hub}"
+
+    @property
+    def listening(self) -> dict[str, str]:
+        """Files that make voices."""
+        return {"speech_tokenizer": self.tokenizer_file, "speaker": "campplus.onnx"}
+
+    @property
+    def front(self) -> dict[str, Any]:
+        """Head of the model card."""
+        return {
+            "license": "apache-2.0",
+            "language": ["zh", "en", "ja", "ko"],
+            "base_model": self.hub,
+            "tags": ["text-to-speech", "mamtra", self.command],
+        }
+
+    @property
+    def about(self) -> str:
+        """Beginning of the model card."""
+        return f"""# CosyVoice {self.version}, 0.5 B
+
+The weights of {self.hub.partition("/")[2]} ({self.where}, Apache-2.0) in the format of mamtra,
+without the text head of its language model, made by `mamtra import {self.command}`. Its makers
+publish no voices with it: make one from a recording.
 """
+
+
+RELEASE2 = Release(
+    version=2,
+    hub=COSYVOICE2,
+    command="cosyvoice2",
+    tokenizer_file="speech_tokenizer_v2.onnx",
+    text={"tokenizer": "qwen"},
+    guard=None,
+    fmax_hz=8000.0,
+)
+RELEASE3 = Release(
+    version=3,
+    hub=COSYVOICE3,
+    command="cosyvoice3",
+    tokenizer_file="speech_tokenizer_v3.onnx",
+    text={"tokenizer": "cosyvoice3", "opening": "You are a helpful assistant."},
+    # cli/model.py of version 3: its silent tokens, of which five in a row are sounded
+    guard={
+        "silent_ids": [1, 2, 28, 29, 55, 248, 494, 2241, 2242, 2322, 2323],
+        "sounded_silence": 5,
+    },
+    fmax_hz=12_000.0,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +154,7 @@ class Import:
     parts: tuple[PartImport, ...]
     copied: tuple[str, ...]
     missing: tuple[str, ...]
+    where: str = WHERE
 
     def table(self) -> str:
         """Text table, one line per checkpoint."""
@@ -98,52 +165,88 @@ class Import:
         """One sentence for each missing file."""
         return [
             f"no {name}: voices cannot be made from recordings; "
-            f"fetch {name} from {WHERE} into the new folder"
+            f"fetch {name} from {self.where} into the new folder"
             for name in self.missing
         ]
 
 
-def build(part: str, entries: Mapping[str, Any]) -> tuple[nn.Module, tuple[str, ...]]:
-    """The module that a checkpoint fills, and the names of the entries left out."""
+def build(
+    part: str, entries: Mapping[str, Any], release: Release
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The module that a checkpoint fills, and the names of the entries left out.
+
+    Raises:
+        CheckpointError: it is another version's, or does not fit.
+    """
     match part:
         case "speech_lm":
+            check_version(release.version, 3 if is_version3(entries) else 2, FILES[part])
             return speech_lm_from_cosyvoice(entries)
+        case "decoder" if release.version == 3:
+            return decoder_from_cosyvoice3(entries)
         case "decoder":
             return decoder_from_cosyvoice(entries)
         case _:
+            check_version(release.version, 3 if is_causal(entries) else 2, FILES[part])
             unused = tuple(name for name in COUNTERS if name in entries)
             tensors = {name: entry for name, entry in entries.items() if name not in unused}
             return vocoder_from_cosyvoice(tensors), unused
 
 
-def check_source(source: Path) -> None:
+def check_version(wanted: int, found: int, file: str) -> None:
+    """Refuse another version's file, whose names may be the same.
+
+    Raises:
+        CheckpointError: it is.
+    """
+    if wanted != found:
+        raise CheckpointError(
+            f"{file} is CosyVoice {found}'s, not {wanted}'s; take all files from one version, or "
+            f"run mamtra import cosyvoice{found}"
+        )
+
+
+def release_of(source: Path) -> Release:
+    """The version that a published folder is, by a file that only one of them has."""
+    names = (RELEASE3.tokenizer_file, "cosyvoice3.yaml")
+    return RELEASE3 if any((source / name).is_file() for name in names) else RELEASE2
+
+
+def check_source(source: Path, release: Release, files: Mapping[str, str]) -> None:
     """Refuse a folder without what speaking needs, before anything is read.
 
     Raises:
         ModelError: files are missing; the message names them and where to fetch them.
     """
     if not source.is_dir():
-        raise ModelError(f"there is no folder {str(source)!r}; give that of CosyVoice 2")
-    missing = [name for name in FILES.values() if not (source / name).is_file()]
+        raise ModelError(
+            f"there is no folder {str(source)!r}; give that of CosyVoice {release.version}"
+        )
+    missing = [name for name in files.values() if not (source / name).is_file()]
     if missing:
         raise ModelError(
             f"no {' and no '.join(missing)} in {str(source)!r}; fetch {' and '.join(missing)} "
-            f"from {WHERE} into it, or run: mamtra fetch {COSYVOICE2} -o {source}"
+            f"from {release.where} into it, or run: mamtra fetch {release.hub} -o {source}"
         )
     find_vocabulary(source)
 
 
 def import_part(
-    part: str, source: Path, folder: Path, dtype: torch.dtype, shard_bytes: int = SHARD_BYTES
+    part: str,
+    file: Path,
+    folder: Path,
+    dtype: torch.dtype,
+    shard_bytes: int = SHARD_BYTES,
+    release: Release = RELEASE2,
 ) -> tuple[PartImport, Any]:
     """Read one checkpoint and write it as our part; its config is given back as well."""
-    entries = read_entries(source / FILES[part])
-    module, unused = build(part, entries)
+    entries = read_entries(file)
+    module, unused = build(part, entries, release)
     kept = torch.float32 if part == "vocoder" else dtype
     save_part(module, folder / f"{part}.safetensors", kept, shard_bytes)
     told = PartImport(
         part=part,
-        file=FILES[part],
+        file=file.name,
         used=len(entries) - len(unused),
         unused=tuple(unused),
         fresh=tuple(name for name, weight in module.state_dict().items() if weight.is_meta),
@@ -153,24 +256,24 @@ def import_part(
     return told, module.config
 
 
-def copy_files(source: Path, folder: Path) -> tuple[list[str], list[str]]:
+def copy_files(source: Path, folder: Path, release: Release) -> tuple[list[str], list[str]]:
     """Copy vocabulary and ONNX files; their names, and the names of those that are not there."""
     (folder / SUBFOLDER).mkdir()
     copied = []
     for file in find_vocabulary(source):
         shutil.copy2(file, folder / SUBFOLDER)
         copied.append(f"{SUBFOLDER}/{file.name}")
-    missing = [name for name in LISTENING.values() if not (source / name).is_file()]
-    for name in LISTENING.values():
+    missing = [name for name in release.listening.values() if not (source / name).is_file()]
+    for name in release.listening.values():
         if name not in missing:
             shutil.copy2(source / name, folder)
             copied.append(name)
     return copied, missing
 
 
-def card(report: Import) -> str:
+def card(report: Import, release: Release) -> str:
     """The model card, with what became of each checkpoint."""
-    return f"{front_matter(FRONT)}{ABOUT}\n```\n{report.table()}\n```\n"
+    return f"{front_matter(release.front)}{release.about}\n```\n{report.table()}\n```\n"
 
 
 def import_cosyvoice2(
@@ -180,44 +283,65 @@ def import_cosyvoice2(
     shard_bytes: int = SHARD_BYTES,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Import:
+    """``import_cosyvoice`` for version 2."""
+    return import_cosyvoice(RELEASE2, source, target, dtype, shard_bytes, notice)
+
+
+def import_cosyvoice(
+    release: Release,
+    source: Path,
+    target: Path,
+    dtype: torch.dtype = torch.float32,
+    shard_bytes: int = SHARD_BYTES,
+    notice: Callable[[str], None] = lambda _: None,
+    *,
+    reinforced: bool = False,
+) -> Import:
     """Write our folder; it appears under its name when it is complete.
 
     Args:
-        source: the folder that CosyVoice 2 publishes; it is not changed.
+        release: the version.
+        source: the folder that its makers publish; it is not changed.
         target: the new folder.
         dtype: of the language model's and the decoder's weights.
         shard_bytes: largest size of a file of weights.
         notice: is told the name of each file before it is read.
+        reinforced: take the language model that was trained further by reinforcement learning.
 
     Raises:
         ModelError: the target is taken, a file is missing, or parts do not fit together.
-        CheckpointError: a checkpoint is not CosyVoice 2's; what does not fit is listed.
+        CheckpointError: a checkpoint is not this version's; what does not fit is listed.
     """
+    files = FILES | ({"speech_lm": RL_FILE} if reinforced else {})
     check_vacant(target)
-    check_source(source)
+    check_source(source, release, files)
     with new_folder(target) as folder:
         told, configs = [], {}
-        for part, file in FILES.items():
+        for part, file in files.items():
             notice(file)
-            report, configs[part] = import_part(part, source, folder, dtype, shard_bytes)
-            told.append(report)
+            made = import_part(part, source / file, folder, dtype, shard_bytes, release)
+            told.append(made[0])
+            configs[part] = made[1]
         spoken = configs["speech_lm"].speech_vocabulary
         heard = configs["decoder"].sizes_of_encoder.vocabulary
         if spoken != heard:
             raise ModelError(
-                f"llm.pt writes {spoken} speech tokens and flow.pt reads {heard}; "
+                f"{files['speech_lm']} writes {spoken} speech tokens and flow.pt reads {heard}; "
                 f"take both from the same model"
             )
-        copied, missing = copy_files(source, folder)
+        copied, missing = copy_files(source, folder, release)
         sections: dict[str, Any] = {part: asdict(config) for part, config in configs.items()}
-        sections |= {part: {"onnx": name} for part, name in LISTENING.items()}
+        sections |= {part: {"onnx": name} for part, name in release.listening.items()}
         config = ModelConfig(
             name=target.resolve().name,
-            text={"tokenizer": "qwen", "reads_prompts": True, "bistream": True},
-            mel=asdict(MelConfig()),
+            text=release.text | {"reads_prompts": True, "bistream": True},
+            mel=asdict(MelConfig(fmax_hz=release.fmax_hz)),
+            guard=release.guard,
             **sections,
         )
-        done = Import(parts=tuple(told), copied=tuple(copied), missing=tuple(missing))
-        (folder / CARD).write_text(card(done))
+        done = Import(
+            parts=tuple(told), copied=tuple(copied), missing=tuple(missing), where=release.where
+        )
+        (folder / CARD).write_text(card(done, release))
         write_config(folder, config)
     return done

@@ -4,6 +4,9 @@ The checkpoint holds a language model only. Text, decoder, vocoder and what make
 of its teacher, so they are copied from the teacher's folder.
 """
 
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 
@@ -13,11 +16,12 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.derive import TEACHER_CARD, bring_along
 from mamtra.checkpoints.format import ModelFolder, write_config
+from mamtra.checkpoints.locate import CONFIG
 from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.weights import SHARD_BYTES
-from mamtra.errors import ModelError
-from mamtra.interop.import_cosyvoice import Import, PartImport
+from mamtra.errors import ModelError, listed
+from mamtra.interop.import_cosyvoice import Import, PartImport, import_cosyvoice2
 from mamtra.interop.mamtra_lm import load_official
 
 
@@ -37,6 +41,49 @@ The checkpoint came without a licence; ask its authors before you pass it on.
 {report.table()}
 ```
 """
+
+
+CHECKPOINTS = (".pt", ".safetensors")
+
+
+def checkpoint_file(source: Path) -> Path:
+    """The checkpoint itself, of a file or of a folder that holds one.
+
+    Raises:
+        ModelError: a folder holds none, or several.
+    """
+    if not source.is_dir():
+        return source
+    found = sorted(path for path in source.iterdir() if path.suffix in CHECKPOINTS)
+    if len(found) != 1:
+        names = listed([path.name for path in found]) or "none"
+        raise ModelError(
+            f"{str(source)!r} holds {names} of the files {', '.join(CHECKPOINTS)}; "
+            f"name the one file"
+        )
+    return found[0]
+
+
+@contextmanager
+def opened_parts(
+    source: Path,
+    target: Path,
+    dtype: torch.dtype,
+    shard_bytes: int = SHARD_BYTES,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Iterator[ModelFolder]:
+    """The folder of all other parts: as it is, or imported beside the target for a while.
+
+    Raises:
+        ModelError: it is neither a model folder nor CosyVoice 2's.
+    """
+    if (source / CONFIG).is_file():
+        yield ModelFolder(source)
+        return
+    with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".parts-") as place:
+        folder = Path(place) / "cosyvoice2"
+        import_cosyvoice2(source, folder, dtype, shard_bytes, notice)
+        yield ModelFolder(folder)
 
 
 def import_official(

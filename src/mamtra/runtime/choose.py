@@ -12,8 +12,10 @@ import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, require
+from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
@@ -26,6 +28,8 @@ BITS = {"float32": 32, "int8": 8, "int4": 4}  # of the speech_lm's graphs
 SPEAKING = ("speech_lm", "decoder", "vocoder")
 LISTENING = ("speech_tokenizer", "speaker")
 LARGE_BYTES = 200_000_000  # of a speech_lm's weights; above, cores read them together
+FLOW_DTYPES = ("float32", "bfloat16")
+MOST_STEPS = 100  # beyond, a step moves the flow by less than its arithmetic rounds
 MOST_THREADS = 8  # beyond, memory gives a single token nothing more
 
 
@@ -40,14 +44,28 @@ class EngineRequest:
         dtype: of the speech_lm's weights: ``float32``, ``bfloat16``, ``int8``, ``int4`` or
             ``auto``.
         threads: of a CPU.
+        flow_steps: Euler steps of a decoder with a flow; 0 takes the model's own number.
+        flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` or ``auto``.
     """
 
     device: str = "cpu"
     engine: str = AUTO
     dtype: str = AUTO
     threads: int = 0
+    flow_steps: int = 0
+    flow_dtype: str = AUTO
 
     def __post_init__(self) -> None:
+        if not 0 <= self.flow_steps <= MOST_STEPS:
+            raise ConfigError(
+                f"flow_steps={self.flow_steps} must lie between 0 (the model's own) and "
+                f"{MOST_STEPS}"
+            )
+        if self.flow_dtype not in (AUTO, *FLOW_DTYPES):
+            raise ConfigError(
+                f"flow_dtype {self.flow_dtype!r} is unknown; possible are {AUTO}, "
+                f"{', '.join(FLOW_DTYPES)}"
+            )
         if self.device.partition(":")[0] not in ("cpu", "cuda"):
             raise ConfigError(f"device {self.device!r} is unknown; possible are cpu and cuda")
         if self.engine not in (AUTO, *ENGINES):
@@ -64,6 +82,7 @@ class Choice:
 
     Attributes:
         bits: of the speech_lm's graph; 0 for torch, which decides by itself.
+        flow_dtype: what the flow's network computes in, and why; no reason without a flow.
     """
 
     engine: Literal["onnx", "torch"]
@@ -71,6 +90,8 @@ class Choice:
     threads: int = 0
     why_threads: str = ""
     bits: int = 0
+    flow_dtype: str = "float32"
+    why_flow: str = ""
 
 
 def has_torch() -> bool:
@@ -130,6 +151,24 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
     return None
 
 
+def chosen_flow_dtype(folder: ModelFolder, asked: str) -> tuple[str, str]:
+    """What the flow's network computes in, and why; no reason where there is no flow.
+
+    Raises:
+        ConfigError: bfloat16 was asked for, and cannot be.
+    """
+    if not folder.section("decoder", DecoderConfig).steps:
+        if asked == "bfloat16":
+            raise ConfigError(f"the decoder of {folder.config.name!r} has no flow for bfloat16")
+        return "float32", ""
+    missing = missing_for_bfloat16()
+    if asked == "bfloat16" and missing:
+        raise ConfigError(f"the flow cannot run in bfloat16: {missing}")
+    if asked != AUTO:
+        return asked, "asked for"
+    return ("float32", missing) if missing else ("bfloat16", "twice as fast on this processor")
+
+
 def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> Choice:
     """Decide what runs a model.
 
@@ -142,16 +181,32 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
         raise ConfigError(f"engine 'onnx' is not possible: {reason}")
     if reason is None:
         threads, why_threads = chosen_threads(folder, request.threads)
+        flow_dtype, why_flow = chosen_flow_dtype(folder, request.flow_dtype)
         return Choice(
             engine="onnx",
             why="asked for" if request.engine == "onnx" else "the quickest on a CPU",
             threads=threads,
             why_threads=why_threads,
             bits=bits_to_use(folder, request.dtype),
+            flow_dtype=flow_dtype,
+            why_flow=why_flow,
         )
     if not has_torch():
         require("torch", "torch")
     return Choice(engine="torch", why=reason)
+
+
+def checked_steps(folder: ModelFolder, asked: int) -> int:
+    """The Euler steps that were asked for; 0 for the model's own.
+
+    Raises:
+        ConfigError: the model has no flow.
+    """
+    if asked and not folder.section("decoder", DecoderConfig).steps:
+        raise ConfigError(
+            f"the decoder of {folder.config.name!r} has no flow, so no flow_steps; leave them out"
+        )
+    return asked
 
 
 def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> LoadedModel:
@@ -168,8 +223,11 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
         MissingExtraError: it needs torch, which is not installed.
     """
     choice = choose(folder, request, dtypes)
+    steps = checked_steps(folder, request.flow_steps)
     if choice.engine == "onnx":
-        return open_graphs(folder, choice.threads, choice.bits, available_cores())
+        return open_graphs(
+            folder, choice.threads, choice.bits, available_cores(), steps, choice.flow_dtype
+        )
     # torch loads only where it runs
     from mamtra.runtime.torch.engine import EngineConfig
     from mamtra.runtime.torch.open import open_model as open_modules
@@ -178,7 +236,7 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
     config = EngineConfig(
         device=request.device, dtype=request.dtype, kind=kind, threads=request.threads
     )
-    return open_modules(folder, config, dtypes)
+    return open_modules(folder, config, dtypes, steps, request.flow_dtype)
 
 
 def open_voice_encoder(folder: ModelFolder) -> VoiceEncoder:

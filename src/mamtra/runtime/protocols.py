@@ -211,12 +211,14 @@ class VocoderSizes:
         bins: of the mel features.
         hop: samples that one mel frame stands for.
         noises: channels of noise.
+        uniform_noise: the noise is CosyVoice 3's, the same for every utterance, not drawn anew.
     """
 
     rate_hz: int
     bins: int
     hop: int
     noises: int
+    uniform_noise: bool = False
 
     @classmethod
     def of(cls, config: VocoderConfig) -> "VocoderSizes":
@@ -226,6 +228,7 @@ class VocoderSizes:
             bins=config.bins,
             hop=config.mel_hop,
             noises=config.overtones + 1,
+            uniform_noise=config.causal,
         )
 
 
@@ -241,7 +244,7 @@ class Vocoder(Protocol):
     def speak(
         self, mel: Float[np.ndarray, "bins frames"], noise: Float[np.ndarray, "noises samples"]
     ) -> Float[np.ndarray, " samples"]:
-        """Samples of mel features, all at once; noise is standard normal, one value a sample."""
+        """Samples of mel features, all at once; noise is as ``sizes`` say, one value a sample."""
         ...
 
     def new_state(self) -> Any:

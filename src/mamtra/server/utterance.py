@@ -90,7 +90,8 @@ class Utterance:
 def acoustics_of(speaker: Speaker, piece: int) -> AcousticStream:
     """What turns the ids of a piece into sound."""
     noise = flow_noise(speaker.model.decoder.sizes)
-    return AcousticStream(speaker.model, speaker.voice.prompt, speaker.seed(piece), noise)
+    voice, seed = speaker.voice.prompt, speaker.seed(piece)
+    return AcousticStream(speaker.model, voice, seed, noise, speaker.guard)
 
 
 @dataclass(slots=True)

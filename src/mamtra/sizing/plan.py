@@ -97,7 +97,7 @@ def plan(
             f"give at least one stream and more than 0 seconds"
         )
     backbone, tokens = sizes.backbone, sizes.tokens(seconds)
-    states = state_bytes(backbone, tokens, streams, dtype, engine)
+    states = state_bytes(backbone, tokens, streams * sizes.rows, dtype, engine)
     lm = speech_lm_bytes(sizes.speech_lm, backbone, dtype)
     return Plan(
         model=sizes.name,
@@ -161,7 +161,8 @@ def fit(sizes: ModelSizes, planned: Plan, card_bytes: int) -> Fit:
     def need(seconds: float, streams: int) -> int:
         """Bytes beside the weights."""
         held = sizes.tokens(seconds)
-        states = state_bytes(backbone, held, streams, planned.dtype, planned.engine).total
+        rows = streams * sizes.rows
+        states = state_bytes(backbone, held, rows, planned.dtype, planned.engine).total
         return states + prefill_bytes(backbone, sizes.text_ids(seconds), 1, planned.dtype)
 
     one = planned.states // planned.streams

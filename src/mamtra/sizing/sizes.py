@@ -1,8 +1,9 @@
 """Models by their sizes alone, and their backbone in the shapes that are compared.
 
 A plan or a benchmark of speed and memory needs no trained weights, only sizes. They come from a
-model's ``config.json``, or from the names here: ``cosyvoice2`` (the 0.5 B model of the paper) and
-``toy`` (tiny, to try a benchmark out within seconds).
+model's ``config.json``, or from the names here: ``cosyvoice2`` (the 0.5 B model of the paper),
+``cosyvoice3``, ``chatterbox`` (its language model alone) and ``toy`` (tiny, to try a benchmark out
+within seconds).
 
 A shape says what the backbone is made of: a ratio of attention to Mamba (``1:5``), the same with
 the decay shared by a key/value group (``1:5-grouped``, a state several times smaller), or attention
@@ -15,6 +16,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import cast
 
+from mamtra.acoustic.config import DiffusionTransformerConfig
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
@@ -35,13 +37,19 @@ SHAPE = re.compile(r"(?P<attention>\d+):(?P<mamba>\d+)(?P<grouped>-grouped)?|rem
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSizes:
-    """What a model is made of; ``decoder`` and ``vocoder`` may be absent from a folder."""
+    """What a model is made of; ``decoder`` and ``vocoder`` may be absent from a folder.
+
+    Attributes:
+        rows: of the language model for each stream; two where it is guided, one of which knows
+            nothing of the text.
+    """
 
     name: str
     speech_lm: SpeechLMConfig
     decoder: DecoderConfig | None = None
     vocoder: VocoderConfig | None = None
     tokenizer: str = "bpe"
+    rows: int = 1
 
     @property
     def backbone(self) -> BackboneConfig:
@@ -64,6 +72,38 @@ COSYVOICE2 = ModelSizes(
     decoder=DecoderConfig(),
     vocoder=VocoderConfig(),
 )
+COSYVOICE3 = ModelSizes(
+    name="cosyvoice3",
+    speech_lm=SpeechLMConfig(
+        backbone=BackboneConfig(), marks=200, end_mark=1, fill_mark=3, any_mark_ends=True
+    ),
+    decoder=DecoderConfig(
+        encoder=TokenEncoderConfig(dim=80, lower_layers=0, upper_layers=0, lookahead_channels=1024),
+        velocity=DiffusionTransformerConfig(),
+    ),
+    vocoder=VocoderConfig(causal=True),
+)
+# resemble-ai/chatterbox, English: a Llama with as many key/value heads as query heads, guided
+CHATTERBOX = ModelSizes(
+    name="chatterbox",
+    speech_lm=SpeechLMConfig(
+        backbone=BackboneConfig(
+            dim=1024,
+            layout="A" * 30,
+            query_heads=16,
+            kv_heads=16,
+            head_dim=64,
+            mlp_dim=4096,
+            attention_bias=False,
+        ),
+        text_vocabulary=704,
+        speech_vocabulary=6561,
+        marks=1633,
+        end_mark=1,
+    ),
+    tokenizer="letters",
+    rows=2,
+)
 TOY = ModelSizes(
     name="toy",
     speech_lm=SpeechLMConfig(
@@ -82,7 +122,7 @@ TOY = ModelSizes(
     ),
     vocoder=VocoderConfig(channels=32, pitch_channels=8, dilations=(1,), block_kernels=(3,)),
 )
-NAMED = {sizes.name: sizes for sizes in (COSYVOICE2, TOY)}
+NAMED = {sizes.name: sizes for sizes in (COSYVOICE2, COSYVOICE3, CHATTERBOX, TOY)}
 
 
 def model_sizes(name_or_path: str) -> ModelSizes:

@@ -20,27 +20,37 @@ from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
 from mamtra.errors import ConfigError
 from mamtra.speech_lm.batch import Batch, pack_segments
 from mamtra.speech_lm.prompt import Segment
-from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
+from mamtra.speech_lm.vocabulary import EXTRA_IDS, SPECIAL_ROWS, SpeechVocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechLMConfig:
-    """Sizes of the model; ``backbone`` may be the dict that a config.json holds."""
+    """Sizes of the model; ``backbone`` may be the dict that a config.json holds.
+
+    The marks are those of ``SpeechVocabulary``; the defaults are CosyVoice 2's.
+    """
 
     backbone: BackboneConfig | dict[str, Any]
     text_vocabulary: int = 151_936
     speech_vocabulary: int = 6_561
+    marks: int = EXTRA_IDS
+    end_mark: int = 0
+    fill_mark: int = 2
+    any_mark_ends: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backbone", as_config(self.backbone))
         for name in ("text_vocabulary", "speech_vocabulary"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        _ = self.vocabulary  # checks the marks
 
     @property
     def vocabulary(self) -> SpeechVocabulary:
         """The speech ids."""
-        return SpeechVocabulary(self.speech_vocabulary)
+        return SpeechVocabulary(
+            self.speech_vocabulary, self.marks, self.end_mark, self.fill_mark, self.any_mark_ends
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,11 +103,15 @@ class TrainingSequence:
 
 
 def uni_stream(
-    text: Sequence[int], speech: Sequence[int], vocabulary: SpeechVocabulary
+    text: Sequence[int],
+    speech: Sequence[int],
+    vocabulary: SpeechVocabulary,
+    lead: Sequence[int] = (),
 ) -> TrainingSequence:
-    """All text, then all speech, then the end."""
-    segments = (START_SEGMENT, text_segment(text), TASK_SEGMENT, speech_segment(speech))
-    silent = [IGNORED] * (1 + len(text))
+    """All text, then all speech, then the end; ``lead`` is text that is read before."""
+    words = [*lead, *text]
+    segments = (START_SEGMENT, text_segment(words), TASK_SEGMENT, speech_segment(speech))
+    silent = [IGNORED] * (1 + len(words))
     return TrainingSequence(segments, (*silent, *speech, vocabulary.end))
 
 
@@ -116,6 +120,7 @@ def bi_stream(
     speech: Sequence[int],
     vocabulary: SpeechVocabulary,
     mix: MixRatio = MIX,
+    lead: Sequence[int] = (),
 ) -> TrainingSequence:
     """Blocks of text and speech in turn, each ended by a fill mark; the rest as in ``uni_stream``.
 
@@ -130,7 +135,9 @@ def bi_stream(
             f"{len(text)} text ids with {len(speech)} speech ids cannot be mixed "
             f"{mix.text}:{mix.speech}; use uni_stream for utterances with so little speech"
         )
-    segments, targets = [START_SEGMENT], [IGNORED]
+    segments, targets = [START_SEGMENT], [IGNORED] * (1 + len(lead))
+    if lead:
+        segments.append(text_segment(lead))
     blocks = len(text) // mix.text
     for block in range(blocks):
         words = text[block * mix.text : (block + 1) * mix.text]
@@ -149,13 +156,15 @@ def training_sequence(
     vocabulary: SpeechVocabulary,
     draw: float,
     mix: MixRatio = MIX,
+    lead: Sequence[int] = (),
 ) -> TrainingSequence:
     """CosyVoice 2's mixture: bi-stream for half of the utterances that have speech enough.
 
     Args:
         draw: a number from [0, 1) drawn by the caller; below 0.5 asks for bi-stream. Teacher and
             student must be given the same one, or better the same sequence.
+        lead: text that is read before all else, and in one piece: CosyVoice 3's instruction.
     """
     if draw < 0.5 and mix.suits(text, speech):
-        return bi_stream(text, speech, vocabulary, mix)
-    return uni_stream(text, speech, vocabulary)
+        return bi_stream(text, speech, vocabulary, mix, lead)
+    return uni_stream(text, speech, vocabulary, lead)

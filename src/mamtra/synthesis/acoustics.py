@@ -7,12 +7,14 @@ the vocoder samples that no later frame can change. So the joined samples are th
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.audio.joiner import Samples
+from mamtra.generation.guard import GuardConfig, SilenceFilter
 from mamtra.generation.randomness import random_state
 from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, LoadedModel, VocoderSizes
@@ -20,18 +22,58 @@ from mamtra.synthesis.speech import ComputeSeconds
 from mamtra.synthesis.stopwatch import Stopwatch
 
 SILENT_PEAK = 1e-4  # of full scale, -80 dB; speech peaks above 0.1
+PUBLISHED_SKIP = 5_052_961 + 9  # words before the published noise
+MANTISSA = (1 << 24) - 1
 Noise = Float[np.ndarray, "_channels _time"]
 
 
-def vocoder_noise(sizes: VocoderSizes, samples: int, source: np.random.RandomState) -> Noise:
-    """The vocoder's noise for so many samples more, so that cuts make no difference."""
-    drawn = source.standard_normal((samples, sizes.noises))
-    return np.ascontiguousarray(drawn.T, np.float32)
+def seeded_words(seed: int) -> np.random.MT19937:
+    """The words of ``random_state(seed)``, as they are."""
+    words = np.random.MT19937()
+    np.random.RandomState(words).seed(seed)
+    return words
+
+
+@lru_cache(maxsize=1)
+def published_state() -> Any:
+    """The generator's state before CosyVoice 3's fixed noise, which is in no checkpoint.
+
+    It is what torch's generator gives with seed 0 after the networks were built: 5,052,961 words
+    for their weights, 9 for phases without effect.
+    """
+    words = seeded_words(0)
+    words.random_raw(PUBLISHED_SKIP, output=False)
+    return words.state
+
+
+class NoiseSource:
+    """The vocoder's noise from the beginning of an utterance on.
+
+    Args:
+        sizes: of the vocoder.
+        seed: of the draws; a vocoder of fixed noise takes none.
+    """
+
+    def __init__(self, sizes: VocoderSizes, seed: int) -> None:
+        self.sizes, self.generator = sizes, random_state(seed)
+        self.words = np.random.MT19937()
+        if sizes.uniform_noise:
+            self.words.state = published_state()
+
+    def draw(self, samples: int) -> Noise:
+        """The noise for so many samples more, so that cuts make no difference."""
+        shape = samples, self.sizes.noises
+        if self.sizes.uniform_noise:  # as torch makes a float32 of a word: its lowest 24 bits
+            words = self.words.random_raw(samples * self.sizes.noises) & MANTISSA
+            drawn = (words / (MANTISSA + 1)).reshape(shape)
+        else:
+            drawn = self.generator.standard_normal(shape)
+        return np.ascontiguousarray(drawn.T, np.float32)
 
 
 def noise_of(sizes: VocoderSizes, mel: Float[np.ndarray, "bins frames"], seed: int) -> Noise:
     """The vocoder's noise for these mel features."""
-    return vocoder_noise(sizes, mel.shape[1] * sizes.hop, random_state(seed))
+    return NoiseSource(sizes, seed).draw(mel.shape[1] * sizes.hop)
 
 
 @lru_cache(maxsize=2)
@@ -83,21 +125,29 @@ class AcousticStream:
         voice: the voice.
         seed: of the vocoder's noise.
         noise: from ``flow_noise``.
+        guard: says which silent tokens are left out; none without it.
     """
 
     def __init__(
-        self, model: LoadedModel, voice: EncodedPrompt, seed: int, noise: Noise | None
+        self,
+        model: LoadedModel,
+        voice: EncodedPrompt,
+        seed: int,
+        noise: Noise | None,
+        guard: GuardConfig | None = None,
     ) -> None:
         self.model = model
         self.decoding = DecoderStream(voice=voice, noise=noise)
         self.state = model.vocoder.new_state()
-        self.source = random_state(seed)
+        self.source = NoiseSource(model.vocoder.sizes, seed)
         self.compute_seconds = ComputeSeconds()
         self.peak = 0.0  # of the samples so far
+        self.silence = SilenceFilter(guard or GuardConfig())
+        self.passed: list[bool] = []
 
     @property
     def tokens(self) -> list[int]:
-        """What has arrived."""
+        """What has arrived and is sounded."""
         return self.decoding.tokens
 
     @property
@@ -107,7 +157,9 @@ class AcousticStream:
 
     def take(self, tokens: Sequence[int]) -> bool:
         """Take tokens and compute nothing yet; whether ``push`` would give samples."""
-        self.decoding.tokens.extend(tokens)
+        passed = [self.silence.passes(token) for token in tokens]
+        self.passed += passed
+        self.decoding.tokens.extend(token for token, ok in zip(tokens, passed, strict=True) if ok)
         return self.decoding.waits(self.model.decoder.sizes)
 
     def ended(self, reason: str) -> str:
@@ -116,7 +168,8 @@ class AcousticStream:
 
     def drop(self, count: int) -> None:
         """Forget the last tokens, as far as that is possible."""
-        self.decoding.drop(self.model.decoder.sizes, count)
+        sounded = sum(self.passed[len(self.passed) - count :]) if count else 0
+        self.decoding.drop(self.model.decoder.sizes, sounded)
 
     def groups(self, final: bool = False) -> Iterator[Samples]:
         """The samples that no later token can change, chunk by chunk; ``final`` the rest as well.
@@ -132,7 +185,7 @@ class AcousticStream:
                 return
             decoded, last = watch.lap(), final and self.decoding.complete(decoder.sizes)
             mel = empty if mel is None else mel
-            noise = vocoder_noise(vocoder.sizes, mel.shape[1] * vocoder.sizes.hop, self.source)
+            noise = self.source.draw(mel.shape[1] * vocoder.sizes.hop)
             samples = vocoder.speak_chunk(mel, noise, self.state, last=last)
             self.peak = max(self.peak, float(np.abs(samples).max(initial=0)))
             spent = ComputeSeconds(decoder=decoded, vocoder=watch.lap())

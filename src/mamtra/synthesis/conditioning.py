@@ -6,6 +6,9 @@
   or have no words at all.
 - instruct: an instruction ("speak slowly") comes first, then a mark, then the text.
 
+CosyVoice 3 opens every instruction with a sentence of its own, and reads it with the mark alone
+where there is none.
+
 The decoder continues the voice's prompt in all three; that is where the timbre comes from.
 """
 
@@ -27,11 +30,19 @@ class Conditioning:
     Attributes:
         text: ids of the prompt's words, or of the instruction with its end mark.
         speech: ids of the prompt's speech.
+        lead: ids that come before all else where there is no instruction: CosyVoice 3's own
+            sentence with the end mark. A text that holds the mark itself brings its own.
     """
 
     mode: Mode = "cross-lingual"
     text: tuple[int, ...] = ()
     speech: tuple[int, ...] = ()
+    lead: tuple[int, ...] = ()
+
+    def led(self, ids: Sequence[int]) -> list[int]:
+        """Text ids with what comes before them."""
+        brought = self.lead and self.lead[-1] in ids
+        return [*ids] if brought else [*self.lead, *ids]
 
     def request(self, ids: Sequence[int], seed: int) -> Request:
         """The request to speak these text ids.
@@ -41,9 +52,9 @@ class Conditioning:
         """
         match self.mode:
             case "zero-shot":
-                segments = zero_shot(ids, self.text, self.speech)
+                segments = zero_shot(ids, self.led(self.text), self.speech)
             case "cross-lingual":
-                segments = cross_lingual(ids)
+                segments = cross_lingual(self.led(ids))
             case "instruct":
                 segments = instruct(ids, self.text, self.text[-1])
         return Request(tuple(segments), len(ids), seed)
@@ -71,7 +82,12 @@ def zero_shot_conditioning(reader: Reader, voice: Voice, normalize: bool) -> Con
             f"mamtra voice make --text, or speak cross-lingual"
         )
     words = reader.tokenizer.encode(reader.whole(voice.text, normalize))
-    return Conditioning(mode="zero-shot", text=tuple(words), speech=tuple(voice.tokens.tolist()))
+    return Conditioning(
+        mode="zero-shot",
+        text=tuple(words),
+        speech=tuple(voice.tokens.tolist()),
+        lead=reader.lead,
+    )
 
 
 def instruct_conditioning(reader: Reader, instruction: str, model: str) -> Conditioning:
@@ -89,7 +105,7 @@ def instruct_conditioning(reader: Reader, instruction: str, model: str) -> Condi
     words = instruction.replace(END_OF_PROMPT, " ").strip()
     if not words:
         raise ConfigError("the instruction is empty; give words, as 'speak slowly'")
-    ids = reader.tokenizer.encode(words)
+    ids = reader.tokenizer.encode(f"{reader.opening} {words}".strip())
     return Conditioning(mode="instruct", text=(*ids, reader.end_of_prompt))
 
 
@@ -123,4 +139,4 @@ def conditioning_of(
                 "leave the mode out"
             )
         case _:
-            return Conditioning()
+            return Conditioning(lead=reader.lead)

@@ -46,9 +46,18 @@ def open_folder(
     dtype: str = AUTO,
     engine: str = AUTO,
     threads: int = 0,
+    flow_steps: int = 0,
+    flow_dtype: str = AUTO,
 ) -> Synthesizer:
     """Load a model from its opened folder; arguments and errors as for ``load``."""
-    request = EngineRequest(device=str(device), engine=engine, dtype=dtype, threads=threads)
+    request = EngineRequest(
+        device=str(device),
+        engine=engine,
+        dtype=dtype,
+        threads=threads,
+        flow_steps=flow_steps,
+        flow_dtype=flow_dtype,
+    )
     model, reader = open_model(folder, request, dtypes), model_reader(folder)
     check_agreement(folder, model, reader.tokenizer)
     return Synthesizer(folder, model, reader)
@@ -62,6 +71,8 @@ def load(
     dtype: str = AUTO,
     engine: str = AUTO,
     threads: int = 0,
+    flow_steps: int = 0,
+    flow_dtype: str = AUTO,
 ) -> Synthesizer:
     """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
 
@@ -75,6 +86,11 @@ def load(
         engine: ``onnx`` (CPU only), ``torch``, or ``auto``; ``eager`` and ``graph`` (CUDA only) are
             ways in which torch steps.
         threads: of a CPU; 0 decides by the size of the model.
+        flow_steps: Euler steps of a decoder with a flow; 0 takes the model's own number (CosyVoice:
+            10). Fewer are faster and less exact.
+        flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` (extra
+            ``openvino``, on a processor with its instructions), or ``auto``, which takes bfloat16
+            where it is faster.
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
@@ -82,4 +98,13 @@ def load(
         MissingExtraError: it needs torch, which is not installed.
     """
     folder = ModelFolder(locate(name_or_path))
-    return open_folder(folder, device, dtypes, dtype=dtype, engine=engine, threads=threads)
+    return open_folder(
+        folder,
+        device,
+        dtypes,
+        dtype=dtype,
+        engine=engine,
+        threads=threads,
+        flow_steps=flow_steps,
+        flow_dtype=flow_dtype,
+    )

@@ -14,7 +14,7 @@ from mamtra.audio.joiner import Samples
 from mamtra.audio.time_stretch import change_speed
 from mamtra.errors import GenerationError, NothingToSpeakError, TextError
 from mamtra.generation.generate import Generation, piece_seed
-from mamtra.generation.guard import GuardConfig
+from mamtra.generation.guard import GuardConfig, sounded
 from mamtra.generation.request import Request
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import LoadedModel
@@ -177,18 +177,19 @@ class Speaker:
         Raises:
             GenerationError: there are no tokens.
         """
-        if not generation.ids:
+        ids = sounded(generation.ids, self.guard)
+        if not ids:
             raise GenerationError(
                 f"the model said nothing for {piece!r} in {generation.attempts} attempts; "
                 "try another seed"
             )
-        samples, spent = sound(self.model, generation.ids, self.voice.prompt, self.seed(number))
+        samples, spent = sound(self.model, ids, self.voice.prompt, self.seed(number))
         samples = change_speed(samples, self.rate, self.options.speed)
         return Speech(
             samples=samples,
             rate=self.rate,
             text=piece,
-            speech_tokens=list(generation.ids),
+            speech_tokens=ids,
             stop_reason=generation.reason if audible(samples) else "silence",
             compute_seconds=spent,
             state_bytes=generation.state_bytes,

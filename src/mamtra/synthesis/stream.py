@@ -110,6 +110,7 @@ def growing_part(speaker: Speaker, words: ArrivingWords) -> Part:
             seed,
             speaker.sampling,
             speaker.guard,
+            lead=speaker.conditioning.lead,
         )
 
     return Part(text=lambda: words.text, tokens=tokens, speaker=speaker, attempts=1)
@@ -183,10 +184,15 @@ def speak_part(
     speaker = part.speaker
     seed, ended = speaker.seed(number), Stopped(0, "end")
     clock.speech_lm = 0.0
-    acoustics = AcousticStream(speaker.model, speaker.voice.prompt, seed, noise)
+
+    def begin() -> AcousticStream:
+        voice = speaker.voice.prompt
+        return AcousticStream(speaker.model, voice, seed, noise, speaker.guard)
+
+    acoustics = begin()
     for attempt in range(part.attempts):
         if attempt:
-            acoustics = AcousticStream(speaker.model, speaker.voice.prompt, seed, noise)
+            acoustics = begin()
         tokens = part.tokens(seed + attempt * RETRY_STRIDE)
         try:
             for record in clock.timed(tokens):

@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, NothingToSpeakError
-from mamtra.text.bpe import QwenTokenizer
+from mamtra.text.bpe import ADDED_TOKENS, QwenTokenizer, added_tokens3
 from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
@@ -21,7 +21,8 @@ from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.split import pieces, split_sentences
 from mamtra.text.tokenizer import NanoTokenizer
 
-LETTERS, QWEN = "letters", "qwen"
+LETTERS, QWEN, QWEN3 = "letters", "qwen", "cosyvoice3"
+BYTE_PAIRS = (QWEN, QWEN3)
 END_OF_PROMPT = "<|endofprompt|>"
 ENDS = (".", "?", "!")
 OPEN_MARKS = " ,;:-"
@@ -35,7 +36,8 @@ class TextConfig:
 
     Attributes:
         tokenizer: ``letters`` is one id for each letter, mark or phone; ``qwen`` is byte pairs with
-            CosyVoice 2's added tokens, whose files lie in the model's folder.
+            CosyVoice 2's added tokens, whose files lie in the model's folder; ``cosyvoice3`` the
+            same with CosyVoice 3's.
         piece_characters: longest text in letters that is spoken at once; what the model was trained
             on.
         piece_tokens: the same for text in byte pairs, in tokens.
@@ -45,6 +47,8 @@ class TextConfig:
             speech.
         bistream: whether the language model was trained on text and speech in alternation, so that
             it can speak while its text is arriving.
+        opening: a sentence that stands before every instruction, and alone with the end mark where
+            there is no instruction.
     """
 
     tokenizer: str = LETTERS
@@ -53,11 +57,12 @@ class TextConfig:
     pronunciations: str = ""
     reads_prompts: bool = False
     bistream: bool = False
+    opening: str = ""
 
     def __post_init__(self) -> None:
-        if self.tokenizer not in (LETTERS, QWEN):
+        if self.tokenizer not in (known := (LETTERS, *BYTE_PAIRS)):
             raise ConfigError(
-                f"unknown text tokenizer {self.tokenizer!r}; known: {LETTERS}, {QWEN}"
+                f"unknown text tokenizer {self.tokenizer!r}; known: {', '.join(known)}"
             )
         for name in ("piece_characters", "piece_tokens"):
             if getattr(self, name) < 1:
@@ -94,6 +99,16 @@ class Reader(Protocol):
     @property
     def end_of_prompt(self) -> int | None:
         """The id that ends an instruction; None where there is no such mark."""
+        ...
+
+    @property
+    def opening(self) -> str:
+        """A sentence that stands before every instruction; may be empty."""
+        ...
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """Ids that stand before a text without an instruction; may be empty."""
         ...
 
     def encode(self, piece: str) -> list[int]:
@@ -143,6 +158,8 @@ class LettersReader:
     """
 
     end_of_prompt: int | None = None
+    opening = ""
+    lead: tuple[int, ...] = ()
 
     def __init__(self, config: TextConfig, folder: Path) -> None:
         self.config = config
@@ -201,7 +218,10 @@ class QwenReader:
     """
 
     def __init__(self, config: TextConfig, folder: Path) -> None:
-        self.tokenizer = QwenTokenizer(folder)
+        self.tokenizer = QwenTokenizer(
+            folder, added_tokens3() if config.tokenizer == QWEN3 else ADDED_TOKENS
+        )
+        self.opening = config.opening
         longest = config.piece_tokens
         self.budget = PieceBudget(
             longest=longest,
@@ -213,6 +233,12 @@ class QwenReader:
     def end_of_prompt(self) -> int | None:
         """The id that ends an instruction."""
         return self.tokenizer.added[END_OF_PROMPT]
+
+    @property
+    def lead(self) -> tuple[int, ...]:
+        """Ids that stand before a text without an instruction."""
+        ids = self.tokenizer.encode(self.opening)
+        return (*ids, self.tokenizer.added[END_OF_PROMPT]) if ids else ()
 
     def encode(self, piece: str) -> list[int]:
         """The ids of one piece; the frontend has closed it."""
@@ -256,7 +282,7 @@ def reader_for(config: TextConfig, folder: Path) -> Reader:
         ModelError: a file that it needs is missing or broken.
         MissingExtraError: a package that it needs is not installed.
     """
-    kind = QwenReader if config.tokenizer == QWEN else LettersReader
+    kind = QwenReader if config.tokenizer in BYTE_PAIRS else LettersReader
     return kind(config, folder)
 
 

@@ -1,12 +1,13 @@
-"""The tokenizer of CosyVoice 2: Qwen's byte pairs and CosyVoice's added tokens.
+"""The tokenizer of CosyVoice 2 and 3: Qwen's byte pairs and CosyVoice's added tokens.
 
-The vocabulary is read from the folder that CosyVoice 2 publishes (``CosyVoice-BlankEN``). The added
+The vocabulary is read from the folder that CosyVoice publishes (``CosyVoice-BlankEN``). The added
 tokens are not in those files; they are added here in CosyVoice's order, which gives them their ids:
 with Qwen's 151,643 entries ``<|endofprompt|>`` is 151,646.
 """
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,21 @@ ADDED_TOKENS = (
     "<laughter>", "</laughter>", "[hissing]", "[sigh]", "[vocalized-noise]", "[lipsmack]", "[mn]",
 )  # fmt: skip
 
+# CosyVoice 3's come behind: a mark, English phones of CMU's dictionary, parts of pinyin
+MARKS3 = "cosyvoice3_marks.txt"
+
 # how Qwen cuts text into words before the byte pairs: a fact of its vocabulary
 WORDS = (
     r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*"
     r"|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
+
+
+@cache
+def added_tokens3() -> tuple[str, ...]:
+    """The added tokens of CosyVoice 3."""
+    marks = Path(__file__).with_name(MARKS3).read_text(encoding="utf-8")
+    return (*ADDED_TOKENS, *marks.split())
 
 
 def find_vocabulary(folder: Path) -> list[Path]:
@@ -69,13 +80,14 @@ def read_pairs(files: list[Path]) -> Any:
 
 
 class QwenTokenizer:
-    """Text to ids and back, with the added tokens of CosyVoice 2."""
+    """Text to ids and back, with the added tokens of CosyVoice."""
 
-    def __init__(self, folder: str | Path) -> None:
+    def __init__(self, folder: str | Path, added: tuple[str, ...] = ADDED_TOKENS) -> None:
         """Read the vocabulary of a folder.
 
         Args:
-            folder: the CosyVoice 2 folder, or the folder of the vocabulary in it.
+            folder: CosyVoice's folder, or the folder of the vocabulary in it.
+            added: tokens behind the vocabulary's own, in the order of their ids.
 
         Raises:
             ModelError: a file is missing or broken.
@@ -89,9 +101,9 @@ class QwenTokenizer:
         tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Sequence([words, to_bytes])
         tokenizer.decoder = tokenizers.decoders.ByteLevel()
         tokenizer.add_special_tokens(
-            [tokenizers.AddedToken(token, normalized=False) for token in ADDED_TOKENS]
+            [tokenizers.AddedToken(token, normalized=False) for token in added]
         )
-        self._tokenizer = tokenizer
+        self._tokenizer, self._added = tokenizer, added
 
     @property
     def size(self) -> int:
@@ -101,7 +113,7 @@ class QwenTokenizer:
     @property
     def added(self) -> dict[str, int]:
         """The id of each added token."""
-        return {token: self._tokenizer.token_to_id(token) for token in ADDED_TOKENS}
+        return {token: self._tokenizer.token_to_id(token) for token in self._added}
 
     def encode(self, text: str) -> list[int]:
         """Give the ids of text; added tokens written in it, as [laughter], have their own id."""

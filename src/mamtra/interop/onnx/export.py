@@ -13,7 +13,7 @@ for a graph of their own (``speech_lm.8bit.onnx``).
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -25,7 +25,7 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.speaker import SpeakerConfig
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
 from mamtra.acoustic.vocoder import VocoderConfig
-from mamtra.acoustic.vocoder_stream import exact_frames
+from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
 from mamtra.atomic import written_beside
 from mamtra.backbone import as_config
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
@@ -126,6 +126,7 @@ def sizes_of_speech_lm(
     backbone = as_config(config.backbone)
     sizes: dict[str, Any] = {
         "speech_vocabulary": config.speech_vocabulary,
+        "marks": asdict(config.vocabulary),
         "text_vocabulary": config.text_vocabulary,
         "rope_theta": backbone.rope_theta,
         "bits": bits,
@@ -145,6 +146,8 @@ def sizes_of_vocoder(config: VocoderConfig) -> dict[str, Any]:
         "hop": config.mel_hop,
         "noises": config.overtones + 1,
         "exact_frames": exact_frames(config),
+        "ahead_frames": ahead_frames(config),
+        "uniform_noise": config.causal,
     }
 
 

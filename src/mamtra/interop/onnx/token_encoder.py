@@ -3,7 +3,8 @@
     tokens   (tokens) int64, those of the prompt included
     speaker  (speaker_dim), if the encoder hears the speaker
     kept     how many of the tokens get frames; fewer than all where more tokens will come
-    chunk    tokens of a chunk, beyond which attention does not look; a large number for all
+    chunk    tokens of a chunk, beyond which attention does not look; a large number for all;
+             absent without layers
 
 gives ``mean`` (bins, frames), before offset and scale.
 """
@@ -162,13 +163,21 @@ def entrance(graph: Graph, hidden: str, name: str, config: TokenEncoderConfig) -
     return graph.add("Mul", [normal, number(graph, math.sqrt(config.dim))])
 
 
+def repeated(graph: Graph, hidden: str, config: TokenEncoderConfig) -> str:
+    """Each vector (tokens, dim) once for each of its frames."""
+    wide = graph.add("Unsqueeze", [hidden, graph.shape(1)])
+    wide = graph.add("Expand", [wide, graph.shape(1, config.frames_per_token, 1)])
+    return graph.add("Reshape", [wide, graph.shape(-1, config.dim)])
+
+
 def token_encoder(graph: Graph, config: TokenEncoderConfig) -> str:
     """Hidden vectors (frames, dim)."""
     name = "encoder"
     hidden = graph.add("Gather", [graph.raw(f"{name}.embedding.weight"), "tokens"])
     if graph.stored[f"{name}.embedding.weight"].kind != TensorProto.FLOAT:
         hidden = graph.add("Cast", [hidden], to=TensorProto.FLOAT)
-    hidden = entrance(graph, hidden, f"{name}.entrance", config)
+    if not config.plain:
+        hidden = entrance(graph, hidden, f"{name}.entrance", config)
     # zeros beyond the end: where more will come, what sees them is cut off
     inner = to_signal(graph, hidden)
     inner = convolution(graph, inner, f"{name}.lookahead.ahead", (0, config.lookahead_tokens))
@@ -177,13 +186,13 @@ def token_encoder(graph: Graph, config: TokenEncoderConfig) -> str:
     hidden = graph.add("Add", [hidden, to_vectors(graph, inner)])
     kept = graph.add("Unsqueeze", ["kept", graph.shape(0)])
     hidden = cut(graph, hidden, graph.shape(0), kept, 0)
+    if config.plain:
+        return repeated(graph, hidden, config)
     rate = Rate(graph, hidden, config.dim, "chunk")
     for layer in range(config.lower_layers):
         hidden = encoder_layer(graph, hidden, f"{name}.layers.{layer}", config, rate)
     times = config.frames_per_token
-    wide = graph.add("Unsqueeze", [hidden, graph.shape(1)])
-    wide = graph.add("Expand", [wide, graph.shape(1, times, 1)])
-    inner = to_signal(graph, graph.add("Reshape", [wide, graph.shape(-1, config.dim)]))
+    inner = to_signal(graph, repeated(graph, hidden, config))
     inner = convolution(graph, inner, f"{name}.upsampling.conv", (2 * times, 0))
     hidden = entrance(graph, to_vectors(graph, inner), f"{name}.upper_entrance", config)
     rate = Rate(graph, hidden, config.dim, graph.add("Mul", ["chunk", whole(graph, times)]))
@@ -200,9 +209,11 @@ def decoder_graph(
     takes(graph, "tokens", TensorProto.INT64, "tokens")
     if config.sizes_of_encoder.speaker_dim:
         takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
-    for name in ("kept", "chunk"):
+    plain = config.sizes_of_encoder.plain
+    for name in ("kept",) if plain else ("kept", "chunk"):
         takes(graph, name, TensorProto.INT64)
     hidden = token_encoder(graph, config.sizes_of_encoder)
-    mean = graph.add("Transpose", [linear(graph, hidden, "mean_head")], perm=[1, 0])
+    expected = hidden if plain else linear(graph, hidden, "mean_head")
+    mean = graph.add("Transpose", [expected], perm=[1, 0])
     gives(graph, "mean", mean, config.bins, "frames")
     return graph.model(notes)

@@ -17,8 +17,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from mamtra.acoustic.decoder import DecoderConfig
+from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig
 from mamtra.acoustic.velocity import KERNEL, TIME_SCALE, WAVELENGTH_BASE, VelocityConfig
+from mamtra.interop.onnx.diffusion_transformer import diffusion_transformer
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.modules import (
     OPSET,
@@ -40,9 +41,9 @@ def mish(graph: Graph, tensor: str) -> str:
     return graph.add("Mish", [tensor])
 
 
-def flow_time(graph: Graph, config: VelocityConfig) -> str:
-    """The flow's time as a vector (1, 4 dim)."""
-    half = config.inputs // 2
+def flow_time(graph: Graph, sines: int) -> str:
+    """The flow's time as a vector (1, width), through two linear layers."""
+    half = sines // 2
     falling = np.arange(half, dtype=np.float32) * np.float32(
         -(math.log(WAVELENGTH_BASE) / (half - 1))
     )
@@ -109,20 +110,39 @@ def stage(
 
 
 def inputs_of(graph: Graph, config: DecoderConfig) -> str:
-    """Point, mean, speaker and given mel side by side; a second row knows nothing but the point."""
+    """Point, mean, speaker and given mel side by side; a second row knows nothing but the point.
+
+    A diffusion transformer has the given mel before the mean, and the speaker last.
+    """
     row = graph.add("Unsqueeze", ["speaker", graph.shape(0)])
     row = linear(graph, graph.add("LpNormalization", [row], axis=-1, p=2), "speaker")
     frames = length(graph, "point", 1)
     column = graph.add("Transpose", [row], perm=[1, 0])
     speaker = graph.add("Expand", [column, graph.add("Concat", [graph.shape(1), frames], axis=0)])
-    known = graph.add("Concat", ["mean", speaker, "given"], axis=0)
+    transformer = isinstance(config.sizes_of_velocity, DiffusionTransformerConfig)
+    order = ["given", "mean", speaker] if transformer else ["mean", speaker, "given"]
+    known = graph.add("Concat", order, axis=0)
     nothing = graph.add("Mul", [known, number(graph, 0.0)])
     rows = [
         graph.add("Unsqueeze", [graph.add("Concat", ["point", part], axis=0), graph.shape(0)])
         for part in (known, nothing)
     ]
-    assert config.sizes_of_velocity is not None, "a decoder with a flow has its sizes"
     return graph.add("Concat", rows, axis=0)
+
+
+def unet(graph: Graph, hidden: str, sizes: VelocityConfig, mask: str) -> str:
+    """CosyVoice 2's network over (rows, inputs, frames)."""
+    shared = flow_time(graph, sizes.inputs), mask
+    first = stage(graph, hidden, "velocity.first", sizes, shared)
+    causal = (KERNEL - 1, 0)
+    hidden = convolution(graph, first, "velocity.first_conv.conv", causal)
+    for index in range(sizes.middle):
+        hidden = stage(graph, hidden, f"velocity.middle.{index}", sizes, shared)
+    hidden = graph.add("Concat", [hidden, first], axis=1)
+    hidden = stage(graph, hidden, "velocity.last", sizes, shared)
+    hidden = convolution(graph, hidden, "velocity.last_conv.conv", causal)
+    hidden = conv_block(graph, hidden, "velocity.final")
+    return convolution(graph, hidden, "velocity.head")
 
 
 def velocity_graph(
@@ -140,17 +160,11 @@ def velocity_graph(
     takes(graph, "chunk", TensorProto.INT64)
     hidden = inputs_of(graph, config)
     mask = hidden_beyond_chunks(graph, length(graph, "point", 1), "chunk")
-    shared = flow_time(graph, sizes), mask
-    first = stage(graph, hidden, "velocity.first", sizes, shared)
-    causal = (KERNEL - 1, 0)
-    hidden = convolution(graph, first, "velocity.first_conv.conv", causal)
-    for index in range(sizes.middle):
-        hidden = stage(graph, hidden, f"velocity.middle.{index}", sizes, shared)
-    hidden = graph.add("Concat", [hidden, first], axis=1)
-    hidden = stage(graph, hidden, "velocity.last", sizes, shared)
-    hidden = convolution(graph, hidden, "velocity.last_conv.conv", causal)
-    hidden = conv_block(graph, hidden, "velocity.final")
-    hidden = convolution(graph, hidden, "velocity.head")
+    if isinstance(sizes, DiffusionTransformerConfig):
+        time = flow_time(graph, sizes.time_sines)
+        hidden = diffusion_transformer(graph, hidden, sizes, time, mask)
+    else:
+        hidden = unet(graph, hidden, sizes, mask)
     with_known, without = graph.add("Split", [hidden], 2, axis=0, num_outputs=2)
     away = graph.add("Mul", [graph.add("Sub", [with_known, without]), "guidance"])
     velocity = graph.add("Squeeze", [graph.add("Add", [with_known, away]), graph.shape(0)])

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.errors import ConfigError
+from mamtra.runtime.onnx.bfloat16 import Bfloat16Session
 from mamtra.runtime.onnx.session import open_session, sizes_of
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt
 
@@ -27,19 +28,29 @@ class OnnxDecoder:
     Args:
         path: of the decoder's graph; that of the flow lies beside it.
         threads: that compute.
+        flow_steps: Euler steps of its flow, if it has one; 0 for the model's own.
+        flow_dtype: what the flow's network computes in: ``float32`` or ``bfloat16``.
 
     Raises:
         ModelError: a graph is missing or damaged.
     """
 
-    def __init__(self, path: Path, threads: int = 1) -> None:
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 1,
+        flow_steps: int = 0,
+        flow_dtype: str = "float32",
+    ) -> None:
         self._encoder = open_session(path, threads)
         noted = sizes_of(self._encoder, path)
-        self._hears_speaker = any(entry.name == "speaker" for entry in self._encoder.get_inputs())
-        self._steps: int = noted["steps"]
+        self._inputs = {entry.name for entry in self._encoder.get_inputs()}
+        self._steps: int = noted["steps"] and (flow_steps or noted["steps"])
         self._velocity: Any = None
         if self._steps:
-            self._velocity = open_session(path.with_name("velocity.onnx"), threads)
+            half = flow_dtype == "bfloat16"
+            open_flow = Bfloat16Session if half else open_session
+            self._velocity = open_flow(path.with_name("velocity.onnx"), threads)
             self._chunk_frames: int = noted["chunk_frames"]
         self._guidance: float = noted["guidance"]
         self._offset: float = noted["mel_offset"]
@@ -58,10 +69,10 @@ class OnnxDecoder:
             "tokens": tokens,
             "kept": np.array(kept),
             "chunk": np.array(sizes.chunk_tokens if chunked else UNBOUNDED),
+            "speaker": voice.speaker,
         }
-        if self._hears_speaker:
-            feed["speaker"] = voice.speaker
-        return self._encoder.run(["mean"], feed)[0]
+        taken = {name: value for name, value in feed.items() if name in self._inputs}
+        return self._encoder.run(["mean"], taken)[0]
 
     def _flow(
         self,

@@ -25,7 +25,12 @@ def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
 
 
 def open_model(
-    folder: ModelFolder, threads: int = 1, bits: int = 32, cores: int = 1
+    folder: ModelFolder,
+    threads: int = 1,
+    bits: int = 32,
+    cores: int = 1,
+    flow_steps: int = 0,
+    flow_dtype: str = "float32",
 ) -> LoadedModel:
     """Load what speaks.
 
@@ -34,6 +39,8 @@ def open_model(
         threads: that compute.
         bits: of the speech language model's matrices.
         cores: that there are; decoder and vocoder may be used by as many threads as those allow.
+        flow_steps: Euler steps of the decoder's flow; 0 for the model's own.
+        flow_dtype: what its network computes in: ``float32`` or ``bfloat16``.
 
     Raises:
         ModelError: a graph is missing or damaged, or does not belong to its weights.
@@ -42,7 +49,7 @@ def open_model(
         speech_model=OnnxSpeechModel(
             graph_of(folder, "speech_lm", bits), threads, reading_of(folder)
         ),
-        decoder=OnnxDecoder(graph_of(folder, "decoder"), threads),
+        decoder=OnnxDecoder(graph_of(folder, "decoder"), threads, flow_steps, flow_dtype),
         vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
         acoustic_threads=max(1, cores // threads),
     )

@@ -121,7 +121,9 @@ class OnnxSpeechModel:
     def __init__(self, path: Path, threads: int = 1, reading: ReadingConfig | None = None) -> None:
         self._session = open_session(path, threads)
         sizes = sizes_of(self._session, path)
-        self.vocabulary = SpeechVocabulary(sizes["speech_vocabulary"])
+        self.vocabulary = SpeechVocabulary(
+            **sizes.get("marks", {"codes": sizes["speech_vocabulary"]})
+        )
         self.text_vocabulary: int = sizes["text_vocabulary"]
         self.threads = threads
         self._theta: float = sizes["rope_theta"]

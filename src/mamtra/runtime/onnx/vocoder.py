@@ -21,13 +21,14 @@ class OnnxVocoderState:
     Attributes:
         mel, noise: of the frames kept, context first, then those held back.
         pitch: of the context frames, settled.
-        cycles: periods before the first kept frame.
+        cycles: how far the phases had come before the first kept frame: periods, or turns of each
+            harmonic.
     """
 
     mel: Float[np.ndarray, "bins kept"]
     noise: Float[np.ndarray, "noises kept_samples"]
     pitch: Float[np.ndarray, " settled"]
-    cycles: float = 0.0
+    cycles: Float[np.ndarray, "..."]
 
     @property
     def nbytes(self) -> int:
@@ -50,6 +51,8 @@ class OnnxVocoder:
         self._session = open_session(path, threads)
         noted = sizes_of(self._session, path)
         self._reach: int = noted.pop("exact_frames")
+        self._ahead: int = noted.pop("ahead_frames", self._reach)
+        self._names = [entry.name for entry in self._session.get_outputs()]
         self.sizes = VocoderSizes(**noted)
 
     def _run(
@@ -57,11 +60,16 @@ class OnnxVocoder:
         mel: Float[np.ndarray, "bins frames"],
         noise: Float[np.ndarray, "noises samples"],
         settled: Float[np.ndarray, " settled"],
-        cycles: float = 0.0,
-    ) -> list[np.ndarray]:
-        """Samples, and the pitch of every frame."""
-        feed = {"mel": mel, "noise": noise, "settled": settled, "cycles": np.array(cycles)}
-        return self._session.run(["samples", "pitch"], feed)
+        cycles: Float[np.ndarray, "..."],
+    ) -> dict[str, np.ndarray]:
+        """Samples, the pitch of every frame, and what moves the phases if it is not the pitch."""
+        feed = {"mel": mel, "noise": noise, "settled": settled, "cycles": cycles}
+        return dict(zip(self._names, self._session.run(self._names, feed), strict=True))
+
+    @property
+    def _start(self) -> Float[np.ndarray, "..."]:
+        """Phases at the beginning."""
+        return np.zeros(self.sizes.noises if self.sizes.uniform_noise else (), np.float64)
 
     def speak(
         self, mel: Float[np.ndarray, "bins frames"], noise: Float[np.ndarray, "noises samples"]
@@ -69,13 +77,13 @@ class OnnxVocoder:
         """Samples of mel features, all at once; noise is standard normal, one value a sample."""
         if not mel.shape[1]:
             return np.zeros(0, np.float32)
-        return self._run(mel, noise, np.zeros(0, np.float32))[0]
+        return self._run(mel, noise, np.zeros(0, np.float32), self._start)["samples"]
 
     def new_state(self) -> OnnxVocoderState:
         """The state before the first chunk of a stream."""
         sizes = self.sizes
         empty = np.zeros((sizes.bins, 0), np.float32), np.zeros((sizes.noises, 0), np.float32)
-        return OnnxVocoderState(*empty, pitch=np.zeros(0, np.float32))
+        return OnnxVocoderState(*empty, pitch=np.zeros(0, np.float32), cycles=self._start)
 
     def speak_chunk(
         self,
@@ -92,14 +100,17 @@ class OnnxVocoder:
         frames = mel.shape[1]
         if not frames:
             return np.zeros(0, np.float32)
-        samples, pitch = self._run(mel, noise, state.pitch, state.cycles)
-        samples = samples[settled * hop :]
+        made = self._run(mel, noise, state.pitch, state.cycles)
+        pitch, samples = made["pitch"], made["samples"][settled * hop :]
         if last:
             return samples
-        held = min(self._reach, frames - settled)
+        held = min(self._ahead, frames - settled)
         dropped = max(0, frames - held - self._reach)
-        passed = pitch[:dropped].astype(np.float64).sum() * hop / self.sizes.rate_hz
-        state.cycles = float((state.cycles + passed) % 1)
+        if "turns" in made:
+            state.cycles = state.cycles + made["turns"][:, :dropped].sum(1)
+        else:
+            passed = pitch[:dropped].astype(np.float64).sum() * hop / self.sizes.rate_hz
+            state.cycles = (state.cycles + passed) % 1
         # copied, so that the state does not hold on to what was dropped
         state.mel, state.noise = mel[:, dropped:].copy(), noise[:, dropped * hop :].copy()
         state.pitch = pitch[dropped : frames - held].copy()

@@ -9,7 +9,13 @@ from torch import Tensor
 
 from mamtra.acoustic.decoder import Decoder, Prompt
 from mamtra.acoustic.vocoder import Vocoder
-from mamtra.acoustic.vocoder_stream import VocoderState, exact_frames, new_state, speak_chunk
+from mamtra.acoustic.vocoder_stream import (
+    VocoderState,
+    ahead_frames,
+    exact_frames,
+    new_state,
+    speak_chunk,
+)
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, VocoderSizes
 from mamtra.runtime.torch.speech_model import as_array
 
@@ -22,7 +28,7 @@ class TorchDecoder:
 
     def as_row(self, array: np.ndarray) -> Tensor:
         """An array as a batch of one, where the weights are."""
-        return torch.from_numpy(array)[None].to(self.model.mean_head.weight.device)
+        return torch.from_numpy(array)[None].to(self.model.device)
 
     @torch.inference_mode()
     def decode(
@@ -69,8 +75,13 @@ class TorchVocoder:
     @torch.inference_mode()
     def new_state(self) -> VocoderState:
         """The state before the first chunk of a stream."""
-        frames = exact_frames(self.model.config)
-        return new_state(self.model, context_frames=frames, overlap_frames=frames, fade_frames=0)
+        config = self.model.config
+        return new_state(
+            self.model,
+            context_frames=exact_frames(config),
+            overlap_frames=ahead_frames(config),
+            fade_frames=0,
+        )
 
     @torch.inference_mode()
     def speak_chunk(

@@ -7,6 +7,7 @@ Dtype rule: a part is float32 in memory, whatever it is on disk, unless its type
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -52,9 +53,13 @@ def check_dtypes(dtypes: Dtypes) -> None:
 
 
 def open_part(
-    folder: ModelFolder, part: str, device: str = "cpu", dtypes: Dtypes = None
+    folder: ModelFolder,
+    part: str,
+    device: str = "cpu",
+    dtypes: Dtypes = None,
+    **changes: Any,
 ) -> nn.Module:
-    """Load one of ``speech_lm``, ``decoder`` and ``vocoder``.
+    """Load one of ``speech_lm``, ``decoder`` and ``vocoder``; ``changes`` go to its config.
 
     Raises:
         ModelError: it is missing or damaged.
@@ -63,12 +68,16 @@ def open_part(
     given = dtypes if isinstance(dtypes, torch.dtype) else (dtypes or {}).get(part)
     dtype = given or torch.float32
     with skip_init(device, dtype):
-        module = kind(folder.section(part, config))
+        module = kind(replace(folder.section(part, config), **changes))
     return fill(folder, module.to(device, dtype), part)
 
 
 def open_model(
-    folder: ModelFolder, engine: EngineConfig | None = None, dtypes: Dtypes = None
+    folder: ModelFolder,
+    engine: EngineConfig | None = None,
+    dtypes: Dtypes = None,
+    flow_steps: int = 0,
+    flow_dtype: str = AUTO,
 ) -> LoadedModel:
     """Load what speaks.
 
@@ -78,6 +87,8 @@ def open_model(
         dtypes: of the weights in memory: one type for all parts, or one for each named part;
             float32 otherwise. A speech_lm with a type of its own is loaded in the form that can be
             trained.
+        flow_steps: Euler steps of the decoder's flow; 0 for the model's own.
+        flow_dtype: ``bfloat16`` for the decoder, where no types are given.
 
     Raises:
         ModelError: a part is missing or damaged.
@@ -85,14 +96,17 @@ def open_model(
             are not possible here.
     """
     bound_kernel_cache()
+    if flow_dtype == "bfloat16" and dtypes is None:
+        dtypes = {"decoder": torch.bfloat16}
     engine = engine or EngineConfig()
     check_dtypes(dtypes)
     check_device(engine.device)
     plain = isinstance(dtypes, torch.dtype) or "speech_lm" in (dtypes or {})
     if plain and engine.dtype != AUTO:
         raise ConfigError("the speech_lm's type was given as dtype and in dtypes; give it once")
+    changes = {"decoder": {"steps": flow_steps}} if flow_steps else {}
     parts: dict[str, Any] = {
-        part: open_part(folder, part, engine.device, dtypes)
+        part: open_part(folder, part, engine.device, dtypes, **changes.get(part, {}))
         for part in PARTS
         if plain or part != "speech_lm"
     }

@@ -1,0 +1,116 @@
+"""The run for a GPU, rehearsed on a processor: order, deadlines, and rows that survive a cut."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from exit_code import ended
+
+from mamtra.benchmark import worker
+from mamtra.benchmark.bench_config import read_config
+from mamtra.benchmark.gpu_run import GpuRun, Outcome, draw_rows, measure, measurements, start
+from mamtra.benchmark.row import KEYS, read_rows
+
+TARGETS = ("1:0", "1:1")
+TOY = replace(GpuRun(model="toy", device="cpu", seconds=100.0).rehearsed(), targets=TARGETS)
+DISTILLED: Outcome = {"tokens_per_second": 7.0}
+
+
+def here(arguments: Sequence[str], limit: float) -> Outcome:
+    """Measure in this process what a fresh one would."""
+    assert limit > 0
+    if arguments[1] == "mamtra.benchmark.worker":
+        return worker.measure(read_config(arguments[2]))
+    return {"passed": True, "report": "2 passed"} if arguments[1] == "pytest" else DISTILLED
+
+
+def test_everything_that_was_asked_for_is_in_the_rows(tmp_path: Path) -> None:
+    threads, told = torch.get_num_threads(), list[str]()
+    rows = measure(TOY, tmp_path / "gpu.jsonl", told.append, here)
+    torch.set_num_threads(threads)
+    kept = read_rows(tmp_path / "gpu.jsonl")
+    parts = {row["settings"]["part"]: row for row in kept}
+    assert list(parts) == ["tests", "one stream", "chain", "distillation", "many streams"]
+    assert all(set(row) == set(KEYS) for row in kept)
+    cells = parts["one stream"]["results"]["1:1"]["decode"]
+    assert [cell["context"] for cell in cells] == [20, 40]
+    assert len(parts["one stream"]["results"]["1:1"]["prefill"]) == 2
+    assert parts["chain"]["results"]["1:1"]["memory"]["states"] is not None
+    assert set(parts["chain"]["results"]["1:0"]["chain"]["real_time_factor"]) == {
+        "speech_lm",
+        "decoder",
+        "vocoder",
+    }
+    assert {cell["batch"] for cell in parts["many streams"]["results"]["1:0"]["decode"]} == {2}
+    assert len(told) == sum(len(row["results"]) for row in kept)
+    pytest.importorskip("matplotlib")
+    pictures = draw_rows(rows, tmp_path)
+    assert [path.is_file() for path in pictures] == [True] * 3
+
+
+def test_what_was_done_before_a_cut_is_kept(tmp_path: Path) -> None:
+    class CutError(Exception):
+        """The machine is taken away."""
+
+    def until_cut(arguments: Sequence[str], limit: float) -> Outcome:
+        if "1:1" in arguments[2] and "prompts" in arguments[2]:
+            raise CutError
+        return here(arguments, limit)
+
+    with pytest.raises(CutError):
+        measure(replace(TOY, tests=False), tmp_path / "gpu.jsonl", lambda _: None, until_cut)
+    kept = read_rows(tmp_path / "gpu.jsonl")
+    assert list(kept[0]["results"]) == ["1:0"]
+
+
+def test_no_part_takes_more_than_its_share_and_late_ones_are_left_out(tmp_path: Path) -> None:
+    now, limits = [0.0], list[float]()
+
+    def slow(_: Sequence[str], limit: float) -> Outcome:
+        limits.append(limit)
+        now[0] += limit
+        return {"cut": f"not finished within {limit:.0f} seconds"}
+
+    run = GpuRun(seconds=480.0)
+    measure(run, tmp_path / "gpu.jsonl", lambda _: None, slow, lambda: now[0])
+    assert sum(limits) <= run.seconds
+    assert limits[0] == pytest.approx(144)
+    kept = [json.loads(line) for line in (tmp_path / "gpu.jsonl").read_text().splitlines()]
+    last = kept[-1]["results"]["removed-12"]
+    assert last == {"skipped": "no time was left"}
+
+
+def test_the_full_run_covers_what_the_paper_compares() -> None:
+    found = list(measurements(GpuRun()))
+    assert [one.name for one in found if one.part == "one stream"] == [
+        "baseline",
+        "1:0",
+        "1:1",
+        "1:5",
+        "1:5-grouped",
+        "removed-12",
+    ]
+    many = [read_config(one.arguments[2]) for one in found if one.part == "many streams"]
+    assert {config.batches for config in many} == {(8, 32)}
+    assert {config.contexts for config in many} == {(250, 1000, 4000, 16_000)}
+
+
+def test_a_process_that_hangs_or_fails_is_told() -> None:
+    assert "not finished" in start(["-c", "import time; time.sleep(60)"], 0.5)["cut"]
+    assert "ValueError" in start(["-c", "raise ValueError"], 60.0)["failed"]
+
+
+@pytest.mark.slow
+def test_the_command_rehearses_in_processes_of_its_own(
+    tmp_path: Path, capsys: pytest.CaptureFixture[Any]
+) -> None:
+    wanted = ["bench", "gpu", "-o", str(tmp_path), "--device", "cpu", "--model", "toy"]
+    assert ended([*wanted, "--minutes", "10", "--no-tests"]) == 0
+    told = capsys.readouterr().out
+    assert "failed" not in told
+    rate = [row for row in read_rows(tmp_path / "gpu.jsonl") if row["benchmark"] == "distillation"]
+    assert rate[0]["results"]["1:1"]["tokens_per_second"] > 0
