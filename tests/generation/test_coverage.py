@@ -44,6 +44,7 @@ class Scripted:
         first, second = self.attempts.pop(0)
         looked = np.zeros((len(speech), 7), np.float32)
         looked[0, 3], looked[0, 4:6] = first, second
+        looked[:, 0] = len(speech)  # on the start, so that it counts as one that reads
         return looked
 
 
@@ -76,6 +77,12 @@ def test_a_head_that_is_not_there_is_refused() -> None:
         TorchSpeechModel(small_model().model, reading=ReadingConfig(layer=1, head=1, least=0.1))
     with pytest.raises(ConfigError, match="must not be negative"):
         ReadingConfig(layer=-1, head=0, least=0.1)
+
+
+def test_a_head_that_looks_elsewhere_tells_nothing() -> None:
+    model = small_model()
+    model.looked = lambda *_: np.full((3, 7), 0.05, np.float32)
+    assert coverage_of(model, REQUEST, [1, 2, 3], model.new_state(1, 9), 0) is None
 
 
 def test_small_words_are_not_judged() -> None:

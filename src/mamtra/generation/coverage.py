@@ -12,6 +12,10 @@ from jaxtyping import Float
 from mamtra.generation.request import Request
 from mamtra.runtime.protocols import SpeechModel, State
 
+# of its attention that a reading head puts on the prompt; a head that was found for other weights
+# looks elsewhere and tells nothing
+LEAST_MASS = 0.7
+
 
 def looks_of_words(looked: Float[np.ndarray, "speech positions"], request: Request) -> list[float]:
     """How long each word was looked at, in speech ids for each of its text ids.
@@ -46,7 +50,7 @@ def coverage_of(
     if reading is None or not request.words or not speech:
         return None
     looked = model.looked(request.segments, speech, state, row)
-    if looked is None:
+    if looked.sum(axis=1).mean() < LEAST_MASS:
         return None
     pairs = zip(looks_of_words(looked, request), request.words, strict=True)
     looks = [look for look, (start, end) in pairs if end - start >= reading.shortest]
