@@ -96,7 +96,7 @@ def test_what_was_fetched_is_found_by_its_name(
     fake: FakeHub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.publish("owner/model", "config.json", "speech_lm.safetensors")
-    command("owner/model")
+    command(["owner/model"])
     captured = capsys.readouterr()
     folder = Path(captured.out.strip())
     assert "mamtra say" in captured.err
@@ -119,13 +119,13 @@ def test_of_cosyvoice_only_what_is_needed_is_fetched(
     fake: FakeHub, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fake.publish(COSYVOICE2, *NEEDED[COSYVOICE2], "CosyVoice-BlankEN/model.safetensors")
-    command(COSYVOICE2, tmp_path / "here", as_json=True)
+    command([COSYVOICE2], tmp_path / "here", as_json=True)
     captured = capsys.readouterr()
     assert json.loads(captured.out) == {"name": COSYVOICE2, "path": str(tmp_path / "here")}
     assert "next: mamtra import cosyvoice2" in captured.err
     found = {str(f.relative_to("here")) for f in Path("here").rglob("*") if f.is_file()}
     assert found == set(NEEDED[COSYVOICE2])
-    command(COSYVOICE2)
+    command([COSYVOICE2])
     with pytest.raises(ModelError, match=f"run: mamtra import cosyvoice2 {COSYVOICE2} -o FOLDER"):
         locate(COSYVOICE2)
 

@@ -75,6 +75,9 @@ def reopened(number: int, mode: str) -> object:
 def run_child(spoil: Callable[[], object], arguments: list[str], told: Path) -> int:
     """What the child does; its exit code."""
     signal.alarm(SECONDS)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # nohup and & leave them ignored
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, signal.SIG_DFL)
     os.dup2(os.open(told, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o666), 2)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

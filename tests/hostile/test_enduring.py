@@ -19,7 +19,7 @@ from mamtra.cli.main import main
 CONCURRENT, KILLS, CALLS = 200, 40, 500
 WARM_CALLS = 100  # caches are full after so many
 SPARE_BYTES = 4 << 20  # that a process may grow by chance, by pieces of its heap
-EVENTS_BEFORE, EVENTS_PER_KILL = 5, 4
+EVENTS = "events"  # the file in which a run that was not killed leaves their number
 LINES = [{"text": "One two."}, {"text": "Three."}, {"text": "Four five six."}, {"text": "Seven."}]
 
 
@@ -57,8 +57,8 @@ def test_memory_is_flat_over_500_calls(model: str, tiny_model_folder: Path) -> N
     assert resident_bytes() - held < SPARE_BYTES
 
 
-def batch(folder: Path, model: list[str], kill_at: int | None = None) -> int:
-    """Speak the batch in a child; its exit status. It kills itself at a named event."""
+def batch(folder: Path, model: list[str], kill_at: int = 0) -> int:
+    """Speak the batch in a child; its exit status. It kills itself at an event of that number."""
     child = os.fork()
     if not child:
         events = 0
@@ -74,11 +74,11 @@ def batch(folder: Path, model: list[str], kill_at: int | None = None) -> int:
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        if kill_at is not None:
-            sys.addaudithook(count)
+        sys.addaudithook(count)
         try:
             main(["say", "--batch", "lines.jsonl", "-o", "out", "--rows", "2", "-q", *model])
         except SystemExit as ended:
+            Path(EVENTS).write_text(str(events))
             os._exit(int(ended.code or 0))
         finally:
             os._exit(99)
@@ -110,11 +110,10 @@ def test_a_batch_killed_anywhere_goes_on_to_the_same_bytes(
     assert batch(whole, tiny) == 0
     expected = files_of(whole)
     assert len(expected) == len(LINES)
-    killed = 0
+    killed, events = 0, int((whole / EVENTS).read_text())
     for number in range(kills):
         folder = begin(tmp_path / f"killed-{number}")
-        step = EVENTS_PER_KILL * KILLS // kills
-        killed += batch(folder, tiny, EVENTS_BEFORE + step * number) == -signal.SIGKILL
+        killed += batch(folder, tiny, (number + 1) * events // (kills + 1)) == -signal.SIGKILL
         assert batch(folder, tiny) == 0
         assert files_of(folder) == expected
         assert not list((folder / "out").glob(".*.partial"))

@@ -17,6 +17,7 @@ from mamtra.checkpoints.shards import all_files
 from mamtra.text.bpe import SUBFOLDER
 
 OWN = "speech_lm"  # the one part that a student has for itself
+PRONUNCIATIONS = "pronunciations"  # in the section text: the file of words that are read in phones
 SECTIONS = ("text", "mel", "speech_tokenizer", "speaker", "decoder", "vocoder", "sampling", "guard")
 TEACHER_CARD = "TEACHER.md"
 
@@ -41,6 +42,8 @@ def bring_along(
         sections[section] = getattr(holder.config, section)
         if section in PARTS:
             copy_part(holder.part_file(section), folder)
+        elif words := sections[section].get(PRONUNCIATIONS):
+            shutil.copy2(holder.folder / words, folder)
     for holder in (teacher.donor, teacher):
         if holder is not None and holder is not donor:
             copy_beside(holder.folder, folder)

@@ -43,6 +43,7 @@ from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.reading import ReadingConfig
+from mamtra.synthesis.text_reader import TextConfig
 
 EXACT_BITS = (32, 16)  # no rounding beyond that of the stored weights
 
@@ -240,6 +241,8 @@ def copy_model(model: ModelFolder, output: Path) -> None:
         files = [model.holder(part).folder / published] if published else model.part_files(part)
         for file in files:
             shutil.copyfile(file, output / file.name)
+    if words := model.optional("text", TextConfig).pronunciations:
+        shutil.copyfile(model.holder("text").folder / words, output / words)
     for name, file in model.voice_files().items():
         shutil.copyfile(file, output / VOICES / f"{name}{file.suffix}")
 

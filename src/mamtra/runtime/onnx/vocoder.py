@@ -110,7 +110,7 @@ class OnnxVocoder:
             state.cycles = state.cycles + made["turns"][:, :dropped].sum(1)
         else:
             passed = pitch[:dropped].astype(np.float64).sum() * hop / self.sizes.rate_hz
-            state.cycles = (state.cycles + passed) % 1
+            state.cycles = np.asarray((state.cycles + passed) % 1)
         # copied, so that the state does not hold on to what was dropped
         state.mel, state.noise = mel[:, dropped:].copy(), noise[:, dropped * hop :].copy()
         state.pitch = pitch[dropped : frames - held].copy()
