@@ -15,6 +15,9 @@ from reference3 import tensors_of, values_of
 from write_cosyvoice2_folder import write_folder as write_folder2
 from write_cosyvoice3_folder import write_folder
 
+pytest.importorskip("onnxruntime")
+pytest.importorskip("onnx")
+pytest.importorskip("wetext")
 import mamtra
 from mamtra.audio.log_mel import MelConfig, log_mel
 from mamtra.backbone import Layout
@@ -32,9 +35,6 @@ from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.text.bpe import added_tokens3
 from mamtra.transfer.convert import convert
 
-pytest.importorskip("onnxruntime")
-pytest.importorskip("onnx")
-pytest.importorskip("wetext")
 MARK = "<|endofprompt|>"
 # of names and shapes in the published checkpoints, as the reference case "inventory" lists them
 INVENTORY = {"llm": "9f13b918b3bdb34d", "flow": "8bdd8cccba13db95", "hift": "c623e4b6c92ae1db"}

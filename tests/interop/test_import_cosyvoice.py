@@ -242,7 +242,7 @@ def test_parts_of_different_models_are_refused(published: Path, tmp_path: Path) 
 
 def test_wrong_kinds_and_places_are_explained(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["import", "cosyvoice3", str(tmp_path), "-o", str(tmp_path / "ours")])
+        main(["import", "cosyvoice4", str(tmp_path), "-o", str(tmp_path / "ours")])
     assert ended.value.code == 2
     with pytest.raises(ConfigError, match="dtype 'int8' is unknown; possible are float32"):
         import_cosyvoice(str(tmp_path), tmp_path / "ours", "int8")
@@ -251,7 +251,7 @@ def test_wrong_kinds_and_places_are_explained(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="there is no folder"):
         import_cosyvoice2(tmp_path / "nowhere", tmp_path / "ours")
     with pytest.raises(ModelError, match="give it as --parts"):
-        import_official(tmp_path / "a.pt", tmp_path / "ours")
+        import_official(str(tmp_path / "a.pt"), tmp_path / "ours")
 
 
 def test_the_official_hybrid_takes_the_other_parts(
@@ -272,7 +272,7 @@ def test_the_official_hybrid_takes_the_other_parts(
         rest = rest.replace("mixer", "mamba" if ".1." in name or ".3." in name else "self_attn")
         official[f"{names.get(first, first)}.{rest}"] = tensor
     torch.save(official, tmp_path / "mamtra.pt")
-    import_official(tmp_path / "mamtra.pt", tmp_path / "hybrid", str(tmp_path / "ours"))
+    import_official(str(tmp_path / "mamtra.pt"), tmp_path / "hybrid", str(tmp_path / "ours"))
     row = capsys.readouterr().out.splitlines()[1].split()
     assert row[:5] == ["mamtra.pt", "speech_lm", str(len(weights)), "0", "0"]
     again = load_file(tmp_path / "hybrid" / "speech_lm.safetensors")
@@ -285,7 +285,7 @@ def test_the_official_hybrid_takes_the_other_parts(
     config["decoder"]["encoder"]["vocabulary"] = 5
     (tmp_path / "ours" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="writes 27 speech tokens and the decoder of 'ours' reads"):
-        import_official(tmp_path / "mamtra.pt", tmp_path / "again", str(tmp_path / "ours"))
+        import_official(str(tmp_path / "mamtra.pt"), tmp_path / "again", str(tmp_path / "ours"))
 
 
 def test_a_published_folder_may_stand_for_its_parts(published: Path, tmp_path: Path) -> None:

@@ -23,9 +23,8 @@ from mamtra.acoustic.decoder import Decoder
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, require
 from mamtra.generation.randomness import random_state
-from mamtra.interop.onnx.export import FolderExport, OnnxExport, write_graph
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.protocols import Decoder as AnyDecoder
@@ -43,7 +42,11 @@ def write_decoder(model: str, folder: Path, seed: int) -> None:
 
     Raises:
         ConfigError: the model has no decoder with a flow.
+        MissingExtraError: the package onnx is not installed.
     """
+    require("onnx", "onnx")
+    from mamtra.interop.onnx.export import FolderExport, OnnxExport, write_graph
+
     config = model_sizes(model).decoder
     if config is None or not config.steps:
         raise ConfigError(f"the model {model!r} has no decoder with a flow; take cosyvoice2")

@@ -60,7 +60,7 @@ def run_python(arguments: Sequence[str]) -> Finished:
         seconds=seconds,
         cpu_seconds=used.ru_utime + used.ru_stime,
         peak_bytes=used.ru_maxrss * KIBIBYTE,
-        printed=json.loads(printed.splitlines()[-1]) if printed else {},
+        printed=(json.loads(printed.splitlines()[-1]) or {}) if printed else {},
     )
 
 
