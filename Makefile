@@ -7,6 +7,7 @@
 .PHONY: help say test lint types nano gpu clean setup
 
 VENV ?= .venv
+TEXT ?= Hello from two small cores.
 OUT ?= speech.wav
 SEED ?= 0
 BIN := $(VENV)/bin
