@@ -14,7 +14,7 @@ from mamtra.synthesis.text_reader import TextConfig, reader_for
 from mamtra.text.pronunciations import LONGEST_FILE, Pronunciations, read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 
-WRITTEN = b"cat\tk ae t\ndog\td ao g\nhouse\thh aw s\none\tw ah n\no'clock\tax k l aa k\n"
+WRITTEN = b"cat\tk ae t\ndog\td ao g\nhouse\thh aw s\no'clock\tax k l aa k\none\tw ah n\n"
 
 
 @pytest.fixture
@@ -42,7 +42,9 @@ def test_the_first_and_the_last_word_are_found_and_parts_of_lines_are_not(
     known: Pronunciations,
 ) -> None:
     assert known.phones("cat") == "k ae t"
-    assert known.phones("o'clock") == "ax k l aa k"
+    assert known.phones("one") == "w ah n"
+    assert Pronunciations(WRITTEN.rstrip()).phones("one") == "w ah n"
+    assert [known.phones(word) for word in ("bat", "dot", "zoo")] == [None, None, None]
     assert known.phones("ae t") is None
     assert known.phones("k ae t") is None
     assert known.phones("") is None
