@@ -44,6 +44,7 @@ def test_a_lower_case_entry_holds_for_every_case_and_one_with_a_capital_for_itse
 def test_a_name_may_own_something(names: Path) -> None:
     read = read_lexicon(names).apply
     assert read("Siobhan's and Nguyen’s") == "shivawn's and {w ih n z}"
+    assert lexicon_of({"Kate": "{k ey t}"}).apply("Kate's") == "{k ey t s}"
     assert normalize(read("Nguyen's 5 cats")) == "{w ih n z} five cats"
 
 

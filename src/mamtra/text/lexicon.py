@@ -17,7 +17,7 @@ from pathlib import Path
 
 from mamtra.errors import TextError
 from mamtra.text.files import read_text_file
-from mamtra.text.phones import PHONES, plain_phones
+from mamtra.text.phones import PHONES, plain_phones, possessive
 from mamtra.text.windows import check_characters
 
 LONGEST_WORD, LONGEST_SAID, LONGEST_FILE = 100, 300, 20_000_000
@@ -64,7 +64,8 @@ class Lexicon:
         if words.endswith(("'s", "’s")) and (
             spoken := self.entries.get(owner) or self.entries.get(owner.lower())
         ):
-            return f"{spoken[:-1]} z}}" if spoken.endswith("}") else f"{spoken}'s"
+            in_phones = spoken.endswith("}")
+            return f"{{{possessive(spoken[1:-1])}}}" if in_phones else f"{spoken}'s"
         return None
 
     def apply(self, text: str) -> str:

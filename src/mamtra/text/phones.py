@@ -17,6 +17,7 @@ PHONES = (
 # fmt: on
 VOWELS = tuple(phone for phone in PHONES if phone[0] in "aeiou")
 UNSTRESSED = {"ah0": "ax"}
+VOICELESS, SIBILANTS = ("f", "k", "p", "t", "th"), ("s", "z", "sh", "zh", "ch", "jh")
 
 # phones have one or two letters; other words in braces are ordinary text
 ONE = r"[A-Za-z]{1,2}[0-2]?"
@@ -47,3 +48,10 @@ def plain_phones(span: str) -> str:
     if not phones:
         raise TextError("braces without phones; write a word in phones as {hh ax l ow}")
     return f"{{{' '.join(map(plain_phone, phones))}}}"
+
+
+def possessive(phones: str) -> str:
+    """The phones of a word with 's."""
+    last = phones.rpartition(" ")[2]
+    ending = "ax z" if last in SIBILANTS else "s" if last in VOICELESS else "z"
+    return f"{phones} {ending}"

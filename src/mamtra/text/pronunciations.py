@@ -14,19 +14,11 @@ from functools import lru_cache
 from pathlib import Path
 
 from mamtra.errors import ModelError, TextError
-from mamtra.text.phones import plain_phones
+from mamtra.text.phones import plain_phones, possessive
 
 LONGEST_FILE = 50_000_000
 ONE = r"[a-z]+(?:'[a-z]+)*"
 WORD = re.compile(rf"\{{[^{{}}]*\}}|{ONE}(?:-{ONE})*", re.IGNORECASE)
-VOICELESS, SIBILANTS = ("f", "k", "p", "t", "th"), ("s", "z", "sh", "zh", "ch", "jh")
-
-
-def possessive(phones: str) -> str:
-    """The phones of a word with 's."""
-    last = phones.rpartition(" ")[2]
-    ending = "ax z" if last in SIBILANTS else "s" if last in VOICELESS else "z"
-    return f"{phones} {ending}"
 
 
 class Pronunciations:
