@@ -1,6 +1,6 @@
 """The one form of a benchmark's row.
 
-    benchmark    speak, decode, long or stages
+    benchmark    speak, stream, decode, long, flow or stages
     settings     what was asked for
     rounds       how often
     results      by target (a process, a shape of the backbone, a stage): its figures; what was

@@ -26,6 +26,8 @@ class Round:
 
     Attributes:
         first_audio_seconds: from the call to the first samples.
+        first_audio_cpu_seconds: what the processor did until then, all threads; on a busy machine
+            this says more.
         stream_seconds: from the call to the last samples.
         say_seconds: the whole text at once.
         audio_seconds: how long the stream lasts.
@@ -35,6 +37,7 @@ class Round:
     """
 
     first_audio_seconds: float
+    first_audio_cpu_seconds: float
     stream_seconds: float
     say_seconds: float
     audio_seconds: float
@@ -43,16 +46,18 @@ class Round:
 
 
 def listen(
-    flow: Iterable[AudioPiece], clock: Callable[[], float] = time.perf_counter
-) -> tuple[float, float, float, float, int]:
+    flow: Iterable[AudioPiece],
+    clock: Callable[[], float] = time.perf_counter,
+    processor: Callable[[], float] = time.process_time,
+) -> tuple[float, float, float, float, float, int]:
     """Take a stream as a player would.
 
     Returns:
-        Seconds to the first samples and to the end, of sound, of the longest wait of the player,
-        and how many pieces held samples.
+        Seconds to the first samples, by the clock and of the processor, and to the end, of sound,
+        of the longest wait of the player, and how many pieces held samples.
     """
-    started = clock()
-    first = played_until = heard = wait = 0.0
+    started, busy = clock(), processor()
+    first = worked = played_until = heard = wait = 0.0
     count = 0
     for piece in flow:
         now = clock() - started
@@ -60,11 +65,12 @@ def listen(
             continue
         if not count:
             first = played_until = now
+            worked = processor() - busy
         wait = max(wait, now - played_until)
         played_until = max(played_until, now) + piece.seconds
         heard += piece.seconds
         count += 1
-    return first, clock() - started, heard, wait, count
+    return first, worked, clock() - started, heard, wait, count
 
 
 def rounds(
@@ -72,13 +78,14 @@ def rounds(
 ) -> Iterator[Round]:
     """Time a stream and a whole in turn; the first round warms and is not handed out."""
     for number in range(runs + 1):
-        first, whole, heard, wait, count = listen(synthesizer.stream(text, voice, seed))
+        first, worked, whole, heard, wait, count = listen(synthesizer.stream(text, voice, seed))
         started = time.perf_counter()
         synthesizer.say(text, voice, seed)
         said = time.perf_counter() - started
         if number:
             yield Round(
                 first_audio_seconds=first,
+                first_audio_cpu_seconds=worked,
                 stream_seconds=whole,
                 say_seconds=said,
                 audio_seconds=heard,
@@ -110,6 +117,7 @@ def round_figures(one: Round) -> dict[str, Any]:
         "stream": {
             "seconds": one.stream_seconds,
             "first_audio_seconds": one.first_audio_seconds,
+            "first_audio_cpu_seconds": one.first_audio_cpu_seconds,
             "audio_seconds": one.audio_seconds,
             "pieces": one.pieces,
             "longest_wait_seconds": one.longest_wait_seconds,

@@ -58,6 +58,14 @@ COLUMNS: dict[str, tuple[tuple[str, tuple[str, ...], Show], ...]] = {
         ("x torch", ("times_import_torch",), median),
         ("RTF", ("real_time_factor", "whole"), number),
         ("first audio, s", ("first_audio_seconds",), median),
+        ("its CPU s", ("first_audio_cpu_seconds",), median),
+    ),
+    "stream": (
+        ("seconds", ("seconds",), number),
+        ("RTF", ("real_time_factor", "whole"), number),
+        ("first audio, s", ("first_audio_seconds",), number),
+        ("its CPU s", ("first_audio_cpu_seconds",), number),
+        ("longest wait, s", ("longest_wait_seconds",), median),
     ),
     "stages": (
         ("loading, s", ("load_seconds",), number),

@@ -1,6 +1,7 @@
 """``mamtra bench``: what speaking costs, as rows that can be compared and repeated.
 
     speak    one sentence, from an empty process to a file; or a published model, stage by stage
+    stream   one sentence in a warm process: how soon it is heard
     decode   the language model: speed, memory and the cost of length, beside a baseline
     long     a chapter, from its first piece to its last
     flow     a decoder with a flow in each of its forms
@@ -198,13 +199,31 @@ def bench_speak(
     show(bench_row("stages", chain.settings(), 1, results, CHAIN_PACKAGES), output)
 
 
-def speak_figures(
-    model: str, text: str, voice: str | None, seed: int, runs: int
-) -> tuple[str, dict[str, Any], int, dict[str, Any]]:
-    """Whole processes, then a warm one: what ``bench_row`` takes."""
-    from mamtra.benchmark.speak import benchmark, summarise
+@app.command("stream")
+def bench_stream(
+    text: Annotated[str, typer.Option("--text", help="What to say.")] = SENTENCE,
+    model: Model = DEFAULT,
+    voice: Voice = None,
+    seed: Seed = 0,
+    runs: Annotated[
+        int, typer.Option("--runs", min=1, help="Number of rounds, after one to warm up.")
+    ] = 30,
+    output: Output = None,
+) -> None:
+    """Time the first sound of a stream in a warm process, and the stream beside a whole.
 
-    results = summarise(list(tracked(benchmark(model, text, voice, seed, runs), runs, "timing")))
+    mamtra bench stream --runs 30 -o benchmarks/results/stream.jsonl
+    """
+    locate(model)
+    from mamtra.benchmark.row import bench_row
+
+    results = warm_figures(model, text, voice, seed, runs)
+    settings = {"model": Path(model).name, "voice": voice, "text": text, "seed": seed}
+    show(bench_row("stream", settings, runs, results, ("onnxruntime",)), output)
+
+
+def warm_figures(model: str, text: str, voice: str | None, seed: int, runs: int) -> dict[str, Any]:
+    """A stream and a whole in a warm process, in turn."""
     from mamtra.benchmark.stream import measure
     from mamtra.synthesis.load import load
 
@@ -212,7 +231,17 @@ def speak_figures(
         """With a bar of progress."""
         return tracked(rounds, runs, "streaming")
 
-    results |= measure(load(model), text, voice, seed, runs, watch)
+    return measure(load(model), text, voice, seed, runs, watch)
+
+
+def speak_figures(
+    model: str, text: str, voice: str | None, seed: int, runs: int
+) -> tuple[str, dict[str, Any], int, dict[str, Any]]:
+    """Whole processes, then a warm one: what ``bench_row`` takes."""
+    from mamtra.benchmark.speak import benchmark, summarise
+
+    results = summarise(list(tracked(benchmark(model, text, voice, seed, runs), runs, "timing")))
+    results |= warm_figures(model, text, voice, seed, runs)
     settings = {"model": Path(model).name, "voice": voice, "text": text, "seed": seed}
     return "speak", settings, runs, results
 
