@@ -24,7 +24,11 @@ NUMBERED = {
     "ca": "about", "c": "about", "approx": "approximately", "Approx": "approximately",
     "Tel": "telephone", "tel": "telephone", "Ste": "suite", "Rte": "route",
     "Hwy": "highway", "Bldg": "building",
-    "Pt": "part", "pt": "part",
+    "Pt": "part", "pt": "part", "Prop": "proposition", "Props": "propositions", "Flt": "flight",
+    "Pg": "page", "pg": "page", "pgs": "pages", "Op": "opus", "Bk": "book", "Para": "paragraph",
+    "para": "paragraph", "paras": "paragraphs", "Amdt": "amendment", "Exh": "exhibit",
+    "Tbl": "table", "Ser": "series", "Ep": "episode", "ep": "episode", "Lvl": "level",
+    "lvl": "level", "Q": "question"
 }  # fmt: skip
 # anywhere; these dots never end a sentence
 INNER = {
@@ -32,6 +36,10 @@ INNER = {
     "cf": "compare", "vs": "versus", "approx": "approximately", "esp": "especially",
     "incl": "including", "a.k.a": "also known as", "viz": "namely", "min": "minimum",
     "max": "maximum", "avg": "average", "temp": "temperature", "govt": "government",
+    "Cnr": "corner", "cnr": "corner", "nr": "near", "tel": "telephone", "Tel": "telephone",
+    "Gov't": "government", "gov't": "government", "int'l": "international",
+    "Int'l": "international", "nat'l": "national", "Nat'l": "national", "sched": "schedule",
+    "mgmt": "management", "chpt": "chapter", "elev": "elevation", "freq": "frequency",
 }  # fmt: skip
 # anywhere; these dots may also end a sentence
 FINAL = {
@@ -42,7 +50,10 @@ FINAL = {
     "Hwy": "highway", "Pkwy": "parkway", "Rte": "route", "Fwy": "freeway",
     "Expy": "expressway", "Tpke": "turnpike", "Sq": "square", "Ct": "court", "Pl": "place",
     "Cir": "circle", "Ter": "terrace", "Cres": "crescent", "Gdns": "gardens", "Aves": "avenues",
-    "Sts": "streets", "Mtn": "mountain",
+    "Sts": "streets", "Mtn": "mountain", "Terr": "terrace", "Trl": "trail", "Aly": "alley",
+    "Plz": "plaza", "Jct": "junction", "Xing": "crossing", "Hts": "heights", "Rds": "roads",
+    "Bldgs": "buildings", "Flr": "floor", "Bvd": "boulevard", "Mts": "mountains",
+    "Pk": "park", "Stn": "station", "Hosp": "hospital",
     "Ph.D": "pee aitch dee", "misc": "miscellaneous",
 }  # fmt: skip
 ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
@@ -86,6 +97,17 @@ STREETS = (
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)Dr\b\.?", r"\1Drive"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) St\.{ENDS}", r"\1 Street"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) Dr\.{ENDS}", r"\1 Drive"),
+    # a road's part of the town, behind its name
+    rule(
+        rf"(?<=[a-z])( {ROAD}\.?,? )({one_of(COMPASS)})(?![\w.&'-])", lambda m: m[1] + COMPASS[m[2]]
+    ),
+    rule(rf"(?<=[a-z])( {ROAD}\.?,? )({one_of(COMPASS)})\.", lambda m: m[1] + COMPASS[m[2]]),
+    rule(
+        r"\b((?:I|US|SR|CR|Route|Rte\.?|Highway|Hwy\.?|Interstate)[- ]\d{1,4} )"
+        rf"({one_of(COMPASS)})(?!\w|\.\w)",
+        lambda m: m[1] + COMPASS[m[2]],
+    ),
+    rule(r"(?<=\d(?:st|nd|rd|th)) Fl\b\.?", " floor"),
     rule(r"\bSt\.? (?=[A-Z])", "Saint "),
     rule(r"\bSt\.", "Street"),
 )

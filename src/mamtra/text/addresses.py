@@ -73,5 +73,8 @@ RULES = (
     rule(rf"(?<=[\w)])\.({FILE})(?![\w-])", file_ending),
     rule(r"(?<![\w.,;:?!)])\.(?=[a-z]{2}|[A-Z]{2,}\b)", " dot "),
     rule(r"(?<!\w)@(?=\w)", " at "),
+    # the home folder, and the options of commands
+    rule(r"(?<![\w~])~/(?=\w)", " tilde slash "),
+    rule(r"(?<=\w )-([A-Za-z])(?= [\"'\w.$/-]|$)", lambda m: f" dash {spell(m[1])} "),
     rule(r"(?<!\w)#(?=[A-Za-z])(?![A-Z]{1,4}-?\d)", " hashtag "),
 )

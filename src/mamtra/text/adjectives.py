@@ -22,7 +22,7 @@ NOT_NOUNS = (
     "|our|their|its|every|between|up|down|out|through|until|till|since|because|today|yesterday"
     "|tomorrow|now|then|here|there|not|only|also|too|almost|about|around|against|went|came|goes"
     "|comes|makes|made|seems|seem|cost|costs|became|gets|got|i|us|me|him|them|all|both|just|even"
-    "|still|again|east|west|north|south|inside|outside|above|below"
+    "|still|again|btw|lol|tbh|rn|pls|plz|thx|lmao|smh|tho|though|please|thanks|otherwise|already|instead|east|west|north|south|inside|outside|above|below"
 )
 NOUN = re.compile(rf" (?!(?:{NOT_NOUNS})\b)[a-z]{{2}}")
 PRICED = re.compile(r" (?:bill|note|ticket|coin|fee|fine|deal|prize|budget|coupon|voucher)s?\b")

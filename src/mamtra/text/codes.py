@@ -25,6 +25,12 @@ NUMBERED = (
 NUMBER_SIGN = re.compile(r"(?:#|no\.|num\.) ?", re.IGNORECASE)
 CALLED = r"(?:[Cc]all(?:ed|ing|s)?|[Dd]ial(?:l?ed|l?ing|s)?|[Rr]ing|[Rr]ang|[Pp]hon(?:e|ed|ing))"
 ALARMS = "911|999|112|411|311|988"
+PROVINCES = {
+    "AB": "Alberta", "BC": "British Columbia", "MB": "Manitoba", "NB": "New Brunswick",
+    "NL": "Newfoundland", "NS": "Nova Scotia", "NT": "Northwest Territories", "NU": "Nunavut",
+    "ON": "Ontario", "PE": "Prince Edward Island", "QC": "Quebec", "SK": "Saskatchewan",
+    "YT": "Yukon",
+}  # fmt: skip
 TENS_OF_HUNDREDS = re.compile(r"[1-9]00")
 
 
@@ -64,6 +70,15 @@ def network_address(match: re.Match[str]) -> str:
     return f" {parts} port {number(match[2])} " if match[2] else f" {parts} "
 
 
+def postcode(match: re.Match[str]) -> str:
+    """Say a postcode of letters and digits, and the province before it by its name."""
+    halves = (
+        " ".join(spell(c) if c.isalpha() else digits(c) for c in half)
+        for half in match.groups()[1:]
+    )
+    return f" {PROVINCES.get(match[1] or '', '')} {', '.join(halves)} "
+
+
 FREE = r"(?<![\w.,+-])"  # before a number that stands for itself
 DONE = r"(?![\w-]|[.,]\d)"
 
@@ -89,6 +104,10 @@ RULES = (
     rule(rf"{FREE}1[38]00(?:[ -]\d{{2,3}}){{2,3}}{DONE}", phone),
     rule(rf"{FREE}\d{{3}}-\d{{2}}-\d{{4}}{DONE}", phone),
     rule(rf"{FREE}\d{{2}}-\d{{2}}-\d{{2}}(?= \d{{8}}{DONE})", phone),
+    rule(
+        rf"(?<![\w-])(?:({one_of(PROVINCES)}),? )?([A-Z]\d[A-Z]) ?(\d[A-Z]\d)(?![\w-])",
+        postcode,
+    ),
     rule(
         r"\b([A-Z]{2}) (\d{5}(?:-\d{4})?)(?!\w|[.,]\d)",
         lambda m: f" {spell(m[1])} {grouped(m[2])} ",

@@ -103,10 +103,16 @@ def decade(match: Match) -> str:
 MONTH = rf"(?P<month>{one_of(MONTHS)}|{one_of(SHORT_MONTHS)}\b\.?)"
 TH = r"(?:st|nd|rd|th)?"
 YEAR = r"(?P<year>\d{4})(?![\d:]|,\d)"
+# also where the text has no figures
+DAYS = (
+    rule(r"\b(Thurs|Thur|Tues)\b(?!\.)", lambda m: WEEKDAYS[m[1]]),
+    rule(r"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri)(?=\. ?$)", lambda m: WEEKDAYS[m[1]]),
+    rule(r"(?<=\b[Oo]n) (Sat|Sun)(?:(?=\. ?$)|\.(?= [a-z]))", lambda m: f" {WEEKDAYS[m[1]]}"),
+)
 RULES = (
     rule(
         rf"\b({one_of(WEEKDAYS)})(?:\.(?=,? [A-Z\d]|,)|(?=,? (?:{ANY_MONTH})\b)"
-        rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|[:/.]\d| [AaPp]\.?[Mm]\b| {ANY_MONTH})))",
+        rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|[:/.]\d| ?[AaPp]\.?[Mm]\b| {ANY_MONTH})))",
         lambda m: WEEKDAYS[m[1]],
     ),
     rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),

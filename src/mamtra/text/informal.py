@@ -41,6 +41,11 @@ DOTTED = {
     "natl": "national", "tbsps": "tablespoons", "Bldg": "building", "bldg": "building",
     "ed": "edition", "eds": "editors", "ibid": "in the same place", "obs": "observation",
 }  # fmt: skip
+# sizes in recipes and shops, after a number
+SIZES = {
+    "lg": "large", "lge": "large", "lrg": "large", "sm": "small", "med": "medium", "reg": "regular",
+    "xl": "extra large",
+}  # fmt: skip
 TIMES = {
     "dep": "departs", "Dep": "departs", "arr": "arrives", "Arr": "arrives", "est": "estimated",
     "Est": "established",
@@ -87,6 +92,7 @@ RULES = (
     rule(rf"\b({one_of(CLEAR_STATES)})\.", lambda m: STATES[m[1]]),
     rule(rf"\b({one_of(KEYS)})(?= ?[+-] ?\w)", lambda m: KEYS[m[1]]),
     rule(r"\b(?:Ctrl|ctrl)\b", "control"),
+    rule(rf"(?<=\d )({one_of(SIZES)})\.? (?=[a-z])", lambda m: f"{SIZES[m[1]]} "),
     rule(rf"(?<=\d )({one_of(SCORED)})\b\.?", lambda m: SCORED[m[1]]),
     rule(rf"({NAME}) (?:def?|d)\. (?={NAME})(?=[^.]{{0,60}}\d)", r"\1 defeated "),
     rule(rf"({NAME}) bt\.? (?={NAME})(?=[^.]{{0,60}}\d)", r"\1 beat "),

@@ -29,6 +29,9 @@ IDE IED IEC IEEE IMF IMO INS IOC IOT IOU IPA IPO IRA IRL IRS ISO ISP ITV IVF KIA
 MBA MEP MIA MIT MOU MRI MVP NAACP NBA NCAA NEA NIH NYC NYU OCR OECD OEM OTA PDA PEI POV PSA PTA PTO
 RBI RCA RFID RIAA RNA ROI RSI RSVP SEO SUV TBA TBD TIA UAE UAV UAW UBI UCLA UEFA UFO UK UN UPS URI
 EOD EOB COB ETD FYI AFK WFH OOO OOM OOP AES EOL IIRC ICYMI POC
+SEC FEC EMS ERP ROE ROA EOY ILO BOE EEC IBS UTI STI IUD CLI ORM UAT SEM AOV ODI AAU GRE DOA POW IOS
+UPI ATT AOE CET IST WEF PLO OAS UAP ESP ACA OSU ASU ISU UVA EIR EAP EUA OIG OMB GAO EIS EIB ESM IEA
+GYN USMCA ASPCA
 URL USA USAF USB USC USDA USO USPS UTC VAT VIP VOIP WTO YMCA YOY YWCA AI ID IQ TV UI UX QA PR HR
 """
 SPELLED = frozenset(SAID_AS_LETTERS.split())
@@ -161,6 +164,7 @@ PAIRS = (
     ),
     rule(r"(?<![\w/.&'])(?!N/A\b)[A-Z]{1,4}(?:/[A-Z]{1,4})+(?![\w/&'])", slashed),
     rule(r"(?<![\w'])([A-G])#(?!\w)", lambda m: f" {spell(m[1])} sharp "),
+    rule(r"(?<=\d )ERA\b|\bERA(?= (?:of|is|was) \d)", "ee are ay"),
     rule(r"\bIPv(?=[46]\b)", " eye pee version "),
     rule(r"\b(UTC|GMT) ?-(?=\d)", r"\1 minus "),
     rule(r"(?<![\w'])([A-F])\+(?![\w+])", lambda m: f" {spell(m[1])} plus "),

@@ -88,7 +88,8 @@ def money(match: re.Match[str]) -> str:
     adjective = is_adjective(match) or PRICED.match(match.string, match.end())
     whole, _, hundredths = written.partition(".")
     scale = SCALES.get((found["scale"] or "").strip())
-    per = f" per {PERS[found['per']]}" if found.get("per") else ""
+    divisor = found.get("per")
+    per = f" per {PERS.get(divisor, divisor)}" if divisor else ""
     has_cents = penny and re.fullmatch(r"[\d,]*\.\d\d?", written)
     if scale or not has_cents:
         unit = one if adjective or (is_one(written) and not scale) else more
@@ -107,7 +108,7 @@ SIGN = (
     rf"|{one_of(sign for sign in SIGNS if not sign[0].isalpha())})"
 )
 SCALE = rf"(?:(?P<scale> ?{one_of(s for s in SCALES if len(s) > 2)}| ?(?:[mb]n|tn|MM)|[kKmMbBT])\b)"
-PER = rf"(?: ?/ ?(?P<per>{one_of(PERS)})\b)"
+PER = rf"(?: ?/ ?(?P<per>{one_of(PERS)}|(?!and\b|or\b)[a-z]{{3,}})\b(?!/))"
 
 RULES = (
     rule(r"(?<![\w$])\$100s\b", " hundreds "),

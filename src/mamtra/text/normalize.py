@@ -41,6 +41,7 @@ WORDS: tuple[Rule, ...] = (
     *units.BARE,
     *informal.RULES,
     *letters.PAIRS,
+    *dates.DAYS,
     *abbreviations.RULES,
     *roman.RULES,
 )

@@ -17,7 +17,16 @@ BOOKS = (
 )  # fmt: skip
 SPANS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
+# before a time of day with seconds; elsewhere 2:17:45 is a length of time
+AT_A_TIME = re.compile(r"(?i:\b(?:at|by|until|till|from|to|since|before|after) )$")
+ARTICLE = re.compile(r"\b[Aa]n? $")
+
 Match = re.Match[str]
+
+
+def span(unit: str, count: int) -> str:
+    """Say so many hours, minutes or seconds."""
+    return f"{cardinal(count)} {SPANS[unit]}{'' if count == 1 else 's'}"
 
 
 def time_of_day(match: Match) -> str:
@@ -26,6 +35,13 @@ def time_of_day(match: Match) -> str:
     if hour > 24 or int(minute) > 59 or int(second or 0) > 59:
         return match[0]
     half = HALVES[match["half"].lower()] if match["half"] else ""
+    before = match.string[max(0, match.start() - 8) : match.start()]
+    if second and not half and len(match["hour"]) == 1 and not AT_A_TIME.search(before):
+        parts = (("h", hour), ("m", int(minute)), ("s", int(second)))
+        if ARTICLE.search(before):  # a two hour three minute run
+            return " ".join(span(unit, count).removesuffix("s") for unit, count in parts)
+        hours, minutes, seconds = (span(*part) for part in parts)
+        return f" {hours} {minutes} and {seconds} "
     if minute != "00":
         minutes = f"{'oh ' if minute[0] == '0' else ''}{cardinal(int(minute))}"
     elif half or second:
@@ -46,10 +62,7 @@ def military(match: Match) -> str:
 def duration(match: Match) -> str:
     """Say a length of time in several units: two hours thirty minutes."""
     parts = [f"{part[:-1].strip()} {part[-1]}" for part in re.findall(r"\d+ ?[dhms]", match[0])]
-    spoken = [
-        f"{cardinal(int(count))} {SPANS[unit]}{'' if int(count) == 1 else 's'}"
-        for count, unit in (part.split() for part in parts)
-    ]
+    spoken = [span(unit, int(count)) for count, unit in (part.split() for part in parts)]
     return f" {' '.join(spoken)} "
 
 
@@ -76,6 +89,10 @@ SPANS_OF_TIME = (
     rule(r"\b([01]\d|2[0-4])([0-5]\d) ?h(?:ou)?rs\b", military),
 )
 RULES = (
+    rule(
+        r"(?<![\w:]):(\d\d)(?= (?:left|remaining|to (?:go|play)|on the clock)\b)",
+        lambda m: f" {number(str(int(m[1])))} second{'' if int(m[1]) == 1 else 's'}",
+    ),
     rule(r"(?<=\d) ?- ?(?=\d{1,2}(?::\d\d)? ?[AaPp]\.?[Mm]\b)", " to "),
     rule(r"(?<=:\d\d) ?- ?(?=\d)|(?<=\d[AaPp][Mm])-(?=\d)|(?<=\d [AaPp][Mm]) ?- ?(?=\d)", " to "),
     rule(

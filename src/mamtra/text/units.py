@@ -42,14 +42,27 @@ UNITS = {
     "ppm": "part per million", "ppb": "part per billion", "bps": "basis point",
     "mph": "mile per hour", "MPH": "mile per hour", "kph": "kilometer per hour",
     "kmh": "kilometer per hour", "mpg": "mile per gallon", "hp": "horsepower", "pts": "point",
-    "kts": "knot", "ly": "light year", "°C": "degree Celsius", "° C": "degree Celsius",
+    "atm": "atmosphere", "cc": "cubic centimeter", "bar": "bar", "lx": "lux", "lm": "lumen",
+    "Bq": "becquerel", "mSv": "millisievert", "µSv": "microsievert", "Sv": "sievert",
+    "lbf": "pound of force", "kgf": "kilogram of force", "BTU": "B.T.U.",
+    "cfm": "cubic foot per minute", "gpm": "gallon per minute", "AU": "astronomical unit",
+    "kpc": "kiloparsec", "Mpc": "megaparsec", "mT": "millitesla", "pF": "picofarad",
+    "nF": "nanofarad", "µF": "microfarad", "mH": "millihenry", "µA": "microamp", "µV": "microvolt",
+    "kA": "kiloamp", "kVA": "kilovolt amp", "EB": "exabyte", "Kb": "kilobit",
+    "Tbps": "terabit per second", "MBps": "megabyte per second", "pkgs": "package",
+    "pkt": "packet", "pkts": "packet", "pcs": "piece", "pc.": "piece", "pt.": "pint",
+    "qts": "quart", "gals": "gallon", "sqm": "square meter", "sqft": "square foot",
+    "fl.oz": "fluid ounce", "µmol": "micromole", "nmol": "nanomole", "IU": "I.U.", "kts": "knot",
+    "ly": "light year", "°C": "degree Celsius", "° C": "degree Celsius",
     "°F": "degree Fahrenheit", "° F": "degree Fahrenheit", "°": "degree", "%": "percent",
 }  # fmt: skip
 ODD_PLURALS = {
     "foot": "feet", "inch": "inches", "hertz": "hertz", "kilohertz": "kilohertz",
     "megahertz": "megahertz", "gigahertz": "gigahertz", "terahertz": "terahertz",
     "percent": "percent", "P.S.I.": "P.S.I.", "dots per inch": "dots per inch",
-    "horsepower": "horsepower", "dozen": "dozen", "millimeter of mercury": "millimeters of mercury",
+    "horsepower": "horsepower", "dozen": "dozen", "lux": "lux", "B.T.U.": "B.T.U.", "I.U.": "I.U.",
+    "cubic foot": "cubic feet", "square foot": "square feet", "pound of force": "pounds of force",
+    "kilogram of force": "kilograms of force", "millimeter of mercury": "millimeters of mercury",
 }  # fmt: skip
 POWERS = {"2": "square", "3": "cubic"}
 TIMES = ("s", "h", "min", "ms")  # meters per second squared, but grams per cubic centimeter
@@ -99,6 +112,8 @@ def feet_and_inches(match: re.Match[str]) -> str:
     )
 
 
+# what is so many inches: a television, a 4K monitor
+SCREEN = re.compile(r" (?:\d+[Kkp]\b|[A-Z]{2,}|[a-z][A-Z])")
 OPENING, CLOSING = re.compile(r'(?:^|[\s(])"'), re.compile(r'[^\s(\d]"')
 ROOMS = (
     "(?i:apartment|apt|room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route)"
@@ -125,7 +140,8 @@ def inches(match: re.Match[str]) -> str:
     before = match.string[: match.start()]
     if len(OPENING.findall(before)) > len(CLOSING.findall(before)):
         return match[0]
-    one = match[2] == "1" or match[1] or NOUN.match(match.string, match.end())
+    thing = NOUN.match(match.string, match.end()) or SCREEN.match(match.string, match.end())
+    one = match[2] == "1" or match[1] or thing
     return f"{match[1] or ''} {amount(match[2])} {'inch' if one else 'inches'} "
 
 
@@ -173,7 +189,8 @@ RULES = (
     rule(r"(?<=\d)(st|nd|rd|th) min\b\.?", r"\1 minute"),
     # lengths multiplied; with an equals sign it is a product of numbers
     rule(
-        rf"(?<=\d)((?: ?{one_of(LENGTHS)}\b)?) ?[xX×] ?(?=\d+(?:\.\d+)? ?{one_of(UNITS)}(?![\w]))",
+        rf"(?<=\d)((?: ?{one_of(LENGTHS)}\b)?) ?[xX×] ?"
+        rf"(?=\d+(?:\.\d+)?[ -]?{one_of(UNITS)}(?![\w]))",
         r"\1 by ",
     ),
     rule(
