@@ -2,8 +2,8 @@
 one token.
 
 There is no codebook to collapse: the code *is* the vector of levels, read as a number in base
-    three. The form is that of CosyVoice 2's speech tokenizer (8 numbers, 3^8 = 6561 codes); nano
-    uses 6 (729 codes). Source: arXiv 2309.15505.
+three. The form is that of CosyVoice 2's speech tokenizer (8 numbers, 3^8 = 6561 codes); nano
+uses 7 (2187 codes). Source: arXiv 2309.15505.
 """
 
 import torch

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from mamtra.cli.corpus_record import record
 from mamtra.corpus.synthetic.sentences import all_held_out, training_sentences
+from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.synthesize import (
     SHARD_SENTENCES,
     plan_shards,
@@ -23,8 +24,6 @@ from mamtra.errors import CorpusError
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
 app.command("record")(record)
-
-MAIN_VOICE = "heart"
 
 
 def read_sentences(path: Path) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 from mamtra.text import tokenizer as text_tokenizer
 
 PAUSE, FLAP = "pau", "dx"
+MAIN_VOICE = "heart"  # most of nano's corpus
 PHONES = (PAUSE, *text_tokenizer.PHONES, FLAP)
 LEAD_SECONDS = 0.08  # silence kept before the first phone
 TAIL_SECONDS = 0.12  # silence kept after the last phone

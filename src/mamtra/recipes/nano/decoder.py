@@ -24,6 +24,7 @@ from mamtra.acoustic.token_encoder import TokenEncoderConfig, inside
 from mamtra.atomic import write_file
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.start import start_decoder
@@ -31,7 +32,6 @@ from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio, 
 from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
 
-MAIN_VOICE = "heart"
 NANO_MEL_OFFSET, NANO_MEL_SCALE = -5.6, 2.3  # mean and spread of heart's log-mel features
 
 NANO_DECODER = DecoderConfig(

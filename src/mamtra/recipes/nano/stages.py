@@ -1,6 +1,6 @@
 """How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
 
-    corpus -> pronunciations, tokenizer -> tokens -> decoder, teacher
+    corpus -> pronunciations, tokenizer -> voices -> tokens -> decoder, teacher
     decoder -> vocoder; teacher -> student; all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
@@ -21,6 +21,7 @@ from mamtra.checkpoints.checksums import write_checksums
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
 from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
@@ -37,6 +38,7 @@ from mamtra.recipes.nano.vocoder import (
     train_vocoder,
     trained_vocoder,
 )
+from mamtra.recipes.nano.voices import VoicesRun, teach_voices
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.pronunciations import read_pronunciations
@@ -46,12 +48,11 @@ from mamtra.transfer.student import student_config
 from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import make_voice
 
-MAIN_VOICE = "heart"  # most of the corpus
-DEFAULT_VOICE = "heart"
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
+VOICES = "voices"
 LM_FILE = "speech_lm.safetensors"
 PRONUNCIATIONS = "pronunciations.txt"
-Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun)
+Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun, VoicesRun)
 STARTS = ("attention", "xavier", "random")
 COMPARED_STEPS = 80  # of each start, when the two are compared
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
@@ -89,6 +90,12 @@ class Workshop:
         """The result of a training stage."""
         return self.folder / stage / "model.safetensors"
 
+    @property
+    def tokenizer(self) -> Path:
+        """The tokenizer that knows the most voices."""
+        taught = self.weights(VOICES)
+        return taught if taught.exists() else self.weights("tokenizer")
+
     def lasting(self, run: Run) -> Run:
         """A run with the wanted number of steps."""
         if self.steps is None:
@@ -107,9 +114,17 @@ def make_tokenizer(workshop: Workshop) -> None:
     train_tokenizer(Corpus.open(workshop.corpus), workshop.folder / "tokenizer", run)
 
 
+def make_voices(workshop: Workshop) -> None:
+    """Teach the tokenizer the further voices of the corpus, if there are any."""
+    corpus = Corpus.open(workshop.corpus)
+    if set(corpus.voices) != {MAIN_VOICE}:
+        run, folder = workshop.lasting(VoicesRun()), workshop.folder / VOICES
+        teach_voices(corpus, workshop.weights("tokenizer"), folder, run)
+
+
 def make_tokens(workshop: Workshop) -> None:
     """Write the speech tokens of the corpus."""
-    extract_tokens(Corpus.open(workshop.corpus), workshop.weights("tokenizer"), workshop.tokens)
+    extract_tokens(Corpus.open(workshop.corpus), workshop.tokenizer, workshop.tokens)
 
 
 def make_vocoder(workshop: Workshop) -> None:
@@ -169,6 +184,7 @@ def compare_starts(workshop: Workshop) -> None:
 STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "pronunciations": (make_pronunciations, PRONUNCIATIONS),
     "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
+    VOICES: (make_voices, f"{VOICES}/model.safetensors"),
     "tokens": (make_tokens, "tokens.safetensors"),
     "decoder": (make_decoder, "decoder/model.safetensors"),
     "vocoder": (make_vocoder, "vocoder/model.safetensors"),
@@ -263,7 +279,7 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     student = student_config(teacher, run.layout, [run.mamba, run.deltanet])
     config = ModelConfig(
         name=name,
-        voice=DEFAULT_VOICE if DEFAULT_VOICE in corpus.voices else MAIN_VOICE,
+        voice=MAIN_VOICE,
         text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS, pronunciations=PRONUNCIATIONS)),
         mel=asdict(NANO_MEL),
         sampling=asdict(SAMPLING),
@@ -279,7 +295,7 @@ def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
     voiced = fill(Voiced(decoder_run), workshop.weights("decoder"))
     save_part(part(voiced, "decoder"), folder / "decoder.safetensors")
     save_part(part(voiced, "speaker"), folder / "speaker.safetensors")
-    speech_tokenizer = trained_tokenizer(workshop.weights("tokenizer"))
+    speech_tokenizer = trained_tokenizer(workshop.tokenizer)
     save_part(speech_tokenizer, folder / "speech_tokenizer.safetensors")
     save_part(trained_vocoder(workshop.weights("vocoder")), folder / "vocoder.safetensors")
     save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)

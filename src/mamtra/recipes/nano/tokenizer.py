@@ -18,7 +18,7 @@ from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizerConfig, 
 from mamtra.audio.log_mel import MelConfig
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
-from mamtra.corpus.synthetic.spoken import PHONES
+from mamtra.corpus.synthetic.spoken import MAIN_VOICE, PHONES
 from mamtra.errors import CorpusError
 from mamtra.training.loop import LoopSettings, train
 
@@ -96,7 +96,7 @@ class Heard:
         utterance: with the times of its phones in these samples.
         samples: float32.
         pitch: a value a frame, or None where the source did not tell.
-        speaker: number of the voice, counted anew for each of ``FACTORS``.
+        speaker: which of ``FACTORS``; each sounds like another speaker.
     """
 
     utterance: Utterance
@@ -125,7 +125,7 @@ def heard(corpus: Corpus, utterance: Utterance, factor: int = 0) -> Heard:
         utterance=utterance,
         samples=samples,
         pitch=pitch,
-        speaker=corpus.voices.index(utterance.voice) * len(FACTORS) + factor,
+        speaker=factor,
     )
 
 
@@ -159,6 +159,21 @@ def greedy_phones(best: list[int]) -> list[int]:
     return [item for item in merged if item]
 
 
+def phone_errors(best: Tensor, frames: Tensor, utterances: list[Utterance]) -> tuple[int, int]:
+    """Edits between the phones heard and those spoken, and the number of those spoken.
+
+    Args:
+        best: the best class of every frame, a row for each utterance.
+        frames: of each row.
+    """
+    errors = wanted = 0
+    for row, utterance in enumerate(utterances):
+        target = phone_ids(utterance)
+        errors += edit_distance(greedy_phones(best[row, : int(frames[row])].tolist()), target)
+        wanted += len(target)
+    return errors, wanted
+
+
 class TokenizerTask:
     """The loss and the measures of one tokenizer run."""
 
@@ -166,19 +181,15 @@ class TokenizerTask:
         same_rate(corpus)
         self.run, self.corpus = run, corpus
         self.mel = LogMel(NANO_MEL)
-        self.train = corpus.choose("train")
-        self.validation = [
-            utterance
-            for voice in corpus.voices
-            for utterance in corpus.choose("validation", voice)[:40]
-        ]
+        self.train = corpus.choose("train", MAIN_VOICE)
+        self.validation = corpus.choose("validation", MAIN_VOICE)[:40]
         self.batches = LengthBatches(
             [utterance.samples // NANO_MEL.hop for utterance in self.train],
             run.batch_frames,
             run.settings.seed,
         )
         torch.manual_seed(run.settings.seed)
-        self.model = Recogniser(run.config, len(PHONES), len(corpus.voices) * len(FACTORS))
+        self.model = Recogniser(run.config, len(PHONES), len(FACTORS))
 
     def name_loss(self, phones: Tensor, utterances: list[Utterance], frames: Tensor) -> Tensor:
         """How badly the phones are named: cross entropy of frames, or CTC a phone without times."""
@@ -265,11 +276,9 @@ class TokenizerTask:
             sums.update({name: value.item() / len(groups) for name, value in values.items()})
             samples, _ = load_audio(self.corpus, group)
             ids = self.model.tokenizer.encode(self.mel(samples), frames)
-            for row, utterance in enumerate(group):
-                count = int(frames[row])
-                target = phone_ids(utterance)
-                errors += edit_distance(greedy_phones(best[row, :count].tolist()), target)
-                wanted += len(target)
+            wrong, spoken = phone_errors(best, frames, group)
+            errors, wanted = errors + wrong, wanted + spoken
+            for row, count in enumerate(frames.tolist()):
                 codes.update(ids[row, : count // 2].tolist())
         shares = np.array(list(codes.values())) / codes.total()
         return {

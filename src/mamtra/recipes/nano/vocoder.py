@@ -22,6 +22,7 @@ from mamtra.acoustic.pitch import track_pitch
 from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.recipes.nano.decoder import Drawer
 from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
 from mamtra.training.loop import LoopSettings, train
@@ -45,7 +46,6 @@ NANO_VOCODER = VocoderConfig(
     mel_scale=0.4,
     head="filter",
 )
-MAIN_VOICE = "heart"
 MARGIN_FRAMES = 2  # cut beside every piece, so that its mel features see the sound around it
 PITCH_UNIT_HZ = 50.0
 SILENT_MEL = -11.5  # logarithm of the smallest magnitude
