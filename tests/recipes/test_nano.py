@@ -104,4 +104,19 @@ def test_an_unknown_stage_lists_those_there_are(
     with pytest.raises(SystemExit) as ended:
         main(["nano", "bake", "--folder", str(tmp_path)])
     assert ended.value.code == 3
-    assert "pronunciations, tokenizer, tokens, decoder" in capsys.readouterr().err
+    assert "pronunciations, tokenizer, voices, tokens, decoder" in capsys.readouterr().err
+
+
+def test_sequences_of_several_utterances_hold_their_texts_and_tokens_in_order(
+    workshop: Workshop,
+) -> None:
+    corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
+    task = SpeechLMTask(TOY_LM, corpus, tokens)
+    items = task.train[:5]
+    texts = [f"Word {letter}." for letter in "abcde"]
+    batch = task.joined(items, texts, 2)
+    assert len(batch.lengths) == 2, "the fifth is left out"
+    pairs = [task.tokenizer.encode(text) for text in ("Word a. Word b.", "Word c. Word d.")]
+    assert batch.text_ids.tolist() == [*pairs[0], *pairs[1]]
+    said = np.concatenate([tokens.of(item.id) for item in items[:4]])
+    assert batch.speech_ids.tolist() == said.tolist()

@@ -3,7 +3,8 @@
 Reading English letters is hard to learn from little speech. So most words are given in phones,
 which the synthesiser told the corpus, as the file of pronunciations will give them to the finished
 model; words that the file lacks are in letters, so the model learns both. Each utterance draws anew
-which of its words are in phones.
+which of its words are in phones. In a share of the batches two or three utterances follow each
+other in one sequence, so that the model can go on from what it said and speak longer texts.
 """
 
 import json
@@ -45,6 +46,8 @@ class SpeechLMRun:
         batch_places: text and speech ids in a batch, padding included.
         all_letters, all_phones: shares of utterances given wholly in letters or in phones; in the
             rest each word is drawn by itself.
+        joined_share: share of batches whose sequences hold several utterances.
+        most_joined: the most utterances in a sequence.
         compiled: let torch.compile join the small operations of a layer; a step takes two thirds of
             the time, and a C compiler must be there.
     """
@@ -78,6 +81,8 @@ class SpeechLMRun:
     batch_places: int = 6000
     all_letters: float = 0.15
     all_phones: float = 0.25
+    joined_share: float = 0.3
+    most_joined: int = 3
     compiled: bool = True
 
 
@@ -111,17 +116,18 @@ class SpeechLMTask:
         torch.manual_seed(run.settings.seed)
         self.model = SpeechLM(run.config)
 
-    def pack(self, utterances: list[Utterance], texts: list[str]) -> Batch:
-        """Lay utterances side by side as training sequences."""
-        vocabulary = self.model.vocabulary
-        return pack(
-            [
-                uni_stream(
-                    self.tokenizer.encode(text), self.tokens.of(utterance.id).tolist(), vocabulary
-                )
-                for utterance, text in zip(utterances, texts, strict=True)
-            ]
-        )
+    def joined(self, utterances: list[Utterance], texts: list[str], count: int) -> Batch:
+        """Lay utterances behind each other, so many in a sequence, and the sequences side by side.
+
+        Utterances that are left over at the end are left out.
+        """
+        rows = []
+        for start in range(0, max(1, len(texts) - count + 1), count):
+            group = slice(start, start + count)
+            tokens = np.concatenate([self.tokens.of(item.id) for item in utterances[group]])
+            text = self.tokenizer.encode(" ".join(texts[group]))
+            rows.append(uni_stream(text, tokens.tolist(), self.model.vocabulary))
+        return pack(rows)
 
     def batch(self, number: int) -> Batch:
         """The training batch of a number, spelled anew each time it is drawn."""
@@ -135,7 +141,10 @@ class SpeechLMTask:
             elif draw < self.run.all_letters + self.run.all_phones:
                 share = 1.0
             texts.append(spelled(utterance, share, random))
-        return self.pack(utterances, texts)
+        count = 1
+        if random.random() < self.run.joined_share:
+            count = int(random.integers(2, self.run.most_joined + 1))
+        return self.joined(utterances, texts, count)
 
     def loss(self, number: int) -> dict[str, Tensor]:
         """Cross entropy of one batch, in nats a speech token."""
@@ -156,7 +165,7 @@ class SpeechLMTask:
                 "wrong_text": [*letters[1:], letters[0]],
             }
             for name, texts in forms.items():
-                batches[name].append(self.pack(group, texts))
+                batches[name].append(self.joined(group, texts, 1))
         return {
             f"validation_{name}": round(mean_cross_entropy(self.model, forms), 4)
             for name, forms in batches.items()
