@@ -36,7 +36,10 @@ JudgeOption = Annotated[
 ]
 QualityOption = Annotated[
     list[str] | None,
-    typer.Option("--quality", help="Who rates naturalness: distillmos, dnsmos; repeatable."),
+    typer.Option(
+        "--quality",
+        help="Who rates naturalness: distillmos, dnsmos; pitch measures its spread; repeatable.",
+    ),
 ]
 SimilarityOption = Annotated[
     list[str] | None,

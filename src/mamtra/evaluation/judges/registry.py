@@ -112,6 +112,13 @@ def dnsmos(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
     return Dnsmos()
 
 
+def pitch(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
+    """How much the pitch moves."""
+    from mamtra.evaluation.judges.pitch import Pitch
+
+    return Pitch()
+
+
 def resemblyzer(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
     """Likeness of voices."""
     from mamtra.evaluation.judges.resemblyzer import Resemblyzer
@@ -126,6 +133,7 @@ BUILT_IN: dict[str, Callable[[JudgeRequest], Judge]] = {
     "transformers-whisper": transformers_whisper,
     "distillmos": distillmos,
     "dnsmos": dnsmos,
+    "pitch": pitch,
     "utmos22": utmos22,
     "resemblyzer": resemblyzer,
     "campplus": campplus,
