@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.evaluate_cloning import evaluate_cloning
 from mamtra.cli.evaluate_gate import evaluate_gate
 from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibility
 from mamtra.cli.evaluate_listening import evaluate_blind, evaluate_listening
@@ -26,6 +27,7 @@ app.command("listening")(evaluate_listening)
 app.command("carry")(evaluate_carry)
 app.command("stream")(evaluate_stream)
 app.command("reading")(evaluate_reading)
+app.command("cloning")(evaluate_cloning)
 
 TEXT = "The weather was fine, so we walked along the river until evening."
 

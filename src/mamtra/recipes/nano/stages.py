@@ -243,7 +243,10 @@ def source_of(corpus: Corpus, voice: str) -> str:
 
 
 def save_voices(folder: Path, corpus: Corpus) -> None:
-    """Make a voice of each speaker of the corpus, from a held-out utterance."""
+    """Make a voice of each speaker of the corpus, from a held-out utterance.
+
+    Kokoro's ``am_michael`` (American, male) is called michael here.
+    """
     encoder = open_voice_encoder(ModelFolder(folder))
     shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
     for name in corpus.voices:
@@ -254,16 +257,16 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
         ]
         if not suitable:
             raise CorpusError(f"no validation utterance of voice {name!r} is of a suitable length")
-        chosen = suitable[0]
+        chosen, short = suitable[0], name.rpartition("_")[2]
         voice = make_voice(
             encoder,
             Audio(corpus.audio(chosen), corpus.rate_hz),
-            name,
+            short,
             text=chosen.text,
             source=source_of(corpus, name),
             licence=LICENCE,
         )
-        voice.save(folder / "voices" / f"{name}.safetensors")
+        voice.save(folder / "voices" / f"{short}.safetensors")
 
 
 def assemble(workshop: Workshop, folder: Path, name: str = "nano") -> None:
