@@ -236,3 +236,11 @@ def test_chatterbox_holds_twenty_times_as_much_for_each_token():
     half = plan(shaped(CHATTERBOX, "1:1"), 40.0, 1, "bfloat16")
     assert half.key_values * 2 == planned.key_values
     assert half.break_even < other.break_even
+
+
+def test_the_weights_of_chatterbox_are_those_of_its_modules():
+    with torch.device("meta"):
+        model = SpeechLM(CHATTERBOX.speech_lm)
+    numbers = sum(weight.numel() for weight in model.parameters())
+    found = speech_lm_bytes(CHATTERBOX.speech_lm, CHATTERBOX.backbone, "float32")
+    assert found == 4 * numbers

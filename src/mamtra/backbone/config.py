@@ -14,6 +14,7 @@ from mamtra.backbone.mixers.gated_deltanet import GatedDeltaNet, GatedDeltaNetCo
 from mamtra.backbone.mixers.mamba import Mamba, MambaConfig
 from mamtra.backbone.mixers.mixer import Mixer
 from mamtra.backbone.mixers.variant import Variant, VariantT, filled
+from mamtra.backbone.positions import RopeScaling
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError, LayoutError
 
@@ -47,7 +48,7 @@ def read_letters(letters: str) -> str:
 class BackboneConfig:
     """Sizes of the stack; defaults are Qwen2.5-0.5B, all attention.
 
-    ``mamba`` and ``deltanet`` may be given as the dicts that a config.json holds.
+    ``mamba``, ``deltanet`` and ``rope_scaling`` may be given as the dicts that a config.json holds.
     """
 
     dim: int = 896
@@ -57,6 +58,7 @@ class BackboneConfig:
     head_dim: int = 64
     mlp_dim: int = 4864
     rope_theta: float = 1_000_000.0
+    rope_scaling: RopeScaling | dict[str, Any] | None = None
     rms_eps: float = 1e-6
     attention_bias: bool = True
     mamba: MambaConfig | dict[str, Any] = field(default_factory=MambaConfig)
@@ -64,6 +66,9 @@ class BackboneConfig:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", read_letters(self.layout))
+        if isinstance(self.rope_scaling, dict):
+            scaling = from_dict(RopeScaling, self.rope_scaling, "the rope_scaling config")
+            object.__setattr__(self, "rope_scaling", scaling)
         for kind in KINDS.values():
             if kind.config is not None and isinstance(given := getattr(self, kind.field), dict):
                 variant: Variant = from_dict(kind.config, given, f"the {kind.field} config")
@@ -101,6 +106,11 @@ class BackboneConfig:
     def filled(self, variant: VariantT) -> VariantT:
         """A variant with every size written out, the attention's where it has none."""
         return filled(variant, self.query_heads, self.kv_heads, self.head_dim)
+
+    @property
+    def scaling(self) -> RopeScaling | None:
+        """How rotary frequencies are stretched; None where they are not."""
+        return cast(RopeScaling | None, self.rope_scaling)
 
     @property
     def mamba_sizes(self) -> MambaConfig:

@@ -8,6 +8,7 @@ Axes: b batch, t time (new tokens), p past and new tokens, d head width.
 """
 
 import functools
+import math
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +16,49 @@ from einops import rearrange
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from mamtra.errors import ConfigError
+
 TABLE_TOKENS = 2048  # rotary tables are made for a multiple of this many positions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RopeScaling:
+    """Llama 3's stretching of slow rotary frequencies, for contexts longer than it first had.
+
+    Attributes:
+        factor: by which frequencies are divided whose wave is longer than ``original / low``.
+        low, high: waves between ``original / high`` and ``original / low`` are blended; shorter
+            ones stay as they are.
+        original: tokens of the context that the model first had.
+    """
+
+    factor: float
+    low: float = 1.0
+    high: float = 4.0
+    original: int = 8192
+
+    def __post_init__(self) -> None:
+        if not self.factor >= 1 or not 0 < self.low < self.high or self.original < 1:
+            raise ConfigError(
+                f"rope_scaling needs factor={self.factor} of at least 1, low={self.low} between 0 "
+                f"and high={self.high}, and original={self.original} of at least 1"
+            )
+
+    def scaled(self, frequency: Float[Tensor, " half"]) -> Float[Tensor, " half"]:
+        """The frequencies, in radians a token, with the slow ones divided."""
+        turns = self.original * frequency / (2 * math.pi)  # in the original context
+        kept = ((turns - self.low) / (self.high - self.low)).clamp(0, 1)
+        return kept * frequency + (1 - kept) * frequency / self.factor
 
 
 @functools.lru_cache(maxsize=16)
 def rotary_table(
-    tokens: int, head_dim: int, theta: float, dtype: torch.dtype, device: torch.device
+    tokens: int,
+    head_dim: int,
+    theta: float,
+    dtype: torch.dtype,
+    device: torch.device,
+    scaling: RopeScaling | None = None,
 ) -> tuple[Float[Tensor, "tokens head_dim"], Float[Tensor, "tokens head_dim"]]:
     """Cosine and sine of every position, in Qwen's order: both halves of a head share the angles.
 
@@ -30,6 +68,8 @@ def rotary_table(
     with torch.inference_mode(False), torch.no_grad():
         steps = torch.arange(0, head_dim, 2, dtype=torch.float32, device=device) / head_dim
         frequency = 1.0 / theta**steps
+        if scaling is not None:
+            frequency = scaling.scaled(frequency)
         position = torch.arange(tokens, dtype=torch.float32, device=device)
         angle = torch.outer(position, frequency)
         cosine, sine = angle.cos(), angle.sin()
@@ -104,12 +144,13 @@ def positions_of(
     theta: float,
     starts: tuple[int, ...] | None = None,
     lengths: tuple[int, ...] | None = None,
+    scaling: RopeScaling | None = None,
 ) -> Positions:
     """Positions of a pass over ``hidden``; without ``starts`` every row begins at 0."""
     batch, time = hidden.shape[:2]
     starts = starts or (0,) * batch
     tokens = -(-(max(starts) + time) // TABLE_TOKENS) * TABLE_TOKENS
-    tables = rotary_table(tokens, head_dim, theta, hidden.dtype, hidden.device)
+    tables = rotary_table(tokens, head_dim, theta, hidden.dtype, hidden.device, scaling)
     if len(set(starts)) == 1:
         cosine, sine = (
             rearrange(table[starts[0] : starts[0] + time], "t d -> 1 t 1 d") for table in tables

@@ -87,7 +87,8 @@ class Stack(nn.Module):
                 f"lengths={list(counts)} do not fit an input of {batch} rows and {time} tokens"
             )
         starts = None if state is None else tuple(state.positions)
-        return positions_of(hidden, self.config.head_dim, self.config.rope_theta, starts, counts)
+        sizes = self.config
+        return positions_of(hidden, sizes.head_dim, sizes.rope_theta, starts, counts, sizes.scaling)
 
     def forward(
         self,

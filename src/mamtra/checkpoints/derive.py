@@ -20,6 +20,7 @@ OWN = "speech_lm"  # the one part that a student has for itself
 PRONUNCIATIONS = "pronunciations"  # in the section text: the file of words that are read in phones
 SECTIONS = ("text", "mel", "speech_tokenizer", "speaker", "decoder", "vocoder", "sampling", "guard")
 TEACHER_CARD = "TEACHER.md"
+ALONG = ("voice.safetensors", "tokenizer.json", "mtl_tokenizer.json")  # of imported Chatterbox
 
 
 def bring_along(
@@ -72,6 +73,9 @@ def copy_beside(source: Path, folder: Path) -> None:
     for name in (VOICES, SUBFOLDER):
         if (source / name).is_dir():
             shutil.copytree(source / name, folder / name, dirs_exist_ok=True)
+    for name in ALONG:
+        if (source / name).is_file():
+            shutil.copy2(source / name, folder)
     for file in source.glob("*.onnx"):
         if not file.name.startswith(f"{OWN}."):
             shutil.copy2(file, folder)

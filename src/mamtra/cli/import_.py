@@ -131,6 +131,37 @@ def import_plain(
     tell(import_qwen2(folder, output, ids, kept, size), output)
 
 
+@import_.command("chatterbox")
+def import_resemble(
+    source: Annotated[
+        str, typer.Argument(help="Chatterbox's folder, its t3 file, or its name if fetched.")
+    ],
+    output: Output,
+    codec: Annotated[
+        str, typer.Option("--codec", help="none: the language model alone, which writes ids.")
+    ] = "none",
+    dtype: Dtype = None,
+    shard_gb: Shard = 2.0,
+) -> None:
+    """Take over Chatterbox's language model, to convert it and draw speech ids; it cannot speak.
+
+    mamtra import chatterbox ResembleAI/chatterbox -o chatterbox --dtype bfloat16
+    """
+    if codec != "none":
+        raise ConfigError(
+            f"codec {codec!r} is not possible: the decoder is not taken over; none is"
+        )
+    from mamtra.checkpoints.locate import source_folder
+
+    place, size = source_folder(source), shard_size(shard_gb)
+
+    from mamtra.checkpoints.precision import dtype_named
+    from mamtra.interop.import_chatterbox import import_chatterbox
+
+    kept = None if dtype is None else dtype_named(dtype)
+    tell(import_chatterbox(place, output, kept, size), output)
+
+
 @import_.command("mamtra")
 def import_official(
     source: Annotated[

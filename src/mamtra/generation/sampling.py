@@ -30,6 +30,9 @@ class SamplingConfig:
             ``greedy`` takes the most probable id.
         top_p: ids are kept until their probability reaches this.
         top_k: never more ids than this are kept.
+        min_p: ids less probable than this share of the most probable one are left out.
+        repetition_penalty: logits of ids that were written before are divided by it, negative ones
+            multiplied.
         window: how many of the last ids count as recent.
         repetition_share: a drawn id that fills this share of the window is drawn again.
     """
@@ -38,6 +41,8 @@ class SamplingConfig:
     temperature: float = 1.0
     top_p: float = 0.8
     top_k: int = 25
+    min_p: float = 0.0
+    repetition_penalty: float = 1.0
     window: int = 10
     repetition_share: float = 0.1
 
@@ -55,6 +60,11 @@ class SamplingConfig:
             raise ConfigError(
                 f"top_p={self.top_p} must lie in (0, 1] and top_k={self.top_k} must be at least 1"
             )
+        if not 0 <= self.min_p <= 1 or not self.repetition_penalty >= 1:
+            raise ConfigError(
+                f"min_p={self.min_p} must lie in [0, 1] "
+                f"and repetition_penalty={self.repetition_penalty} must be at least 1"
+            )
         if self.window < 1 or not self.repetition_share > 0:
             raise ConfigError(
                 f"window={self.window} must be at least 1 "
@@ -68,6 +78,18 @@ def allowed(
     """Logits over the temperature, float64, with the forbidden ids made impossible."""
     result = logits.astype(np.float64) / temperature
     result[list(forbidden)] = -np.inf
+    return result
+
+
+def penalised(
+    logits: Float[np.ndarray, " ids"], history: Sequence[int], penalty: float
+) -> Float[np.ndarray, " ids"]:
+    """Logits with those of the ids that were written before made less likely."""
+    written = sorted(set(history))
+    result = logits.copy()
+    result[written] = np.where(
+        logits[written] < 0, logits[written] * penalty, logits[written] / penalty
+    )
     return result
 
 
@@ -119,6 +141,8 @@ def choose(
     Raises:
         GenerationError: the logits are not numbers.
     """
+    if config.repetition_penalty != 1:
+        logits = penalised(logits, history, config.repetition_penalty)
     possible = allowed(logits, forbidden, config.temperature)
     if not np.isfinite(possible.max()):
         raise GenerationError(
@@ -128,6 +152,9 @@ def choose(
     if config.method == "greedy":
         return int(possible.argmax())
     probabilities = softmax(possible)
+    if config.min_p:
+        possible[probabilities < config.min_p * probabilities.max()] = -np.inf
+        probabilities = softmax(possible)
     kept = most_probable(probabilities, config.top_p, config.top_k)
     drawn = int(kept[source.index(probabilities[kept])])
     if config.method == "repetition-aware" and is_recent(drawn, history, config):

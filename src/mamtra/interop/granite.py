@@ -44,6 +44,8 @@ KNOWN = {
 def obstacles(backbone: BackboneConfig) -> list[str]:
     """Why a backbone cannot be written as Granite; empty if it can."""
     mamba, found = backbone.mamba_sizes, []
+    if backbone.scaling is not None:
+        found.append("rope_scaling (Granite's rotary positions are not stretched)")
     if backbone.query_heads * backbone.head_dim != backbone.dim:
         found.append(
             f"{backbone.query_heads} attention heads of {backbone.head_dim} do not make up "

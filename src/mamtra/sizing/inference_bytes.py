@@ -9,6 +9,7 @@ the type of the activations, which is that of the weights, and float32 beside ``
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -24,6 +25,7 @@ from mamtra.sizing.matrix import BYTES, EXACT, Matrix, activation_bytes
 from mamtra.sizing.mixer_sizes import mixer_sizes
 from mamtra.sizing.sizes import ModelSizes
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
 
 
@@ -46,7 +48,21 @@ def speech_lm_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -
     rest = (SPECIAL_ROWS + 1) * sizes.dim * exact  # the last norm is one row more
     layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
     head = Matrix(speech, sizes.dim, bias=True)
+    rest += (
+        conditioning_numbers(cast(ConditioningConfig | None, config.conditioning), sizes.dim)
+        * exact
+    )
     return looked_up + rest + layers + head.nbytes(dtype)
+
+
+def conditioning_numbers(config: ConditioningConfig | None, dim: int) -> int:
+    """Weights that read a voice, and learned positions; 0 for a model without (None)."""
+    if config is None:
+        return 0
+    positions = config.text_positions + config.speech_positions
+    speaker = config.speaker_dim + 2  # a bias, and the vector of the emotion
+    resampler = 4 * (dim + 1) + 2 + config.prompt_queries
+    return (positions + speaker + resampler) * dim
 
 
 def read_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:

@@ -23,10 +23,12 @@ from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.backbone import BackboneConfig, Layout, as_config
 from mamtra.backbone.mixers.mamba import MambaConfig
+from mamtra.backbone.positions import RopeScaling
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import built_in, locate
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
 
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate; nano's mel has two frames a token too
 WORDS_PER_SECOND = 2.5  # unhurried English, 150 words a minute
@@ -94,12 +96,17 @@ CHATTERBOX = ModelSizes(
             kv_heads=16,
             head_dim=64,
             mlp_dim=4096,
+            rope_theta=500_000.0,
+            rope_scaling=RopeScaling(factor=8.0),
+            rms_eps=1e-5,
             attention_bias=False,
         ),
         text_vocabulary=704,
         speech_vocabulary=6561,
         marks=1633,
         end_mark=1,
+        fill_mark=2,
+        conditioning=ConditioningConfig(),
     ),
     tokenizer="letters",
     rows=2,
@@ -136,12 +143,15 @@ def model_sizes(name_or_path: str) -> ModelSizes:
         return NAMED[name_or_path]
     folder = ModelFolder(locate(name_or_path))
     text = folder.holder("text").config.text if folder.holds("text") else None
+    speech_lm = folder.section("speech_lm", SpeechLMConfig)
+    guided = speech_lm.conditioning is not None
     return ModelSizes(
         name=folder.config.name,
-        speech_lm=folder.section("speech_lm", SpeechLMConfig),
+        speech_lm=speech_lm,
         decoder=folder.section("decoder", DecoderConfig) if folder.holds("decoder") else None,
         vocoder=folder.section("vocoder", VocoderConfig) if folder.holds("vocoder") else None,
-        tokenizer=str((text or {}).get("tokenizer", "bpe")),
+        tokenizer=str((text or {}).get("tokenizer", "letters" if guided else "bpe")),
+        rows=2 if guided else 1,
     )
 
 

@@ -9,7 +9,7 @@ Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import torch
 import torch.nn.functional as F
@@ -17,17 +17,21 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 from mamtra.speech_lm.batch import Batch, pack_segments
+from mamtra.speech_lm.conditioning import Conditioning
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.prompt import Segment
 from mamtra.speech_lm.vocabulary import EXTRA_IDS, SPECIAL_ROWS, SpeechVocabulary
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechLMConfig:
-    """Sizes of the model; ``backbone`` may be the dict that a config.json holds.
+    """Sizes of the model; ``backbone`` and ``conditioning`` may be dicts as in a config.json.
 
-    The marks are those of ``SpeechVocabulary``; the defaults are CosyVoice 2's.
+    The marks are those of ``SpeechVocabulary``; the defaults are CosyVoice 2's. ``conditioning`` is
+    what Chatterbox's reads beside ids; None for the others.
     """
 
     backbone: BackboneConfig | dict[str, Any]
@@ -37,9 +41,13 @@ class SpeechLMConfig:
     end_mark: int = 0
     fill_mark: int = 2
     any_mark_ends: bool = False
+    conditioning: ConditioningConfig | dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "backbone", as_config(self.backbone))
+        if isinstance(self.conditioning, dict):
+            given = from_dict(ConditioningConfig, self.conditioning, "the conditioning config")
+            object.__setattr__(self, "conditioning", given)
         for name in ("text_vocabulary", "speech_vocabulary"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
@@ -79,6 +87,12 @@ class Stepper(Protocol):
         """Continue each row by one speech id; logits of the next."""
         ...
 
+    def step_embedded(
+        self, inputs: Float[Tensor, "batch dim"], state: StackState
+    ) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one embedding; logits of the next id."""
+        ...
+
 
 class SpeechLM(nn.Module):
     """Text and special embeddings, speech embeddings, backbone, head."""
@@ -93,6 +107,8 @@ class SpeechLM(nn.Module):
         self.special_embedding = nn.Embedding(SPECIAL_ROWS, backbone.dim)
         self.backbone = Stack(backbone)
         self.head = nn.Linear(backbone.dim, self.vocabulary.size)
+        given = cast(ConditioningConfig | None, config.conditioning)
+        self.conditioning = None if given is None else Conditioning(backbone.dim, given)
         self.stepper: Stepper | None = None  # set by an engine once the model was prepared
 
     @property
@@ -100,8 +116,13 @@ class SpeechLM(nn.Module):
         """Where the weights are."""
         return self.special_embedding.weight.device
 
-    def embed(self, batch: Batch) -> Float[Tensor, "batch time dim"]:
-        """Look every id up once and put the rows in order; padding becomes zeros."""
+    def embed(self, batch: Batch, muted: Sequence[int] = ()) -> Float[Tensor, "batch time dim"]:
+        """Look every id up once and put the rows in order; padding becomes zeros.
+
+        Args:
+            batch: the ids.
+            muted: rows whose text is not read, for guidance; only with ``conditioning``.
+        """
         special = self.special_embedding.weight
         rows = [
             torch.zeros_like(special[:1]),
@@ -109,7 +130,11 @@ class SpeechLM(nn.Module):
             self.text_embedding(batch.text_ids).to(special.dtype),
             self.speech_embedding(batch.speech_ids).to(special.dtype),
         ]
-        return F.embedding(batch.order, torch.cat(rows))
+        hidden = F.embedding(batch.order, torch.cat(rows))
+        if self.conditioning is None:
+            return hidden
+        added, factor = self.conditioning.positions_of(batch, muted)
+        return hidden * factor + added
 
     def logits_at(
         self, inputs: Float[Tensor, "batch time dim"], positions: Int[Tensor, " predicted"]
@@ -153,9 +178,24 @@ class SpeechLM(nn.Module):
         Rows may bring different numbers of ids, but each at least one.
         """
         batch = pack_segments(rows).to(self.device)
-        lengths = batch.lengths
+        return self.read_embedded(self.embed(batch), batch.lengths, state)
+
+    @torch.inference_mode()
+    def read_embedded(
+        self,
+        inputs: Float[Tensor, "batch time dim"],
+        lengths: Int[Tensor, " batch"],
+        state: StackState,
+    ) -> Float[Tensor, "batch ids"]:
+        """Continue each row by embeddings, padded on the right; logits of the id that follows.
+
+        Args:
+            inputs: of each position.
+            lengths: real positions of each row, on the CPU.
+            state: is moved on.
+        """
         uneven = int(lengths.min()) != int(lengths.max())
-        hidden = self.backbone(self.embed(batch), state, lengths if uneven else None)
+        hidden = self.backbone(inputs, state, lengths if uneven else None)
         if not uneven:
             return self.head(hidden[:, -1])
         return self.head(hidden[torch.arange(len(lengths)), (lengths - 1).to(hidden.device)])
@@ -165,5 +205,13 @@ class SpeechLM(nn.Module):
         """Continue each row by one speech id; logits of the next."""
         if self.stepper is not None:
             return self.stepper.step(ids, state)
-        hidden = self.backbone(self.speech_embedding(ids).unsqueeze(1), state)
-        return self.head(hidden[:, 0])
+        return self.step_embedded(self.speech_embedding(ids), state)
+
+    @torch.inference_mode()
+    def step_embedded(
+        self, inputs: Float[Tensor, "batch dim"], state: StackState
+    ) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one embedding; logits of the next id."""
+        if self.stepper is not None:
+            return self.stepper.step_embedded(inputs, state)
+        return self.head(self.backbone(inputs.unsqueeze(1), state)[:, 0])

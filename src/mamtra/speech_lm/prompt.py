@@ -6,7 +6,8 @@ ways of speaking differ only in what stands where:
 - zero-shot: the prompt's text before the text, the prompt's speech after the task mark;
 - cross-lingual: the text alone (the voice comes from the acoustic decoder only); nano's voices are
   used this way;
-- instruct: an instruction, its end mark, then the text.
+- instruct: an instruction, its end mark, then the text;
+- conditioned: Chatterbox's, a voice as vectors, then the text between marks of its own.
 
 For training, each layout also has targets: the id that should follow each position, or ``IGNORED``
 where nothing is learned. In the bi-stream layout text and speech alternate (5 text ids, 15 speech
@@ -18,17 +19,39 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mamtra.errors import ConfigError
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.vocabulary import START, TASK, SpeechVocabulary
 
 IGNORED = -1  # a position whose next id is not learned
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpeakerPrompt:
+    """A voice as a language model with conditioning reads it.
+
+    Attributes:
+        speaker: the voice's vector.
+        prompt: speech tokens of its recording.
+        emotion: how lively it speaks; 0.5 is neutral.
+    """
+
+    speaker: tuple[float, ...]
+    prompt: tuple[int, ...]
+    emotion: float = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A run of ids from one of the model's three tables."""
+    """A run of ids from one of the model's three tables, or the positions of a voice.
 
-    kind: Literal["special", "text", "speech"]
+    Attributes:
+        ids: of a ``voice``, one for each position that it takes; they mean nothing.
+        voice: of a ``voice`` only.
+    """
+
+    kind: Literal["special", "text", "speech", "voice"]
     ids: tuple[int, ...]
+    voice: SpeakerPrompt | None = None
 
 
 START_SEGMENT = Segment("special", (START,))
@@ -60,6 +83,20 @@ def zero_shot(
 def cross_lingual(text: Sequence[int]) -> list[Segment]:
     """Speak ``text`` alone; the voice is the acoustic decoder's matter."""
     return [START_SEGMENT, text_segment(text), TASK_SEGMENT]
+
+
+def conditioned(
+    text: Sequence[int], voice: SpeakerPrompt, config: ConditioningConfig
+) -> list[Segment]:
+    """Speak ``text`` in a voice that the model reads first; the start mark stands twice.
+
+    Twice, because the original's does, at the same position, so its weights may rely on it.
+    """
+    return [
+        Segment("voice", (0,) * config.voice_positions, voice),
+        text_segment([config.text_start, *text, config.text_end]),
+        Segment("special", (TASK, TASK)),
+    ]
 
 
 def instruct(text: Sequence[int], instruction: Sequence[int], end_of_prompt: int) -> list[Segment]:

@@ -172,6 +172,11 @@ class FolderExport:
     def speech_lm(self) -> dict[str, onnx.ModelProto]:
         """Files of the speech language model: as it is stored, and in few bits where asked for."""
         config = self.model.section("speech_lm", SpeechLMConfig)
+        if config.conditioning is not None:
+            raise ModelError(
+                f"{self.model.config.name!r} reads voices and learned positions, which its graphs "
+                f"cannot yet; run it with torch"
+            )
         stored, found, reading = self.stored("speech_lm"), {}, reading_of(self.model)
         for bits in sorted({32, self.export.bits} - {16}):
             name = "speech_lm.onnx"

@@ -4,21 +4,25 @@ import numpy as np
 import torch
 from numpy import ndarray
 
-from mamtra.backbone.positions import TABLE_TOKENS, rotary_table
+from mamtra.backbone.positions import TABLE_TOKENS, RopeScaling, rotary_table
 
 
 class RowPositions:
     """Positions of a step and their rotary angles."""
 
-    def __init__(self, rows: int, head_dim: int, theta: float) -> None:
-        self.head_dim, self.theta = head_dim, theta
+    def __init__(
+        self, rows: int, head_dim: int, theta: float, scaling: RopeScaling | None = None
+    ) -> None:
+        self.head_dim, self.theta, self.scaling = head_dim, theta, scaling
         self.tables: tuple[ndarray, ndarray] = self.read_tables(TABLE_TOKENS)
         self.positions = np.zeros(rows, np.int64)
 
     def read_tables(self, tokens: int) -> tuple[ndarray, ndarray]:
         """Cosine and sine of so many positions, each head in halves."""
         device = torch.device("cpu")
-        tables = rotary_table(tokens, self.head_dim, self.theta, torch.float32, device)
+        tables = rotary_table(
+            tokens, self.head_dim, self.theta, torch.float32, device, self.scaling
+        )
         cosine, sine = (table.numpy().reshape(tokens, 1, 2, -1) for table in tables)
         return cosine, sine
 

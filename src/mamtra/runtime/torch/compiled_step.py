@@ -52,7 +52,13 @@ class ModuleLayer:
         for row, start in enumerate(step_positions.positions.tolist()):
             token, own = hidden[row : row + 1, None], copy(state)
             own.set_tensors([tensor[row : row + 1] for tensor in state.tensors])
-            positions = positions_of(token, step_positions.head_dim, step_positions.theta, (start,))
+            positions = positions_of(
+                token,
+                step_positions.head_dim,
+                step_positions.theta,
+                (start,),
+                scaling=step_positions.scaling,
+            )
             hidden[row] = self.block(token, positions, own)[0, 0]
             for whole, moved in zip(state.tensors, own.tensors, strict=True):
                 whole[row] = moved[0]
@@ -82,7 +88,7 @@ class CompiledStep:
         self.layers = [layer_of(block, buffers) for block in stack.blocks]
         self.norm = stack.norm
         self.uses_positions = config.layout.strip("M") != "" or config.mamba_sizes.rotary
-        self.step_positions = RowPositions(rows, config.head_dim, config.rope_theta)
+        self.step_positions = RowPositions(rows, config.head_dim, config.rope_theta, config.scaling)
 
     @torch.inference_mode()
     @np.errstate(over="ignore")  # a gate far below zero divides by infinity, which is right

@@ -37,6 +37,13 @@ class Stepper:
     @torch.inference_mode()
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
-        plan = self.plan(len(ids))
-        plan.hidden.copy_(F.embedding(ids, self.table))
+        return self.step_embedded(F.embedding(ids, self.table), state)
+
+    @torch.inference_mode()
+    def step_embedded(
+        self, inputs: Float[Tensor, "batch dim"], state: StackState
+    ) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one embedding; logits of the next id."""
+        plan = self.plan(len(inputs))
+        plan.hidden.copy_(inputs)
         return self.head(plan.run(state))

@@ -15,7 +15,7 @@ Nothing falls back in silence: what cannot be had is an error that says why.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -176,11 +176,26 @@ def parameters_of(model: SpeechLM) -> int:
     return sum(weight.numel() for part in parts for weight in part.parameters())
 
 
+def possible_kind(model: SpeechLM, config: EngineConfig) -> EngineConfig:
+    """What was asked for, where recorded steps can be had.
+
+    Raises:
+        ConfigError: they were asked for, and the model has learned positions.
+    """
+    if model.conditioning is None:
+        return config
+    if config.kind == "graph":
+        raise ConfigError("engine 'graph' knows no learned positions; use eager for this model")
+    return replace(config, kind="eager")
+
+
 def finish(model: SpeechLM, engine: Engine) -> SpeechLM:
     """The last steps of getting ready, for everything outside the blocks."""
     exact = activation_type(engine.dtype)
     model.backbone.norm.to(exact)
     model.special_embedding.to(exact)
+    if model.conditioning is not None:
+        model.conditioning.to(exact)
     model.head = one_layer([model.head], engine.dtype)
     model = model.eval().requires_grad_(False).to(engine.device)
     model.stepper = GraphStepper(model) if engine.kind == "graph" else Stepper(model)
@@ -196,7 +211,7 @@ def prepare(model: SpeechLM, config: EngineConfig | None = None) -> SpeechLM:
     Raises:
         ConfigError: what was asked for is not possible here.
     """
-    engine = resolve(config or EngineConfig(), parameters_of(model))
+    engine = resolve(possible_kind(model, config or EngineConfig()), parameters_of(model))
     for block in model.backbone.blocks:
         ready_block(block, engine.dtype)
     if engine.dtype != "float32":
@@ -234,7 +249,7 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
     """
     with skip_init():
         model = SpeechLM(folder.section("speech_lm", SpeechLMConfig)).requires_grad_(False)
-    engine = resolve(config or EngineConfig(), parameters_of(model))
+    engine = resolve(possible_kind(model, config or EngineConfig()), parameters_of(model))
     path = folder.part_file("speech_lm")
     with opened(path) as given:
         check_part(given, model.state_dict(), path)
@@ -244,5 +259,7 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
             ready_block(block, engine.dtype)
     for name in ("backbone.norm", "head", "special_embedding", "speech_embedding"):
         take(model.get_submodule(name), path, f"{name}.")
+    if model.conditioning is not None:
+        take(model.conditioning, path, "conditioning.")
     take(model.text_embedding, path, "text_embedding.", keep=False)
     return finish(model, engine)

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.backbone.positions import TABLE_TOKENS, Positions, rotary_table
+from mamtra.backbone.positions import TABLE_TOKENS, Positions, RopeScaling, rotary_table
 
 
 class StepPositions:
@@ -32,9 +32,11 @@ class StepPositions:
         theta: float,
         dtype: torch.dtype,
         device: torch.device,
+        scaling: RopeScaling | None = None,
     ) -> None:
         half = head_dim // 2
         self.kv_heads, self.head_dim, self.theta, self.half = kv_heads, head_dim, theta, half
+        self.scaling = scaling
         self.exact_turn = torch.zeros(rows, head_dim, head_dim, device=device)
         self.turn = self.exact_turn.to(dtype)
         self.turn_queries = torch.zeros_like(self.turn)
@@ -56,7 +58,7 @@ class StepPositions:
         if rounded not in self.tables:
             device = self.exact_turn.device
             self.tables[rounded] = rotary_table(
-                rounded, self.head_dim, self.theta, torch.float32, device
+                rounded, self.head_dim, self.theta, torch.float32, device, self.scaling
             )
         return self.tables[rounded]
 

@@ -67,6 +67,7 @@ class StackStep:
             config.rope_theta,
             weight.dtype,
             weight.device,
+            config.scaling,
         )
 
     def through(self, state: StackState) -> Float[Tensor, "rows dim"]:

@@ -1,0 +1,163 @@
+"""A speech language model that reads a voice and is guided: Chatterbox's, behind the protocol of an
+engine.
+
+Each text is two rows of the model beneath: one that reads the text, one that reads only where it
+would stand. The logits are those of the first, moved away from those of the second. Callers see one
+row a text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.backbone.state import StackState
+from mamtra.errors import ConfigError
+from mamtra.runtime.torch.speech_model import as_array
+from mamtra.speech_lm.batch import pack_segments
+from mamtra.speech_lm.conditioning import Conditioning
+from mamtra.speech_lm.model import SpeechLM
+from mamtra.speech_lm.prompt import Segment
+from mamtra.speech_lm.vocabulary import SpeechVocabulary
+
+
+@dataclass(slots=True)
+class GuidedState:
+    """What a guided model remembers: two rows beneath for each of its own.
+
+    Attributes:
+        beneath: the memory of the model itself.
+        positions: ids that each row has read.
+        spoken: speech ids that each row has read.
+    """
+
+    beneath: StackState
+    positions: list[int]
+    spoken: list[int]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now, spare capacity included."""
+        return self.beneath.nbytes
+
+    def keep_rows(self, rows: list[int]) -> None:
+        """Keep only these rows, in this order."""
+        self.beneath.keep_rows([half for row in rows for half in (2 * row, 2 * row + 1)])
+        self.positions = [self.positions[row] for row in rows]
+        self.spoken = [self.spoken[row] for row in rows]
+
+    def copy_row(self, row: int, other: "GuidedState", other_row: int = 0) -> None:
+        """Overwrite a row with a row of another memory."""
+        for half in (0, 1):
+            self.beneath.copy_row(2 * row + half, other.beneath, 2 * other_row + half)
+        self.positions[row] = other.positions[other_row]
+        self.spoken[row] = other.spoken[other_row]
+
+
+class GuidedSpeechModel:
+    """A speech language model with ``conditioning``, as engines offer it.
+
+    Args:
+        model: the module, made ready by an engine or as it is trained.
+        guidance: how far logits are moved away from those without the text; the model's own if
+            left, 0 for none.
+
+    Raises:
+        ConfigError: the model has no conditioning.
+    """
+
+    fixed_width = False
+    steps_first_rows = False
+    reading = None
+
+    def __init__(self, model: SpeechLM, guidance: float | None = None) -> None:
+        if model.conditioning is None:
+            raise ConfigError("the model reads no voice, so it is not guided; open it as it is")
+        self.model = model
+        own = model.conditioning.config.guidance
+        self.guidance = own if guidance is None else guidance
+
+    @property
+    def conditioning(self) -> Conditioning:
+        """The part that reads voices."""
+        assert self.model.conditioning is not None
+        return self.model.conditioning
+
+    @property
+    def vocabulary(self) -> SpeechVocabulary:
+        """The speech ids."""
+        return self.model.vocabulary
+
+    @property
+    def text_vocabulary(self) -> int:
+        """Number of text ids that it has an embedding for."""
+        return self.model.config.text_vocabulary
+
+    @torch.inference_mode()
+    def new_state(self, batch: int, capacity_hint: int = 0) -> GuidedState:
+        """An empty state for so many rows."""
+        return GuidedState(self.model.new_state(2 * batch, capacity_hint), [0] * batch, [0] * batch)
+
+    def guided(self, logits: Float[Tensor, "halves ids"]) -> Float[np.ndarray, "batch ids"]:
+        """The logits of each row from those of its two."""
+        told, untold = logits[0::2], logits[1::2]
+        return as_array(told + self.guidance * (told - untold))
+
+    @torch.inference_mode()
+    def embed(self, rows: Sequence[Sequence[Segment]]) -> tuple[Tensor, Tensor]:
+        """Embeddings of both halves of each row, and how many of them are real.
+
+        Raises:
+            ConfigError: a row does not begin with a voice.
+            VoiceError: a voice does not fit the model.
+        """
+        model, prefixes, rest = self.model, list[Tensor](), list[list[Segment]]()
+        for first, *others in rows:
+            if first.voice is None:
+                raise ConfigError("this model reads a voice first; begin with conditioned(...)")
+            prefix = self.conditioning.prefix(first.voice, model.speech_embedding)
+            prefixes += [prefix, prefix]
+            rest += [others, others]
+        batch = pack_segments(rest).to(model.device)
+        inputs = model.embed(batch, muted=range(1, len(rest), 2))
+        return torch.cat([torch.stack(prefixes), inputs], 1), batch.lengths + len(prefixes[0])
+
+    def read(
+        self, rows: Sequence[Sequence[Segment]], state: GuidedState
+    ) -> Float[np.ndarray, "batch ids"]:
+        """Read each row's prompt; logits of the id that follows each row's last one."""
+        inputs, lengths = self.embed(rows)
+        logits = self.model.read_embedded(inputs, lengths, state.beneath)
+        state.positions = state.beneath.positions[0::2]
+        state.spoken = [
+            sum(len(segment.ids) for segment in row if segment.kind == "speech") for row in rows
+        ]
+        return self.guided(logits)
+
+    @torch.inference_mode()
+    def step(self, ids: Sequence[int], state: GuidedState) -> Float[np.ndarray, "batch ids"]:
+        """Continue each row by one speech id; logits of the next."""
+        device = self.model.device
+        # a row without a text was set to position 0, and stays there
+        state.spoken = [
+            spoken + 1 if position else 0
+            for spoken, position in zip(state.spoken, state.positions, strict=True)
+        ]
+        state.beneath.positions = [position for position in state.positions for _ in range(2)]
+        inputs = self.model.speech_embedding(torch.tensor(ids, device=device))
+        inputs = inputs + self.conditioning.spoken_positions(
+            torch.tensor(state.spoken, device=device)
+        )
+        logits = self.model.step_embedded(inputs.repeat_interleave(2, 0), state.beneath)
+        state.positions = state.beneath.positions[0::2]
+        return self.guided(logits)
+
+    def looked(
+        self, segments: Sequence[Segment], speech: Sequence[int], state: GuidedState, row: int
+    ) -> Float[np.ndarray, "speech positions"]:
+        """No head is known that follows the text."""
+        del segments, speech, state, row
+        raise ConfigError("this model has no reading head")
