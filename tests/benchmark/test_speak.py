@@ -11,7 +11,7 @@ from mamtra.benchmark import speak
 from mamtra.benchmark.process import Finished, run_python
 from mamtra.benchmark.speak import BASELINES, processes, say_arguments, summarise
 from mamtra.cli import bench
-from mamtra.errors import GenerationError, ModelError
+from mamtra.errors import ConfigError, GenerationError, ModelError
 
 PRINTED = {
     "seconds": 4.0,
@@ -87,6 +87,13 @@ def test_a_benchmark_shows_its_table_and_adds_its_row_to_a_file(
     assert list(row["results"]) == [*SECONDS, "warm say", "stream"]
     assert "RTF" in " ".join(done.stdout.split())
     assert "{" not in done.stdout
+
+
+def test_steps_of_a_flow_are_refused_where_no_stage_takes_them() -> None:
+    with pytest.raises(ConfigError, match="--flow-steps are those of stages"):
+        CliRunner().invoke(bench.app, ["speak", "--flow-steps", "4"], catch_exceptions=False)
+    refused = CliRunner().invoke(bench.app, ["speak", "--flow-steps", "0"])
+    assert refused.exit_code == 2
 
 
 def test_an_unknown_model_is_refused_before_anything_is_timed() -> None:

@@ -136,6 +136,10 @@ def test_flow_steps_belong_to_a_flow(tiny_model_folder):
         open_model(folder, EngineRequest(engine="torch", flow_steps=4))
     with pytest.raises(ConfigError, match="between 0"):
         EngineRequest(flow_steps=101)
+    with pytest.raises(ConfigError, match="has no flow, so no flow_steps and no flow_context"):
+        open_model(folder, EngineRequest(flow_steps=4, flow_context=2))
+    with pytest.raises(ConfigError, match=r"between 0 .* and 300"):
+        EngineRequest(flow_context=301)
     with pytest.raises(ConfigError, match="no flow for bfloat16"):
         choosing.chosen_flow_dtype(folder, "bfloat16")
     with pytest.raises(ConfigError, match="is unknown; possible are auto"):

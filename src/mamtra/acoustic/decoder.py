@@ -9,6 +9,7 @@ In chunks: ``runtime/decoder_stream.py`` collects tokens and hands out the frame
 token can change.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +21,7 @@ from torch.nn.functional import linear, normalize
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, VelocityConfig
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_matching import flow
+from mamtra.acoustic.flow_memory import FlowMemory
 from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, inside
 from mamtra.acoustic.velocity import Condition, Velocity
 from mamtra.errors import ConfigError
@@ -105,6 +107,15 @@ class Decoder(nn.Module):
             given=given,
         )
 
+    def given(self, prompt: Prompt | None, frames: int) -> Float[Tensor, "1 bins frames"]:
+        """The prompt's mel features as the flow takes them, and zeros behind."""
+        config = self.config
+        given = torch.zeros(1, config.bins, frames, device=self.device)
+        if prompt is not None:
+            known = min(prompt.mel.shape[-1], frames)
+            given[..., :known] = (prompt.mel[..., :known] - config.mel_offset) / config.mel_scale
+        return given
+
     def refined(
         self,
         mean: Float[Tensor, "batch bins frames"],
@@ -114,28 +125,37 @@ class Decoder(nn.Module):
         chunked: bool,
     ) -> Float[Tensor, "batch bins frames"]:
         """The end of the flow that starts in the noise."""
-        assert self.velocity is not None
-        config, frames = self.config, mean.shape[-1]
+        frames = mean.shape[-1]
         if noise.shape[-1] < frames:
             raise ConfigError(
                 f"{frames} mel frames are more than the {noise.shape[-1]} of the noise; "
                 f"split the text into shorter pieces"
             )
-        given = torch.zeros_like(mean)
-        if prompt is not None:
-            known = min(prompt.mel.shape[-1], frames)
-            given[..., :known] = (prompt.mel[..., :known] - config.mel_offset) / config.mel_scale
-        known = self.condition(
-            mean, speaker, given, torch.full((mean.shape[0],), frames, device=mean.device)
-        )
+        given = self.given(prompt, frames).to(mean).expand_as(mean)
         start = noise[..., :frames].to(mean).expand_as(mean)
+        return self.follow(mean, speaker, start, given, chunked=chunked)
+
+    def follow(
+        self,
+        mean: Float[Tensor, "batch bins frames"],
+        speaker: Float[Tensor, "batch speaker_dim"],
+        start: Float[Tensor, "batch bins frames"],
+        given: Float[Tensor, "batch bins frames"],
+        *,
+        chunked: bool = False,
+        memories: Sequence[FlowMemory] | None = None,
+    ) -> Float[Tensor, "batch bins frames"]:
+        """The end of the flow, before offset and scale; as ``flow_matching.flow``."""
+        assert self.velocity is not None
+        real = torch.full((mean.shape[0],), mean.shape[-1], device=mean.device)
         return flow(
             self.velocity,
             start,
-            known,
-            steps=config.steps,
-            guidance=config.guidance,
+            self.condition(mean, speaker, given, real),
+            steps=self.config.steps,
+            guidance=self.config.guidance,
             chunked=chunked,
+            memories=memories,
         )
 
     def forward(

@@ -14,11 +14,11 @@ import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu, mish, pad, scaled_dot_product_attention, silu
+from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
 from mamtra.acoustic.config import DiffusionTransformerConfig
-from mamtra.acoustic.token_encoder import attention_mask
-from mamtra.acoustic.velocity import Condition, FlowTime
+from mamtra.acoustic.flow_memory import FlowMemory, behind
+from mamtra.acoustic.velocity import Condition, FlowTime, visible_frames
 
 ROTARY_BASE = 10_000.0
 NORM_EPS = 1e-6  # of the norms, which have no weights of their own
@@ -36,20 +36,25 @@ class PositionConvs(nn.Module):
             for _ in range(2)
         )
 
-    def forward(self, hidden: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+    def forward(
+        self, hidden: Float[Tensor, "batch time dim"], memory: FlowMemory | None = None
+    ) -> Float[Tensor, "batch time dim"]:
         """Never looks ahead."""
         inner = rearrange(hidden, "b t c -> b c t")
         for conv in self.convs:
-            inner = mish(conv(pad(inner, (self.reach, 0))))
+            inner = mish(conv(behind(inner, self.reach, memory)))
         return rearrange(inner, "b c t -> b t c")
 
 
 def rotate_first_head(
-    hidden: Float[Tensor, "batch time inner"], head_dim: int
+    hidden: Float[Tensor, "batch time inner"], head_dim: int, start: int = 0
 ) -> Float[Tensor, "batch time inner"]:
-    """Rotate neighbouring pairs of the first ``head_dim`` channels by their frame's angle."""
+    """Rotate neighbouring pairs of the first ``head_dim`` channels by their frame's angle.
+
+    The frames are counted from ``start``.
+    """
     pairs = torch.arange(0, head_dim, 2, device=hidden.device, dtype=torch.float32)
-    place = torch.arange(hidden.shape[1], device=hidden.device, dtype=torch.float32)
+    place = start + torch.arange(hidden.shape[1], device=hidden.device, dtype=torch.float32)
     angle = place[:, None] * ROTARY_BASE ** -(pairs / head_dim)
     cosine, sine = angle.cos(), angle.sin()
     turned = hidden[..., :head_dim].float()
@@ -81,17 +86,21 @@ class DiffusionTransformerLayer(nn.Module):
     def attend(
         self,
         hidden: Float[Tensor, "batch time dim"],
-        mask: Bool[Tensor, "batch 1 queries time"],
+        mask: Bool[Tensor, "batch 1 queries time"] | None,
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
-        """Mix what the mask allows."""
+        """Mix what the mask allows; without one, everything."""
+        start = 0 if memory is None else memory.frames
         query, key = (
-            rotate_first_head(projection(hidden), self.head_dim)
+            rotate_first_head(projection(hidden), self.head_dim, start)
             for projection in (self.q_proj, self.k_proj)
         )
         query, key, value = (
             rearrange(part, "b t (h w) -> b h t w", h=self.heads)
             for part in (query, key, self.v_proj(hidden))
         )
+        if memory is not None:
+            key, value = memory.extended(key), memory.extended(value)
         mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         return self.o_proj(rearrange(mixed, "b h t w -> b t (h w)"))
 
@@ -99,13 +108,14 @@ class DiffusionTransformerLayer(nn.Module):
         self,
         hidden: Float[Tensor, "batch time dim"],
         time: Float[Tensor, "batch dim"],
-        mask: Bool[Tensor, "batch 1 queries time"],
+        mask: Bool[Tensor, "batch 1 queries time"] | None,
         content: Float[Tensor, "batch time 1"],
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """One layer; attention adds nothing in padding."""
         moved = self.modulation(silu(time))[:, None].chunk(MODULATIONS, -1)
         shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = moved
-        mixed = self.attend(normal(hidden) * (1 + scale) + shift, mask)
+        mixed = self.attend(normal(hidden) * (1 + scale) + shift, mask, memory)
         hidden = hidden + gate * mixed * content
         inner = normal(hidden) * (1 + mlp_scale) + mlp_shift
         return hidden + mlp_gate * self.narrow(gelu(self.widen(inner), approximate="tanh"))
@@ -131,19 +141,19 @@ class DiffusionTransformer(nn.Module):
         known: Condition,
         *,
         chunked: bool = False,
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch bins time"]:
         """The velocity; arguments as for ``velocity.Velocity``."""
         frames = point.shape[-1]
         speaker = repeat(known.speaker, "b c -> b c t", t=frames)
         parts = torch.cat([point, known.given, known.mean, speaker], dim=1)
         hidden = self.entrance(rearrange(parts, "b c t -> b t c").to(self.head.weight.dtype))
-        hidden = hidden + self.position(hidden)
+        hidden = hidden + self.position(hidden, memory)
         content = known.content[..., None].to(hidden.dtype)
-        visible = attention_mask(known.content, self.config.chunk_frames if chunked else None)
-        visible = visible.expand(-1, -1, frames, -1)
+        visible = visible_frames(known, self.config.chunk_frames if chunked else None, memory)
         moment = self.time(time)
         for layer in self.layers:
-            hidden = layer(hidden, moment, visible, content)
+            hidden = layer(hidden, moment, visible, content, memory)
         # the last one has its scale first
         scale, shift = self.last_modulation(silu(moment))[:, None].chunk(2, -1)
         found = self.head(normal(hidden) * (1 + scale) + shift)

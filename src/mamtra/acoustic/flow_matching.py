@@ -7,7 +7,7 @@ use pieces of one noise.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import torch
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
+from mamtra.acoustic.flow_memory import FlowMemory
 from mamtra.acoustic.velocity import Condition, Velocity
 
 SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
@@ -43,6 +44,7 @@ def flow(
     steps: int = 10,
     guidance: float = 0.7,
     chunked: bool = False,
+    memories: Sequence[FlowMemory] | None = None,
 ) -> Float[Tensor, "batch bins time"]:
     """Follow the velocity from noise to mel features.
 
@@ -53,15 +55,21 @@ def flow(
         steps: Euler steps.
         guidance: how far to push away from the unconditional velocity; at 0 it is not computed.
         chunked: as in streaming.
+        memories: of each step; the frames go on from those that they hold, and are left there.
     """
     rows = noise.shape[0]
     if guidance:
         known = known.twice()
     point = noise
-    for now, after in pairwise(cosine_times(steps)):
+    for step, (now, after) in enumerate(pairwise(cosine_times(steps))):
         moment = noise.new_full((known.mean.shape[0],), now)
         doubled = torch.cat([point, point]) if guidance else point
-        found = velocity(doubled, moment, known, chunked=chunked)
+        if memories is None:
+            found = velocity(doubled, moment, known, chunked=chunked)
+        else:
+            memories[step].begin()
+            found = velocity(doubled, moment, known, memory=memories[step])
+            memories[step].end(noise.shape[-1])
         if guidance:
             found = (1 + guidance) * found[:rows] - guidance * found[rows:]
         point = point + (after - now) * found

@@ -15,9 +15,10 @@ import torch
 from einops import rearrange, repeat
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
-from torch.nn.functional import gelu, mish, pad, scaled_dot_product_attention, silu
+from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
 from mamtra.acoustic.config import VelocityConfig
+from mamtra.acoustic.flow_memory import FlowMemory, behind
 from mamtra.acoustic.token_encoder import attention_mask
 
 KERNEL = 3  # of every convolution in time
@@ -63,6 +64,16 @@ class Condition:
         return doubled.told(torch.arange(2 * count, device=self.mean.device) < count)
 
 
+def visible_frames(
+    known: Condition, chunk: int | None, memory: FlowMemory | None
+) -> Bool[Tensor, "batch 1 queries time"] | None:
+    """What each frame may look at; None for everything, as the frames of one chunk do."""
+    if memory is not None:
+        return None
+    visible = attention_mask(known.content, chunk)
+    return visible.expand(-1, -1, known.content.shape[1], -1)
+
+
 class CausalConv(nn.Module):
     """A convolution over this frame and the two before."""
 
@@ -71,10 +82,10 @@ class CausalConv(nn.Module):
         self.conv = nn.Conv1d(inner, outer, KERNEL)
 
     def forward(
-        self, hidden: Float[Tensor, "batch inner time"]
+        self, hidden: Float[Tensor, "batch inner time"], memory: FlowMemory | None = None
     ) -> Float[Tensor, "batch outer time"]:
         """Never looks ahead."""
-        return self.conv(pad(hidden, (KERNEL - 1, 0)))
+        return self.conv(behind(hidden, KERNEL - 1, memory))
 
 
 class ConvBlock(nn.Module):
@@ -86,10 +97,13 @@ class ConvBlock(nn.Module):
         self.norm = nn.LayerNorm(outer)
 
     def forward(
-        self, hidden: Float[Tensor, "batch inner time"], mask: Float[Tensor, "batch 1 time"]
+        self,
+        hidden: Float[Tensor, "batch inner time"],
+        mask: Float[Tensor, "batch 1 time"],
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch outer time"]:
         """Padding stays zero."""
-        mixed = rearrange(self.conv(hidden * mask), "b c t -> b t c")
+        mixed = rearrange(self.conv(hidden * mask, memory), "b c t -> b t c")
         return mish(rearrange(self.norm(mixed), "b t c -> b c t")) * mask
 
 
@@ -108,10 +122,11 @@ class ResidualBlock(nn.Module):
         hidden: Float[Tensor, "batch inner time"],
         mask: Float[Tensor, "batch 1 time"],
         time: Float[Tensor, "batch time_dim"],
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch outer time"]:
         """One block."""
-        mixed = self.first(hidden, mask) + self.time(mish(time))[..., None]
-        return self.second(mixed, mask) + self.direct(hidden * mask)
+        mixed = self.first(hidden, mask, memory) + self.time(mish(time))[..., None]
+        return self.second(mixed, mask, memory) + self.direct(hidden * mask)
 
 
 class TransformerBlock(nn.Module):
@@ -133,14 +148,17 @@ class TransformerBlock(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "batch time dim"],
-        mask: Bool[Tensor, "batch 1 queries time"],
+        mask: Bool[Tensor, "batch 1 queries time"] | None,
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
-        """Mix what the mask allows."""
+        """Mix what the mask allows; without one, everything."""
         normal = self.attention_norm(hidden)
         query, key, value = (
             rearrange(projection(normal), "b t (h w) -> b h t w", h=self.heads)
             for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
+        if memory is not None:
+            key, value = memory.extended(key), memory.extended(value)
         mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask)
         hidden = hidden + self.o_proj(rearrange(mixed, "b h t w -> b t (h w)"))
         return hidden + self.narrow(gelu(self.widen(self.mlp_norm(hidden))))
@@ -159,12 +177,13 @@ class Stage(nn.Module):
         hidden: Float[Tensor, "batch inner time"],
         mask: Float[Tensor, "batch 1 time"],
         time: Float[Tensor, "batch time_dim"],
-        visible: Bool[Tensor, "batch 1 queries time"],
+        visible: Bool[Tensor, "batch 1 queries time"] | None,
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch dim time"]:
         """One stage."""
-        hidden = rearrange(self.residual(hidden, mask, time), "b c t -> b t c")
+        hidden = rearrange(self.residual(hidden, mask, time, memory), "b c t -> b t c")
         for block in self.blocks:
-            hidden = block(hidden, visible)
+            hidden = block(hidden, visible, memory)
         return rearrange(hidden, "b t c -> b c t")
 
 
@@ -212,6 +231,7 @@ class Velocity(nn.Module):
         known: Condition,
         *,
         chunked: bool = False,
+        memory: FlowMemory | None = None,
     ) -> Float[Tensor, "batch bins time"]:
         """The velocity.
 
@@ -220,19 +240,19 @@ class Velocity(nn.Module):
             time: the flow's time of each row, 0 (noise) to 1 (mel features).
             known: what the flow may know.
             chunked: attention ends with each frame's own chunk, as in streaming.
+            memory: earlier frames; these ones are the next chunk, and all of them real.
         """
         frames = point.shape[-1]
         speaker = repeat(known.speaker, "b c -> b c t", t=frames)
         hidden = torch.cat([point, known.mean, speaker, known.given], dim=1)
         hidden = hidden.to(self.head.weight.dtype)
         mask = known.content[:, None].to(hidden.dtype)
-        visible = attention_mask(known.content, self.config.chunk_frames if chunked else None)
-        visible = visible.expand(-1, -1, frames, -1)
+        visible = visible_frames(known, self.config.chunk_frames if chunked else None, memory)
         moment = self.time(time)
-        first = self.first(hidden, mask, moment, visible)
-        hidden = self.first_conv(first * mask)
+        first = self.first(hidden, mask, moment, visible, memory)
+        hidden = self.first_conv(first * mask, memory)
         for stage in self.middle:
-            hidden = stage(hidden, mask, moment, visible)
-        hidden = self.last(torch.cat([hidden, first], dim=1), mask, moment, visible)
-        hidden = self.final(self.last_conv(hidden * mask), mask)
+            hidden = stage(hidden, mask, moment, visible, memory)
+        hidden = self.last(torch.cat([hidden, first], dim=1), mask, moment, visible, memory)
+        hidden = self.final(self.last_conv(hidden * mask, memory), mask, memory)
         return (self.head(hidden * mask) * mask).to(point.dtype)

@@ -147,8 +147,8 @@ def bench_speak(
         int, typer.Option("--bits", help="Export graphs with so many bits; the whole takes them.")
     ] = 0,
     flow_steps: Annotated[
-        int, typer.Option("--flow-steps", min=0, help="Euler steps of the whole's decoder.")
-    ] = 0,
+        int | None, typer.Option("--flow-steps", min=1, help="Euler steps of the whole's decoder.")
+    ] = None,
     flow_dtype: Annotated[
         str, typer.Option("--flow-dtype", help="Of the flow: auto, float32, bfloat16.")
     ] = "auto",
@@ -169,6 +169,8 @@ def bench_speak(
     from mamtra.benchmark.row import bench_row
 
     if published is None and not stages:
+        if flow_steps is not None:
+            raise ConfigError("--flow-steps are those of stages; give --published or --stages too")
         locate(model)
         show(bench_row(*speak_figures(model, text, voice, seed, runs)), output)
         return
@@ -192,7 +194,7 @@ def bench_speak(
             tokens=tokens,
             seed=seed,
             bits=bits,
-            flow_steps=flow_steps,
+            flow_steps=flow_steps or 0,
             flow_dtype=flow_dtype,
         )
         results = results_of(dict(tracked(measure(chain), len(chain.stages))))

@@ -320,14 +320,16 @@ def say(
         int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
     ] = 0,
     flow_steps: Annotated[
-        int,
-        typer.Option(
-            "--flow-steps", min=0, help="Of a decoder with a flow; fewer are faster; 0: its own."
-        ),
-    ] = 0,
+        int | None,
+        typer.Option("--flow-steps", min=1, help="Of a decoder with a flow; fewer are faster."),
+    ] = None,
     flow_dtype: Annotated[
         str, typer.Option("--flow-dtype", help="Of the flow: float32, bfloat16; auto decides.")
     ] = "auto",
+    flow_context: Annotated[
+        int,
+        typer.Option("--flow-context", min=0, help="Seconds that a stream's flow remembers."),
+    ] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -349,8 +351,9 @@ def say(
         "dtype": dtype,
         "engine": engine,
         "threads": threads,
-        "flow_steps": flow_steps,
+        "flow_steps": flow_steps or 0,
         "flow_dtype": flow_dtype,
+        "flow_context": flow_context,
     }
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""

@@ -10,7 +10,7 @@ where ``auto`` could not take the quicker engine, the reason is told.
 import importlib.util
 import os
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
@@ -29,8 +29,28 @@ SPEAKING = ("speech_lm", "decoder", "vocoder")
 LISTENING = ("speech_tokenizer", "speaker")
 LARGE_BYTES = 200_000_000  # of a speech_lm's weights; above, cores read them together
 FLOW_DTYPES = ("float32", "bfloat16")
+MOST_CONTEXT = 300  # seconds; the noise of a flow is no longer
 MOST_STEPS = 100  # beyond, a step moves the flow by less than its arithmetic rounds
 MOST_THREADS = 8  # beyond, memory gives a single token nothing more
+
+
+class FlowOptions(TypedDict, total=False):
+    """How a decoder with a flow is run.
+
+    Attributes:
+        flow_steps: Euler steps; 0 takes the model's own number (CosyVoice: 10). Fewer are faster
+            and less exact.
+        flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` (extra
+            ``openvino``, on a processor with its instructions), or ``auto``, which takes bfloat16
+            where it is faster.
+        flow_context: seconds of speech whose keys and values a stream's flow remembers (torch
+            only): a voice's prompt is then read once, and no chunk begins again from the first
+            token. Speech further back is no longer seen. 0 remembers nothing.
+    """
+
+    flow_steps: int
+    flow_dtype: str
+    flow_context: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +66,8 @@ class EngineRequest:
         threads: of a CPU.
         flow_steps: Euler steps of a decoder with a flow; 0 takes the model's own number.
         flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` or ``auto``.
+        flow_context: seconds of speech that a stream's flow remembers; 0 decodes each chunk from
+            the first token.
     """
 
     device: str = "cpu"
@@ -54,8 +76,14 @@ class EngineRequest:
     threads: int = 0
     flow_steps: int = 0
     flow_dtype: str = AUTO
+    flow_context: int = 0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.flow_context <= MOST_CONTEXT:
+            raise ConfigError(
+                f"flow_context={self.flow_context} must lie between 0 (none) and {MOST_CONTEXT} "
+                f"seconds"
+            )
         if not 0 <= self.flow_steps <= MOST_STEPS:
             raise ConfigError(
                 f"flow_steps={self.flow_steps} must lie between 0 (the model's own) and "
@@ -140,6 +168,8 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
         return "asked for"
     if dtypes is not None:
         return "types of parts were given, which are PyTorch's"
+    if request.flow_context:
+        return "flow_context is PyTorch's"
     if request.dtype not in (AUTO, *BITS):
         return f"dtype {request.dtype!r} is PyTorch's"
     missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))
@@ -196,17 +226,18 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
     return Choice(engine="torch", why=reason)
 
 
-def checked_steps(folder: ModelFolder, asked: int) -> int:
-    """The Euler steps that were asked for; 0 for the model's own.
+def check_flow(folder: ModelFolder, request: EngineRequest) -> None:
+    """Refuse what was asked of a flow where there is none.
 
     Raises:
         ConfigError: the model has no flow.
     """
-    if asked and not folder.section("decoder", DecoderConfig).steps:
+    asked = {"flow_steps": request.flow_steps, "flow_context": request.flow_context}
+    if any(asked.values()) and not folder.section("decoder", DecoderConfig).steps:
+        names = " and no ".join(name for name, value in asked.items() if value)
         raise ConfigError(
-            f"the decoder of {folder.config.name!r} has no flow, so no flow_steps; leave them out"
+            f"the decoder of {folder.config.name!r} has no flow, so no {names}; leave it out"
         )
-    return asked
 
 
 def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> LoadedModel:
@@ -223,7 +254,8 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
         MissingExtraError: it needs torch, which is not installed.
     """
     choice = choose(folder, request, dtypes)
-    steps = checked_steps(folder, request.flow_steps)
+    check_flow(folder, request)
+    steps = request.flow_steps
     if choice.engine == "onnx":
         return open_graphs(
             folder, choice.threads, choice.bits, available_cores(), steps, choice.flow_dtype
@@ -236,7 +268,7 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
     config = EngineConfig(
         device=request.device, dtype=request.dtype, kind=kind, threads=request.threads
     )
-    return open_modules(folder, config, dtypes, steps, request.flow_dtype)
+    return open_modules(folder, config, dtypes, steps, request.flow_dtype, request.flow_context)
 
 
 def open_voice_encoder(folder: ModelFolder) -> VoiceEncoder:

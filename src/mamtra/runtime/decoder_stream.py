@@ -11,11 +11,12 @@ utterances, so that the same tokens give the same features to the bit.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.runtime.protocols import Decoder, DecoderSizes, EncodedPrompt
+from mamtra.runtime.protocols import ChunkDecoder, Decoder, DecoderSizes, EncodedPrompt
 
 
 @dataclass(slots=True, kw_only=True)
@@ -27,12 +28,14 @@ class DecoderStream:
         noise: where the flow starts, None for a decoder without one.
         tokens: what has arrived.
         frames: mel frames that were handed out.
+        state: what a decoder that goes on from one remembers.
     """
 
     voice: EncodedPrompt
     noise: Float[np.ndarray, "bins noise_frames"] | None = None
     tokens: list[int] = field(default_factory=list[int])
     frames: int = 0
+    state: Any = None
 
     def end_of_group(self, sizes: DecoderSizes, spoken: int) -> int:
         """Where the group ends that begins after so many tokens, by the number of tokens."""
@@ -80,8 +83,13 @@ class DecoderStream:
         if (last and not final) or end <= spoken:
             return None
         used = self.tokens if last else self.tokens[: end + sizes.lookahead_tokens]
-        mel = decoder.decode(used, self.voice, self.noise, chunked=True, final=last)
-        group = mel[:, self.frames : end * sizes.frames_per_token]
+        if self.state is None and isinstance(decoder, ChunkDecoder):
+            self.state = decoder.new_state(self.voice, self.noise)
+        if self.state is not None and isinstance(decoder, ChunkDecoder):
+            group = decoder.decode_chunks(used, self.state, final=last)
+        else:
+            mel = decoder.decode(used, self.voice, self.noise, chunked=True, final=last)
+            group = mel[:, self.frames : end * sizes.frames_per_token]
         self.frames += group.shape[1]
         return group
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.runtime.protocols import (
+    ChunkDecoder,
     Decoder,
     DecoderSizes,
     EncodedPrompt,
@@ -108,6 +109,33 @@ class ExclusiveDecoder:
             return self.wrapped.decode(tokens, voice, noise, chunked=chunked, final=final)
 
 
+class ExclusiveChunkDecoder:
+    """A decoder that goes on from states, behind a lock."""
+
+    def __init__(self, wrapped: Any, lock: threading.Lock) -> None:
+        self.wrapped, self._lock = wrapped, lock
+        self.decode = ExclusiveDecoder(wrapped, lock).decode
+
+    @property
+    def sizes(self) -> DecoderSizes:
+        """The numbers that streaming and voices have to fit."""
+        return self.wrapped.sizes
+
+    def new_state(
+        self, voice: EncodedPrompt, noise: Float[np.ndarray, "bins noise_frames"] | None
+    ) -> Any:
+        """The state before the first token."""
+        with self._lock:
+            return self.wrapped.new_state(voice, noise)
+
+    def decode_chunks(
+        self, tokens: Sequence[int], state: Any, *, final: bool
+    ) -> Float[np.ndarray, "bins frames"]:
+        """The frames that the state has not given yet."""
+        with self._lock:
+            return self.wrapped.decode_chunks(tokens, state, final=final)
+
+
 class ExclusiveVocoder:
     """A vocoder behind a lock."""
 
@@ -150,8 +178,10 @@ def exclusive(model: LoadedModel) -> LoadedModel:
     speech_model = ExclusiveSpeechModel(model.speech_model, lock)
     if model.acoustic_threads:
         return replace(model, speech_model=speech_model)
+    states = isinstance(model.decoder, ChunkDecoder)
+    guard = ExclusiveChunkDecoder if states else ExclusiveDecoder
     return LoadedModel(
         speech_model=speech_model,
-        decoder=ExclusiveDecoder(model.decoder, lock),
+        decoder=guard(model.decoder, lock),
         vocoder=ExclusiveVocoder(model.vocoder, lock),
     )

@@ -202,6 +202,29 @@ class Decoder(Protocol):
         ...
 
 
+@runtime_checkable
+class ChunkDecoder(Protocol):
+    """A decoder that goes on from a state instead of decoding each group from the first token."""
+
+    def new_state(
+        self, voice: EncodedPrompt, noise: Float[np.ndarray, "bins noise_frames"] | None
+    ) -> Any:
+        """The state before the first token; None where the whole has to be decoded each time."""
+        ...
+
+    def decode_chunks(
+        self, tokens: Sequence[int], state: Any, *, final: bool
+    ) -> Float[np.ndarray, "bins frames"]:
+        """The frames that the state has not given yet. Updates ``state`` in place.
+
+        Args:
+            tokens: all tokens of the utterance so far.
+            state: of this utterance.
+            final: no more tokens will come; otherwise only whole chunks are made.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VocoderSizes:
     """The numbers of a vocoder that noise and features have to fit.

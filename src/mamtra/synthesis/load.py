@@ -1,13 +1,13 @@
 """Opens a model for speaking: its folder, the engine that runs it, and what has to fit together."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Unpack
 
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import ModelError
-from mamtra.runtime.choose import AUTO, EngineRequest, open_model
+from mamtra.runtime.choose import AUTO, EngineRequest, FlowOptions, open_model
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_reader import Tokenizer, model_reader
@@ -46,8 +46,7 @@ def open_folder(
     dtype: str = AUTO,
     engine: str = AUTO,
     threads: int = 0,
-    flow_steps: int = 0,
-    flow_dtype: str = AUTO,
+    **flow: Unpack[FlowOptions],
 ) -> Synthesizer:
     """Load a model from its opened folder; arguments and errors as for ``load``."""
     request = EngineRequest(
@@ -55,8 +54,7 @@ def open_folder(
         engine=engine,
         dtype=dtype,
         threads=threads,
-        flow_steps=flow_steps,
-        flow_dtype=flow_dtype,
+        **flow,
     )
     model, reader = open_model(folder, request, dtypes), model_reader(folder)
     check_agreement(folder, model, reader.tokenizer)
@@ -71,8 +69,7 @@ def load(
     dtype: str = AUTO,
     engine: str = AUTO,
     threads: int = 0,
-    flow_steps: int = 0,
-    flow_dtype: str = AUTO,
+    **flow: Unpack[FlowOptions],
 ) -> Synthesizer:
     """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
 
@@ -86,11 +83,8 @@ def load(
         engine: ``onnx`` (CPU only), ``torch``, or ``auto``; ``eager`` and ``graph`` (CUDA only) are
             ways in which torch steps.
         threads: of a CPU; 0 decides by the size of the model.
-        flow_steps: Euler steps of a decoder with a flow; 0 takes the model's own number (CosyVoice:
-            10). Fewer are faster and less exact.
-        flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` (extra
-            ``openvino``, on a processor with its instructions), or ``auto``, which takes bfloat16
-            where it is faster.
+        flow: ``flow_steps``, ``flow_dtype`` and ``flow_context`` of a decoder with a flow, see
+            ``FlowOptions``.
 
     Raises:
         ModelError: there is no such model, or its weights do not fit.
@@ -105,6 +99,5 @@ def load(
         dtype=dtype,
         engine=engine,
         threads=threads,
-        flow_steps=flow_steps,
-        flow_dtype=flow_dtype,
+        **flow,
     )

@@ -1,12 +1,15 @@
 """The torch engine's decoder and vocoder behind the protocols of ``runtime/protocols.py``."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mamtra.acoustic.chunked_decoder import DecoderState, decode_chunks
+from mamtra.acoustic.chunked_decoder import new_state as new_decoder_state
 from mamtra.acoustic.decoder import Decoder, Prompt
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.acoustic.vocoder_stream import (
@@ -21,14 +24,49 @@ from mamtra.runtime.torch.speech_model import as_array
 
 
 class TorchDecoder:
-    """The decoder's module; float32 comes in and goes out, whatever the type of its weights."""
+    """The decoder's module; float32 comes in and goes out, whatever the type of its weights.
 
-    def __init__(self, model: Decoder) -> None:
-        self.model, self.sizes = model, DecoderSizes.of(model.config)
+    Args:
+        model: the module.
+        context: frames of which a stream remembers keys and values; 0 decodes each group from the
+            first token.
+    """
+
+    def __init__(self, model: Decoder, context: int = 0) -> None:
+        self.model, self.sizes, self.context = model, DecoderSizes.of(model.config), context
+        self.read: tuple[Any, DecoderState] | None = None  # the last voice's prompt, with its noise
 
     def as_row(self, array: np.ndarray) -> Tensor:
         """An array as a batch of one, where the weights are."""
         return torch.from_numpy(array)[None].to(self.model.device)
+
+    def prompt(self, voice: EncodedPrompt) -> Prompt | None:
+        """What is continued; nothing without a flow."""
+        if not self.sizes.flow or not len(voice.tokens):
+            return None
+        return Prompt(tokens=self.as_row(voice.tokens), mel=self.as_row(voice.mel))
+
+    @torch.inference_mode()
+    def new_state(
+        self, voice: EncodedPrompt, noise: Float[np.ndarray, "bins noise_frames"] | None
+    ) -> DecoderState | None:
+        """The state before the first token; the prompt of the last voice is read once."""
+        if not self.context or noise is None:
+            return None
+        if self.read is None or self.read[0][0] is not voice or self.read[0][1] is not noise:
+            self.read = None  # its memory first
+            speaker, prompt = self.as_row(voice.speaker), self.prompt(voice)
+            state = new_decoder_state(self.model, speaker, prompt, self.as_row(noise), self.context)
+            self.read = (voice, noise), state
+        return self.read[1].copy()
+
+    @torch.inference_mode()
+    def decode_chunks(
+        self, tokens: Sequence[int], state: DecoderState, *, final: bool
+    ) -> Float[np.ndarray, "bins frames"]:
+        """The frames that the state has not given yet."""
+        ids = self.as_row(np.asarray(tokens, np.int64))
+        return as_array(decode_chunks(self.model, ids, state, final=final)[0])
 
     @torch.inference_mode()
     def decode(
@@ -41,13 +79,10 @@ class TorchDecoder:
         final: bool = True,
     ) -> Float[np.ndarray, "bins frames"]:
         """Mel features of the tokens, without those of the voice's prompt."""
-        prompt = None
-        if self.sizes.flow and len(voice.tokens):
-            prompt = Prompt(tokens=self.as_row(voice.tokens), mel=self.as_row(voice.mel))
         mel = self.model(
             self.as_row(np.asarray(tokens, np.int64)),
             self.as_row(voice.speaker),
-            prompt,
+            self.prompt(voice),
             None if noise is None else self.as_row(noise),
             chunked=chunked,
             final=final,

@@ -34,6 +34,8 @@ PARTS: dict[str, tuple[type[nn.Module], type[Any]]] = {
     "vocoder": (Vocoder, VocoderConfig),
 }
 
+TOKENS_PER_SECOND = 25  # cosyvoice2.yaml and cosyvoice3.yaml: token_frame_rate
+
 # one type for all parts, or one for each that shall not be float32
 Dtypes = torch.dtype | Mapping[str, torch.dtype] | None
 
@@ -72,12 +74,23 @@ def open_part(
     return fill(folder, module.to(device, dtype), part)
 
 
+def context_frames(folder: ModelFolder, seconds: int) -> int:
+    """Mel frames of so many seconds, as whole chunks of the decoder's flow."""
+    config = folder.section("decoder", DecoderConfig)
+    if not seconds or config.sizes_of_velocity is None:
+        return 0
+    chunk = config.sizes_of_velocity.chunk_frames
+    frames = seconds * TOKENS_PER_SECOND * config.sizes_of_encoder.frames_per_token
+    return -(-frames // chunk) * chunk
+
+
 def open_model(
     folder: ModelFolder,
     engine: EngineConfig | None = None,
     dtypes: Dtypes = None,
     flow_steps: int = 0,
     flow_dtype: str = AUTO,
+    flow_context: int = 0,
 ) -> LoadedModel:
     """Load what speaks.
 
@@ -89,6 +102,7 @@ def open_model(
             trained.
         flow_steps: Euler steps of the decoder's flow; 0 for the model's own.
         flow_dtype: ``bfloat16`` for the decoder, where no types are given.
+        flow_context: seconds that a stream's flow remembers, rounded up to chunks; 0 for none.
 
     Raises:
         ModelError: a part is missing or damaged.
@@ -113,6 +127,6 @@ def open_model(
     speech_lm = parts["speech_lm"] if plain else open_speech_lm(folder, engine)
     return LoadedModel(
         speech_model=TorchSpeechModel(speech_lm, reading=reading_of(folder)),
-        decoder=TorchDecoder(parts["decoder"]),
+        decoder=TorchDecoder(parts["decoder"], context_frames(folder, flow_context)),
         vocoder=TorchVocoder(parts["vocoder"]),
     )

@@ -1,0 +1,131 @@
+"""A decoder with a flow, chunk after chunk, without starting again from the first frame.
+
+The flow goes on from memories of the chunks before; the token encoder, a fiftieth of the work, is
+run over all tokens each time. With all earlier frames held the joined chunks equal one chunked pass
+over the whole; with a bounded number they do not, but work and memory no longer grow.
+
+The prompt's own chunks depend on the voice alone, so a state that has read them can be copied for
+every utterance in that voice.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from mamtra.acoustic.decoder import Decoder, Prompt
+from mamtra.acoustic.flow_memory import FlowMemory
+from mamtra.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class DecoderState:
+    """What a decoder remembers of an utterance.
+
+    Attributes:
+        memories: of each Euler step.
+        speaker: the speaker's vector.
+        prompt: what was said before, if anything.
+        noise: where the flow starts, prompt included.
+    """
+
+    memories: list[FlowMemory]
+    speaker: Float[Tensor, "1 speaker_dim"]
+    prompt: Prompt | None
+    noise: Float[Tensor, "1 bins noise_frames"]
+
+    @property
+    def frames(self) -> int:
+        """Mel frames that were made, those of the prompt included."""
+        return self.memories[0].frames
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(memory.nbytes for memory in self.memories)
+
+    def copy(self) -> "DecoderState":
+        """Another that goes on from the same frames."""
+        return replace(self, memories=[memory.copy() for memory in self.memories])
+
+
+def new_state(
+    decoder: Decoder,
+    speaker: Float[Tensor, "1 speaker_dim"],
+    prompt: Prompt | None,
+    noise: Float[Tensor, "1 bins noise_frames"],
+    context: int | None = None,
+) -> DecoderState:
+    """The state before the first new token; the chunks that lie within the prompt are read.
+
+    Args:
+        decoder: one with a flow.
+        speaker: the speaker's vector.
+        prompt: what was said before.
+        noise: where the flow starts, prompt included.
+        context: frames that attention sees before a chunk; None for all.
+
+    Raises:
+        ConfigError: the decoder has no flow, or the context is no whole number of chunks.
+    """
+    velocity = decoder.velocity
+    if velocity is None:
+        raise ConfigError("this decoder has no flow, so nothing to remember; decode it as a whole")
+    if context is not None and (context < 1 or context % velocity.config.chunk_frames):
+        raise ConfigError(
+            f"a context of {context} frames is no whole number of chunks of "
+            f"{velocity.config.chunk_frames}"
+        )
+    memories = [FlowMemory(context) for _ in range(decoder.config.steps)]
+    state = DecoderState(memories=memories, speaker=speaker, prompt=prompt, noise=noise)
+    if prompt is not None:
+        decode_chunks(decoder, prompt.tokens[:, :0], state, final=False)
+    return state
+
+
+@torch.inference_mode()
+def decode_chunks(
+    decoder: Decoder, tokens: Int[Tensor, "1 tokens"], state: DecoderState, *, final: bool
+) -> Float[Tensor, "1 bins frames"]:
+    """The mel features of the tokens that were not handed out before.
+
+    Args:
+        decoder: the one of the state.
+        tokens: all new tokens so far, from the first.
+        state: is moved on.
+        final: no more tokens will come; otherwise only whole chunks are made whose lookahead is
+            there.
+
+    Raises:
+        ConfigError: there is less noise than frames.
+    """
+    config, velocity = decoder.config, decoder.velocity
+    assert velocity is not None
+    encoder, chunk, before = config.sizes_of_encoder, velocity.config.chunk_frames, 0
+    if state.prompt is not None:
+        before = state.prompt.mel.shape[-1]
+        tokens = torch.cat([state.prompt.tokens.to(tokens.dtype), tokens], 1)
+    visible = tokens.shape[1] - (0 if final else encoder.lookahead_tokens)
+    end = max(0, visible) * encoder.frames_per_token
+    end = end if final else end // chunk * chunk
+    made: list[Tensor] = [state.noise[..., :0]]
+    if end > state.frames:
+        if state.noise.shape[-1] < end:
+            raise ConfigError(
+                f"{end} mel frames are more than the {state.noise.shape[-1]} of the noise; "
+                f"split the text into shorter pieces"
+            )
+        mean = decoder.expect(tokens, state.speaker, chunked=True, final=final)
+        given = decoder.given(state.prompt, end)
+        while (start := state.frames) < end:
+            here = slice(start, min(start // chunk * chunk + chunk, end))
+            mel = decoder.follow(
+                mean[..., here],
+                state.speaker,
+                state.noise[..., here].to(mean),
+                given[..., here],
+                memories=state.memories,
+            )
+            made.append(mel[..., max(0, before - start) :])
+    return torch.cat(made, -1) * config.mel_scale + config.mel_offset

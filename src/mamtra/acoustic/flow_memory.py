@@ -1,0 +1,82 @@
+"""What a velocity network remembers of earlier frames, so that a stream goes on from them.
+
+With chunk masks every frame sees its own chunk and what lies before: convolutions the last few
+inputs, attention keys and values. A memory holds these for one Euler step; a module that gets one
+takes what it held, leaves what it will need, and so must be run in the same order each time. All
+keys and values would be 4.6 MB a frame for CosyVoice 2 (float32, ten steps, two rows), so a memory
+may hold a bounded number of frames: what a later frame then sees no longer is the whole.
+"""
+
+from dataclasses import dataclass, field
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.nn.functional import pad
+
+
+@dataclass(slots=True)
+class FlowMemory:
+    """Earlier frames as one Euler step saw them.
+
+    Attributes:
+        context: frames of which keys and values are held; None for all.
+        frames: that were seen.
+        held: tensors in the order in which modules ask for them; never changed in place.
+    """
+
+    context: int | None = None
+    frames: int = 0
+    held: list[Tensor] = field(default_factory=list[Tensor])
+    cursor: int = 0
+
+    def begin(self) -> None:
+        """Before a pass of the network."""
+        self.cursor = 0
+
+    def end(self, frames: int) -> None:
+        """After a pass over so many frames."""
+        self.frames += frames
+
+    def copy(self) -> "FlowMemory":
+        """Another that goes on from the same frames."""
+        return FlowMemory(self.context, self.frames, list(self.held))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(tensor.nbytes for tensor in self.held)
+
+    def held_now(self, empty: Tensor) -> Tensor:
+        """What the asking module left behind; ``empty`` before the first frame."""
+        return self.held[self.cursor] if self.cursor < len(self.held) else empty
+
+    def leave(self, kept: Tensor) -> None:
+        """Hold a copy for the asking module's next frames, and let the next module ask."""
+        self.held[self.cursor : self.cursor + 1] = [kept.clone()]
+        self.cursor += 1
+
+    def behind(
+        self, hidden: Float[Tensor, "batch channels time"], reach: int
+    ) -> Float[Tensor, "batch channels longer"]:
+        """New inputs of a causal convolution behind the last ``reach`` ones; zeros at the start."""
+        before = self.held_now(pad(hidden[..., :0], (reach, 0)))
+        joined = torch.cat([before, hidden], -1)
+        self.leave(joined[..., joined.shape[-1] - reach :])
+        return joined
+
+    def extended(
+        self, new: Float[Tensor, "batch heads time width"]
+    ) -> Float[Tensor, "batch heads longer width"]:
+        """Keys or values of new frames behind those that are held."""
+        joined = torch.cat([self.held_now(new[:, :, :0]), new], 2)
+        most = joined.shape[2] if self.context is None else self.context
+        self.leave(joined[:, :, max(0, joined.shape[2] - most) :])
+        return joined
+
+
+def behind(
+    hidden: Float[Tensor, "batch channels time"], reach: int, memory: FlowMemory | None
+) -> Float[Tensor, "batch channels longer"]:
+    """Inputs of a causal convolution with what lies before them: zeros without a memory."""
+    return pad(hidden, (reach, 0)) if memory is None else memory.behind(hidden, reach)
