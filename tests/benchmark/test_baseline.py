@@ -5,8 +5,8 @@ import sys
 import pytest
 import torch
 
-from mamtra.benchmark.baseline import Baseline, new_baseline
-from mamtra.benchmark.prefilled_state import filled_state
+from mamtra.benchmark.decode.baseline import Baseline, new_baseline
+from mamtra.benchmark.decode.timing import filled_state
 from mamtra.errors import ConfigError, MissingExtraError
 from mamtra.sizing.sizes import COSYVOICE2, TOY, shaped
 from mamtra.speech_lm import cross_lingual

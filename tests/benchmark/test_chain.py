@@ -9,9 +9,9 @@ import soundfile
 from cosyvoice_folder import PROMPT_WORDS, write_prompt, write_toy_folder
 
 from mamtra.backbone import Layout
-from mamtra.benchmark.chain import Chain, measure, read_chain, results_of
-from mamtra.benchmark.chain_stages import STAGES, main
 from mamtra.benchmark.process import Finished
+from mamtra.benchmark.speak.stage_worker import STAGES, main
+from mamtra.benchmark.speak.stages import Chain, measure, read_chain, results_of
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.transfer.convert import convert

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from mamtra.benchmark import decode
-from mamtra.benchmark.bench_config import BenchConfig
-from mamtra.benchmark.decode import in_turn, summarise
-from mamtra.benchmark.spread import merged, ratio, spread, value_at
+from mamtra.benchmark.decode import rounds
+from mamtra.benchmark.decode.config import BenchConfig
+from mamtra.benchmark.decode.rounds import in_turn, summarise
+from mamtra.benchmark.row import merged, ratio, spread, value_at
 from mamtra.cli import bench
 from mamtra.errors import ConfigError, CorpusError, LayoutError
 from mamtra.figures.draw import middle
@@ -75,7 +75,7 @@ def result(config: BenchConfig, rounds: int = 3) -> dict[str, Any]:
 
 @pytest.fixture
 def faked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode, "in_turn", lambda configs, rounds: in_turn(configs, rounds, fake))
+    monkeypatch.setattr(rounds, "in_turn", lambda configs, count: in_turn(configs, count, fake))
 
 
 def run(*arguments: str) -> Result:
@@ -158,7 +158,9 @@ def test_the_command_shows_a_table_keeps_its_row_and_draws(
     assert json.loads(drawn.with_suffix(".json").read_text()) == row
     assert drawn.stat().st_size > 1000
     again = tmp_path / "again.png"
-    assert run("draw", str(kept), "-o", str(again), "--what", picture).exit_code == 0
+    assert (
+        run("decode", "--kept", str(kept), "--figure", str(again), "--what", picture).exit_code == 0
+    )
     assert again.read_bytes() == drawn.read_bytes()
 
 
@@ -181,19 +183,20 @@ def test_wrong_values_are_refused_with_the_known_ones(tmp_path: Path) -> None:
 def test_what_cannot_be_drawn_is_one_sentence(tmp_path: Path) -> None:
     path, picture = tmp_path / "rows.jsonl", str(tmp_path / "a.png")
     with pytest.raises(CorpusError, match="cannot read rows"):
-        run("draw", str(path), "-o", picture)
+        run("decode", "--kept", str(path), "--figure", picture)
     path.write_text("")
     with pytest.raises(CorpusError, match="holds no row"):
-        run("draw", str(path), "-o", picture)
+        run("decode", "--kept", str(path), "--figure", picture)
     path.write_text('{"benchmark": "say"}\n')
     with pytest.raises(CorpusError, match=r"line 1 .* is no row"):
-        run("draw", str(path), "-o", picture)
-    row = {key: {} for key in ("settings", "rounds", "results", "provenance")}
+        run("decode", "--kept", str(path), "--figure", picture)
+    row: dict[str, Any] = {key: {} for key in ("settings", "rounds", "results")}
+    row["provenance"] = {"machine": {"cpu": "none", "threads": 1, "load": 0}}
     path.write_text(json.dumps({"benchmark": "speak", **row}) + "\n")
     with pytest.raises(ConfigError, match="a row of speak has no picture"):
-        run("draw", str(path), "-o", picture)
+        run("decode", "--kept", str(path), "--figure", picture)
     with pytest.raises(ConfigError, match="has 1 rows; --row 2"):
-        run("draw", str(path), "-o", picture, "--row", "2")
+        run("decode", "--kept", str(path), "--figure", picture, "--row", "2")
 
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"

@@ -10,9 +10,9 @@ import pytest
 import torch
 from exit_code import ended
 
-from mamtra.benchmark import worker
-from mamtra.benchmark.bench_config import read_config
-from mamtra.benchmark.gpu_run import GpuRun, Outcome, draw_rows, measure, measurements, start
+from mamtra.benchmark.decode import worker
+from mamtra.benchmark.decode.config import read_config
+from mamtra.benchmark.gpu import GpuRun, Outcome, draw_rows, measure, measurements, start
 from mamtra.benchmark.row import KEYS, read_rows
 
 TARGETS = ("1:0", "1:1")
@@ -23,7 +23,7 @@ DISTILLED: Outcome = {"tokens_per_second": 7.0}
 def here(arguments: Sequence[str], limit: float) -> Outcome:
     """Measure in this process what a fresh one would."""
     assert limit > 0
-    if arguments[1] == "mamtra.benchmark.worker":
+    if arguments[1] == "mamtra.benchmark.decode.worker":
         return worker.measure(read_config(arguments[2]))
     return {"passed": True, "report": "2 passed"} if arguments[1] == "pytest" else DISTILLED
 

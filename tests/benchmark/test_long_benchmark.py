@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 import mamtra
-from mamtra.benchmark.long import PARAGRAPH, Sample, chapter, factor, measure, results_of
+from mamtra.benchmark.speak.chapter import PARAGRAPH, Sample, chapter, factor, measure, results_of
 from mamtra.cli import bench
 from mamtra.synthesis.long_text import Written
 
@@ -45,7 +45,7 @@ def test_a_chapter_is_measured_and_its_row_added_to_a_file(
     tiny_model_folder: Path, tmp_path: Path
 ) -> None:
     path = tmp_path / "long.jsonl"
-    arguments = ["long", "--model", str(tiny_model_folder), "--sentences", "4", "-o", str(path)]
+    arguments = ["speak", "--model", str(tiny_model_folder), "--sentences", "4", "-o", str(path)]
     done = CliRunner().invoke(bench.app, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     row = json.loads(path.read_text())

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from mamtra.benchmark import speak
 from mamtra.benchmark.process import Finished, run_python
-from mamtra.benchmark.speak import BASELINES, processes, say_arguments, summarise
+from mamtra.benchmark.speak import sentence
+from mamtra.benchmark.speak.sentence import BASELINES, processes, say_arguments, summarise
 from mamtra.cli import bench
 from mamtra.errors import ConfigError, GenerationError, ModelError
 
@@ -76,7 +76,7 @@ def test_a_benchmark_shows_its_table_and_adds_its_row_to_a_file(
     def fake(*arguments: object) -> Iterator[dict]:
         return processes([], int(str(arguments[-1])), Clock())
 
-    monkeypatch.setattr(speak, "benchmark", fake)
+    monkeypatch.setattr(sentence, "benchmark", fake)
     path = tmp_path / "speak.jsonl"
     common = ["--model", str(tiny_model_folder), "--text", "Hello there.", "-o", str(path)]
     done = CliRunner().invoke(bench.app, ["speak", "--runs", "2", *common], catch_exceptions=False)
@@ -89,9 +89,7 @@ def test_a_benchmark_shows_its_table_and_adds_its_row_to_a_file(
     assert "{" not in done.stdout
 
 
-def test_steps_of_a_flow_are_refused_where_no_stage_takes_them() -> None:
-    with pytest.raises(ConfigError, match="--flow-steps are those of stages"):
-        CliRunner().invoke(bench.app, ["speak", "--flow-steps", "4"], catch_exceptions=False)
+def test_a_flow_of_no_steps_is_refused() -> None:
     refused = CliRunner().invoke(bench.app, ["speak", "--flow-steps", "0"])
     assert refused.exit_code == 2
 
@@ -99,3 +97,11 @@ def test_steps_of_a_flow_are_refused_where_no_stage_takes_them() -> None:
 def test_an_unknown_model_is_refused_before_anything_is_timed() -> None:
     with pytest.raises(ModelError, match="nobody"):
         CliRunner().invoke(bench.app, ["speak", "--model", "nobody"], catch_exceptions=False)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"), [("--flow-steps", "3"), ("--ratio", "1:1"), ("--computed", "float32")]
+)
+def test_what_only_stages_heed_is_refused_without_them(option: str, value: str) -> None:
+    with pytest.raises(ConfigError, match=f"{option} is for a run by stages"):
+        CliRunner().invoke(bench.app, ["speak", option, value], catch_exceptions=False)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import mamtra
-from mamtra.benchmark.stream import listen, measure
+from mamtra.benchmark.speak.sentence import listen, measure_warm
 from mamtra.synthesis.stream import AudioPiece
 
 
@@ -25,7 +25,7 @@ def test_the_longest_wait_is_that_of_a_player_who_begins_at_once() -> None:
 
 
 def test_results_tell_ratios_of_stream_and_say(tiny_model_folder: Path) -> None:
-    results = measure(mamtra.load(tiny_model_folder), "Hello there.", runs=2)
+    results = measure_warm(mamtra.load(tiny_model_folder), "Hello there.", runs=2)
     assert list(results) == ["warm say", "stream"]
     stream = results["stream"]
     assert 0 < stream["first_audio_of_say"]["least"] <= stream["first_audio_of_say"]["most"]

@@ -7,15 +7,14 @@ import pytest
 import torch
 
 from mamtra.backbone.state import KeyValueState
-from mamtra.benchmark import worker
-from mamtra.benchmark.bench_config import BenchConfig, read_config
-from mamtra.benchmark.decode import run_config
-from mamtra.benchmark.prefilled_state import fill_stack
+from mamtra.benchmark.decode import worker
+from mamtra.benchmark.decode.config import BenchConfig, read_config
+from mamtra.benchmark.decode.rounds import run_config
+from mamtra.benchmark.decode.target import build
+from mamtra.benchmark.decode.timing import Speaker, decode_row, fill_stack, prompt_of
+from mamtra.benchmark.memory import forget_peak, peak_bytes, resident_bytes
 from mamtra.benchmark.process import answer
-from mamtra.benchmark.process_memory import forget_peak, peak_bytes, resident_bytes
 from mamtra.benchmark.random_weights import with_random_weights
-from mamtra.benchmark.targets import build
-from mamtra.benchmark.timing import Speaker, decode_row, prompt_of
 from mamtra.errors import ConfigError, GenerationError
 from mamtra.runtime.torch.engine import EngineConfig, prepare
 from mamtra.sizing.inference_bytes import held_bytes, speech_lm_bytes

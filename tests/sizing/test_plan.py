@@ -11,7 +11,7 @@ from torch.utils._pytree import tree_leaves
 
 from mamtra.backbone import Stack, StackState
 from mamtra.backbone.state import KeyValueState
-from mamtra.benchmark.prefilled_state import filled_state
+from mamtra.benchmark.decode.timing import filled_state
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, LayoutError

@@ -4,17 +4,33 @@ PyTorch would draw the weights of a large model slowly and in float32. Here a mo
 its final type and is filled once, each matrix with numbers small enough that nothing overflows.
 Random numbers and not zeros, because a processor may multiply zeros faster and an operating system
 may not even store them.
+
+Memory must be measured of a model that was loaded as users load theirs: from a folder. A process of
+its own makes such a folder, so that nothing of the making stays in the one that is measured:
+``python -m mamtra.benchmark.random_weights CONFIG FOLDER``.
 """
 
-from collections.abc import Callable
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
 from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from mamtra.backbone.mixers.mixer import Recurrent
+from mamtra.benchmark.decode.config import OWN, BenchConfig, read_config
+from mamtra.benchmark.process import answer, run_python
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.skip_init import skip_init
+from mamtra.sizing.sizes import model_sizes, shaped
+from mamtra.speech_lm import SpeechLM
 
+STORED = torch.bfloat16  # half the bytes of float32, as models are published
 BLOCK = 1_000_003  # numbers drawn at once; a prime, so that no two rows of a matrix are alike
 
 Module = TypeVar("Module", bound=nn.Module)
@@ -60,3 +76,31 @@ def with_random_weights(
         if isinstance(part, Recurrent):
             part.start()  # decays of a state must be what they are in a real model
     return module.eval().requires_grad_(False)
+
+
+def write_folder(config: BenchConfig, folder: Path) -> None:
+    """Write the speech language model of a config.
+
+    Raises:
+        ConfigError: its shape does not fit.
+    """
+    sizes = shaped(model_sizes(config.model), None if config.target == OWN else config.target)
+    model = with_random_weights(lambda: SpeechLM(sizes.speech_lm), STORED, seed=config.seed)
+    write_config(folder, ModelConfig(name="random", speech_lm=asdict(sizes.speech_lm)))
+    save_part(model, folder / "speech_lm.safetensors", STORED)
+
+
+@contextmanager
+def random_folder(config: BenchConfig) -> Iterator[ModelFolder]:
+    """The folder, for as long as the ``with`` block runs.
+
+    Raises:
+        GenerationError: it could not be written.
+    """
+    with tempfile.TemporaryDirectory() as place:
+        run_python(["-m", "mamtra.benchmark.random_weights", config.written(), place])
+        yield ModelFolder(Path(place))
+
+
+if __name__ == "__main__":
+    answer(lambda config, folder: write_folder(read_config(config), Path(folder)), *sys.argv[1:])

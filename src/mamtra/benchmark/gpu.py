@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mamtra.atomic import written_beside
-from mamtra.benchmark.bench_config import BASELINE, BenchConfig
-from mamtra.benchmark.decode import summarise
+from mamtra.benchmark.decode.config import BASELINE, BenchConfig
+from mamtra.benchmark.decode.rounds import summarise
 from mamtra.benchmark.row import bench_row
 from mamtra.errors import CorpusError
 
@@ -102,7 +102,7 @@ Start = Callable[[Sequence[str], float], Outcome]
 
 def worker(config: BenchConfig) -> tuple[str, ...]:
     """Arguments of the process that measures a config."""
-    return ("-m", "mamtra.benchmark.worker", config.written())
+    return ("-m", "mamtra.benchmark.decode.worker", config.written())
 
 
 def measurements(run: GpuRun) -> Iterator[Measurement]:
@@ -207,6 +207,10 @@ def measure(
     Raises:
         CorpusError: the rows cannot be written.
     """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise CorpusError(f"cannot write into {str(path.parent)!r}: {problem}") from problem
     rows, began = Rows(run, path), clock()
     for one in measurements(run):
         left = run.seconds - (clock() - began)

@@ -11,8 +11,10 @@ peak is what the system saw the process hold at most, pages of mapped files incl
 """
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,7 @@ PREPARING = ("import", "convert", "voice")
 EXPORT = "export"
 SPEAKING = ("packages", "speech_lm", "decoder", "vocoder", "whole")
 PARTS = ("speech_lm", "decoder", "vocoder")
-WORKER = "mamtra.benchmark.chain_stages"
+WORKER = "mamtra.benchmark.speak.stage_worker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +121,30 @@ class Chain:
         names = ("published", "model", "voice", "prompt")
         values = {name: value for name, value in asdict(self).items() if name != "folder"}
         return values | {name: Path(values[name]).name for name in names if values[name]}
+
+
+@contextmanager
+def kept_or_deleted(folder: Path | None) -> Iterator[str]:
+    """The folder for what stages leave; without one, a temporary one that is deleted afterwards."""
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        yield str(folder)
+        return
+    with tempfile.TemporaryDirectory() as place:
+        yield place
+
+
+def only_for_stages(given: Mapping[str, Any]) -> None:
+    """Refuse settings that only a run by stages heeds.
+
+    Raises:
+        ConfigError: one differs from its default.
+    """
+    defaults = {field.name: field.default for field in fields(Chain)}
+    for name, value in given.items():
+        if value != defaults[name]:
+            option = name.replace("_", "-")
+            raise ConfigError(f"--{option} is for a run by stages; add --stages or --published")
 
 
 def read_chain(text: str) -> Chain:

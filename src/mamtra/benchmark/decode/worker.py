@@ -1,4 +1,4 @@
-"""One fresh process that measures one target: ``python -m mamtra.benchmark.worker CONFIG``.
+"""One fresh process that measures one target: ``python -m mamtra.benchmark.decode.worker CONFIG``.
 
 Its settings come as JSON in the only argument, and what was measured goes to standard output as one
 JSON line. A process of its own for each target, because memory that one model has taken, threads
@@ -10,25 +10,24 @@ from typing import Any
 
 import torch
 
-from mamtra.benchmark.bandwidth import bytes_per_second
-from mamtra.benchmark.bench_config import BenchConfig, read_config
-from mamtra.benchmark.chain_timing import Acoustics, chain_row, speak_once
-from mamtra.benchmark.process import answer
-from mamtra.benchmark.process_memory import (
-    device_bytes,
-    forget_peak,
-    free_bytes,
-    peak_bytes,
-    resident_bytes,
-)
-from mamtra.benchmark.targets import (
+from mamtra.benchmark.decode.chain import Acoustics, chain_row, speak_once
+from mamtra.benchmark.decode.config import BenchConfig, read_config
+from mamtra.benchmark.decode.target import (
     Target,
     build,
     bytes_per_step,
     expected_state_bytes,
     make_ready,
 )
-from mamtra.benchmark.timing import decode_row, prefill_row
+from mamtra.benchmark.decode.timing import bytes_per_second, decode_row, prefill_row
+from mamtra.benchmark.memory import (
+    device_bytes,
+    forget_peak,
+    free_bytes,
+    peak_bytes,
+    resident_bytes,
+)
+from mamtra.benchmark.process import answer
 from mamtra.sizing.gpus import readable
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, replace
 
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError
+from mamtra.sizing.sizes import SHAPES, model_sizes, shaped
 
 BASELINE = "baseline"  # the target that is not ours
 OWN = "own"  # the model's own layout
@@ -16,7 +17,7 @@ class BenchConfig:
     """A model in a shape on an engine, and what to measure of it.
 
     Attributes:
-        target: a shape of ``benchmark.sizes``, ``own``, or ``baseline``.
+        target: a shape of ``sizing.sizes``, ``own``, or ``baseline``.
         model: whose sizes; the weights are random.
         dtype, engine: as ``mamtra say`` takes them; the baseline is always float32 on PyTorch.
         threads: of the processor; 0 leaves the choice to the engine.
@@ -71,3 +72,42 @@ def read_config(line: str) -> BenchConfig:
         ConfigError: a key is unknown, or a value cannot work.
     """
     return from_dict(BenchConfig, json.loads(line), "a benchmark's settings")
+
+
+def numbers(written: str) -> tuple[int, ...]:
+    """Whole numbers between commas.
+
+    Raises:
+        ConfigError: something else is there.
+    """
+    try:
+        return tuple(int(part) for part in written.split(",") if part.strip())
+    except ValueError as problem:
+        raise ConfigError(f"{written!r} is no list of whole numbers such as 250,1000") from problem
+
+
+def targets_of(written: str, model: str) -> list[str]:
+    """Names of targets between commas, checked before anything is measured.
+
+    Raises:
+        ConfigError: there is none, or one is unknown.
+        LayoutError: a ratio or a layout does not fit the model.
+        ModelError: there is no such model.
+    """
+    names = [part.strip() for part in written.split(",") if part.strip()]
+    known = f"{BASELINE}, {OWN}, {', '.join(SHAPES)}, or one letter a layer"
+    if not names:
+        raise ConfigError(f"no target was given; give some with --targets: {known}")
+    sizes = model_sizes(model)
+    for name in names:
+        if name not in (BASELINE, OWN):
+            try:
+                shaped(sizes, name)
+            except ConfigError as problem:
+                raise type(problem)(f"target {name!r}: {problem}; known: {known}") from problem
+    return names
+
+
+def baseline_of(targets: Sequence[str]) -> str:
+    """The target that ratios are taken to: the original, or the first."""
+    return BASELINE if BASELINE in targets else targets[0]

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mamtra.benchmark.bench_config import BenchConfig
+from mamtra.benchmark.decode.config import BenchConfig
 from mamtra.benchmark.process import run_python
-from mamtra.benchmark.spread import Spread, merged, ratio, spread, value_at
+from mamtra.benchmark.row import Spread, merged, ratio, spread, value_at
 from mamtra.errors import GenerationError
 
 Row = dict[str, Any]
@@ -32,7 +32,7 @@ def run_config(config: BenchConfig) -> Row:
         GenerationError: the process failed; the message names the target and the reason.
     """
     try:
-        return run_python(["-m", "mamtra.benchmark.worker", config.written()]).printed
+        return run_python(["-m", "mamtra.benchmark.decode.worker", config.written()]).printed
     except GenerationError as problem:
         raise GenerationError(
             f"measuring {config.target} of {config.model}: {problem}"

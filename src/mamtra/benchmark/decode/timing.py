@@ -3,6 +3,10 @@
 What is timed is what speaking does for each token: a step of the model and drawing the next id with
 the sampling that the model would use. Steps are timed in blocks, and the median block counts, so
 that another process's burst is not taken for the model's cost.
+
+Nobody has to wait for 16,000 tokens to time a step after them: what a step costs depends on how
+much is stored, not on what, so states are filled with random numbers. And no step can be faster
+than memory: a token needs every weight once, so the rate of copying a large block is measured too.
 """
 
 import statistics
@@ -15,8 +19,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.benchmark.prefilled_state import filled_state
-from mamtra.benchmark.process_memory import held_now, wait_for
+from mamtra.backbone import StackState
+from mamtra.backbone.state import KeyValueState, ScanState
+from mamtra.benchmark.decode.baseline import Baseline, BaselineState
+from mamtra.benchmark.memory import held_now, wait_for
+from mamtra.errors import ConfigError
 from mamtra.generation.randomness import RandomSource, seeded
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.torch.speech_model import as_array
@@ -27,6 +34,9 @@ WARM_STEPS = 2  # not counted: first touches of memory, kernels chosen, graphs c
 
 MOST_READS = 2  # of a prompt that are timed: it takes as long as many steps
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, spread evenly
+SPREAD = 0.1  # standard deviation of scan states, so that nothing overflows
+BLOCK_BYTES = {"cpu": 256 * 2**20, "cuda": 2**30}  # larger than any cache
+COPIES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +68,57 @@ def timed(work: Callable[[], Any], device: torch.device, repeats: int) -> Timing
         seconds.append(time.perf_counter() - started)
         cpu_seconds.append(time.process_time() - busy)
     return Timing(seconds=tuple(seconds), cpu_seconds=tuple(cpu_seconds))
+
+
+def bytes_per_second(device: torch.device) -> float:
+    """Bytes read and written in a second by the best of a few copies."""
+    count = BLOCK_BYTES.get(device.type, BLOCK_BYTES["cpu"])
+    source = torch.ones(count, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    target.copy_(source)
+    best = min(timed(lambda: target.copy_(source), device, COPIES).seconds)
+    return 2 * count / best
+
+
+@torch.inference_mode()
+def fill_stack(state: StackState, tokens: int) -> None:
+    """Let every row have read so many tokens.
+
+    Raises:
+        ConfigError: a layer's memory is of a kind that is not known here.
+    """
+    for layer in state.layers:
+        match layer:
+            case KeyValueState():
+                layer.reserve(tokens)
+                layer.keys[:, :, :tokens].normal_()
+                layer.values[:, :, :tokens].normal_()
+            case ScanState():
+                layer.scan.normal_(0, SPREAD)
+                layer.window.normal_()
+            case _:
+                raise ConfigError(f"nobody wrote down how to fill a {type(layer).__name__}")
+    state.positions = [tokens] * len(state.positions)
+
+
+def filled_state(model: Any, tokens: int, batch: int, room: int) -> StackState | BaselineState:
+    """A new memory of ``batch`` rows that hold ``tokens``, with room for some more.
+
+    Args:
+        model: what speaks: a speech LM, an engine around one, or the baseline.
+        tokens: that each row has read.
+        batch: rows.
+        room: further tokens that will be read.
+    """
+    state = model.new_state(batch, tokens + room)
+    if isinstance(state, BaselineState):
+        assert isinstance(model, Baseline)
+        sizes = model.backbone
+        with torch.device(model.device), torch.inference_mode():
+            state.fill(tokens, sizes.kv_heads, sizes.head_dim, sizes.layers)
+    else:
+        fill_stack(state, tokens)
+    return state
 
 
 @dataclass(slots=True)

@@ -9,9 +9,9 @@ from torch import Tensor
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder
-from mamtra.benchmark.process_memory import wait_for
+from mamtra.benchmark.decode.timing import Speaker, prompt_of, timed
+from mamtra.benchmark.memory import wait_for
 from mamtra.benchmark.random_weights import with_random_weights
-from mamtra.benchmark.timing import Speaker, prompt_of, timed
 from mamtra.errors import ConfigError
 from mamtra.sizing.sizes import TOKENS_PER_SECOND, ModelSizes
 

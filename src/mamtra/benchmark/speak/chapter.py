@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mamtra.audio.file_writer import GrowingSound
-from mamtra.benchmark.process_memory import peak_bytes, resident_bytes
+from mamtra.benchmark.memory import peak_bytes, resident_bytes
 from mamtra.corpus.synthetic.sentences import held_out_sentences
 from mamtra.synthesis.long_text import Written, write_pieces
 from mamtra.synthesis.options import SpeakOptions

@@ -1,4 +1,4 @@
-"""One stage in a fresh process: ``python -m mamtra.benchmark.chain_stages STAGE CHAIN``.
+"""One stage in a fresh process: ``python -m mamtra.benchmark.speak.stage_worker STAGE CHAIN``.
 
 The chain comes as JSON. What was measured goes to standard output as one JSON line; what the next
 stage needs is left in the chain's folder.
@@ -17,8 +17,8 @@ from safetensors.torch import load_file
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.audio.log_mel import MelConfig
 from mamtra.backbone import as_config
-from mamtra.benchmark.chain import Chain, read_chain
 from mamtra.benchmark.process import answer
+from mamtra.benchmark.speak.stages import Chain, read_chain
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.precision import dtype_named
 from mamtra.checkpoints.weights import write_tensors

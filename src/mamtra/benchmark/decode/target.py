@@ -5,10 +5,9 @@ from typing import Any
 
 import torch
 
-from mamtra.benchmark.baseline import new_baseline, transformers
-from mamtra.benchmark.bench_config import BASELINE, OWN, BenchConfig
-from mamtra.benchmark.random_folder import random_folder
-from mamtra.benchmark.random_weights import with_random_weights
+from mamtra.benchmark.decode.baseline import new_baseline, transformers
+from mamtra.benchmark.decode.config import BASELINE, OWN, BenchConfig
+from mamtra.benchmark.random_weights import random_folder, with_random_weights
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve
 from mamtra.sizing.inference_bytes import held_bytes, read_bytes, read_numbers, state_bytes
 from mamtra.sizing.sizes import ModelSizes, model_sizes, shaped
