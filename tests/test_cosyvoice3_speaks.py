@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -194,6 +195,42 @@ def test_a_plan_counts_the_transformer(models: Path) -> None:
     planned = plan(model_sizes(str(models / "student")), 10.0, 1, "float32")
     stored = (models / "toy" / "decoder.safetensors").stat().st_size
     assert planned.weights["decoder"] == pytest.approx(stored, rel=0.1)
+
+
+def test_a_hybrid_is_distilled_and_speaks(models: Path, tmp_path: Path) -> None:
+    from mamtra.distillation.data import UtterancesInMemory
+    from mamtra.distillation.distill import distill
+    from mamtra.distillation.settings import DistillRun, paper_settings
+
+    drawn = np.random.default_rng(0)
+    pairs = [
+        (drawn.integers(0, 256, 4).tolist(), drawn.integers(0, 27, 24).tolist()) for _ in range(8)
+    ]
+    settings = replace(
+        paper_settings(2), log_every=1, evaluate_every=2, learning_rate=1e-3, precision="float32"
+    )
+    run = DistillRun(settings=settings, tokens=100, held_out=2)
+    teacher, own = ModelFolder(models / "toy"), ModelFolder(models / "student")
+    data = UtterancesInMemory(pairs, lead=(8, 9))
+    distill(tmp_path / "run", teacher, own, data, run)
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(row["loss"]) for row in rows if "loss" in row)
+    finished = ModelFolder(tmp_path / "run" / "student")
+    assert finished.config.speech_lm == own.config.speech_lm
+    speech = mamtra.load(finished.folder).say("Hi.", models / "buzz.safetensors", seed=1)
+    assert len(speech.samples) > 0
+
+
+def test_a_stream_that_remembers_says_what_one_chunked_pass_says(models: Path) -> None:
+    synthesizer = mamtra.load(models / "student", engine="torch", flow_context=300)
+    voice = synthesizer.voice(models / "buzz.safetensors")
+    pieces = list(synthesizer.stream("Hello there.", voice, seed=3))
+    said = next(piece.spoken for piece in pieces if piece.spoken is not None)
+    again = mamtra.load(models / "student", engine="torch")
+    other = list(again.stream("Hello there.", voice, seed=3))
+    lengths = [sum(len(piece.samples) for piece in whole) for whole in (pieces, other)]
+    assert lengths[0] == lengths[1] > 0
+    assert said.speech_tokens == next(p.spoken for p in other if p.spoken is not None).speech_tokens
 
 
 def test_a_hybrid_learns_with_the_opening_before_each_text(models: Path) -> None:

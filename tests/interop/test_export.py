@@ -14,6 +14,7 @@ from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
 from mamtra.cli.export import export as command
 from mamtra.errors import ConfigError, ModelError
+from mamtra.interop.cosyvoice_lm import VERSION3
 from mamtra.interop.export import export_granite
 from mamtra.interop.granite import obstacles
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, cross_lingual, pack_segments
@@ -100,6 +101,36 @@ def test_logits_and_greedy_ids_are_ours(form: str, tmp_path: Path) -> None:
     given = ids[:, : len(text) + 2]
     spoken = theirs.generate(given, max_new_tokens=24, do_sample=False, use_cache=memory)
     assert spoken[0, given.shape[1] :].tolist() == said_greedily(ours, text, 24)
+
+
+def test_cosyvoice_3s_marks_end_speech_in_granite_too(tmp_path: Path) -> None:
+    backbone = BackboneConfig(layout="AMA", **SIZES)
+    config = SpeechLMConfig(
+        backbone=backbone, text_vocabulary=TEXT, speech_vocabulary=CODES, **VERSION3
+    )
+    torch.manual_seed(5)
+    ours = SpeechLM(config).eval()
+    with torch.no_grad():
+        ours.head.bias[CODES + 9] = 1.0  # a mark that is not the end is drawn soon
+    folder = tmp_path / "student"
+    write_config(folder, ModelConfig(name="toy3", speech_lm=asdict(config)))
+    save_part(ours, folder / "speech_lm.safetensors", torch.float32)
+    export_granite(ModelFolder(folder), tmp_path / "granite")
+    theirs, text = opened(tmp_path / "granite"), [3, 7, 1]
+    given = torch.tensor([prompt(tmp_path / "granite", text)])
+    spoken = theirs.generate(given, max_new_tokens=24, do_sample=False)[0, given.shape[1] :]
+    state, said = ours.new_state(1), []
+    logits = ours.read([cross_lingual(text)], state)
+    while len(said) < 24:
+        said.append(int(logits[0].argmax()))
+        if said[-1] in ours.vocabulary.stops:
+            break
+        logits = ours.step(torch.tensor(said[-1:]), state)
+    assert spoken.tolist() == said
+    assert said[-1] >= CODES
+    table = json.loads((tmp_path / "granite" / "ids.json").read_text())
+    assert table["ends"] == [CODES, CODES + 199]
+    assert table["never_generated"] == [[CODES + 200, CODES + 200 + 1 + TEXT]]
 
 
 def test_an_all_attention_model_can_be_exported(tmp_path: Path) -> None:

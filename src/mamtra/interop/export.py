@@ -17,7 +17,7 @@ from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.checkpoints.weights import write_weights
 from mamtra.errors import ModelError
-from mamtra.interop.granite import granite_config, granite_tensors, id_table, obstacles
+from mamtra.interop.granite import ends_of, granite_config, granite_tensors, id_table, obstacles
 from mamtra.speech_lm import SpeechLMConfig
 
 
@@ -60,10 +60,12 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     values = {
         CONFIG: granite_config(config, dtype),
         "generation_config.json": {
-            "eos_token_id": ids.end,
+            "eos_token_id": ends_of(ids),
             "pad_token_id": ids.unused[0],
             "sequence_bias": [[[index], value] for index, value in enumerate(bias)],
-            "suppress_tokens": [index for index in range(ids.codes, rows) if index != ids.end],
+            "suppress_tokens": [
+                index for index in range(ids.codes, rows) if index not in ids.stops
+            ],
         },
         "head_bias.json": bias,
         "ids.json": id_table(config),

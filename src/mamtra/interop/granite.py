@@ -29,7 +29,7 @@ from mamtra.backbone import BackboneConfig, MambaConfig, as_config
 from mamtra.backbone.config import KINDS
 from mamtra.backbone.mixers.variant import OPEN_GATE
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, START, TASK
+from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, START, TASK, SpeechVocabulary
 
 CONV_WIDTH = 4  # of the convolution that is written; CUDA kernels for it take 2 to 4 taps
 POSITIONS = 32_768  # length that the config promises; Qwen2.5's
@@ -230,9 +230,14 @@ def granite_config(config: SpeechLMConfig, dtype: torch.dtype) -> dict[str, Any]
         "mamba_proj_bias": has_mamba_bias(mamba),
         "tie_word_embeddings": False,
         "bos_token_id": ids.size + START,
-        "eos_token_id": ids.end,
+        "eos_token_id": ends_of(ids),
         "pad_token_id": ids.unused[0],
     }
+
+
+def ends_of(ids: SpeechVocabulary) -> int | list[int]:
+    """The id that ends speech, or all of them where every mark does."""
+    return list(ids.stops) if len(ids.stops) > 1 else ids.end
 
 
 def id_table(config: SpeechLMConfig) -> dict[str, Any]:
@@ -242,6 +247,7 @@ def id_table(config: SpeechLMConfig) -> dict[str, Any]:
     return {
         "speech": {"first": 0, "codes": ids.codes},
         "end": ids.end,
+        "ends": [ids.stops.start, ids.stops.stop - 1],
         "unused": list(ids.unused),
         "fill": ids.fill,
         "start": ids.size + START,
@@ -250,7 +256,7 @@ def id_table(config: SpeechLMConfig) -> dict[str, Any]:
         "prompt": ["start", "text ids + text.first", "task", "speech ids of a prompt, if any"],
         "never_generated": [
             [start, last]
-            for start, last in ((ids.codes, ids.end - 1), (ids.end + 1, end))
+            for start, last in ((ids.codes, ids.stops.start - 1), (ids.stops.stop, end))
             if start <= last
         ],
     }
