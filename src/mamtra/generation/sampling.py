@@ -19,6 +19,8 @@ from mamtra.errors import ConfigError, GenerationError
 from mamtra.generation.randomness import RandomSource
 
 METHODS = ("repetition-aware", "top", "greedy")
+LIKELY = 2**-8  # of the best id's probability: less likely ids are looked at only where needed
+SORTED_AT_ONCE = 8  # times as many as are wanted; of more, the rest is first split off
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +101,17 @@ def softmax(logits: Float[np.ndarray, " ids"]) -> Float[np.ndarray, " ids"]:
     return weights / weights.sum()
 
 
+def ranked(
+    probabilities: Float[np.ndarray, " ids"], among: Int[np.ndarray, " some"], count: int
+) -> Int[np.ndarray, " best"]:
+    """So many of some ids, the most probable first; of two equal ones the lower id."""
+    found = probabilities[among]
+    if len(among) > SORTED_AT_ONCE * count:
+        among = among[found >= np.partition(found, -count)[-count]]
+        found = probabilities[among]
+    return among[np.argsort(-found, kind="stable")][:count]
+
+
 def most_probable(
     probabilities: Float[np.ndarray, " ids"], top_p: float, top_k: int
 ) -> Int[np.ndarray, " kept"]:
@@ -106,14 +119,13 @@ def most_probable(
 
     Ids are kept while those before them sum to less than ``top_p``, but never more than ``top_k``.
     """
-    if top_k < len(probabilities):
-        least = np.partition(probabilities, -top_k)[-top_k]
-        candidates = np.flatnonzero(probabilities >= least)
-    else:
-        candidates = np.arange(len(probabilities))
-    order = candidates[np.argsort(-probabilities[candidates], kind="stable")][:top_k]
-    before = np.concatenate([[0.0], np.cumsum(probabilities[order])[:-1]])
-    return order[: int(np.searchsorted(before, top_p))]
+    likely = np.flatnonzero(probabilities >= probabilities.max() * LIKELY)
+    order = ranked(probabilities, likely, top_k)
+    sums = np.cumsum(probabilities[order])
+    if len(order) < top_k and sums[-1] < top_p:
+        order = ranked(probabilities, np.arange(len(probabilities)), top_k)
+        sums = np.cumsum(probabilities[order])
+    return order[: 1 + int(np.searchsorted(sums[:-1], top_p))]
 
 
 def is_recent(chosen: int, history: Sequence[int], config: SamplingConfig) -> bool:

@@ -199,7 +199,9 @@ def speak_part(
                 if isinstance(record, Stopped):
                     ended = record
                     break
-                samples = joiner.push(acoustics.push([record.id]))
+                if not acoustics.take([record.id]):
+                    continue
+                samples = joiner.push(acoustics.push([]))
                 if len(samples):
                     clock.heard()
                     yield AudioPiece(samples=samples, rate=speaker.rate, piece=number)
