@@ -72,6 +72,8 @@ class StreamJoiner:
 
     def push(self, samples: Samples) -> Samples:
         """Take the next samples of the current piece; what is settled by now."""
+        if not len(samples):
+            return NOTHING
         self.held = np.concatenate([self.held, samples])
         whole_frames = (len(self.held) - self.judged) // self.frame
         self.judge(self.judged + whole_frames * self.frame)

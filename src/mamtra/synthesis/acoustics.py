@@ -196,5 +196,7 @@ class AcousticStream:
 
     def push(self, tokens: Sequence[int], final: bool = False) -> Samples:
         """Take tokens, give the samples that no later token can change; ``final`` the rest."""
-        self.take(tokens)
-        return np.concatenate([np.zeros(0, np.float32), *self.groups(final)])
+        nothing = np.zeros(0, np.float32)
+        if not self.take(tokens) and not final:
+            return nothing
+        return np.concatenate([nothing, *self.groups(final)])

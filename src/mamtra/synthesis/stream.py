@@ -199,9 +199,7 @@ def speak_part(
                 if isinstance(record, Stopped):
                     ended = record
                     break
-                if not acoustics.take([record.id]):
-                    continue
-                samples = joiner.push(acoustics.push([]))
+                samples = joiner.push(acoustics.push([record.id]))
                 if len(samples):
                     clock.heard()
                     yield AudioPiece(samples=samples, rate=speaker.rate, piece=number)
