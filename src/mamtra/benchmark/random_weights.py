@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from mamtra.backbone.mixers.mixer import Recurrent
-from mamtra.benchmark.decode.config import OWN, BenchConfig, read_config
+from mamtra.benchmark.decode.config import BITS, ONNX, OWN, BenchConfig, read_config
 from mamtra.benchmark.process import answer, run_python
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
@@ -79,7 +79,7 @@ def with_random_weights(
 
 
 def write_folder(config: BenchConfig, folder: Path) -> None:
-    """Write the speech language model of a config.
+    """Write the speech language model of a config, and its graph where that is to run.
 
     Raises:
         ConfigError: its shape does not fit.
@@ -88,6 +88,10 @@ def write_folder(config: BenchConfig, folder: Path) -> None:
     model = with_random_weights(lambda: SpeechLM(sizes.speech_lm), STORED, seed=config.seed)
     write_config(folder, ModelConfig(name="random", speech_lm=asdict(sizes.speech_lm)))
     save_part(model, folder / "speech_lm.safetensors", STORED)
+    if config.engine == ONNX:
+        from mamtra.interop.onnx.export import OnnxExport, export_onnx
+
+        export_onnx(ModelFolder(folder), OnnxExport(bits=BITS[config.dtype]))
 
 
 @contextmanager

@@ -154,13 +154,13 @@ def bench_decode(
     model: Sizes = "cosyvoice2",
     targets: Annotated[
         str,
-        typer.Option("--targets", help="Any of baseline, own, 1:5, 1:5-grouped, removed-12, AM..."),
+        typer.Option("--targets", help="Any of baseline, own, 1:5, removed-12, 1:1@onnx-int8..."),
     ] = TARGETS,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     dtype: Annotated[
-        str, typer.Option("--dtype", help="Number type: auto, float32, bfloat16, int8.")
+        str, typer.Option("--dtype", help="Number type: auto, float32, bfloat16, int8, int4.")
     ] = "auto",
-    engine: Annotated[str, typer.Option("--engine", help="auto, eager or graph.")] = "auto",
+    engine: Annotated[str, typer.Option("--engine", help="auto, eager, graph, onnx.")] = "auto",
     threads: Annotated[
         int, typer.Option("--threads", min=0, help="CPU threads; 0: the engine chooses.")
     ] = 0,

@@ -14,7 +14,7 @@ from mamtra.cli.evaluate_paper import evaluate_paper
 from mamtra.cli.evaluate_reading import evaluate_reading
 from mamtra.cli.evaluate_run import Model, Seed
 from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
-from mamtra.cli.evaluate_ways import evaluate_carry, evaluate_stream
+from mamtra.cli.evaluate_ways import evaluate_bits, evaluate_carry, evaluate_stream
 from mamtra.errors import ConfigError
 
 app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)
@@ -26,6 +26,7 @@ app.command("blind")(evaluate_blind)
 app.command("listening")(evaluate_listening)
 app.command("carry")(evaluate_carry)
 app.command("stream")(evaluate_stream)
+app.command("bits")(evaluate_bits)
 app.command("reading")(evaluate_reading)
 app.command("cloning")(evaluate_cloning)
 

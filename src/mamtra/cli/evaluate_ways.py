@@ -1,4 +1,4 @@
-"""``mamtra evaluate carry`` and ``stream``: one model that says the same sentences in two ways."""
+"""``mamtra evaluate carry``, ``stream`` and ``bits``: one model that says lines in several ways."""
 
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 Voice = Annotated[str | None, typer.Option("--voice", help="A voice of the model.")]
 
 
-def two_ways(
+def in_ways(
     kind: str,
     line_set: "LineSet",
     systems: "list[System]",
@@ -34,7 +34,7 @@ def two_ways(
     threads: int,
     settings: dict[str, Any],
 ) -> Evaluation:
-    """The second system compared with the first."""
+    """The other systems compared with the first."""
     from mamtra.evaluation.text_rules import profile_named
 
     texts = [line.text for line in line_set.lines]
@@ -45,7 +45,7 @@ def two_ways(
         judges=opened_judges(judge or [JUDGE], texts, "en", threads, None),
         profile=profile_named("spoken"),
         seed=seed,
-        baselines={systems[1].name: systems[0].name},
+        baselines={system.name: systems[0].name for system in systems[1:]},
         settings=settings,
     )
 
@@ -75,7 +75,7 @@ def evaluate_carry(
     ]
     settings = {"model": synthesizer.name, "voice": voice}
     line_set = pairs_of(held_out_sentences()[: 2 * pairs])
-    evaluate(two_ways("carry", line_set, systems, judge, seed, threads, settings), output, row)
+    evaluate(in_ways("carry", line_set, systems, judge, seed, threads, settings), output, row)
 
 
 def evaluate_stream(
@@ -105,5 +105,42 @@ def evaluate_stream(
     systems: list[System] = [SpeakingModel(synthesizer, voice, seed, name="whole"), streaming]
     settings: dict[str, Any] = {"model": synthesizer.name, "voice": voice}
     line_set = lines_to_say(None, sentences)
-    evaluation = two_ways("stream", line_set, systems, judge, seed, threads, settings)
+    evaluation = in_ways("stream", line_set, systems, judge, seed, threads, settings)
     evaluate(evaluation, output, row, lambda: {"from_offline": streaming.from_offline()})
+
+
+def evaluate_bits(
+    model: Model = DEFAULT,
+    voice: Voice = None,
+    sentences: Annotated[
+        int, typer.Option("--sentences", min=1, help="Number of held-out sentences.")
+    ] = 60,
+    judge: JudgeOption = None,
+    seed: Seed = 0,
+    threads: Threads = 1,
+    output: Output = None,
+    row: RowFile = None,
+) -> None:
+    """Compare a model in 32, 8 and 4 bits: words that a judge hears, and the ids it draws.
+
+    mamtra evaluate bits --judge whisper:whisper-tiny.en --row benchmarks/results/bits.jsonl
+    """
+    folder = locate(model)
+    import tempfile
+    from pathlib import Path
+
+    from mamtra.checkpoints.format import ModelFolder
+    from mamtra.cli.evaluate_intelligibility import lines_to_say
+    from mamtra.evaluation.bits import FORMS, FewBits, compare, export_forms
+    from mamtra.evaluation.systems import fingerprint_of_model
+
+    line_set = lines_to_say(None, sentences)
+    source = ModelFolder(folder)
+    settings: dict[str, Any] = {"model": source.config.name, "voice": voice}
+    settings |= {"weights": fingerprint_of_model(source)}
+    with tempfile.TemporaryDirectory() as place:
+        made = export_forms(source, Path(place) / "forms")
+        forms = [FewBits(made, bits, voice, seed) for bits in FORMS]
+        evaluation = in_ways("bits", line_set, [*forms], judge, seed, threads, settings)
+        texts = [line.text for line in line_set.lines]
+        evaluate(evaluation, output, row, lambda: {"ids": compare(forms, texts)})

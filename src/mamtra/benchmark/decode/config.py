@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError
@@ -10,6 +11,8 @@ from mamtra.sizing.sizes import SHAPES, model_sizes, shaped
 
 BASELINE = "baseline"  # the target that is not ours
 OWN = "own"  # the model's own layout
+ONNX = "onnx"  # the engine that runs graphs
+BITS: dict[str, Literal[32, 8, 4]] = {"auto": 8, "float32": 32, "int8": 8, "int4": 4}  # of graphs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,8 @@ class BenchConfig:
     Attributes:
         target: a shape of ``sizing.sizes``, ``own``, or ``baseline``.
         model: whose sizes; the weights are random.
-        dtype, engine: as ``mamtra say`` takes them; the baseline is always float32 on PyTorch.
+        dtype, engine: as ``mamtra say`` takes them, or ``onnx`` with float32, int8 or int4; the
+            baseline is always float32 on PyTorch.
         threads: of the processor; 0 leaves the choice to the engine.
         contexts: tokens held when steps are timed.
         batches: rows when steps are timed.
@@ -55,10 +59,27 @@ class BenchConfig:
                 raise ConfigError(
                     f"{name} must be numbers of at least 1, not {getattr(self, name)}"
                 )
+        if self.engine == ONNX and (self.dtype not in BITS or self.device != "cpu"):
+            raise ConfigError(
+                f"dtype {self.dtype!r} on {self.device} is not possible with engine onnx; possible "
+                f"are {', '.join(BITS)} on cpu"
+            )
 
     def of_each(self, targets: Sequence[str]) -> dict[str, "BenchConfig"]:
-        """The same measurements of several targets, by name."""
-        return {target: replace(self, target=target) for target in targets}
+        """The same measurements of several targets, by name.
+
+        A target may name an engine and a number type of its own: ``1:1@onnx-int8``.
+
+        Raises:
+            ConfigError: it names others than there are.
+        """
+        found = {}
+        for name in targets:
+            target, _, run = name.partition("@")
+            engine, _, dtype = run.partition("-")
+            own = {"engine": engine, "dtype": dtype or self.dtype} if run else {}
+            found[name] = replace(self, target=target, **own)
+        return found
 
     def written(self) -> str:
         """As one JSON line."""
@@ -100,9 +121,10 @@ def targets_of(written: str, model: str) -> list[str]:
         raise ConfigError(f"no target was given; give some with --targets: {known}")
     sizes = model_sizes(model)
     for name in names:
-        if name not in (BASELINE, OWN):
+        shape = name.partition("@")[0]
+        if shape not in (BASELINE, OWN):
             try:
-                shaped(sizes, name)
+                shaped(sizes, shape)
             except ConfigError as problem:
                 raise type(problem)(f"target {name!r}: {problem}; known: {known}") from problem
     return names

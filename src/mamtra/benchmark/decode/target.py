@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from mamtra.benchmark.decode.baseline import new_baseline, transformers
-from mamtra.benchmark.decode.config import BASELINE, OWN, BenchConfig
+from mamtra.benchmark.decode.config import BASELINE, ONNX, OWN, BenchConfig
 from mamtra.benchmark.random_weights import random_folder, with_random_weights
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve
 from mamtra.sizing.inference_bytes import held_bytes, read_bytes, read_numbers, state_bytes
@@ -21,12 +21,14 @@ class Target:
     Attributes:
         model: has the calls of a speech LM.
         weight_bytes: of its weights as they are held.
+        read_bytes: of those that each step reads.
         engine: how it runs, in words and numbers.
     """
 
     sizes: ModelSizes
     model: Any
     weight_bytes: int
+    read_bytes: int
     engine: dict[str, Any]
 
 
@@ -53,6 +55,8 @@ def make_ready(config: BenchConfig) -> None:
         torch.set_num_threads(config.threads)
     if config.target == BASELINE:
         transformers()
+    elif config.engine == ONNX:
+        import mamtra.benchmark.decode.graphs  # noqa: F401
 
 
 def prepared(config: BenchConfig, sizes: ModelSizes) -> tuple[SpeechLM, dict[str, Any]]:
@@ -85,19 +89,41 @@ def build(config: BenchConfig) -> Target:
         ConfigError: the target cannot be.
     """
     sizes = sizes_of(config)
+    if config.engine == ONNX and config.target != BASELINE:
+        from mamtra.benchmark.decode.graphs import open_onnx
+
+        graph, told = open_onnx(config, sizes.speech_lm)
+        return Target(
+            sizes=sizes,
+            model=graph,
+            weight_bytes=graph.weight_bytes,
+            read_bytes=graph.matrix_bytes,
+            engine=told,
+        )
     if config.target == BASELINE:
         model: Any = new_baseline(sizes.speech_lm, config.device, config.seed)
         engine: dict[str, Any] = {"engine": "transformers", "dtype": "float32"}
     else:
         model, engine = prepared(config, sizes)
     engine |= {"device": config.device, "threads": torch.get_num_threads()}
-    return Target(sizes=sizes, model=model, weight_bytes=held_bytes(model), engine=engine)
+    return Target(
+        sizes=sizes,
+        model=model,
+        weight_bytes=held_bytes(model),
+        read_bytes=read_bytes(sizes.speech_lm, sizes.backbone, str(engine["dtype"])),
+        engine=engine,
+    )
 
 
 def expected_state_bytes(target: Target, context: int, batch: int) -> int:
     """What a memory will take."""
-    kept, engine = str(target.engine["dtype"]), str(target.engine["engine"])
-    return state_bytes(target.sizes.backbone, context, batch, kept, engine).total
+    engine = str(target.engine["engine"])
+    return state_bytes(target.sizes.backbone, context, batch, kept_in(target), engine).total
+
+
+def kept_in(target: Target) -> str:
+    """The number type of its weights, which tells that of its states; graphs keep float32."""
+    return "float32" if target.engine["engine"] == ONNX else str(target.engine["dtype"])
 
 
 def bytes_per_step(target: Target, context: int, batch: int) -> int:
@@ -105,6 +131,5 @@ def bytes_per_step(target: Target, context: int, batch: int) -> int:
 
     The baseline's text head, which it computes at every step, is not needed and not counted.
     """
-    config, dtype = target.sizes.speech_lm, str(target.engine["dtype"])
-    weights = read_bytes(config, target.sizes.backbone, dtype)
-    return weights + state_bytes(target.sizes.backbone, context, batch, dtype).total
+    states = state_bytes(target.sizes.backbone, context, batch, kept_in(target)).total
+    return target.read_bytes + states

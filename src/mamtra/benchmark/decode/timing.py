@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -26,6 +27,7 @@ from mamtra.benchmark.memory import held_now, wait_for
 from mamtra.errors import ConfigError
 from mamtra.generation.randomness import RandomSource, seeded
 from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.runtime.onnx.speech_model import OnnxState
 from mamtra.runtime.torch.speech_model import as_array
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 from mamtra.speech_lm import Segment, cross_lingual
@@ -101,7 +103,20 @@ def fill_stack(state: StackState, tokens: int) -> None:
     state.positions = [tokens] * len(state.positions)
 
 
-def filled_state(model: Any, tokens: int, batch: int, room: int) -> StackState | BaselineState:
+def fill_arrays(state: OnnxState, tokens: int) -> None:
+    """The same for the arrays of a graph."""
+    generator = np.random.default_rng(0)
+    state.reserve(tokens)
+    for name, array in state.arrays.items():
+        filled = array[:, :, :tokens] if name in state.cached else array
+        for row in filled:
+            row[...] = generator.standard_normal(row.shape, np.float32) * np.float32(SPREAD)
+    state.positions = [tokens] * len(state.positions)
+
+
+def filled_state(
+    model: Any, tokens: int, batch: int, room: int
+) -> StackState | BaselineState | OnnxState:
     """A new memory of ``batch`` rows that hold ``tokens``, with room for some more.
 
     Args:
@@ -111,7 +126,9 @@ def filled_state(model: Any, tokens: int, batch: int, room: int) -> StackState |
         room: further tokens that will be read.
     """
     state = model.new_state(batch, tokens + room)
-    if isinstance(state, BaselineState):
+    if isinstance(state, OnnxState):
+        fill_arrays(state, tokens)
+    elif isinstance(state, BaselineState):
         assert isinstance(model, Baseline)
         sizes = model.backbone
         with torch.device(model.device), torch.inference_mode():
@@ -141,11 +158,12 @@ class Speaker:
         self.histories = [[0] for _ in range(self.batch)]
         self.sources = [seeded(row) for row in range(self.batch)]
 
-    def take(self, logits: Float[Tensor, "batch ids"]) -> None:
+    def take(self, logits: Float[Tensor, "batch ids"] | Float[np.ndarray, "batch ids"]) -> None:
         """Draw the next id of each row."""
         vocabulary = self.model.vocabulary
         never = vocabulary.forbidden(may_end=False)
-        rows = zip(as_array(logits), self.histories, self.sources, strict=True)
+        found = as_array(logits) if isinstance(logits, Tensor) else logits
+        rows = zip(found, self.histories, self.sources, strict=True)
         for row, history, source in rows:
             history.append(choose(row, never, history, source, self.sampling))
 
@@ -213,5 +231,7 @@ def prefill_row(model: Any, tokens: int, repeats: int) -> dict[str, Any]:
     return {
         "tokens": tokens,
         "seconds": timing.median,
+        "cpu_seconds": statistics.median(timing.cpu_seconds),
         "tokens_per_second": tokens / timing.median,
+        "tokens_per_cpu_second": tokens / statistics.median(timing.cpu_seconds),
     }
