@@ -7,8 +7,11 @@ import pytest
 from typer.testing import CliRunner
 
 import mamtra
+from mamtra.benchmark.decode import chapter as without_sound
+from mamtra.benchmark.decode.config import BenchConfig
 from mamtra.benchmark.speak.chapter import PARAGRAPH, Sample, chapter, factor, measure, results_of
 from mamtra.cli import bench
+from mamtra.errors import ConfigError
 from mamtra.synthesis.long_text import Written
 
 
@@ -62,3 +65,23 @@ def test_what_is_carried_shows_in_the_memory_of_the_language_model(
     fresh, carry = (measure(synthesizer, 5, state=state) for state in ("fresh", "carry"))
     states = [results["chapter"]["state_bytes"]["most"] for results in (carry, fresh)]
     assert states[0] > states[1] > 0
+
+
+@pytest.mark.parametrize("state", ["fresh", "carry"])
+def test_a_chapter_of_any_size_is_measured_without_sound(state: str, tmp_path: Path) -> None:
+    output = tmp_path / "chapter.jsonl"
+    options = ["--model", "toy", "--targets", "1:5", "--words", "60", "--state", state]
+    done = CliRunner().invoke(bench.app, ["decode", *options, "-o", str(output)])
+    assert done.exit_code == 0, done.output
+    results = json.loads(output.read_text())["results"]
+    chapter = results["chapter"]
+    assert (chapter["pieces"], chapter["ids"], chapter["audio_seconds"]) == (3, 750, 30.0)
+    assert chapter["milliseconds_per_id"] > 0
+    grows = chapter["state_bytes"]["most"] > chapter["state_bytes"]["least"]
+    assert grows == (state == "carry")
+    assert set(results) == {"chapter", "loaded", "piece 1", "piece 2", "piece 3"}
+
+
+def test_a_chapter_without_sound_knows_two_states() -> None:
+    with pytest.raises(ConfigError, match="possible are fresh and carry"):
+        without_sound.measure(BenchConfig(model="toy", target="1:5"), 25, "kept")

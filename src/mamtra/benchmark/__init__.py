@@ -17,7 +17,9 @@
     decode/baseline.py      how the original runs its own
     decode/timing.py        seconds of a step after any length, of a prompt, of memory itself
     decode/chain.py         what follows the language model: decoder and vocoder
+    decode/chapter.py       a chapter of random weights without sound
     flow.py                 a decoder with a flow in each of its forms
+    flow_stream.py          a stream through it, from the first token and from states
     gpu.py                  the most important of all this within minutes, for a rented GPU
 
 ``mamtra bench speak``, ``decode``, ``flow`` and ``gpu`` (``mamtra.cli.bench``) fill in settings,

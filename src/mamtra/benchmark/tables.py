@@ -85,6 +85,7 @@ COLUMNS: dict[str, tuple[tuple[str, tuple[str, ...], Show], ...]] = {
         ("pieces", ("pieces",), number),
         ("s of speech", ("audio_seconds",), number),
         ("RTF", ("real_time_factor",), number),
+        ("CPU ms an id", ("cpu_milliseconds_per_id",), number),
         ("memory held", ("resident_bytes",), size),
         ("state, most", ("state_bytes", "most"), size),
     ),

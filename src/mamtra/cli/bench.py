@@ -182,6 +182,12 @@ def bench_decode(
     rounds: Annotated[
         int, typer.Option("--rounds", min=1, help="Rounds, each in fresh processes.")
     ] = 1,
+    words: Annotated[
+        int, typer.Option("--words", min=0, help="A chapter of so many by the first target.")
+    ] = 0,
+    state: Annotated[
+        str, typer.Option("--state", help="Of --words: pieces fresh, or one memory (carry).")
+    ] = "fresh",
     kept: Annotated[
         Path | None, typer.Option("--kept", help="Measure nothing; show a row of this file.")
     ] = None,
@@ -199,6 +205,8 @@ def bench_decode(
     mamtra bench decode --rounds 3 -o benchmarks/results/decode.jsonl --figure decode.png
 
     mamtra bench decode --targets 1:0,1:5 --contexts 250,1000,4000,16000 --spoken 0
+
+    mamtra bench decode --targets 1:5 --words 3000 -o benchmarks/results/chapter.jsonl
 
     mamtra bench decode --kept benchmarks/results/length.jsonl --figure length.png
 
@@ -227,6 +235,14 @@ def bench_decode(
         repeats=repeats,
     )
     configs = config.of_each(targets_of(targets, model))
+    if words:
+        from mamtra.benchmark.decode.chapter import measure
+
+        first, *_ = configs
+        results = measure(configs[first], words, state)
+        settings = {"model": model, "target": first, "words": words, "state": state}
+        show(bench_row("long", settings | {"seed": config.seed}, 1, results), output, figure)
+        return
     measured = list(tracked(in_turn(configs, rounds), rounds * len(configs)))
     import torch  # noqa: F401  # provenance tells the GPU only where torch is loaded
 
@@ -246,19 +262,27 @@ def bench_flow(
     ] = 1.0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="That compute.")] = 1,
     few: Annotated[int, typer.Option("--few", min=1, help="Euler steps of the last form.")] = 5,
+    context: Annotated[
+        int, typer.Option("--context", min=0, help="Streams only, that remember so many seconds.")
+    ] = 0,
     seed: Seed = 0,
     output: Output = None,
 ) -> None:
     """Compare the forms of a decoder with a flow: seconds, and the error of its mel features.
 
     mamtra bench flow --seconds 2 -o benchmarks/results/flow.jsonl
+
+    With --context: one utterance as a stream, each chunk from the first token and from states.
     """
-    from mamtra.benchmark.flow import measure
+    from mamtra.benchmark import flow, flow_stream
     from mamtra.benchmark.row import bench_row
 
-    results = measure(model, seconds, prompt, threads, few, seed)
+    if context:
+        results = flow_stream.measure(model, seconds, prompt, threads, context, seed)
+    else:
+        results = flow.measure(model, seconds, prompt, threads, few, seed)
     settings = {"model": model, "seconds": seconds, "prompt_seconds": prompt}
-    settings |= {"threads": threads, "few": few, "seed": seed}
+    settings |= {"threads": threads, "few": few, "context": context, "seed": seed}
     show(bench_row("flow", settings, 1, results, ("onnxruntime", "openvino")), output)
 
 

@@ -9,7 +9,7 @@ Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 import torch
 import torch.nn.functional as F
@@ -86,6 +86,11 @@ class Stepper(Protocol):
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
         ...
+
+
+@runtime_checkable
+class EmbeddingStepper(Protocol):
+    """A quick form of ``SpeechLM.step_embedded``."""
 
     def step_embedded(
         self, inputs: Float[Tensor, "batch dim"], state: StackState
@@ -212,6 +217,6 @@ class SpeechLM(nn.Module):
         self, inputs: Float[Tensor, "batch dim"], state: StackState
     ) -> Float[Tensor, "batch ids"]:
         """Continue each row by one embedding; logits of the next id."""
-        if self.stepper is not None:
+        if isinstance(self.stepper, EmbeddingStepper):
             return self.stepper.step_embedded(inputs, state)
         return self.head(self.backbone(inputs.unsqueeze(1), state)[:, 0])
