@@ -24,7 +24,8 @@ from mamtra.audio.log_mel import MelConfig, log_mel
 from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import CheckpointError, ModelError
-from mamtra.interop.import_cosyvoice import RELEASE2, RELEASE3, import_cosyvoice
+from mamtra.interop.cosyvoice_release import RELEASE2, RELEASE3
+from mamtra.interop.import_cosyvoice import import_cosyvoice
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.runtime.choose import EngineRequest, open_model
 from mamtra.sizing.plan import plan

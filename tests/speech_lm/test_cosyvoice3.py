@@ -17,7 +17,7 @@ from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig, sounded
 from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose, softmax
-from mamtra.interop.import_cosyvoice import RELEASE3
+from mamtra.interop.cosyvoice_release import RELEASE3
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import SpeechVocabulary, pack, pack_segments, training_sequence
 from mamtra.speech_lm.prompt import Segment, cross_lingual, speech_segment, zero_shot

@@ -88,7 +88,8 @@ def import_third(
     folder, size = source_folder(source), shard_size(shard_gb)
 
     from mamtra.checkpoints.precision import dtype_named
-    from mamtra.interop.import_cosyvoice import RELEASE3, import_cosyvoice
+    from mamtra.interop.cosyvoice_release import RELEASE3
+    from mamtra.interop.import_cosyvoice import import_cosyvoice
 
     kept = dtype_named(dtype or "float32")
     report = import_cosyvoice(RELEASE3, folder, output, kept, size, notice, reinforced=reinforced)

@@ -33,11 +33,6 @@ def check_judges(rows: Sequence[Row]) -> list[dict[str, Any]]:
     return list(known.values())
 
 
-def rating_cell(found: Row | None) -> str:
-    """Mean and least rating."""
-    return "" if found is None else f"{found['value']:.2f} ({found['least']:.2f})"
-
-
 def cells_of(row: Row, name: str, judge: str, ratings: Sequence[str]) -> tuple[str, ...]:
     """One line of the table."""
     told, first = row["systems"][name], profile_named(row["profile"]).first

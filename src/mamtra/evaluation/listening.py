@@ -7,7 +7,6 @@ Which side is which stays in a file beside the page, so that nobody can look it 
 """
 
 import random
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,21 +15,20 @@ from typing import Any
 
 import numpy as np
 
-from mamtra.errors import CorpusError
 from mamtra.evaluation.intervals import Interval
 from mamtra.evaluation.line_set import Line
 from mamtra.evaluation.listening_form import (
     MOST_APART,
-    PAGE,
     both_ways,
+    careful_answers,
+    copied,
     least_agreeing,
-    read_answers,
     shared_lines,
+    some_again,
     write_form,
 )
 
 SCALE = 3  # answers go from -3 to 3
-SHARE_REPEATED, SHARE_SAME = 0.1, 0.1  # of the pairs, at least one each
 MOST_ON_SAME = 1.0  # mean of a listener's absolute answers where both sides are one clip
 INTRODUCTION = (
     "Listen to both, then say how the second compares with the first: -3 much worse, 0 the same, "
@@ -61,8 +59,7 @@ def items_of(first: str, second: str, lines: Sequence[str], seed: int) -> list[I
     for line in lines:
         left, right = draw.sample([first, second], 2)
         pairs.append(Item(kind="pair", left=left, right=right, line=line))
-    again = draw.sample(pairs, max(1, round(SHARE_REPEATED * len(pairs))))
-    same = draw.sample(pairs, max(1, round(SHARE_SAME * len(pairs))))
+    again, same = some_again(draw, pairs), some_again(draw, pairs)
     order = [
         *pairs,
         *(Item(kind="repeat", left=one.right, right=one.left, line=one.line) for one in again),
@@ -94,18 +91,12 @@ def write_test(
     first, second = systems
     texts = {line.id: line.text for line in lines}
     items = items_of(first, second, shared_lines(systems, list(texts), count, seed), seed)
-    players = []
-    try:
-        (folder / PAGE).mkdir(parents=True, exist_ok=True)
-        for number, item in enumerate(items):
-            names = []
-            for side, letter in ((item.left, "a"), (item.right, "b")):
-                source = systems[side][item.line]
-                names.append(f"{number:03d}{letter}{source.suffix}")
-                shutil.copyfile(source, folder / PAGE / names[-1])
-            players.append((texts[item.line], names))
-    except OSError as problem:
-        raise CorpusError(f"cannot write the test {str(folder)!r}: {problem}") from problem
+    questions = []
+    for number, item in enumerate(items):
+        sources = (systems[side][item.line] for side in (item.left, item.right))
+        sides = zip("ab", sources, strict=True)
+        sounds = {f"{number:03d}{letter}{file.suffix}": copied(file) for letter, file in sides}
+        questions.append((texts[item.line], sounds))
     key = {
         "form": "ab",
         "seed": seed,
@@ -113,8 +104,7 @@ def write_test(
         "items": [asdict(item) for item in items],
     }
     marks = {mark: f"{mark:+d}" for mark in range(-SCALE, SCALE + 1)}
-    write_form(folder, key, "Which sounds better?", INTRODUCTION, players, marks)
-    return len(items)
+    return write_form(folder, key, "Which sounds better?", INTRODUCTION, questions, marks)
 
 
 def careless(items: Sequence[Mapping[str, Any]], answers: Sequence[int]) -> str:
@@ -160,22 +150,16 @@ def opinion(key: Mapping[str, Any], answer_paths: Sequence[Path], seed: int = 0)
         CorpusError: a file cannot be read, or nobody's answers are left.
     """
     items, (first, second) = key["items"], key["systems"]
-    kept, left_out = [], {}
-    for path in answer_paths:
-        listener, answers = read_answers(path, key["test"], len(items), range(-SCALE, SCALE + 1))
-        if reason := careless(items, answers):
-            left_out[listener] = reason
-            continue
-        kept.append(
-            [
-                answer if item["right"] == second else -answer
-                for item, answer in zip(items, answers, strict=True)
-                if item["kind"] == "pair"
-            ]
-        )
-    if not kept:
-        raise CorpusError(f"no answers are left of {len(answer_paths)} listeners: {left_out}")
-    scores = np.asarray(kept, float)
+    kept, left_out = careful_answers(key, answer_paths, range(-SCALE, SCALE + 1), careless)
+    signed = [
+        [
+            answer if item["right"] == second else -answer
+            for item, answer in zip(items, answers, strict=True)
+            if item["kind"] == "pair"
+        ]
+        for answers in kept
+    ]
+    scores = np.asarray(signed, float)
     return Opinion(
         better=second,
         other=first,

@@ -6,11 +6,12 @@ button saves it as a JSON file; it names no system.
 
 import json
 import random
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,8 +21,10 @@ from mamtra.evaluation.intervals import CONFIDENCE, Interval
 
 KEY, PAGE = "key.json", "page"
 DRAWS = 4000
+SHARE_AGAIN = 0.1  # of the questions, at least one
 MOST_APART = 1  # between two answers about the same that still agree
 LEAST_AGREEMENT = 0.5  # share of repeated questions that are answered alike
+Item = TypeVar("Item")
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:48em;margin:2em auto;padding:0 1em}"
     "fieldset{margin:1em 0;border:1px solid #bbb}label{margin-right:.8em}"
@@ -72,30 +75,47 @@ def shared_lines(
     return random.Random(seed).sample(shared, count)
 
 
+def some_again(draw: random.Random, played: Sequence[Item]) -> list[Item]:
+    """A tenth of the questions, at least one, that come once more in another form."""
+    return draw.sample(played, max(1, round(SHARE_AGAIN * len(played))))
+
+
+def copied(source: Path) -> Callable[[Path], object]:
+    """Writes a copy of a sound file."""
+    return lambda path: shutil.copyfile(source, path)
+
+
 def write_form(
     folder: Path,
     key: Mapping[str, Any],
     title: str,
     introduction: str,
-    players: Sequence[tuple[str, Sequence[str]]],
+    questions: Sequence[tuple[str, Mapping[str, Callable[[Path], object]]]],
     marks: Mapping[int, str],
-) -> None:
-    """Write the page and the key.
+) -> int:
+    """Write ``page/`` to hand out and ``key.json`` to keep; the number of questions.
 
     Args:
-        folder: of the test; the sounds lie in its ``page``.
+        folder: of the test, made if it does not exist; the sounds lie in its ``page``.
         key: what listeners must not know; gets the test's own name.
         title: of the page.
         introduction: what to do.
-        players: text and sound files of each question.
+        questions: text of each, and its sound files by name with what writes them.
         marks: possible answers and what is written beside them.
 
     Raises:
         CorpusError: a file cannot be written.
     """
-    test = f"{key['seed']}-{len(players)}-{random.Random(json.dumps(key)).getrandbits(32):08x}"
+    try:
+        (folder / PAGE).mkdir(parents=True, exist_ok=True)
+        for _, sounds in questions:
+            for name, write in sounds.items():
+                write(folder / PAGE / name)
+    except OSError as problem:
+        raise CorpusError(f"cannot write the test {str(folder)!r}: {problem}") from problem
+    test = f"{key['seed']}-{len(questions)}-{random.Random(json.dumps(key)).getrandbits(32):08x}"
     blocks = []
-    for number, (text, names) in enumerate(players):
+    for number, (text, names) in enumerate(questions):
         sounds = " ".join(f'<audio controls src="{name}"></audio>' for name in names)
         choices = "".join(
             f'<label><input type=radio name="{number}" value="{mark}">{escape(word)}</label> '
@@ -115,6 +135,7 @@ def write_form(
         error=CorpusError,
     )
     write_json(folder / KEY, {"test": test, **key}, indent=1, error=CorpusError)
+    return len(questions)
 
 
 def read_key(path: Path) -> dict[str, Any]:
@@ -148,6 +169,29 @@ def read_answers(path: Path, test: str, count: int, possible: range) -> tuple[st
     if any(answer not in possible for answer in answers):
         raise CorpusError(f"{str(path)!r} holds an answer beyond {possible[0]} to {possible[-1]}")
     return listener, answers
+
+
+def careful_answers(
+    key: Mapping[str, Any],
+    answer_paths: Sequence[Path],
+    possible: range,
+    careless: Callable[[Sequence[Mapping[str, Any]], Sequence[int]], str],
+) -> tuple[list[list[int]], dict[str, str]]:
+    """The answers of listeners who take care, and why others are left out, by name.
+
+    Raises:
+        CorpusError: a file cannot be read, or nobody's answers are left.
+    """
+    items, kept, left_out = key["items"], list[list[int]](), dict[str, str]()
+    for path in answer_paths:
+        listener, answers = read_answers(path, key["test"], len(items), possible)
+        if reason := careless(items, answers):
+            left_out[listener] = reason
+        else:
+            kept.append(answers)
+    if not kept:
+        raise CorpusError(f"no answers are left of {len(answer_paths)} listeners: {left_out}")
+    return kept, left_out
 
 
 def least_agreeing(agree: Sequence[bool]) -> str:

@@ -6,9 +6,9 @@ these at random are left out, and named.
 """
 
 import random
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,21 +16,20 @@ from typing import Any
 import numpy as np
 
 from mamtra.audio.clip import Audio, read, write
-from mamtra.errors import CorpusError
 from mamtra.evaluation.intervals import Interval
 from mamtra.evaluation.line_set import Line
 from mamtra.evaluation.listening_form import (
     MOST_APART,
-    PAGE,
     both_ways,
+    careful_answers,
+    copied,
     least_agreeing,
-    read_answers,
     shared_lines,
+    some_again,
     write_form,
 )
 
 MARKS = {1: "bad", 2: "poor", 3: "fair", 4: "good", 5: "excellent"}
-SHARE_REPEATED, SHARE_ANCHORS = 0.1, 0.1  # of the clips, at least one each
 ANCHOR_NOISE = 1.0  # root mean square of the noise, in that of the clip
 INTRODUCTION = "Listen to each clip, then say how natural it sounds: 1 bad, 5 excellent."
 
@@ -52,8 +51,7 @@ def items_of(systems: Sequence[str], lines: Sequence[str], seed: int) -> list[It
     """The clips of a test in the order in which they are played."""
     draw = random.Random(seed)
     clips = [Item(kind="clip", system=name, line=line) for line in lines for name in systems]
-    again = draw.sample(clips, max(1, round(SHARE_REPEATED * len(clips))))
-    noisy = draw.sample(clips, max(1, round(SHARE_ANCHORS * len(clips))))
+    again, noisy = some_again(draw, clips), some_again(draw, clips)
     order = [
         *clips,
         *(Item(kind="repeat", system=one.system, line=one.line) for one in again),
@@ -63,7 +61,7 @@ def items_of(systems: Sequence[str], lines: Sequence[str], seed: int) -> list[It
     return order
 
 
-def write_anchor(source: Path, path: Path, seed: int) -> None:
+def write_anchor(source: Path, seed: int, path: Path) -> None:
     """A clip in noise as loud as itself."""
     audio = read(source)
     loudness = float(np.sqrt(np.square(audio.samples).mean()))
@@ -94,19 +92,12 @@ def write_mos_test(
     chosen = shared_lines(systems, [line.id for line in lines], count, seed)
     texts = {line.id: line.text for line in lines}
     items = items_of(list(systems), chosen, seed)
-    players = []
-    try:
-        (folder / PAGE).mkdir(parents=True, exist_ok=True)
-        for number, item in enumerate(items):
-            source = systems[item.system][item.line]
-            name = f"{number:03d}{'.wav' if item.kind == 'anchor' else source.suffix}"
-            if item.kind == "anchor":
-                write_anchor(source, folder / PAGE / name, seed + number)
-            else:
-                shutil.copyfile(source, folder / PAGE / name)
-            players.append((texts[item.line], [name]))
-    except OSError as problem:
-        raise CorpusError(f"cannot write the test {str(folder)!r}: {problem}") from problem
+    questions = []
+    for number, item in enumerate(items):
+        source, noisy = systems[item.system][item.line], item.kind == "anchor"
+        name = f"{number:03d}{'.wav' if noisy else source.suffix}"
+        writes = partial(write_anchor, source, seed + number) if noisy else copied(source)
+        questions.append((texts[item.line], {name: writes}))
     marks = {mark: f"{mark} {word}" for mark, word in MARKS.items()}
     key = {
         "form": "mos",
@@ -114,8 +105,7 @@ def write_mos_test(
         "systems": list(systems),
         "items": [asdict(item) for item in items],
     }
-    write_form(folder, key, "How natural is it?", INTRODUCTION, players, marks)
-    return len(items)
+    return write_form(folder, key, "How natural is it?", INTRODUCTION, questions, marks)
 
 
 def careless(items: Sequence[Mapping[str, Any]], answers: Sequence[int]) -> str:
@@ -156,15 +146,8 @@ def ratings(key: Mapping[str, Any], answer_paths: Sequence[Path], seed: int = 0)
     Raises:
         CorpusError: a file cannot be read, or nobody's answers are left.
     """
-    items, kept, left_out = key["items"], list[Sequence[int]](), dict[str, str]()
-    for path in answer_paths:
-        listener, answers = read_answers(path, key["test"], len(items), range(1, 6))
-        if reason := careless(items, answers):
-            left_out[listener] = reason
-        else:
-            kept.append(answers)
-    if not kept:
-        raise CorpusError(f"no answers are left of {len(answer_paths)} listeners: {left_out}")
+    items = key["items"]
+    kept, left_out = careful_answers(key, answer_paths, range(1, 6), careless)
     mos = {}
     for system in key["systems"]:
         places = [

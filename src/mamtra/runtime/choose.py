@@ -100,7 +100,7 @@ class EngineRequest:
             raise ConfigError(
                 f"engine {self.engine!r} is unknown; possible are {AUTO}, {', '.join(ENGINES)}"
             )
-        if not isinstance(self.threads, int) or self.threads < 0:
+        if type(self.threads) is not int or self.threads < 0:
             raise ConfigError(f"threads={self.threads} must not be negative; 0 decides by itself")
 
 

@@ -184,7 +184,7 @@ class SoundfileEncoder:
     """
 
     def __init__(self, format_name: str, rate_hz: int, comment: str) -> None:
-        self.outlet = Outlet()
+        self.outlet: Any = Outlet()  # soundfile's types know paths only
         container, subtype = LIBSNDFILE[format_name]
         constant = CONSTANT_RATE if format_name == "mp3" else {}
         self.file = soundfile.SoundFile(

@@ -1,5 +1,7 @@
 """Counters of a server in Prometheus's form."""
 
+from typing import Any
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -18,7 +20,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        own = {"registry": self.registry}
+        own: dict[str, Any] = {"registry": self.registry}
         ProcessCollector(namespace="mamtra", **own)
         self.requests = Counter("mamtra_requests", "Answered requests.", ["route", "code"], **own)
         self.queue_depth = Gauge("mamtra_queue_depth", "Texts that wait.", ["model"], **own)

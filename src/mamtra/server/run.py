@@ -11,6 +11,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
@@ -170,17 +172,17 @@ def run_workers(count: int, arguments: tuple) -> None:
         for worker in workers:
             worker.terminate()
 
-    def start() -> multiprocessing.process.BaseProcess:
+    def start() -> BaseProcess:
         worker = context.Process(target=serve_worker, args=arguments)
         worker.start()
         return worker
 
-    workers: list[multiprocessing.process.BaseProcess] = []
+    workers: list[BaseProcess] = []
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     workers += [start() for _ in range(count)]
     while not stopping:
-        multiprocessing.connection.wait([worker.sentinel for worker in workers], RESTART_SECONDS)
+        wait([worker.sentinel for worker in workers], RESTART_SECONDS)
         for index, worker in enumerate(workers):
             if not worker.is_alive() and not stopping:
                 print(f"a worker ended with {worker.exitcode}; starting another", file=sys.stderr)

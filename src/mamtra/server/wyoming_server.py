@@ -113,15 +113,15 @@ class Conversation:
         if self.utterance is not None:
             return  # a client that streams sends the whole as well, for servers that cannot
         told = self.tts.Synthesize.from_event(event)
-        await self.begin(event)
-        assert self.utterance is not None
-        await self.utterance.say(told.text)
+        utterance = await self.begin(event)
+        await utterance.say(told.text)
         await self.finish()
 
-    async def begin(self, event: Any) -> None:
+    async def begin(self, event: Any) -> Utterance:
         """Begin an utterance in the voice that the event names."""
         voice = (event.data or {}).get("voice") or {}
         self.utterance = Utterance(self.models, self.write, voice.get("name"))
+        return self.utterance
 
     async def more(self, event: Any) -> None:
         """Take the next part of a text."""

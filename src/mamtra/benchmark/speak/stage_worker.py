@@ -25,7 +25,8 @@ from mamtra.checkpoints.weights import write_tensors
 from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
-from mamtra.interop.import_cosyvoice import import_cosyvoice, release_of
+from mamtra.interop.cosyvoice_release import release_of
+from mamtra.interop.import_cosyvoice import import_cosyvoice
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
 from mamtra.runtime.torch.open import open_part

@@ -15,9 +15,8 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from mamtra.audio.clip import Audio
 from mamtra.errors import require
-from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file
+from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file, sound_at
 
 EXTRA = "judges"
 PACKAGE = "distillmos"
@@ -75,8 +74,7 @@ class DistillMos:
     @torch.inference_mode()
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
         """A mean opinion score, 1 (bad) to 5 (excellent)."""
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
-        sound = np.nan_to_num(sound)
+        sound = sound_at(samples, rate_hz, RATE_HZ)
         peak = float(np.abs(sound).max(initial=0))
         scaled = sound if peak < LEAST_PEAK else sound / peak * PEAK
         return float(self.model(torch.from_numpy(scaled)[None])[0])

@@ -8,9 +8,8 @@ from importlib import metadata
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.audio.clip import Audio
 from mamtra.errors import require
-from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file
+from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file, sound_at
 
 EXTRA = "judges"
 PACKAGE = "speechmos"
@@ -39,6 +38,5 @@ class Dnsmos:
 
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
         """A mean opinion score, 1 (bad) to 5 (excellent)."""
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
-        padded = np.pad(np.nan_to_num(sound), (0, max(0, LEAST_SAMPLES - len(sound))))
+        padded = sound_at(samples, rate_hz, RATE_HZ, LEAST_SAMPLES)
         return float(self.package.run(np.clip(padded, -1, 1), RATE_HZ)["ovrl_mos"])

@@ -6,6 +6,7 @@ rates says how natural a clip sounds. Figures of judges whose identities differ 
 
 import hashlib
 import json
+from abc import ABC, abstractmethod
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -14,7 +15,11 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.audio.clip import Audio
+from mamtra.errors import AudioError
+
 BLOCK_BYTES = 2**20
+NOBODY = "nobody speaks in this clip; its voice cannot be compared"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +117,50 @@ class Similarity(Protocol):
         ...
 
 
+class Comparing(ABC):
+    """A judge that compares voices by the vectors that it makes of them."""
+
+    @abstractmethod
+    def embed(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
+        """The voice as numbers.
+
+        Raises:
+            AudioError: nobody speaks.
+        """
+
+    def likeness(
+        self,
+        samples: Float[np.ndarray, " samples"],
+        rate_hz: int,
+        other: Float[np.ndarray, " others"],
+        other_rate_hz: int,
+    ) -> float:
+        """The cosine between both voices."""
+        return cosine(self.embed(samples, rate_hz), self.embed(other, other_rate_hz))
+
+
+def sound_at(
+    samples: np.ndarray, rate_hz: int, wanted_hz: int, least: int = 0
+) -> Float[np.ndarray, " samples"]:
+    """A clip in float32 at a judge's rate, finite; silence after it makes ``least`` samples."""
+    sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(wanted_hz).samples
+    return np.pad(np.nan_to_num(sound), (0, max(0, least - len(sound))))
+
+
+def voice_at(
+    samples: np.ndarray, rate_hz: int, wanted_hz: int, least: int
+) -> Float[np.ndarray, " samples"]:
+    """A clip in which somebody speaks, in float32 at a judge's rate.
+
+    Raises:
+        AudioError: it has fewer than ``least`` samples, or is silent.
+    """
+    sound = sound_at(samples, rate_hz, wanted_hz)
+    if len(sound) < least or not sound.any():
+        raise AudioError(NOBODY)
+    return sound
+
+
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
     """The cosine between two vectors."""
     one, other = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
@@ -125,6 +174,20 @@ def file_sha256(path: Path) -> str:
         while block := file.read(BLOCK_BYTES):
             total.update(block)
     return total.hexdigest()
+
+
+def identity_of(
+    name: str, package: str, path: Path, settings: dict[str, Any], weights: str = ""
+) -> Identity:
+    """The identity of a judge whose weights are one file, by the package that is installed."""
+    return Identity(
+        name=name,
+        package=package,
+        version=metadata.version(package),
+        weights=weights or path.name,
+        sha256=file_sha256(path),
+        settings=settings,
+    )
 
 
 def package_file(package: str, name: str) -> Path:

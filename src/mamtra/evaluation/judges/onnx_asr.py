@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.audio.clip import Audio
 from mamtra.errors import ModelError, require
-from mamtra.evaluation.judges.judge import Identity
+from mamtra.evaluation.judges.judge import Identity, sound_at
 from mamtra.evaluation.judges.weights import files_sha256, folder_of
 
 EXTRA = "judges"
@@ -81,6 +80,5 @@ class OnnxAsr:
 
     def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:
         """The words of one clip; an empty string if it hears none."""
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
-        padded = np.pad(np.nan_to_num(sound), (0, max(0, LEAST_SAMPLES - len(sound))))
+        padded = sound_at(samples, rate_hz, RATE_HZ, LEAST_SAMPLES)
         return str(self.model.recognize(padded, sample_rate=RATE_HZ, **self.asked)).strip()

@@ -24,9 +24,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.audio.clip import Audio
 from mamtra.errors import ConfigError, require
-from mamtra.evaluation.judges.judge import Identity
+from mamtra.evaluation.judges.judge import Identity, sound_at
 from mamtra.evaluation.line_set import fingerprint
 from mamtra.evaluation.word_errors import EXTRA, plain_words
 
@@ -124,9 +123,8 @@ class Pocketsphinx:
 
         The whole clip is given at once, so what was heard before has no influence.
         """
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
-        padded = np.pad(sound, round(QUIET_SECONDS * RATE_HZ))
-        clipped = np.clip(np.nan_to_num(padded), -1, 1)
+        padded = np.pad(sound_at(samples, rate_hz, RATE_HZ), round(QUIET_SECONDS * RATE_HZ))
+        clipped = np.clip(padded, -1, 1)
         self.decoder.start_utt()
         self.decoder.process_raw((clipped * 32767).astype(np.int16).tobytes(), full_utt=True)
         self.decoder.end_utt()

@@ -5,21 +5,18 @@ its figures are never compared with those of another model, such as the WavLM of
 """
 
 import warnings
-from importlib import metadata
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from mamtra.errors import AudioError, require
-from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file
+from mamtra.evaluation.judges.judge import NOBODY, Comparing, identity_of, package_file
 
 EXTRA = "judges"
 PACKAGE = "Resemblyzer"
 WEIGHTS = "pretrained.pt"
 
 
-class Resemblyzer:
+class Resemblyzer(Comparing):
     """The voice encoder.
 
     Raises:
@@ -31,15 +28,10 @@ class Resemblyzer:
             warnings.simplefilter("ignore")  # of old imports inside the package
             self.package = require("resemblyzer", EXTRA)
             self.encoder = self.package.VoiceEncoder("cpu", verbose=False)
-        self.identity = Identity(
-            name="resemblyzer",
-            package=PACKAGE,
-            version=metadata.version(PACKAGE),
-            weights=WEIGHTS,
-            sha256=file_sha256(package_file(PACKAGE, WEIGHTS)),
-        )
+        weights = package_file(PACKAGE, WEIGHTS)
+        self.identity = identity_of("resemblyzer", PACKAGE, weights, {})
 
-    def embed(self, samples: np.ndarray, rate_hz: int) -> Any:
+    def embed(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
         """The voice as 256 numbers of length 1.
 
         Raises:
@@ -48,15 +40,5 @@ class Resemblyzer:
         sound = np.nan_to_num(np.asarray(samples, np.float32))
         heard = np.zeros(0) if not sound.any() else self.package.preprocess_wav(sound, rate_hz)
         if not len(heard):
-            raise AudioError("nobody speaks in this clip; its voice cannot be compared")
+            raise AudioError(NOBODY)
         return self.encoder.embed_utterance(heard)
-
-    def likeness(
-        self,
-        samples: Float[np.ndarray, " samples"],
-        rate_hz: int,
-        other: Float[np.ndarray, " others"],
-        other_rate_hz: int,
-    ) -> float:
-        """The cosine between both voices."""
-        return float(self.embed(samples, rate_hz) @ self.embed(other, other_rate_hz))

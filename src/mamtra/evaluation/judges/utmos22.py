@@ -5,7 +5,6 @@ tarepan/SpeechMOS v1.2.0 (commit ed25eacb) publishes: wav2vec 2.0 base, a domain
 BLSTM. Rates from 1 to 5.
 """
 
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mamtra.audio.clip import Audio
 from mamtra.errors import require
 from mamtra.evaluation.judges.fairseq_names import transformers_names
-from mamtra.evaluation.judges.judge import Identity, file_sha256
+from mamtra.evaluation.judges.judge import identity_of, sound_at
 from mamtra.evaluation.judges.weights import checked_file, fill, tensors_of
 
 EXTRA = "judges"
@@ -80,19 +78,12 @@ class Utmos22:
         inside = {n.removeprefix(INSIDE): t for n, t in tensors.items() if n.startswith(INSIDE)}
         self.wav2vec2 = fill(package.Wav2Vec2Model(config), transformers_names(inside), ())
         self.strong = fill(Strong(config.hidden_size, rnn), tensors, (INSIDE,))
-        self.identity = Identity(
-            name="utmos22",
-            package=PACKAGE,
-            version=metadata.version(PACKAGE),
-            weights=path.name,
-            sha256=file_sha256(path),
-            settings={"form": f"SpeechMOS {COMMIT}", "rate_hz": RATE_HZ},
-        )
+        settings = {"form": f"SpeechMOS {COMMIT}", "rate_hz": RATE_HZ}
+        self.identity = identity_of("utmos22", PACKAGE, path, settings)
 
     @torch.inference_mode()
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
         """A mean opinion score, 1 (bad) to 5 (excellent)."""
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
-        padded = np.pad(np.nan_to_num(sound), (0, max(0, LEAST_SAMPLES - len(sound))))
+        padded = sound_at(samples, rate_hz, RATE_HZ, LEAST_SAMPLES)
         units = self.wav2vec2(torch.from_numpy(padded)[None]).last_hidden_state
         return float(self.strong(units)[0])

@@ -4,18 +4,15 @@
 refused. A clip is brought to mean 0 and deviation 1, as WavLM-large was trained on.
 """
 
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float
 
-from mamtra.audio.clip import Audio
-from mamtra.errors import AudioError, require
+from mamtra.errors import require
 from mamtra.evaluation.judges.ecapa import Ecapa, EcapaConfig
 from mamtra.evaluation.judges.fairseq_names import transformers_names
-from mamtra.evaluation.judges.judge import Identity, cosine, file_sha256
+from mamtra.evaluation.judges.judge import Comparing, identity_of, voice_at
 from mamtra.evaluation.judges.weights import checked_file, fill, tensors_of
 
 EXTRA = "judges"
@@ -30,7 +27,7 @@ SPARE = ("loss_calculator.", INSIDE)
 LEAST_SAMPLES = 3200  # 0.2 s; ten frames
 
 
-class WavlmEcapa:
+class WavlmEcapa(Comparing):
     """The voice encoder of the protocol.
 
     Args:
@@ -61,14 +58,8 @@ class WavlmEcapa:
             (),
         )
         self.ecapa = fill(Ecapa(config), tensors, SPARE)
-        self.identity = Identity(
-            name="wavlm-ecapa",
-            package=PACKAGE,
-            version=metadata.version(PACKAGE),
-            weights=path.name,
-            sha256=file_sha256(path),
-            settings={"rate_hz": RATE_HZ, "torch": torch.__version__},
-        )
+        settings = {"rate_hz": RATE_HZ, "torch": torch.__version__}
+        self.identity = identity_of("wavlm-ecapa", PACKAGE, path, settings)
 
     @torch.inference_mode()
     def embed(self, samples: np.ndarray, rate_hz: int) -> np.ndarray:
@@ -77,23 +68,10 @@ class WavlmEcapa:
         Raises:
             AudioError: the clip is too short, or silent.
         """
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
-        sound = np.nan_to_num(sound)
-        if len(sound) < LEAST_SAMPLES or not sound.any():
-            raise AudioError("nobody speaks in this clip; its voice cannot be compared")
+        sound = voice_at(samples, rate_hz, RATE_HZ, LEAST_SAMPLES)
         wave = torch.from_numpy(sound)[None]
         wave = torch.nn.functional.layer_norm(wave, wave.shape[1:])
         heard = self.wavlm(wave, output_hidden_states=True)
         # some releases of transformers hand out the last state without its norm
         states = torch.stack([*heard.hidden_states[:-1], heard.last_hidden_state])
         return self.ecapa(states)[0].numpy()
-
-    def likeness(
-        self,
-        samples: Float[np.ndarray, " samples"],
-        rate_hz: int,
-        other: Float[np.ndarray, " others"],
-        other_rate_hz: int,
-    ) -> float:
-        """The cosine between both voices."""
-        return cosine(self.embed(samples, rate_hz), self.embed(other, other_rate_hz))

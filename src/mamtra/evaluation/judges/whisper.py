@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.audio.clip import Audio
 from mamtra.errors import ModelError, require
-from mamtra.evaluation.judges.judge import Identity, file_sha256
+from mamtra.evaluation.judges.judge import Identity, file_sha256, sound_at
 from mamtra.evaluation.word_errors import EXTRA
 
 PACKAGE = "faster-whisper"
@@ -91,9 +90,9 @@ class Whisper:
 
     def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:
         """The words of one clip; an empty string if it hears none."""
-        sound = Audio(samples=np.asarray(samples, np.float32), rate_hz=rate_hz).at(RATE_HZ).samples
+        sound = sound_at(samples, rate_hz, RATE_HZ)
         parts, _ = self.model.transcribe(
-            np.nan_to_num(sound),
+            sound,
             language=self.language,
             beam_size=BEAM,
             temperature=0.0,

@@ -4,6 +4,7 @@ Spectra lie (signals, 2 * frequencies, time), real parts above imaginary ones.
 """
 
 import math
+from typing import Any
 
 import numpy as np
 from onnx import TensorProto
@@ -52,7 +53,7 @@ def sound(graph: Graph, spectra: str, n_fft: int, hop: int) -> str:
     half = n_fft // 2
     scale = np.full(half + 1, 2 / n_fft)
     scale[[0, half]] = 1 / n_fft
-    shared = {"strides": [hop], "pads": [half, half], "kernel_shape": [n_fft]}
+    shared: dict[str, Any] = {"strides": [hop], "pads": [half, half], "kernel_shape": [n_fft]}
     made = graph.add("ConvTranspose", [spectra, basis(graph, n_fft, scale)], **shared)
     one = graph.add("Slice", [spectra, graph.shape(0), graph.shape(1), graph.shape(1)])
     ones = graph.add("Add", [graph.add("Mul", [one, number(graph, 0.0)]), number(graph, 1.0)])

@@ -61,5 +61,6 @@ def open_voice_encoder(folder: ModelFolder, threads: int = 1) -> GraphVoiceEncod
     Raises:
         ModelError: a graph is missing or damaged, or does not belong to its weights.
     """
-    paths = [graph_of(folder, part) for part in ("speech_tokenizer", "speaker")]
-    return GraphVoiceEncoder(folder.section("mel", MelConfig), *paths, threads)
+    mel = folder.section("mel", MelConfig)
+    tokenizer, speaker = (graph_of(folder, part) for part in ("speech_tokenizer", "speaker"))
+    return GraphVoiceEncoder(mel, tokenizer, speaker, threads)

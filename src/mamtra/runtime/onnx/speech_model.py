@@ -147,7 +147,7 @@ class OnnxSpeechModel:
 
     def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
         """An empty state for so many rows."""
-        known = {BATCH: batch, CAPACITY: capacity_hint}
+        known: dict[Any, int] = {BATCH: batch, CAPACITY: capacity_hint}
         arrays = {
             name: np.zeros([known.get(size, size) for size in shape], np.float32)
             for name, shape in self._states.items()
@@ -176,7 +176,7 @@ class OnnxSpeechModel:
         ids, positions = np.zeros((count, time), np.int64), np.zeros((count, time), np.int64)
         logits = np.zeros((count, self.vocabulary.size), np.float32)
         binding = self._session.io_binding()
-        named = {"ids": ids, "positions": positions}
+        named: dict[str, np.ndarray] = {"ids": ids, "positions": positions}
         named |= {name: array[rows] for name, array in state.arrays.items()}
         for name, array in named.items():
             binding.bind_ortvalue_input(name, value_of(array))

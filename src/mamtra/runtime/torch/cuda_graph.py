@@ -70,7 +70,7 @@ class StaticBuffers:
     """What the graphs of one number of rows work on."""
 
     plan: StackStep
-    ids: Int[Tensor, " rows"]
+    inputs: Float[Tensor, "rows dim"]
     logits: Float[Tensor, "rows ids"]
     state: StackState
     cache_len: int
@@ -136,12 +136,14 @@ class GraphStepper:
         state.reserve(cache_len)
         plan = StackStep(self.stack, rows)
         own = StackState([copy.copy(layer) for layer in state.layers], [])
-        ids = torch.zeros(rows, dtype=torch.long, device=self.table.device)
-        return StaticBuffers(plan, ids, self.head(plan.normal), own, cache_len, weakref.ref(state))
+        inputs = torch.empty_like(plan.hidden)
+        return StaticBuffers(
+            plan, inputs, self.head(plan.normal), own, cache_len, weakref.ref(state)
+        )
 
     def body(self, buffers: StaticBuffers, cache_len: int) -> None:
-        """What is recorded: from the ids to the logits."""
-        buffers.plan.hidden.copy_(F.embedding(buffers.ids, self.table))
+        """What is recorded: from the embeddings to the logits."""
+        buffers.plan.hidden.copy_(buffers.inputs)
         buffers.logits.copy_(self.head(buffers.plan.replay_form(buffers.state, cache_len)))
 
     def replay_for(self, buffers: StaticBuffers, cache_len: int) -> Replay:
@@ -163,13 +165,20 @@ class GraphStepper:
     @torch.inference_mode()
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
+        return self.step_embedded(F.embedding(ids, self.table), state)
+
+    @torch.inference_mode()
+    def step_embedded(
+        self, inputs: Float[Tensor, "batch dim"], state: StackState
+    ) -> Float[Tensor, "batch ids"]:
+        """Continue each row by one embedding; logits of the next id."""
         tokens = max(state.positions) + 1
         room = max((layer.capacity or 0 for layer in state.layers), default=0)
-        buffers = self.acquire(len(ids), max(tokens, room), state)
+        buffers = self.acquire(len(inputs), max(tokens, room), state)
         positions = buffers.plan.step_positions.positions
         if buffers.positions != state.positions:
             positions.copy_(as_positions(state.positions, torch.device("cpu")))
-        buffers.ids.copy_(ids)
+        buffers.inputs.copy_(inputs)
         self.replay_for(buffers, min(buffers.cache_len, length_for(tokens)))()
         positions.add_(1)
         state.positions = [position + 1 for position in state.positions]
