@@ -40,7 +40,7 @@ def test_the_folder_holds_the_page_the_model_and_the_runtime(
 ) -> None:
     site = export_web(ModelFolder(tiny_model_folder), tmp_path / "site", stand_in)
     names = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
-    assert {"index.html", "page.js", "model.js", "text.js", "sampling.js", "player.js"} <= names
+    assert {"index.html", "page.js", "model.js", "text.js", "ids.js", "rules.js"} <= names
     assert set(RUNTIME) <= names
     assert {"model/manifest.json", "model/decoder.onnx", "model/voices/low.safetensors"} <= names
     told = "".join((site / name).read_text() for name in names if name.endswith((".js", ".html")))

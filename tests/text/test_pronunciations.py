@@ -84,12 +84,18 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")
 def test_the_page_gives_the_same_ids(known: Pronunciations, tmp_path: Path) -> None:
-    texts = ["the cat's house, one dog-cat.", "o'clock bird-cat 'cat' dogs?", "house's; cat"]
-    program = tmp_path / "ids.mjs"
-    page = files("mamtra").joinpath("web", "text.js").read_text()
-    (tmp_path / "text.mjs").write_text(page)
+    texts = [
+        "the cat's house, one dog-cat.",
+        "o'clock bird-cat 'cat' dogs?",
+        "house's; cat",
+        "{k ae t} {hh aw s}",
+    ]
+    program = tmp_path / "program.js"
+    page = files("mamtra").joinpath("web", "ids.js").read_text()
+    (tmp_path / "ids.js").write_text(page)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
     program.write_text(
-        'import { Pronunciations, encode } from "./text.mjs";\n'
+        'import { Pronunciations, encode } from "./ids.js";\n'
         f"const known = new Pronunciations({json.dumps(WRITTEN.decode())});\n"
         f"console.log(JSON.stringify({json.dumps(texts)}.map((text) => encode(text, known))));\n"
     )

@@ -1,14 +1,15 @@
 // nano inside a page: the same graphs as in Python, run by onnxruntime-web on WebAssembly.
 
 import * as ort from "./ort.wasm.min.mjs";
-import { Pronunciations, encode, pieces } from "./text.js";
+import { Pronunciations, encode } from "./ids.js";
+import { timedPieces } from "./text.js";
 import { choose, normal, uniform } from "./sampling.js";
 
 const SPECIAL = 2; // ids of start (0) and task (1) come before those of speech and text
 const TABLE = 2048; // positions of the rotary tables
 const ROOM = 512; // ids that a piece may take
 const ALL = 2n ** 40n; // a chunk that never ends
-const PAUSE_SECONDS = 0.25; // between pieces
+const PAUSE_SECONDS = 0.25; // between pieces, where the text does not say
 
 const bytes = async (url) => {
   const answer = await fetch(url);
@@ -146,7 +147,12 @@ export class Nano {
     const speaker = await speakerOf(`${this.folder}/voices/${voice}.safetensors`);
     const { chunk_tokens, lookahead_tokens, frames_per_token } = this.manifest.decoder;
     const { hop, noises, exact_frames } = this.manifest.vocoder;
-    for (const [place, piece] of pieces(text).entries()) {
+    for (const [place, { text: piece, pause }] of timedPieces(text, this.manifest.piece_characters).entries()) {
+      const silence = new Float32Array(Math.round((pause ?? PAUSE_SECONDS) * this.rate));
+      if (!piece) {
+        yield silence;
+        continue;
+      }
       const random = uniform(seed + 7368787 * place);
       const breath = uniform(seed + 7368787 * place + 1);
       const tokens = [];
@@ -169,7 +175,7 @@ export class Nano {
       if (tokens.length) yield await render(true);
       const read = encode(piece, this.pronunciations).length + tokens.length + 2;
       told({ text: piece, speech_tokens: tokens, state_bytes: this.memoryBytes(read) });
-      yield new Float32Array(Math.round(PAUSE_SECONDS * this.rate));
+      yield silence;
     }
   }
 }

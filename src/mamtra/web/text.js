@@ -1,104 +1,54 @@
-// English text as ids of nano's letters. The full reading of numbers, dates and abbreviations is
-// Python's (mamtra.text); here whole numbers up to 999,999 become words, and signs that nano does
-// not know are left out.
+// English as nano reads it: written text in spoken words, in pieces, with the pauses it asks for. The
+// rules are Python's (rules.js is made from mamtra.text when the page is written).
 
-const MARKS = [" ", "'", ".", ",", "?", "!", ";", ":", "-"];
-const PHONES = ("aa ae ah ao aw ax ay b ch d dh eh er ey f g hh ih iy jh k l m n ng ow oy p r " +
-  "s sh t th uh uw v w y z zh").split(" ");
-const SYMBOLS = ["<pad>", ...MARKS, ..."abcdefghijklmnopqrstuvwxyz",
-  ...PHONES.map((phone) => `{${phone}}`)];
-const WORD = /[a-z]+(?:'[a-z]+)*(?:-[a-z]+(?:'[a-z]+)*)*/g;
-const VOICELESS = ["f", "k", "p", "t", "th"], SIBILANTS = ["s", "z", "sh", "zh", "ch", "jh"];
-const IDS = new Map(SYMBOLS.map((symbol, index) => [symbol, index]));
-const SMALL = ("zero one two three four five six seven eight nine ten eleven twelve thirteen " +
-  "fourteen fifteen sixteen seventeen eighteen nineteen").split(" ");
-const TENS = "x x twenty thirty forty fifty sixty seventy eighty ninety".split(" ");
-const SAME = { "’": "'", "‘": "'", "“": "", "”": "", "–": "-", "—": ", ", "…": "." };
-const PIECE_CHARACTERS = 100; // config.json: text.piece_characters
+import {
+  IN_BRACES, MARK, SHORT_SHARE, TIDY, cut, mergeShort, pauseOf, plainPhones, plainText, rewrite,
+  spokenWindow, together, windows,
+} from "./rules.js";
 
-/** A whole number below a million in words. */
-export function numberInWords(number) {
-  if (number < 20) return SMALL[number];
-  if (number < 100) {
-    const rest = number % 10;
-    return TENS[Math.floor(number / 10)] + (rest ? `-${SMALL[rest]}` : "");
-  }
-  const [size, name] = number < 1000 ? [100, "hundred"] : [1000, "thousand"];
-  const rest = number % size;
-  const joint = rest && rest < 100 ? " and " : " ";
-  return `${numberInWords(Math.floor(number / size))} ${name}` +
-    (rest ? joint + numberInWords(rest) : "");
+const HOLD = "\0"; // stands for a word in phones while the rules run
+const SOUNDED = /[\p{L}\p{N}]/u;
+const measure = (text) => text.length;
+
+/** A text the way it is spoken, in letters and marks; empty where nothing can be spoken. */
+export function normalize(text) {
+  const held = IN_BRACES.findall(text).map((span) => plainPhones(span));
+  const parts = windows(plainText(IN_BRACES.sub(() => HOLD, text.replaceAll(HOLD, " "))));
+  const joined = parts.map((part) => spokenWindow(part)).join(" ");
+  const spoken = parts.length > 1 ? rewrite(joined, TIDY) : joined;
+  if (!/[A-Za-z\0]/.test(spoken)) return "";
+  return spoken.replaceAll(HOLD, () => held.shift());
 }
 
-/** The text in letters and marks that nano reads. */
-export function readable(text) {
-  return text
-    .replace(/[’‘“”–—…]/g, (sign) => SAME[sign])
-    .replace(/(\d),(?=\d{3}\b)/g, "$1")
-    .replace(/\d{1,6}/g, (digits) => ` ${numberInWords(Number(digits))} `)
-    .toLowerCase()
-    .replace(/\s+/g, " ")
-    .split("")
-    .filter((character) => IDS.has(character))
-    .join("")
-    .replace(/ ([.,?!;:])/g, "$1")
-    .replace(/ +/g, " ")
-    .trim();
+/** A piece with a mark that ends a sentence. */
+const closed = (piece) => (/[.?!]$/.test(piece) ? piece : `${piece.replace(/[ ,;:-]+$/, "")}.`);
+
+/** A text as it is spoken, in pieces of a sentence or so, none longer than so many letters. */
+export function pieces(text, longest) {
+  const sentences = normalize(text).split(/(?<=[.?!]) /).filter(Boolean);
+  const parts = sentences.flatMap((sentence) => cut(sentence, longest, measure));
+  return mergeShort(parts, Math.trunc(SHORT_SHARE * longest), longest, measure).map(closed);
 }
 
-/** Sentences, long ones cut at a comma or a space. */
-export function pieces(text) {
-  const found = [];
-  for (const sentence of readable(text).match(/[^.?!]+[.?!]*/g) ?? []) {
-    let rest = sentence.trim();
-    while (rest.length > PIECE_CHARACTERS) {
-      const part = rest.slice(0, PIECE_CHARACTERS);
-      const cut = Math.max(part.lastIndexOf(", ") + 1, 0) || part.lastIndexOf(" ");
-      const end = cut > 0 ? cut : PIECE_CHARACTERS;
-      found.push(rest.slice(0, end).trim());
-      rest = rest.slice(end).trim();
-    }
-    if (/[a-z]/.test(rest)) found.push(/[.?!,]$/.test(rest) ? rest : `${rest}.`);
+/** The parts of a text between its marks of pauses, each with the seconds of the pause after it. */
+function passages(text) {
+  const found = [{ text: "", pause: null }];
+  let start = 0;
+  for (const mark of MARK.finditer(text)) {
+    const before = text.slice(start, mark.start()), pause = pauseOf(mark);
+    start = mark.end();
+    if (SOUNDED.test(before)) found.push({ text: before, pause });
+    else found.at(-1).pause = together(found.at(-1).pause, pause);
   }
-  return found;
+  return [...found, { text: text.slice(start), pause: null }];
 }
 
-/** The phones of words, from a model's file of pronunciations. */
-export class Pronunciations {
-  constructor(written) { this.lines = `\n${written.trim()}\n`; }
-
-  /** The phones of a word in lower case, or of its possessive; nothing where it is unknown. */
-  phones(word) {
-    const key = `\n${word}\t`, place = this.lines.indexOf(key);
-    if (place >= 0) {
-      const start = place + key.length;
-      return this.lines.slice(start, this.lines.indexOf("\n", start)).split(" ");
-    }
-    const owner = word.endsWith("'s") ? this.phones(word.slice(0, -2)) : undefined;
-    if (!owner) return undefined;
-    const last = owner.at(-1);
-    return [...owner, ...(SIBILANTS.includes(last) ? ["ax", "z"] : VOICELESS.includes(last) ? ["s"] : ["z"])];
+/** Pieces with the pause after each in seconds, null where the text does not say. */
+export function timedPieces(text, longest) {
+  const found = [{ text: "", pause: null }];
+  for (const passage of passages(text)) {
+    found.push(...pieces(passage.text, longest).map((piece) => ({ text: piece, pause: null })));
+    found.at(-1).pause = together(found.at(-1).pause, passage.pause);
   }
-
-  /** Phones of a word, or of all parts of a word with hyphens. */
-  whole(word) {
-    const parts = word.split("-").map((part) => this.phones(part));
-    return parts.every(Boolean) ? parts.flat() : undefined;
-  }
-}
-
-/** Ids of readable text; words that the pronunciations know are in phones. */
-export function encode(text, pronunciations) {
-  const ids = [];
-  let end = 0;
-  const letters = (part) => { for (const character of part) ids.push(IDS.get(character)); };
-  for (const found of pronunciations ? text.matchAll(WORD) : []) {
-    const phones = pronunciations.whole(found[0]);
-    if (!phones) continue;
-    letters(text.slice(end, found.index));
-    for (const phone of phones) ids.push(IDS.get(`{${phone}}`));
-    end = found.index + found[0].length;
-  }
-  letters(text.slice(end));
-  return ids;
+  return found.filter((piece) => piece.text || piece.pause);
 }

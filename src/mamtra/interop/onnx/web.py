@@ -1,6 +1,7 @@
 """A folder that any static server can host: a page, a small model's graphs, and onnxruntime-web.
 
-    index.html, page.js, model.js, text.js, sampling.js, player.js     the page (``mamtra/web``)
+    index.html, page.js, model.js, sampling.js, player.js, ...         the page (``mamtra/web``)
+    rules.js                                                           Python's text rules
     ort.wasm.min.mjs, ort-wasm-simd-threaded.mjs, ....wasm             onnxruntime-web
     model/manifest.json                                                sizes, files, voices
     model/pronunciations.txt                                           words and their phones
@@ -26,6 +27,7 @@ from mamtra.errors import ConfigError, ModelError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.onnx.export import FolderExport, OnnxExport, write_graph
+from mamtra.interop.onnx.text_script import text_script
 from mamtra.runtime.onnx.session import WEIGHTS
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
@@ -115,6 +117,7 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
     unpack_runtime(runtime, output)
     for file in files("mamtra").joinpath("web").iterdir():
         (output / file.name).write_bytes(file.read_bytes())
+    (output / "rules.js").write_text(text_script(), encoding="utf-8")
     for part in PARTS:
         for file in model.part_files(part):
             shutil.copyfile(file, inside / file.name)
@@ -142,7 +145,7 @@ def graphs_for_page(model: ModelFolder, inside: Path) -> dict[str, tuple[str, on
 def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]]) -> dict[str, Any]:
     """What the page has to know."""
     lm = graphs["speech_lm"][1]
-    config = model.section("speech_lm", SpeechLMConfig)
+    config, text = model.section("speech_lm", SpeechLMConfig), model.section("text", TextConfig)
     backbone = as_config(config.backbone)
     return {
         "graphs": {
@@ -156,6 +159,7 @@ def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]])
         "vocoder": sizes_in(graphs["vocoder"][1]),
         "sampling": asdict(model.optional("sampling", SamplingConfig)),
         "guard": asdict(model.optional("guard", GuardConfig)),
-        "pronunciations": model.section("text", TextConfig).pronunciations,
+        "pronunciations": text.pronunciations,
+        "piece_characters": text.piece_characters,
         "voices": list(model.voice_files()),
     }
