@@ -7,9 +7,16 @@ import torch
 pytest.importorskip("onnx")
 from onnx_toys import open_decoder, open_speech_lm, open_vocoder
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
+from torch_draws import seeded_as_the_original
 from toy_flow import NOISE, decoder
 from toy_vocoder import reference_noise, relative, toy_vocoder
 
+from mamtra.generation import bistream
+from mamtra.generation import request as request_module
+from mamtra.generation.bistream import stream_bistream
+from mamtra.generation.generate import generate
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Request, Token
 from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
 from mamtra.runtime.protocols import EncodedPrompt
 from mamtra.speech_lm.prompt import cross_lingual, zero_shot
@@ -30,6 +37,37 @@ def test_the_likeliest_ids_are_those_of_the_original(way, form, tmp_path):
         assert logits[: model.vocabulary.codes].argmax() == expected
         logits = model.step([expected], state)[0]
     assert logits.argmax() == model.vocabulary.end
+
+
+@pytest.mark.parametrize("form", ["fused", "standard"])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_drawn_ids_are_those_of_the_original(seed, form, tmp_path, monkeypatch):
+    monkeypatch.setattr(request_module, "seeded", seeded_as_the_original)
+    module, _ = speech_lm_from_cosyvoice(synthetic_weights(toy_lm_shapes()), TOY_HEAD_DIM)
+    model = open_speech_lm(module, tmp_path, form)
+    case = {name: value.flatten().tolist() for name, value in tensors_of("lm_inference").items()}
+    voice = case["prompt_text"], case["prompt_speech_token"]
+    for way, prompt in (("zero_shot", voice), ("cross_lingual", ())):
+        request = Request.of(case["text"], *prompt, seed=seed)
+        result = generate(model, request, guard=GuardConfig(attempts=1))
+        assert list(result.ids) == values_of("lm_inference")[f"outputs.{way}/ras_seed{seed}"]
+        assert result.reason == "end"
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_ids_drawn_while_text_arrives_are_those_of_the_original(seed, tmp_path, monkeypatch):
+    # until the original reads an id twice: five blocks, of which a prompt fills the first
+    monkeypatch.setattr(bistream, "seeded", seeded_as_the_original)
+    module, _ = speech_lm_from_cosyvoice(synthetic_weights(toy_lm_shapes()), TOY_HEAD_DIM)
+    model = open_speech_lm(module, tmp_path, "fused")
+    case = {name: value.flatten().tolist() for name, value in tensors_of("lm_bistream").items()}
+    voice = case["prompt_text"], case["prompt_speech_token"]
+    for way, prompt, blocks in (("prompt", voice, 7 + 3 * 15), ("noprompt", ((), ()), 3 * 15)):
+        arriving = ([token] for token in case["longtext"])
+        records = stream_bistream(model, arriving, *prompt, seed=seed)
+        ids = [record.id for record in records if isinstance(record, Token)]
+        expected = values_of("lm_bistream")[f"outputs.{way}/ras_seed{seed}.0"]
+        assert ids[:blocks] == expected[:blocks]
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,11 @@ export class Nano {
     const speaker = await speakerOf(`${this.folder}/voices/${voice}.safetensors`);
     const { chunk_tokens, lookahead_tokens, frames_per_token } = this.manifest.decoder;
     const { hop, noises, exact_frames } = this.manifest.vocoder;
-    for (const [place, { text: piece, pause }] of timedPieces(text, this.manifest.piece_characters).entries()) {
+    const found = timedPieces(text, this.manifest.piece_characters);
+    if (!found.some((piece) => piece.text)) {
+      throw new Error("nothing in the text can be spoken; give text with Latin letters or numbers");
+    }
+    for (const [place, { text: piece, pause }] of found.entries()) {
       const silence = new Float32Array(Math.round((pause ?? PAUSE_SECONDS) * this.rate));
       if (!piece) {
         yield silence;
