@@ -43,6 +43,32 @@ def test_the_cosine_finds_the_strong_and_the_idle_layer(stack, hidden):
     assert importance[0].abs() < 1e-6
 
 
+class Halves(torch.nn.Module):
+    """Adds to each token what stands at a right angle to it, and as long."""
+
+    def forward(self, hidden, positions, state):
+        del positions, state
+        return hidden.roll(hidden.shape[-1] // 2, -1)
+
+
+class Echo(torch.nn.Module):
+    """Adds each token to itself."""
+
+    def forward(self, hidden, positions, state):
+        del positions, state
+        return hidden
+
+
+def test_the_cosine_is_that_of_each_token_before_and_after_its_mixer(stack, hidden):
+    hidden = torch.nn.functional.normalize(hidden, dim=-1) * 4  # as long as the norm makes it
+    hidden[..., 8:] = 0
+    hidden = torch.nn.functional.normalize(hidden, dim=-1) * 4
+    with mixers_replaced(stack, {0: Halves()}):
+        assert importance_by_cosine(stack, hidden)[0] == pytest.approx(1 - 0.5**0.5, abs=1e-4)
+    with mixers_replaced(stack, {0: Echo()}):  # half as long: taken away, it would turn round
+        assert importance_by_cosine(stack, hidden / 2)[0] == pytest.approx(0, abs=1e-5)
+
+
 def test_a_measure_finds_them_too_and_leaves_the_stack_as_it_was(stack, hidden):
     before = stack(hidden)
     importance = importance_by_measure(stack, distance(stack, hidden))
@@ -84,3 +110,5 @@ def test_a_stopped_search_goes_on_and_a_round_knows_what_is_gone(stack, hidden):
         assert measure() == rounds[2][2]
     with pytest.raises(LayoutError, match="5 attention layers"):
         greedy(stack, measure, 5)
+    with pytest.raises(LayoutError):
+        greedy(stack, measure, -1)

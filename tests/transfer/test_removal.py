@@ -38,8 +38,11 @@ def test_a_speech_lm_keeps_its_tables():
     )
 
 
-@pytest.mark.parametrize("kept", [[], [3], [-1, 0]])
-def test_layers_that_do_not_exist_are_refused(kept):
+@pytest.mark.parametrize(
+    ("kept", "named"),
+    [([], "no layer"), ([3], "layer 3"), ([-1, 0], "layer -1"), ([9, 7, 0], "layer 7")],
+)
+def test_layers_that_do_not_exist_are_refused_by_the_first_of_them(kept, named):
     teacher = Stack(BackboneConfig(layout="AAA", **SIZES))
-    with pytest.raises(LayoutError, match="0 to 2"):
+    with pytest.raises(LayoutError, match=f"^{named} .*0 to 2"):
         keep_layers(teacher, kept)

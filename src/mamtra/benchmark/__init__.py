@@ -14,6 +14,7 @@
     decode/rounds.py        every target once a round, ratios to the baseline
     decode/worker.py        the process: builds the target, watches memory, times steps
     decode/target.py        the speech language model in a shape, on an engine
+    decode/graphs.py        the same on onnxruntime, its graphs exported first
     decode/baseline.py      how the original runs its own
     decode/timing.py        seconds of a step after any length, of a prompt, of memory itself
     decode/chain.py         what follows the language model: decoder and vocoder

@@ -10,7 +10,6 @@ belongs to what a model has learnt.
 """
 
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
@@ -20,6 +19,7 @@ import numpy as np
 import torch
 
 from mamtra.acoustic.decoder import Decoder
+from mamtra.benchmark.process import Stopwatch
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
@@ -105,14 +105,13 @@ def measure(
             count = max(1, round(seconds * TOKENS_PER_SECOND))
             tokens = [number * 5 % decoder.sizes.codes for number in range(count)]
             decoder.decode(tokens[:2], spoken_voice(decoder, 0.2), noise)
-            began, busy = time.perf_counter(), time.process_time()
+            watch = Stopwatch()
             mel = decoder.decode(tokens, voice, noise)
-            took, cpu = time.perf_counter() - began, time.process_time() - busy
+            took = watch.lap()
             exact = mel if exact is None else exact
             results[name] = {
-                "seconds": took,
-                "cpu_seconds": cpu,
-                "cpu_seconds_per_second_of_speech": cpu * TOKENS_PER_SECOND / count,
+                **took,
+                "cpu_seconds_per_second_of_speech": took["cpu_seconds"] * TOKENS_PER_SECOND / count,
                 "relative_error": float(np.linalg.norm(mel - exact) / np.linalg.norm(exact)),
             }
             del decoder

@@ -6,18 +6,17 @@ from the driver for them, and what the driver gave to this process's context bes
 """
 
 import resource
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from mamtra.benchmark.process import KIBIBYTE
 from mamtra.runtime.torch.malloc import give_back_all
 
 STATUS = Path("/proc/self/status")
 FORGET = Path("/proc/self/clear_refs")
 FORGET_PEAK = "5"  # proc(5): resets the peak resident set size
-KIBIBYTE = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss
 
 
 def status_bytes(name: str) -> int | None:

@@ -1,4 +1,4 @@
-"""A fresh process of Python and what it took: seconds, CPU seconds, the most memory."""
+"""What a fresh process of Python took: seconds, CPU seconds, the most memory; a stopwatch."""
 
 import json
 import os
@@ -62,6 +62,24 @@ def run_python(arguments: Sequence[str]) -> Finished:
         peak_bytes=used.ru_maxrss * KIBIBYTE,
         printed=(json.loads(printed.splitlines()[-1]) or {}) if printed else {},
     )
+
+
+class Stopwatch:
+    """Seconds between one look and the next, on the clock and of this process alone."""
+
+    def __init__(self) -> None:
+        self.last = self.now()
+
+    @staticmethod
+    def now() -> tuple[float, float]:
+        """Clock and CPU time; on a busy machine only the second can be compared."""
+        return time.perf_counter(), time.process_time()
+
+    def lap(self, before: str = "") -> dict[str, float]:
+        """Both since the last look, under names that begin so."""
+        last, self.last = self.last, self.now()
+        clock, cpu = (round(now - then, 4) for now, then in zip(self.last, last, strict=True))
+        return {f"{before}seconds": clock, f"{before}cpu_seconds": cpu}
 
 
 def answer(work: Callable[..., Any], *arguments: str) -> None:

@@ -33,11 +33,6 @@ Output = Annotated[Path | None, typer.Option("--output", "-o", help="Add the row
 Figure = Annotated[Path | None, typer.Option("--figure", help="Draw the row here.")]
 
 
-@app.callback()
-def describe() -> None:
-    """Measure what speaking costs."""
-
-
 @app.command("speak")
 def bench_speak(
     text: Annotated[str, typer.Option("--text", help="What to say.")] = SENTENCE,
@@ -45,46 +40,28 @@ def bench_speak(
     voice: Voice = None,
     seed: Seed = 0,
     runs: Annotated[int, typer.Option("--runs", min=1, help="Rounds, after one to warm up.")] = 5,
-    warm: Annotated[
-        bool, typer.Option("--warm", help="In a warm process only: how soon it is heard.")
-    ] = False,
+    warm: Annotated[bool, typer.Option("--warm", help="In a warm process only.")] = False,
     sentences: Annotated[
         int, typer.Option("--sentences", min=0, help="Speak a chapter of so many instead.")
     ] = 0,
-    state: Annotated[
-        str, typer.Option("--state", help="A chapter's pieces: fresh, or go on (carry).")
-    ] = "fresh",
-    stages: Annotated[
-        bool, typer.Option("--stages", help="Each stage of --model in its own process.")
-    ] = False,
+    state: Annotated[str, typer.Option("--state", help="Pieces: fresh or carry.")] = "fresh",
+    stages: Annotated[bool, typer.Option("--stages", help="Each stage in a process.")] = False,
     published: Annotated[
         Path | None, typer.Option("--published", help="Begin with CosyVoice's folder, 2 or 3.")
     ] = None,
     prompt: Annotated[Path | None, typer.Option("--prompt", help="Recording of a voice.")] = None,
     words: Annotated[str, typer.Option("--words", help="The words spoken in the recording.")] = "",
-    ratio: Annotated[
-        str | None, typer.Option("--ratio", help="Attention:Mamba of the hybrid, as 1:1.")
-    ] = None,
+    ratio: Annotated[str | None, typer.Option("--ratio", help="Attention:Mamba, 1:1.")] = None,
     mode: Annotated[str | None, typer.Option("--mode", help="zero-shot or cross-lingual.")] = None,
-    tokens: Annotated[
-        int | None, typer.Option("--tokens", help="Speak exactly so many speech tokens.")
-    ] = None,
+    tokens: Annotated[int | None, typer.Option("--tokens", help="Speak exactly these.")] = None,
     stored: Annotated[str, typer.Option("--stored", help="Number type on disk.")] = "bfloat16",
-    computed: Annotated[
-        str, typer.Option("--computed", help="Number type of the language model in memory.")
-    ] = "auto",
-    bits: Annotated[
-        int, typer.Option("--bits", help="Export graphs with so many bits; the whole takes them.")
-    ] = 0,
+    computed: Annotated[str, typer.Option("--computed", help="Type in memory.")] = "auto",
+    bits: Annotated[int, typer.Option("--bits", min=0, help="Of graphs; 0: no graphs.")] = 0,
     flow_steps: Annotated[
         int | None, typer.Option("--flow-steps", min=1, help="Euler steps of the whole's decoder.")
     ] = None,
-    flow_dtype: Annotated[
-        str, typer.Option("--flow-dtype", help="Of the flow: auto, float32, bfloat16.")
-    ] = "auto",
-    folder: Annotated[
-        Path | None, typer.Option("--folder", help="Keep what the stages write here.")
-    ] = None,
+    flow_dtype: Annotated[str, typer.Option("--flow-dtype", help="Of its flow.")] = "auto",
+    folder: Annotated[Path | None, typer.Option("--folder", help="Keep files here.")] = None,
     output: Output = None,
 ) -> None:
     """Time a sentence in whole processes and a warm one, a chapter, or each stage.
@@ -161,9 +138,7 @@ def bench_decode(
         str, typer.Option("--dtype", help="Number type: auto, float32, bfloat16, int8, int4.")
     ] = "auto",
     engine: Annotated[str, typer.Option("--engine", help="auto, eager, graph, onnx.")] = "auto",
-    threads: Annotated[
-        int, typer.Option("--threads", min=0, help="CPU threads; 0: the engine chooses.")
-    ] = 0,
+    threads: Annotated[int, typer.Option("--threads", min=0, help="0: engine's choice.")] = 0,
     contexts: Annotated[str, typer.Option("--contexts", help="Tokens held: 250,1000.")] = "250",
     batches: Annotated[str, typer.Option("--batches", help="Rows at once: 1,8,32.")] = "1",
     prompts: Annotated[

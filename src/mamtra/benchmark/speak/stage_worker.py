@@ -5,7 +5,6 @@ stage needs is left in the chain's folder.
 """
 
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from safetensors.torch import load_file
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.audio.log_mel import MelConfig
 from mamtra.backbone import as_config
-from mamtra.benchmark.process import answer
+from mamtra.benchmark.process import Stopwatch, answer
 from mamtra.benchmark.speak.stages import Chain, read_chain
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.precision import dtype_named
@@ -45,24 +44,6 @@ Figures = dict[str, Any]
 NEVER = 10**9  # more ids than any speech has
 
 
-class Watch:
-    """Seconds between one look and the next, on the clock and of this process alone."""
-
-    def __init__(self) -> None:
-        self.last = self.now()
-
-    @staticmethod
-    def now() -> tuple[float, float]:
-        """Clock and CPU time; on a busy machine only the second can be compared."""
-        return time.perf_counter(), time.process_time()
-
-    def lap(self, before: str = "") -> Figures:
-        """Both since the last look, under names that begin so."""
-        last, self.last = self.last, self.now()
-        clock, cpu = (round(now - then, 4) for now, then in zip(self.last, last, strict=True))
-        return {f"{before}seconds": clock, f"{before}cpu_seconds": cpu}
-
-
 def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
     """The model's own guard, or one that lets exactly so many tokens through."""
     own = folder.optional("guard", GuardConfig)
@@ -82,7 +63,7 @@ def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
 
 def import_stage(chain: Chain) -> Figures:
     """The published folder into ours."""
-    watch = Watch()
+    watch = Stopwatch()
     source = Path(str(chain.published))
     report = import_cosyvoice(release_of(source), source, chain.imported, dtype_named(chain.stored))
     parameters = {part.part: part.parameters for part in report.parts}
@@ -91,7 +72,7 @@ def import_stage(chain: Chain) -> Figures:
 
 def voice_stage(chain: Chain) -> Figures:
     """The recording into a voice."""
-    watch = Watch()
+    watch = Stopwatch()
     folder = ModelFolder(chain.speaking_model)
     encoder = open_voice_encoder(folder)
     loading = watch.lap("load_")
@@ -114,7 +95,7 @@ def packages_stage(chain: Chain) -> Figures:
 
 def speech_lm_stage(chain: Chain) -> Figures:
     """Text to speech tokens; only the first piece of the text."""
-    watch, folder = Watch(), ModelFolder(chain.speaking_model)
+    watch, folder = Stopwatch(), ModelFolder(chain.speaking_model)
     model = open_speech_lm(folder, EngineConfig(dtype=chain.computed))
     loading = watch.lap("load_")
     reader, voice = model_reader(folder), Voice.load(chain.speaking_voice)
@@ -147,7 +128,7 @@ def speech_lm_stage(chain: Chain) -> Figures:
 
 def decoder_stage(chain: Chain) -> Figures:
     """Speech tokens to mel features."""
-    watch, folder = Watch(), ModelFolder(chain.speaking_model)
+    watch, folder = Stopwatch(), ModelFolder(chain.speaking_model)
     decoder: Any = TorchDecoder(open_part(folder, "decoder"))  # pyright: ignore[reportArgumentType]
     loading = watch.lap("load_")
     tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"][0].tolist()
@@ -164,7 +145,7 @@ def decoder_stage(chain: Chain) -> Figures:
 
 def vocoder_stage(chain: Chain) -> Figures:
     """Mel features to samples."""
-    watch, folder = Watch(), ModelFolder(chain.speaking_model)
+    watch, folder = Stopwatch(), ModelFolder(chain.speaking_model)
     vocoder: Any = TorchVocoder(open_part(folder, "vocoder"))  # pyright: ignore[reportArgumentType]
     loading = watch.lap("load_")
     mel = load_file(Path(chain.folder) / "mel.safetensors")["mel"].numpy()
@@ -179,7 +160,7 @@ def vocoder_stage(chain: Chain) -> Figures:
 
 def whole_stage(chain: Chain) -> Figures:
     """The first piece of the text, from its letters to a sound file."""
-    watch = Watch()
+    watch = Stopwatch()
     flow = {"flow_steps": chain.flow_steps, "flow_dtype": chain.flow_dtype}
     synthesizer = load(chain.speaking_model, dtype=chain.computed, **flow)
     loading = watch.lap("load_")
