@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from exit_code import ended
 
+import mamtra
 from mamtra.checkpoints import locate
 from mamtra.checkpoints.checksums import write_checksums
 from mamtra.cli import findings
+from mamtra.errors import ModelError
 
 
 @pytest.fixture
@@ -104,6 +106,32 @@ def test_a_damaged_file_of_a_shipped_model_is_named(
     assert ended(["doctor"]) == 1
     out = capsys.readouterr().out
     assert "!!  files of tiny         damaged: decoder.safetensors, voices/low.safetensors" in out
+
+
+def test_a_damaged_file_of_a_shipped_model_is_not_spoken_with(
+    tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_model_folder, folder)
+    monkeypatch.setattr(locate, "BUILT_IN", ("tiny",))
+    monkeypatch.setattr(locate, "SHIPPED", tmp_path)
+    write_checksums(folder)
+    weights = (folder / "vocoder.safetensors").read_bytes()
+    damaged = bytearray(weights)
+    damaged[-3] ^= 1
+    (folder / "vocoder.safetensors").write_bytes(damaged)
+    with pytest.raises(
+        ModelError, match=r"vocoder.safetensors' is missing or not as it was shipped"
+    ):
+        mamtra.load("tiny")
+    # what speaking does not read is doctor's matter
+    (folder / "vocoder.safetensors").write_bytes(weights)
+    (folder / "speaker.safetensors").unlink()
+    mamtra.load("tiny")
+    # a model of one's own may be changed
+    monkeypatch.setattr(locate, "BUILT_IN", ())
+    (folder / "vocoder.safetensors").write_bytes(damaged)
+    mamtra.load(folder)
 
 
 def test_a_model_is_examined_on_one_page(

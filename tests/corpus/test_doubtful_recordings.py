@@ -9,7 +9,7 @@ import torch
 
 from mamtra.audio.clip import Audio, write
 from mamtra.corpus.plausible import unlikely_text
-from mamtra.corpus.prepare import PrepareConfig, hear, longest_silence
+from mamtra.corpus.prepare import PrepareConfig, Task, hear, longest_silence, prepare
 from mamtra.corpus.readers import Recording, json_lines, ljspeech
 from mamtra.corpus.shards import Prepared, ShardWriter, write_index
 from mamtra.corpus.validate import validate
@@ -88,3 +88,30 @@ def test_an_id_or_a_file_that_is_there_twice_lies_in_one_split_only(tmp_path: Pa
     lines = [{"audio": "x.wav", "text": "A.", "split": split} for split in ("train", "test")]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     assert [bool(item.problem) for item in json_lines(tmp_path / "a.jsonl")] == [False, True]
+
+
+def test_a_folder_of_doubtful_recordings_is_prepared_without_them(tmp_path: Path) -> None:
+    wavs = tmp_path / "LJSpeech" / "wavs"
+    wavs.mkdir(parents=True)
+    for name in ("good", "half", "long-text", "gap"):
+        samples = np.concatenate([noise(1), np.zeros(RATE_HZ * 4 * (name == "gap")), noise(1)])
+        write(wavs / f"{name}.wav", Audio(samples=samples.astype(np.float32), rate_hz=RATE_HZ))
+    (wavs / "half.wav").write_bytes((wavs / "half.wav").read_bytes()[:30_000])
+    lines = [
+        *(f"{name}|We walked along the river." for name in ("good", "half", "gap", "good")),
+        f"long-text|{'word ' * 200}",
+    ]
+    (tmp_path / "LJSpeech" / "metadata.csv").write_text("\n".join(lines))
+    task = Task(
+        folder=tmp_path / "out", factory=lambda _: encoder, model="m", config=PrepareConfig()
+    )
+    task.folder.mkdir()
+    (part,) = prepare(task, ljspeech(tmp_path / "LJSpeech"))
+    assert part["utterances"] == 1
+    assert {one["id"]: one["reason"].partition(";")[0] for one in part["skipped"]} == {
+        "half": "AudioError: its end is missing: the file is shorter than its header says",
+        "gap": "4.0 s in it are silent, more than 3",
+        "good": "it is there twice",
+        "long-text": "800 letters in 2.00 s are more than anybody says",
+    }
+    assert validate(task.folder).problems == []

@@ -1,14 +1,17 @@
 """Whether every word was read: what the reading head looked at, and what follows from it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from mamtra.errors import ConfigError
-from mamtra.generation.coverage import coverage_of, looks_of_words
+from mamtra.generation.coverage import coverage_of, looks_of_words, path_through
 from mamtra.generation.generate import generate, generate_batch, stream
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.live_batch import LiveBatch
+from mamtra.generation.queue import PART_STRIDE
 from mamtra.generation.request import Request, Stopped
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
@@ -43,7 +46,7 @@ class Scripted:
     def looked(self, segments, speech, state, row) -> np.ndarray:
         first, second = self.attempts.pop(0)
         looked = np.zeros((len(speech), 7), np.float32)
-        looked[0, 3], looked[0, 4:6] = first, second
+        looked[0, 3], looked[1:, 4:6] = first, second
         looked[:, 0] = len(speech)  # on the start, so that it counts as one that reads
         return looked
 
@@ -60,7 +63,15 @@ def test_a_word_is_looked_at_so_long_for_each_of_its_ids() -> None:
     looked = np.zeros((2, 7), np.float32)
     looked[:, 3] = 0.25, 0.5
     looked[1, 4] = 1
-    assert looks_of_words(looked, REQUEST) == pytest.approx([0.75, 0.5])
+    assert looks_of_words(looked, REQUEST) == [1, 0.5]
+
+
+def test_speech_goes_through_its_text_from_left_to_right() -> None:
+    said = np.full((6, 5), 0.01, np.float32)
+    for step, place in enumerate((0, 1, 1, 4, 2, 4)):  # one look back, and 3 left out
+        said[step, place] = 0.9
+    assert path_through(said).tolist() == [0, 1, 1, 4, 4, 4]
+    assert path_through(said[:, :1]).tolist() == [0] * 6
 
 
 def test_the_torch_model_shows_the_attention_of_its_own_layer() -> None:
@@ -114,6 +125,85 @@ def test_a_skipped_word_is_tried_again_and_the_best_attempt_is_kept() -> None:
 
     assert ended((1, 0), (1, 1)) == ("end", 1.0, 2)
     assert ended((0, 0), (0, 1), (0, 0)) == ("skipped", 0.5, 3)
+
+
+class Forgetful:
+    """A model that reads so many text ids, and skips the last word of longer texts."""
+
+    def __init__(self, most: int) -> None:
+        self.wrapped, self.most = small_model(), most
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.wrapped, name)
+
+    def looked(self, segments, speech, state, row) -> np.ndarray:
+        ids = len(segments[1].ids)
+        read = ids if ids <= self.most else ids - 1
+        said = np.zeros((len(speech), 1 + ids + 1), np.float32)
+        said[np.arange(len(speech)), 1 + np.minimum(np.arange(len(speech)), read - 1)] = 1
+        return said
+
+
+def in_halves(text: tuple[int, ...], seed: int = 0) -> Request:
+    """A request to speak ids, each of them a word, that may be cut down to two."""
+    half = len(text) // 2
+    return Request(
+        (START_SEGMENT, Segment("text", text), TASK_SEGMENT),
+        len(text),
+        seed,
+        tuple((n, n + 1) for n in range(len(text))),
+        parts=lambda: [in_halves(text[:half]), in_halves(text[half:])] if half > 1 else [],
+    )
+
+
+LONG = GuardConfig(max_per_text_token=3.0, repeat_tokens=99, silence_tokens=99)
+
+
+def ending_model(most: int) -> Forgetful:
+    model = Forgetful(most)
+    with torch.no_grad():  # the end as soon as it is allowed
+        model.wrapped.model.head.bias[model.wrapped.vocabulary.end] = 99
+    return model
+
+
+def test_a_text_that_loses_words_twice_is_spoken_in_parts() -> None:
+    model = ending_model(2)
+    whole = in_halves((1, 2, 3, 4), seed=5)
+    found = generate(model, whole, guard=LONG)
+    parts = [
+        generate(model, replace(half, seed=5 + place * PART_STRIDE), guard=LONG)
+        for place, half in enumerate(whole.parts(), start=1)
+    ]
+    assert found.ids == parts[0].ids + parts[1].ids
+    assert (found.reason, found.coverage, found.attempts) == ("end", 1, 4)
+    # parts of parts, and words that are lost in any case
+    longer = in_halves(tuple(range(1, 9)))
+    assert generate(model, longer, guard=LONG).attempts == 2 + 2 * 2 + 4
+    lost = generate(ending_model(1), whole, guard=LONG)
+    assert (lost.reason, lost.coverage, lost.attempts) == ("skipped", 0.75, 2 + 2 * 3)
+
+
+def test_one_attempt_is_never_spoken_in_parts() -> None:
+    found = generate(ending_model(2), in_halves((1, 2, 3, 4)), guard=replace(LONG, attempts=1))
+    assert (found.reason, found.attempts) == ("skipped", 1)
+
+
+def test_parts_say_the_same_in_a_batch() -> None:
+    model, texts = ending_model(2), [(1, 2, 3, 4, 5), (6, 7), (8, 9, 10), (11, 12, 13, 14)]
+    requests = [in_halves(text, seed) for seed, text in enumerate(texts)]
+    alone = [generate(model, request, guard=LONG) for request in requests]
+    for rows in (1, 2, 3, None):
+        batched = dict(generate_batch(model, requests, guard=LONG, rows=rows))
+        assert [batched[number] for number in range(4)] == alone
+
+
+def test_a_cancelled_text_in_parts_is_what_was_said_of_it_as_a_whole() -> None:
+    model, left = ending_model(2), iter(range(1000))
+    whole = in_halves((1, 2, 3, 4), seed=5)
+    twice = generate(model, replace(whole, parts=tuple), guard=replace(LONG, attempts=2))
+    stop = 2 * len(twice.ids) + 3
+    found = generate(model, whole, guard=LONG, cancelled=lambda: next(left) > stop)
+    assert (found.reason, found.ids) == ("cancelled", twice.ids)
 
 
 def test_streams_batches_and_servers_report_it() -> None:

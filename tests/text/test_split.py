@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamtra.errors import TextError
-from mamtra.text.split import pieces, split_sentences
+from mamtra.text.split import WORD, in_two, pieces, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,27 @@ def test_no_word_is_lost_or_doubled_and_the_budget_holds(parts: list[str], budge
         assert " ".join(found).split() == text.split()
     assert "".join("".join(found).split()) == "".join(text.split())
     assert all(len(piece) <= budget or "{" in piece for piece in found)
+
+
+def test_halves_meet_where_a_reader_pauses() -> None:
+    assert in_two("The cat sat on the mat. It was a long day and she slept.") == [
+        "The cat sat on the mat.",
+        "It was a long day and she slept.",
+    ]
+    assert in_two("When is it, my friend, and why do you think that she left?") == [
+        "When is it, my friend,",
+        "and why do you think that she left?",
+    ]
+    assert in_two("say {hh ax l ow} now dear {w er l d} please") == [
+        "say {hh ax l ow} now",
+        "dear {w er l d} please",
+    ]
+
+
+@given(st.lists(st.sampled_from(["a", "be,", "sea.", "{hh ax}", "and"]), max_size=12))
+def test_halves_are_the_whole_and_never_short(words: list[str]) -> None:
+    halves = in_two(" ".join(words))
+    assert bool(halves) == (len(words) >= 6)
+    if halves:
+        assert " ".join(halves) == " ".join(words)
+        assert all(len([*WORD.finditer(half)]) >= 3 for half in halves)

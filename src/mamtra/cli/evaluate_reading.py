@@ -21,6 +21,10 @@ def evaluate_reading(
     together: Annotated[
         int, typer.Option("--together", min=1, help="Held-out sentences in one long piece.")
     ] = TOGETHER,
+    keep: Annotated[
+        bool,
+        typer.Option("--keep", help="Measure the head and threshold of the model as they are."),
+    ] = False,
     seed: Seed = 0,
     threads: Threads = 1,
     write: Annotated[
@@ -36,11 +40,12 @@ def evaluate_reading(
     """
     folder = locate(model)
     from mamtra.atomic import write_json
+    from mamtra.checkpoints.checksums import renew_checksums
     from mamtra.corpus.synthetic.sentences import held_out_sentences
-    from mamtra.errors import ModelError
+    from mamtra.errors import ConfigError, ModelError
     from mamtra.evaluation.judges.judge import Hearing
     from mamtra.evaluation.judges.registry import open_judge
-    from mamtra.evaluation.reading import calibrate, rank_heads
+    from mamtra.evaluation.reading import calibrate, rank_heads, torch_model
     from mamtra.figures.provenance import provenance
     from mamtra.synthesis.load import load
 
@@ -51,11 +56,18 @@ def evaluate_reading(
     synthesizer = load(folder, engine="torch")
     speaker, whole = synthesizer.speaker(), synthesizer.reader.whole
     texts = [whole(" ".join(group)) for group in groups]
-    heads = rank_heads(speaker, [whole(line) for line in sentences[:HEADS_FROM]], seed)
-    found = calibrate(speaker, texts, hearing, seed, heads)
+    if keep:
+        reading = torch_model(speaker).reading
+        if reading is None:
+            raise ConfigError(f"{folder / CONFIG} has no section 'reading'; leave --keep out")
+        found = calibrate(speaker, texts, hearing, seed, reading)
+    else:
+        heads = rank_heads(speaker, [whole(line) for line in sentences[:HEADS_FROM]], seed)
+        found = calibrate(speaker, texts, hearing, seed, heads=heads)
     row = {
         "evaluation": "reading",
         "model": synthesizer.name,
+        "sentences_in_a_piece": together,
         "judge": hearing.identity.row(),
         **found,
         "provenance": provenance(seed).row(),
@@ -64,6 +76,7 @@ def evaluate_reading(
         print(name, *(f"{key} {found[name][key]}" for key in SHOWN))
     for threshold in found["thresholds"]:
         print(json.dumps(threshold))
+    print("chosen", json.dumps(found["chosen"]))
     print("reading", json.dumps(found["reading"]))
     if output is not None:
         with output.open("a", encoding="utf-8") as file:
@@ -72,4 +85,5 @@ def evaluate_reading(
         path = folder / CONFIG
         values = json.loads(path.read_text(encoding="utf-8"))
         write_json(path, values | {"reading": found["reading"]}, indent=2, error=ModelError)
+        renew_checksums(folder)
         print(f"{path}: written; mamtra export {folder} --to onnx makes its graphs again")

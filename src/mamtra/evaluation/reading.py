@@ -182,17 +182,25 @@ def at_threshold(spoken: Sequence[Spoken], least: float, shortest: int) -> dict[
 
 
 def best_threshold(rows: Sequence[dict[str, Any]]) -> float:
-    """The highest threshold that takes few of the words that were heard for skipped ones."""
+    """A threshold that takes few of the words that were heard for skipped ones.
+
+    Of those the one that finds the most sentences with a dropped word, and of several the lowest.
+    """
     fitting = [
-        row["least"]
+        (row["sentences_with_a_dropped_word"][0], -row["least"])
         for row in rows
         if row["words"][RIGHT][0] <= FALSE_ALARMS * max(1, row["words"][RIGHT][1])
     ]
-    return max(fitting, default=0.0)
+    return -max(fitting, default=(0, 0.0))[1]
 
 
 def calibrate(
-    speaker: Speaker, texts: Sequence[str], judge: Hearing, seed: int, heads: Sequence[Head]
+    speaker: Speaker,
+    texts: Sequence[str],
+    judge: Hearing,
+    seed: int,
+    reading: ReadingConfig | None = None,
+    heads: Sequence[Head] = (),
 ) -> dict[str, Any]:
     """Speak all texts once, choose a threshold, speak them again under it.
 
@@ -201,22 +209,24 @@ def calibrate(
         texts: normalised pieces.
         judge: who hears.
         seed: of everything.
-        heads: from ``rank_heads``; the first one reads.
+        reading: head and threshold to be measured as they are.
+        heads: from ``rank_heads``; without ``reading`` the first one reads.
     """
     model = torch_model(speaker)
-    reading = ReadingConfig(layer=heads[0].layer, head=heads[0].head, least=0.0)
-    model.reading = reading
+    model.reading = reading or ReadingConfig(layer=heads[0].layer, head=heads[0].head, least=0.0)
+    shortest = model.reading.shortest
     before = list(speak_all(speaker, texts, judge, seed, attempts=1))
-    rows = [at_threshold(before, least, reading.shortest) for least in GRID]
-    reading = replace(reading, least=best_threshold(rows))
-    model.reading = reading
+    rows = [at_threshold(before, least, shortest) for least in GRID]
+    if reading is None:
+        model.reading = replace(model.reading, least=best_threshold(rows))
     after = list(speak_all(speaker, texts, judge, seed, attempts=speaker.guard.attempts))
     return {
         "reading": {
-            name: getattr(reading, name) for name in ("layer", "head", "least", "shortest")
+            name: getattr(model.reading, name) for name in ("layer", "head", "least", "shortest")
         },
         "heads": [[h.layer, h.head, round(h.mass, 3), round(h.follows, 3)] for h in heads[:5]],
         "thresholds": rows,
+        "chosen": at_threshold(before, model.reading.least, shortest),
         "before": summary(before),
         "after": summary(after),
     }

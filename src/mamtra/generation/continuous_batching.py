@@ -25,15 +25,13 @@ import numpy as np
 
 from mamtra.generation.coverage import coverage_of
 from mamtra.generation.guard import GuardConfig
+from mamtra.generation.queue import Job
 from mamtra.generation.request import Request, Row, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.protocols import SpeechModel, State
 
 RESERVED_TOKENS = 512  # capacity made in advance for the speech; longer ones grow in steps
 IDLE_ID = 0  # what a slot without a text is given to read
-
-
-Job = tuple[int, Request]  # the row's number in what is yielded, and its text
 
 
 class Slots:

@@ -1,13 +1,14 @@
 """Whether every word of a text was said: what the reading head looked at while the model spoke.
 
-Each text id should be looked at for a while. A word that was hardly looked at was skipped: the
-measure of a word is how many speech ids looked at it, divided by its text ids.
+The head shows where the model is in its text. It moves from left to right, so each speech id is
+given to one text id, in order, by the best such path through the head's attention. A word that few
+speech ids fell to was skipped: its measure is how many there are, divided by its text ids.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from mamtra.generation.request import Request
 from mamtra.runtime.protocols import SpeechModel, State
@@ -15,10 +16,30 @@ from mamtra.runtime.protocols import SpeechModel, State
 # of its attention that a reading head puts on the prompt; a head that was found for other weights
 # looks elsewhere and tells nothing
 LEAST_MASS = 0.7
+FLOOR = 1e-3  # of the attention on a text id: one odd look should not decide the path
+
+
+def path_through(looked: Float[np.ndarray, "speech text"]) -> Int[np.ndarray, " speech"]:
+    """The text id that each speech id says, never going back: the likeliest path of that kind."""
+    scores = np.log(looked + FLOOR)
+    steps, ids = looked.shape
+    numbers = np.arange(ids, dtype=np.int64)
+    from_where = np.zeros((steps, ids), np.int64)
+    best = scores[0]
+    for step in range(1, steps):
+        highest = np.maximum.accumulate(best)
+        # the last id at which the score so far is reached
+        from_where[step] = np.maximum.accumulate(np.where(best == highest, numbers, 0))
+        best = scores[step] + highest
+    path = np.zeros(steps, np.int64)
+    path[-1] = best.argmax()
+    for step in range(steps - 1, 0, -1):
+        path[step - 1] = from_where[step, path[step]]
+    return path
 
 
 def looks_of_words(looked: Float[np.ndarray, "speech positions"], request: Request) -> list[float]:
-    """How long each word was looked at, in speech ids for each of its text ids.
+    """How long each word was said, in speech ids for each of its text ids.
 
     Args:
         looked: attention from each speech id onto every position of the prompt.
@@ -29,9 +50,9 @@ def looks_of_words(looked: Float[np.ndarray, "speech positions"], request: Reque
         position += len(segment.ids)
         if segment.kind == "text":
             text_end = position
-    first = text_end - request.text_tokens
-    sums = looked.sum(axis=0)
-    return [float(sums[first + a : first + b].sum()) / (b - a) for a, b in request.words]
+    text = looked[:, text_end - request.text_tokens : text_end]
+    counts = np.bincount(path_through(text), minlength=request.text_tokens)
+    return [float(counts[start:end].sum()) / (end - start) for start, end in request.words]
 
 
 def coverage_of(

@@ -12,7 +12,7 @@ from typing import Literal
 from mamtra.errors import ConfigError
 
 StopReason = Literal["end", "budget", "repetition", "silence", "skipped", "cancelled"]
-FAILURES = (
+FAILURES: tuple[StopReason, ...] = (
     "skipped",
     "silence",
     "repetition",

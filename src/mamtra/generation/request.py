@@ -3,7 +3,7 @@
 A row has its own random source and its own loop detector, so what it says depends on nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from mamtra.errors import TextError
@@ -22,12 +22,15 @@ class Request:
         text_tokens: text ids that are to be spoken, without those of a prompt; the last ones of the
             last text segment.
         words: where each word lies in them, first id and the one after its last.
+        parts: makes requests for shorter texts that say the same one after the other, with any
+            seed; none where the text should not be cut.
     """
 
     segments: tuple[Segment, ...]
     text_tokens: int
     seed: int = 0
     words: tuple[tuple[int, int], ...] = ()
+    parts: "Callable[[], Sequence[Request]]" = field(default=tuple, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.text_tokens < 1:

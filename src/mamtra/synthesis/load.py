@@ -4,10 +4,18 @@ from pathlib import Path
 from typing import Any, Unpack
 
 from mamtra.audio.log_mel import MelConfig
+from mamtra.checkpoints.checksums import compared
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import ModelError
-from mamtra.runtime.choose import AUTO, EngineRequest, FlowOptions, open_model
+from mamtra.runtime.choose import (
+    AUTO,
+    LISTENING,
+    EngineRequest,
+    FlowOptions,
+    choose,
+    open_model,
+)
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_reader import Tokenizer, model_reader
@@ -38,6 +46,20 @@ def check_agreement(folder: ModelFolder, model: LoadedModel, tokenizer: Tokenize
         raise ModelError(f"the parts of {str(folder.folder)!r} do not fit: {'; '.join(wrong)}")
 
 
+def is_read(name: str, bits: int) -> bool:
+    """Whether speaking reads a file of a model's folder.
+
+    Args:
+        name: its path inside.
+        bits: of the language model, which may lie there in several forms.
+    """
+    part, _, form = name.partition(".")
+    if part == "speech_lm":
+        few = f"{bits}bit."
+        return form.startswith(few) if bits in (4, 8) else "bit." not in form
+    return part not in LISTENING
+
+
 def open_folder(
     folder: ModelFolder,
     device: str = "cpu",
@@ -56,7 +78,10 @@ def open_folder(
         threads=threads,
         **flow,
     )
-    model, reader = open_model(folder, request, dtypes), model_reader(folder)
+    bits = choose(folder, request, dtypes).bits
+    folders = [one.folder for one in (folder, folder.donor) if one is not None]
+    with compared(folders, lambda name: is_read(name, bits)):
+        model, reader = open_model(folder, request, dtypes), model_reader(folder)
     check_agreement(folder, model, reader.tokenizer)
     return Synthesizer(folder, model, reader)
 

@@ -26,6 +26,7 @@ from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
 from mamtra.text.pauses import MARK, Passage, attached, timed_pieces
+from mamtra.text.split import in_two
 from mamtra.voice.voice import Voice
 
 logger = logging.getLogger(__name__)
@@ -169,7 +170,14 @@ class Speaker:
             request = self.conditioning.request(ids, seed)
         else:
             request = context.request(ids, seed, self.conditioning.request)
-        return replace(request, words=self.reader.words(ids))
+        request = replace(request, words=self.reader.words(ids))
+        if context is not None:  # the second half would not know the first
+            return request
+
+        def parts() -> list[Request]:
+            return [self.request(half, number) for half in in_two(piece)]
+
+        return replace(request, parts=parts)
 
     def sound(self, piece: str, number: int, generation: Generation) -> Speech:
         """The sound of a piece's speech tokens, all at once.

@@ -21,6 +21,15 @@ CLAUSE = re.compile(r"(?<=[,])\s+")
 # what a sentence never ends with: a title, an abbreviation that goes on, a word in phones half read
 NOT_AN_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|vs|e\.g|i\.e|approx)\.|\{[^{}]*)$")
 # a word in phones is one word; so is anything else between blanks
+JOINING = "and|but|or|so|because|when|while|which|that|who|if|as|before|after"
+# where a text is best cut in two, and how far from its middle that is worth going, as a share of it
+CUTS = (
+    (re.compile(r"(?<=[.?!])\s"), 0.3),
+    (re.compile(r"(?<=[;:])\s"), 0.2),
+    (re.compile(r"(?<=,)\s"), 0.15),
+    (re.compile(rf"\s(?=(?:{JOINING})\s)"), 0.1),
+)
+FEWEST_WORDS = 3  # in a half
 SPAN = re.compile(r"\{[^{}]*\}|[^{}]+|[{}]")
 WORD = re.compile(r"(?:\{[^{}]*\}|\S)+")
 
@@ -104,6 +113,25 @@ def cut(sentence: str, budget: int, measure: Measure) -> list[str]:
             return pack(cuts, budget, measure)
     words = [part for word in WORD.findall(sentence) for part in cut_word(word, budget, measure)]
     return pack(words, budget, measure)
+
+
+def in_two(text: str) -> list[str]:
+    """Cut a text into halves of three words or more, near its middle and where a reader pauses.
+
+    None for a text of fewer than six words.
+    """
+    words = [match.span() for match in WORD.finditer(text)]
+    starts = {start for start, _ in words[FEWEST_WORDS : len(words) - FEWEST_WORDS + 1]}
+
+    def cost(start: int) -> float:
+        worth = sum(gain for mark, gain in CUTS if mark.match(text, start - 1))
+        return abs(2 * start - len(text)) / (2 * len(text)) - worth
+
+    starts = {start for start in starts if text[start - 1].isspace()}
+    if not starts:
+        return []
+    start = min(sorted(starts), key=cost)
+    return [text[:start].rstrip(), text[start:]]
 
 
 def merge_short(parts: list[str], shortest: int, budget: int, measure: Measure) -> list[str]:

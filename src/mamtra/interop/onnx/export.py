@@ -28,6 +28,7 @@ from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
 from mamtra.atomic import written_beside
 from mamtra.backbone import as_config
+from mamtra.checkpoints.checksums import renew_checksums
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import ConfigError, ModelError
@@ -285,4 +286,5 @@ def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = No
         for name, graph in getattr(made, part)().items():
             write_graph(graph, model.folder / name)
             written.append(model.folder / name)
+    renew_checksums(model.folder)
     return written
