@@ -4,7 +4,7 @@
 #   make test                                 runs the tests      (ARGS="-k layout" goes to pytest)
 
 .DEFAULT_GOAL := help
-.PHONY: help say test lint types nano gpu clean setup
+.PHONY: help say test hostile lint types nano gpu clean setup
 
 VENV ?= .venv
 TEXT ?= Hello from two small cores.
@@ -27,6 +27,9 @@ say: $(VENV)/ready ## speak TEXT="..." into speech.wav (OUT=..., VOICE=..., SEED
 
 test: $(VENV)/ready-to-develop ## run the tests (ARGS="..." goes to pytest)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)
+
+hostile: $(VENV)/ready-to-develop ## the hostile inputs of docs/reliability.md at full counts: half an hour (ARGS="..." goes to pytest)
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m "slow or not slow" tests/hostile $(ARGS)
 
 lint: $(VENV)/ready-to-develop ## style of the code, and which room may import which
 	$(BIN)/ruff check .

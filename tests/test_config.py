@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
+from mamtra.acoustic.config import TokenEncoderConfig, VocoderConfig
 from mamtra.config import from_dict, read_json, with_values
 from mamtra.errors import ConfigError, ModelError
 
@@ -142,3 +143,10 @@ def test_a_last_name_that_several_keys_have_must_be_written_out() -> None:
     with pytest.raises(ConfigError, match=r"could be a\.width or b\.width"):
         with_values(Two(), ["width=3"])
     assert with_values(Two(), ["b.width=4"]).b.width == 4
+
+
+def test_sizes_that_no_network_has_are_all_named() -> None:
+    with pytest.raises(ConfigError, match=r"dilations=\(1, 0\), hop=-4: sizes must be at least 1"):
+        VocoderConfig(dilations=(1, 0), hop=-4)
+    with pytest.raises(ConfigError, match="heads=0: sizes"):
+        TokenEncoderConfig(heads=0, lower_layers=0)

@@ -185,6 +185,26 @@ def convert_list(value: Any, hint: Any, key: str, where: str) -> Any:
     return list(items) if origin is list else tuple(items)
 
 
+def check_sizes(config: Any, *may_be_zero: str) -> None:
+    """Refuse sizes that no network has.
+
+    Args:
+        config: a dataclass; its whole numbers, and those in tuples, are sizes.
+        may_be_zero: fields that may be 0; the others are at least 1.
+
+    Raises:
+        ConfigError: names all that are too small.
+    """
+    wrong: list[str] = []
+    for one in fields(config):
+        value = getattr(config, one.name)
+        sizes = value if isinstance(value, (tuple, list)) else (value,)
+        if any(type(size) is int and size < (one.name not in may_be_zero) for size in sizes):
+            wrong.append(f"{one.name}={value}")
+    if wrong:
+        raise ConfigError(f"{', '.join(wrong)}: sizes must be at least 1")
+
+
 def from_dict(kind: type[Config], values: Any, where: str, key: str = "") -> Config:
     """Make a config dataclass from what JSON holds; the reverse of ``dataclasses.asdict``.
 

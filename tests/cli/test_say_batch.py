@@ -116,7 +116,7 @@ def test_bad_lines_are_errors_in_the_manifest_and_not_the_end(
     assert ended([*write([*lines, GOOD[1], BAD[-1][0], ""]), *tiny]) == 10
     errors = capsys.readouterr().err
     assert "1 lines spoken" in errors
-    assert "18 of 19 lines failed" in errors
+    assert "18 of 19 lines failed, the first because: line 1 " in errors
     rows = manifest()
     assert rows["fine"]["error"] is None
     failed = {row["line"]: row["error"] for row in rows.values() if row["error"]}

@@ -4,10 +4,12 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from mamtra.config import check_sizes
 from mamtra.errors import ConfigError
 
 FRAMES_PER_TOKEN = 2  # mel frames for each speech token; cosyvoice2.yaml: token_mel_ratio
 NOISE_FRAMES = 15_000  # CosyVoice 2 draws this much once; longer utterances are not possible
+OPTIONAL = ("lookahead_channels", "speaker_dim")  # 0 where there are none
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +42,9 @@ class TokenEncoderConfig:
     speaker_dim: int = 0
 
     def __post_init__(self) -> None:
+        check_sizes(self, "lower_layers", "upper_layers", "lookahead_tokens", *OPTIONAL)
         if self.dim % self.heads or self.dim % 2:
             raise ConfigError(f"dim={self.dim} must be even and a multiple of heads={self.heads}")
-        if self.chunk_tokens < 1 or self.mlp_taps < 1:
-            raise ConfigError(
-                f"chunk_tokens={self.chunk_tokens} and mlp_taps={self.mlp_taps} must be at least 1"
-            )
 
     @property
     def plain(self) -> bool:
@@ -74,6 +73,7 @@ class VelocityConfig:
     chunk_frames: int = 50
 
     def __post_init__(self) -> None:
+        check_sizes(self, "blocks", "middle")
         if self.inputs % 2:
             raise ConfigError(
                 f"speaker_bins={self.speaker_bins} makes {self.inputs} inputs: not even"
@@ -110,6 +110,7 @@ class DiffusionTransformerConfig:
     chunk_frames: int = 50
 
     def __post_init__(self) -> None:
+        check_sizes(self)
         if self.dim % self.conv_groups or self.head_dim % 2 or self.time_sines % 2:
             raise ConfigError(
                 f"dim={self.dim} must be a multiple of conv_groups={self.conv_groups}, "
@@ -157,6 +158,7 @@ class DecoderConfig:
     mel_scale: float = 1.0
 
     def __post_init__(self) -> None:
+        check_sizes(self, "steps", *OPTIONAL)
         if isinstance(self.encoder, dict):
             object.__setattr__(self, "encoder", TokenEncoderConfig(**self.encoder))
         if isinstance(self.velocity, dict):
@@ -228,6 +230,7 @@ class VocoderConfig:
     causal: bool = False
 
     def __post_init__(self) -> None:
+        check_sizes(self, "overtones")
         stages = len(self.upsample_rates)
         if not len(self.upsample_kernels) == len(self.source_kernels) == stages:
             raise ConfigError(
@@ -277,6 +280,7 @@ class SpeechTokenizerConfig:
     kernel: int = 7
 
     def __post_init__(self) -> None:
+        check_sizes(self, "blocks")
         if self.kernel % 2 == 0:
             raise ConfigError(f"kernel={self.kernel} must be odd")
 
@@ -299,5 +303,6 @@ class SpeakerConfig:
     mel_scale: float = 2.5
 
     def __post_init__(self) -> None:
-        if self.kernel % 2 == 0 or self.layers < 1:
-            raise ConfigError(f"kernel={self.kernel} must be odd and layers={self.layers} positive")
+        check_sizes(self)
+        if self.kernel % 2 == 0:
+            raise ConfigError(f"kernel={self.kernel} must be odd")

@@ -24,7 +24,7 @@ KEYS = ("text", "voice", "seed", "id", "out")
 LONGEST_NAME = 100  # letters of a file's name; 255 bytes are the most that file systems take
 NAME = re.compile(rf"\w[\w .+-]{{0,{LONGEST_NAME - 1}}}")  # a file: no path, nothing hidden
 SHOWN = 60  # letters of a name that a message repeats
-EXPECTED = 'write one object a line, as {"text": "Hello there.", "voice": "slt"}'
+EXPECTED = 'write one object a line, as {"text": "Hello there.", "voice": "heart", "seed": 1}'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,6 +38,7 @@ class Account:
 
     Attributes:
         doubtful: lines, of this run or of an earlier one, whose speech did not end by itself.
+        first_problem: why the first of the failed lines failed.
     """
 
     lines: int
@@ -47,6 +48,7 @@ class Account:
     doubtful: int = 0
     seconds: float = 0.0
     interrupted: bool = False
+    first_problem: str = ""
 
 
 class Batch:
@@ -107,6 +109,7 @@ class Batch:
             self.account.seconds += row["seconds"]
         else:
             self.account.failed += 1
+            self.account.first_problem = self.account.first_problem or row["error"]
         self.manifest.add(row)
 
 
@@ -320,7 +323,8 @@ def say_lines(
         raise typer.Exit(INTERRUPTED)
     if account.failed:
         raise GenerationError(
-            f"{account.failed} of {account.lines} lines failed; {str(path)!r} tells why"
+            f"{account.failed} of {account.lines} lines failed, the first because: "
+            f"{account.first_problem}; {str(path)!r} tells why"
         )
     if account.doubtful:
         raise GenerationError(
