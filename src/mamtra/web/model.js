@@ -160,7 +160,7 @@ export class Nano {
       const random = uniform(seed + 7368787 * place);
       const breath = uniform(seed + 7368787 * place + 1);
       const tokens = [];
-      let noise = new Float32Array(0), spoken = 0;
+      let noise = new Float32Array(0), spoken = 0, end = chunk_tokens;
       const render = async (final) => {
         const mel = await this.mel(tokens, speaker, final);
         const missing = normal(breath, mel.frames * hop * noises - noise.length);
@@ -174,7 +174,10 @@ export class Nano {
       for await (const token of this.tokens(piece, random)) {
         tokens.push(token);
         const whole = tokens.length - lookahead_tokens;
-        if (whole > 0 && whole % chunk_tokens === 0) yield await render(false);
+        if (whole === end) {
+          yield await render(false);
+          end = 2 * end + chunk_tokens; // groups of 1, 2, 4 chunks, since each begins anew
+        }
       }
       if (tokens.length) yield await render(true);
       const read = encode(piece, this.pronunciations).length + tokens.length + 2;
