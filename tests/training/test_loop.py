@@ -164,6 +164,19 @@ def test_the_running_mean_keeps_the_share_of_itself_that_was_asked_for(tmp_path)
     assert torch.equal(content["masters"]["0.weight"], steps[-1])
 
 
+def test_every_so_many_steps_and_the_last_are_logged(tmp_path) -> None:
+    model = make_model()
+    train(tmp_path, model, loss_of(model), replace(SETTINGS, log_every=5))
+    rows = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert [row["step"] for row in rows] == [5, 10, 12]
+
+
+def test_samples_need_no_evaluation(tmp_path) -> None:
+    model, folders = make_model(), list[str]()
+    train(tmp_path, model, loss_of(model), SETTINGS, sample=lambda path: folders.append(path.name))
+    assert folders[-1] == f"step-{SETTINGS.steps}"
+
+
 def test_evaluations_see_the_running_mean_and_samples_get_a_folder(tmp_path) -> None:
     model = make_model()
     seen: list[torch.Tensor] = []

@@ -174,7 +174,7 @@ def attention(step: Pass, vectors: str, layer: int) -> str:
         query, key = step.split(turned, queries * width, kv * width)
         inputs = [query, key, value, *ends]
     if step.plain_attention:
-        mixed = plain_attention(step, (query, key, value), names)
+        mixed = plain_attention(step, (inputs[0], inputs[1], inputs[2]), names)
     else:
         mixed = f"attention.{layer}"
         graph.add_to(

@@ -130,7 +130,9 @@ class OnnxSpeechModel:
         shown = sizes.get("reading")
         self.reading = reading if reading and shown == [reading.layer, reading.head] else None
         self._queries_for_a_key: int = sizes.get("queries_for_a_key", 1)
-        inputs = {entry.name: list(entry.shape) for entry in self._session.get_inputs()}
+        inputs: dict[str, list[Any]] = {
+            entry.name: list(entry.shape) for entry in self._session.get_inputs()
+        }
         self._table_width = inputs["cosine"][1] if "cosine" in inputs else 0
         self._states = {
             name: shape for name, shape in inputs.items() if f"next.{name}" in self._outputs
@@ -147,7 +149,7 @@ class OnnxSpeechModel:
 
     def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
         """An empty state for so many rows."""
-        known: dict[Any, int] = {BATCH: batch, CAPACITY: capacity_hint}
+        known: dict[str, int] = {BATCH: batch, CAPACITY: capacity_hint}
         arrays = {
             name: np.zeros([known.get(size, size) for size in shape], np.float32)
             for name, shape in self._states.items()
