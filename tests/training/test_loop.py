@@ -164,6 +164,23 @@ def test_the_running_mean_keeps_the_share_of_itself_that_was_asked_for(tmp_path)
     assert torch.equal(content["masters"]["0.weight"], steps[-1])
 
 
+def test_the_learning_rate_falls_by_a_cosine_from_all_to_its_last_share() -> None:
+    settings = LoopSettings(
+        steps=12, warmup_steps=2, learning_rate=1.0, final_learning_rate_share=0.2
+    )
+    found = [settings.learning_rate_at(step) for step in (0, 1, 2, 7, 12)]
+    assert found == pytest.approx([0.5, 1.0, 1.0, 0.6, 0.2])
+
+
+def test_another_seed_drops_other_units(tmp_path) -> None:
+    made = []
+    for seed in (1, 2):
+        model = make_model()
+        train(tmp_path / str(seed), model, loss_of(model), replace(SETTINGS, seed=seed))
+        made.append(weights(tmp_path / str(seed))["0.weight"])
+    assert not torch.equal(*made)
+
+
 def test_every_so_many_steps_and_the_last_are_logged(tmp_path) -> None:
     model = make_model()
     train(tmp_path, model, loss_of(model), replace(SETTINGS, log_every=5))
