@@ -29,6 +29,7 @@ from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.start import start_decoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio, same_rate
+from mamtra.recipes.nano.twins import moved, twins
 from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
 
@@ -67,6 +68,8 @@ class DecoderRun:
         main_share: about how much of what is heard is the main voice; the other voices' utterances
             come up as much more often as that needs.
         chunked_share: share of the steps that run in chunks, as in streaming.
+        twin_share: how often the utterance of another voice is drawn from the main voice's tokens
+            of the same sentence, where there are any.
         reference_frames: shortest and longest piece that the speaker's vector is made from.
         square_weight, melody_weight: weights of the squared error and of the error of the change
             from frame to frame, against the absolute error.
@@ -82,6 +85,7 @@ class DecoderRun:
     batch_frames: int = 4800
     main_share: float = 0.5
     chunked_share: float = 0.25
+    twin_share: float = 0.5
     reference_frames: tuple[int, int] = (50, 150)
     square_weight: float = 1.0
     melody_weight: float = 1.0
@@ -162,6 +166,7 @@ class DecoderTask:
         held_out = {
             voice: self.ready(corpus.choose("validation", voice)) for voice in corpus.voices
         }
+        self.twins = {name: twin for name, twin in twins(corpus).items() if twin.id in self.tokens}
         self.validation = {voice: items[:24] for voice, items in held_out.items() if items}
         self.batches = LengthBatches(
             [utterance.samples // NANO_MEL.hop for utterance in self.train],
@@ -177,13 +182,20 @@ class DecoderTask:
 
     def batch(self, utterances: list[Utterance], random: np.random.Generator) -> DecoderBatch:
         """Read the audio and the tokens of some utterances."""
-        ids = [torch.from_numpy(self.tokens.of(utterance.id)) for utterance in utterances]
-        tokens = nn.utils.rnn.pad_sequence(ids, batch_first=True)
-        mel = self.features(load_audio(self.corpus, utterances)[0])[..., : tokens.shape[1] * 2]
+        samples, lengths = load_audio(self.corpus, utterances)
+        features, ids, rows = self.features(samples), [], []
+        for row, utterance in enumerate(utterances):
+            twin = self.twins.get(utterance.id)
+            twin = twin if twin and random.random() < self.run.twin_share else None
+            ids.append(torch.from_numpy(self.tokens.of((twin or utterance).id)))
+            mel = features[row, :, : int(lengths[row]) // NANO_MEL.hop]
+            if twin is not None:
+                mel = moved(mel, utterance, twin, NANO_MEL.hop, len(ids[-1]) * 2)
+            rows.append(mel[:, : len(ids[-1]) * 2].T)
         return DecoderBatch(
-            tokens=tokens,
+            tokens=nn.utils.rnn.pad_sequence(ids, batch_first=True),
             lengths=torch.tensor([len(row) for row in ids]),
-            mel=mel,
+            mel=nn.utils.rnn.pad_sequence(rows, batch_first=True).mT,
             partners=partners([utterance.voice for utterance in utterances], random),
         )
 
