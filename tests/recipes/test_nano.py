@@ -13,8 +13,9 @@ from toy_nano import TOY_LM, TOY_STUDENT, WORDS, utterance
 from mamtra.cli.main import main
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.recipes.nano.assemble import guard_for
 from mamtra.recipes.nano.speech_lm import SpeechLMTask, spelled
-from mamtra.recipes.nano.stages import Workshop, guard_for, run_stage
+from mamtra.recipes.nano.stages import Workshop, run_stage
 from mamtra.recipes.nano.student import student_task, train_student
 from mamtra.recipes.nano.tokenizer import (
     edit_distance,

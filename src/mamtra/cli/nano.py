@@ -12,7 +12,8 @@ from rich.console import Console
 from mamtra.checkpoints.locate import locate
 from mamtra.cli.stopped import stop_reported
 from mamtra.errors import ConfigError
-from mamtra.recipes.nano.stages import STAGES, Workshop, assemble, run_stage
+from mamtra.recipes.nano.assemble import assemble
+from mamtra.recipes.nano.stages import STAGES, Workshop, run_stage
 
 ALL, MODEL = "all", "model"
 

@@ -42,12 +42,12 @@ def moved(
         hop: samples of a frame.
         frames: of the result.
     """
-    ends = [
-        [0, *(at for pair in zip(item.starts, item.ends, strict=True) for at in pair), item.samples]
+    here, there = (
+        np.array([0, *np.ravel(list(zip(item.starts, item.ends, strict=True))), item.samples])
         for item in (wanted, given)
-    ]
+    )
     middles = (np.arange(frames) + 0.5) * hop
-    places = np.interp(middles, *ends) / hop - 0.5
+    places = np.interp(middles, here, there) / hop - 0.5
     places = np.clip(places, 0, mel.shape[1] - 1)
     low = np.floor(places).astype(np.int64)
     share = torch.from_numpy(places - low).float()

@@ -1,0 +1,174 @@
+"""The finished nano: trained parts become model folders, with voices, guard and graphs."""
+
+import shutil
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors.torch import load_file
+from torch import nn
+
+from mamtra.audio.clip import Audio
+from mamtra.checkpoints.checksums import write_checksums
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
+from mamtra.checkpoints.modules import save_part
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.corpus.synthetic.spoken import MAIN_VOICE
+from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.errors import CorpusError
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.sampling import SamplingConfig
+from mamtra.recipes.nano.decoder import DecoderRun, Voiced
+from mamtra.recipes.nano.stages import PRONUNCIATIONS, STUDENT_1_5, Workshop
+from mamtra.recipes.nano.student import SHIPPED, SHIPPED_1_5
+from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun
+from mamtra.recipes.nano.tokens import trained_tokenizer
+from mamtra.recipes.nano.vocoder import (
+    NANO_VOCODER,
+    trained_vocoder,
+)
+from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
+from mamtra.synthesis.text_reader import TextConfig
+from mamtra.text.pronunciations import read_pronunciations
+from mamtra.text.tokenizer import NanoTokenizer
+from mamtra.transfer.student import student_config
+from mamtra.voice.load import open_voice_encoder
+from mamtra.voice.voice import make_voice
+
+PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
+LM_FILE = "speech_lm.safetensors"
+SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
+SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
+LICENCE = "Apache-2.0 (hibari and Kokoro-82M)"
+PIECE_CHARACTERS = 120  # longest text that is spoken at once; in longer ones words get lost
+
+
+def silent_tokens(tokens: TokenTable, names: list[str]) -> tuple[int, ...]:
+    """The tokens that open or close utterances: what silence sounds like."""
+    edges = [int(token) for name in names for token in tokens.of(name)[[0, -1]]]
+    counts = Counter(edges)
+    return tuple(sorted(t for t, count in counts.items() if count > SILENT_SHARE * len(edges)))
+
+
+def guard_for(tokens: TokenTable, corpus: Corpus, tokenizer: NanoTokenizer) -> GuardConfig:
+    """Bounds of speech per text id, from the corpus: never beyond what it holds, with a margin."""
+    utterances = [u for u in corpus.choose("train", MAIN_VOICE) if u.id in tokens]
+    ratios = [len(tokens.of(u.id)) / (len(tokenizer.encode(u.text)) + 2) for u in utterances]
+    return GuardConfig(
+        min_per_text_token=round(0.8 * min(ratios), 2),
+        max_per_text_token=round(2.0 * max(ratios), 2),
+        spare_tokens=20,
+        silence_tokens=20,
+        silent_ids=silent_tokens(tokens, [u.id for u in utterances]),
+    )
+
+
+def part(whole: nn.Module, name: str) -> nn.Module:
+    """A part of a trained module, by attribute."""
+    found = getattr(whole, name)
+    assert isinstance(found, nn.Module)
+    return found
+
+
+def fill(module: nn.Module, weights: Path) -> nn.Module:
+    """Load trained weights, strictly."""
+    module.load_state_dict(load_file(weights))
+    return module.eval()
+
+
+def source_of(corpus: Corpus, voice: str) -> str:
+    """Whose speech a voice learned from, in words."""
+    told = corpus.sources.get(voice, {})
+    return " ".join(filter(None, (told.get("package"), told.get("version"), voice)))
+
+
+def save_voices(folder: Path, corpus: Corpus) -> None:
+    """Make a voice of each speaker of the corpus, from a held-out utterance.
+
+    Kokoro's ``am_michael`` (American, male) is called michael here.
+    """
+    encoder = open_voice_encoder(ModelFolder(folder))
+    shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
+    for name in corpus.voices:
+        suitable = [
+            utterance
+            for utterance in corpus.choose("validation", name)
+            if shortest <= utterance.samples <= longest
+        ]
+        if not suitable:
+            raise CorpusError(f"no validation utterance of voice {name!r} is of a suitable length")
+        chosen, short = suitable[0], name.rpartition("_")[2]
+        voice = make_voice(
+            encoder,
+            Audio(corpus.audio(chosen), corpus.rate_hz),
+            short,
+            text=chosen.text,
+            source=source_of(corpus, name),
+            licence=LICENCE,
+        )
+        voice.save(folder / "voices" / f"{short}.safetensors")
+
+
+def save_beside(whole: Path, suffix: str, config: SpeechLMConfig, weights: Path, bits: int) -> None:
+    """Write a model that has another language model, and every other part of a whole one.
+
+    Args:
+        whole: folder of the model whose parts it shares; it is written beside it.
+        suffix: what its name has more.
+        config: of the language model.
+        weights: that were trained.
+        bits: of the graph that speaks.
+    """
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
+
+    folder, rest = whole.with_name(f"{whole.name}-{suffix}"), f"../{whole.name}"
+    write_config(folder, ModelConfig(name=folder.name, parts_from=rest, speech_lm=asdict(config)))
+    save_part(fill(SpeechLM(config), weights), folder / LM_FILE)
+    export_onnx(ModelFolder(folder), OnnxExport(bits=bits))
+    write_checksums(folder)
+
+
+def assemble(workshop: Workshop, folder: Path) -> None:
+    """Write the finished model's folder and, beside it, ``-teacher`` and ``-1-5`` if it is there.
+
+    Args:
+        folder: the student's folder; it gets every part and the voices. Its name is the model's.
+    """
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
+
+    corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
+    run, decoder_run = SHIPPED, DecoderRun()
+    tokenizer = NanoTokenizer(read_pronunciations(workshop.folder / PRONUNCIATIONS))
+    guard, teacher = guard_for(tokens, corpus, tokenizer), run.teacher.config
+    student = student_config(teacher, run.layout, [run.mamba, run.deltanet])
+    config = ModelConfig(
+        name=folder.name,
+        voice=MAIN_VOICE,
+        text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS, pronunciations=PRONUNCIATIONS)),
+        mel=asdict(NANO_MEL),
+        sampling=asdict(SAMPLING),
+        guard=asdict(guard),
+        speech_lm=asdict(student),
+        speech_tokenizer=asdict(TokenizerRun().config),
+        speaker=asdict(decoder_run.speaker),
+        decoder=asdict(decoder_run.decoder),
+        vocoder=asdict(NANO_VOCODER),
+    )
+    write_config(folder, config)
+    shutil.copyfile(workshop.folder / PRONUNCIATIONS, folder / PRONUNCIATIONS)
+    voiced = fill(Voiced(decoder_run), workshop.weights("decoder"))
+    save_part(part(voiced, "decoder"), folder / "decoder.safetensors")
+    save_part(part(voiced, "speaker"), folder / "speaker.safetensors")
+    speech_tokenizer = trained_tokenizer(workshop.tokenizer)
+    save_part(speech_tokenizer, folder / "speech_tokenizer.safetensors")
+    save_part(trained_vocoder(workshop.weights("vocoder")), folder / "vocoder.safetensors")
+    save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)
+    save_voices(folder, corpus)
+    # what speaks reads graphs; in 8 bit the students do (docs/engine.md)
+    export_onnx(ModelFolder(folder), OnnxExport(bits=8))
+    write_checksums(folder)
+    save_beside(folder, "teacher", teacher, workshop.weights("teacher"), bits=32)
+    if workshop.weights(STUDENT_1_5).exists():
+        run = SHIPPED_1_5
+        config = student_config(teacher, run.layout, [run.mamba, run.deltanet])
+        save_beside(folder, "1-5", config, workshop.weights(STUDENT_1_5), bits=8)
