@@ -27,8 +27,8 @@ from mamtra.errors import TrainingError
 from mamtra.evaluation.intervals import interval
 from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
 from mamtra.evaluation.understood import understood
-from mamtra.recipes.nano.speech_lm import SpeechLMRun, SpeechLMTask
 from mamtra.recipes.nano.assemble import LM_FILE
+from mamtra.recipes.nano.speech_lm import SpeechLMRun, SpeechLMTask
 from mamtra.recipes.nano.stages import Workshop
 from mamtra.recipes.nano.student import StudentRun, train_student, untrained
 from mamtra.speech_lm.model import SpeechLM
