@@ -13,7 +13,7 @@ from toy_nano import TOY_LM, TOY_STUDENT, WORDS, utterance
 from mamtra.cli.main import main
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
-from mamtra.recipes.nano.assemble import guard_for
+from mamtra.recipes.nano.assemble import blended, guard_for
 from mamtra.recipes.nano.speech_lm import SpeechLMTask, spelled
 from mamtra.recipes.nano.stages import Workshop, run_stage
 from mamtra.recipes.nano.student import student_task, train_student
@@ -21,6 +21,7 @@ from mamtra.recipes.nano.tokenizer import (
     edit_distance,
     greedy_phones,
 )
+from mamtra.synthesis.load import load
 from mamtra.text.pronunciations import Pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 
@@ -121,3 +122,16 @@ def test_sequences_of_several_utterances_hold_their_texts_and_tokens_in_order(
     assert batch.text_ids.tolist() == [*pairs[0], *pairs[1]]
     said = np.concatenate([tokens.of(item.id) for item in items[:4]])
     assert batch.speech_ids.tolist() == said.tolist()
+
+
+def test_a_blended_voice_lies_between_both_and_keeps_its_length() -> None:
+    main, other = (load("nano").voice(name) for name in ("heart", "michael"))
+    mixed = blended(other, main, 0.25)
+
+    def cosine(one: np.ndarray, two: np.ndarray) -> float:
+        return float(one @ two / np.linalg.norm(one) / np.linalg.norm(two))
+
+    apart = cosine(other.speaker, main.speaker)
+    assert apart < cosine(mixed.speaker, main.speaker) < cosine(mixed.speaker, other.speaker)
+    assert np.linalg.norm(mixed.speaker) == pytest.approx(np.linalg.norm(other.speaker), rel=1e-3)
+    assert mixed.source.startswith("25% heart")

@@ -46,8 +46,8 @@ class Source(Protocol):
         ...
 
 
-def find_source(voice: str) -> Source:
-    """The synthesiser that a voice learned from.
+def find_source(voice: Voice) -> Source:
+    """The synthesiser that a voice learned from: the last word of its source, else its name.
 
     Raises:
         CorpusError: nobody knows where the voice came from.
@@ -55,7 +55,7 @@ def find_source(voice: str) -> Source:
     """
     from mamtra.corpus.synthetic.synthesize import synthesiser_for
 
-    return synthesiser_for(voice)
+    return synthesiser_for((voice.source or voice.name).split()[-1])
 
 
 class Chain:
@@ -87,7 +87,7 @@ class Chain:
         self.mel = synthesizer.folder.section("mel", MelConfig)
         if source is None:
             try:
-                self.source = find_source(self.voice.name)
+                self.source = find_source(self.voice)
             except (CorpusError, MissingExtraError) as problem:
                 self.missing = str(problem)
         if self.source is not None:

@@ -2,9 +2,10 @@
 
 import shutil
 from collections import Counter
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+import numpy as np
 from safetensors.torch import load_file
 from torch import nn
 
@@ -33,12 +34,14 @@ from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 from mamtra.transfer.student import student_config
 from mamtra.voice.load import open_voice_encoder
-from mamtra.voice.voice import make_voice
+from mamtra.voice.voice import Voice, make_voice
 
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
+MAIN_FILE = f"{MAIN_VOICE}.safetensors"
 LM_FILE = "speech_lm.safetensors"
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
+BLENDED = {"af_bella": 0.5}  # share of the main voice; alone, the vocoder makes her hoarse
 LICENCE = "Apache-2.0 (hibari and Kokoro-82M)"
 PIECE_CHARACTERS = 120  # longest text that is spoken at once; in longer ones words get lost
 
@@ -82,6 +85,17 @@ def source_of(corpus: Corpus, voice: str) -> str:
     return " ".join(filter(None, (told.get("package"), told.get("version"), voice)))
 
 
+def blended(voice: Voice, main: Voice, share: float) -> Voice:
+    """A voice with a share of the main voice in its speaker vector, of its own length."""
+    mixed = (1 - share) * voice.speaker + share * main.speaker
+    mixed *= np.linalg.norm(voice.speaker) / np.linalg.norm(mixed)
+    return replace(
+        voice,
+        speaker=mixed.astype(voice.speaker.dtype),
+        source=f"{share:.0%} heart, else {voice.source}",
+    )
+
+
 def save_voices(folder: Path, corpus: Corpus) -> None:
     """Make a voice of each speaker of the corpus, from a held-out utterance.
 
@@ -89,7 +103,7 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
     """
     encoder = open_voice_encoder(ModelFolder(folder))
     shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
-    for name in corpus.voices:
+    for name in sorted(corpus.voices, key=lambda name: name != MAIN_VOICE):
         suitable = [
             utterance
             for utterance in corpus.choose("validation", name)
@@ -106,6 +120,8 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
             source=source_of(corpus, name),
             licence=LICENCE,
         )
+        if name in BLENDED:
+            voice = blended(voice, Voice.load(folder / "voices" / MAIN_FILE), BLENDED[name])
         voice.save(folder / "voices" / f"{short}.safetensors")
 
 
