@@ -55,7 +55,10 @@ def find_source(voice: Voice) -> Source:
     """
     from mamtra.corpus.synthetic.synthesize import synthesiser_for
 
-    return synthesiser_for((voice.source or voice.name).split()[-1])
+    try:
+        return synthesiser_for((voice.source or voice.name).split()[-1])
+    except CorpusError:
+        return synthesiser_for(voice.name)
 
 
 class Chain:
