@@ -109,6 +109,7 @@ def test_fused_kernels_without_their_package_say_what_to_install():
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("default")  # kernels of another package may warn as they compile
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("time", [3, 64, 100])
 def test_fused_equals_the_loop(time):

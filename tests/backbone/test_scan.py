@@ -85,6 +85,7 @@ def test_fused_kernels_without_their_package_say_what_to_install():
 
 
 @pytest.mark.gpu
+@pytest.mark.filterwarnings("default")  # kernels of another package may warn as they compile
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("readers", [1, 3])
 @pytest.mark.parametrize("time", [3, 64, 100])

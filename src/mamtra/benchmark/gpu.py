@@ -112,7 +112,7 @@ def measurements(run: GpuRun) -> Iterator[Measurement]:
         yield Measurement(part="tests", name="gpu", arguments=("-m", "pytest", *options), share=0.3)
     for target in run.targets:
         config = run.config(target, contexts=run.contexts, prompts=(100, 1000))
-        yield Measurement(part="one stream", name=target, arguments=worker(config), share=0.12)
+        yield Measurement(part="one stream", name=target, arguments=worker(config), share=0.2)
     for target in (own for own in run.targets if own in ("1:0", "1:1", "1:5")):
         config = run.config(
             target, contexts=run.contexts[:1], seconds=run.speech_seconds, spoken=run.spoken
@@ -120,7 +120,7 @@ def measurements(run: GpuRun) -> Iterator[Measurement]:
         yield Measurement(part="chain", name=target, arguments=worker(config), share=0.12)
     rehearsed = ("--dry-run", "--json", "--device", run.device, "--set", f"tokens={run.tokens}")
     arguments = ("-m", "mamtra", "distill", run.model, "1:1", *rehearsed)
-    yield Measurement(part="distillation", name="1:1", arguments=arguments, share=0.15)
+    yield Measurement(part="distillation", name="1:1", arguments=arguments, share=0.25)
     for target in run.targets:
         config = run.config(target, contexts=run.contexts, batches=run.batches)
         yield Measurement(part="many streams", name=target, arguments=worker(config), share=0.12)
