@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnx
 import torch
 from jaxtyping import Float
 
@@ -56,8 +55,8 @@ class OnnxTarget:
         return self.wrapped.step(ids.tolist(), state)
 
 
-def stored_bytes(graph: onnx.ModelProto) -> tuple[int, int]:
-    """Bytes of a graph's weights: all, and without the tables of embeddings."""
+def stored_bytes(graph: Any) -> tuple[int, int]:
+    """Bytes of an ``onnx.ModelProto``'s weights: all, and without the tables of embeddings."""
     total = read = 0
     for tensor in graph.graph.initializer:
         length = sum(int(entry.value) for entry in tensor.external_data if entry.key == "length")
@@ -73,7 +72,7 @@ def open_onnx(config: BenchConfig, sizes: SpeechLMConfig) -> tuple[OnnxTarget, d
         MissingExtraError: the package onnx is not installed.
         GenerationError: the folder could not be written.
     """
-    require("onnx", "onnx")
+    onnx = require("onnx", "onnx")
     bits = BITS[config.dtype]
     threads = config.threads or min(2, available_cores())
     with random_folder(config) as folder:
