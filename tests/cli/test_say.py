@@ -197,7 +197,7 @@ def test_paragraphs_pause_and_the_state_is_a_choice(
     longer = PARAGRAPH_PAUSE_SECONDS - PAUSE_SECONDS["."]
     assert (len(apart) - len(one)) / 16_000 == pytest.approx(longer, abs=1e-3)
     assert carried.shape != one.shape or not np.array_equal(carried, one)
-    assert talk.count("note: this model was trained on single sentences") == 1
+    assert talk.count("note: this model does not read prompts") == 1
     assert ended(["say", two, "--state", "some", *tiny]) == 3
     assert "possible are fresh, carry" in capsys.readouterr().err
 

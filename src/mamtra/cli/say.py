@@ -163,7 +163,7 @@ def advise(state: str, reads_prompts: bool, quiet: bool) -> None:
     """Warn of a choice that makes a model worse."""
     if state == "carry" and not reads_prompts and not quiet:
         print(
-            "note: this model was trained on single sentences; with --state carry it loses words",
+            "note: this model does not read prompts; with --state carry it may lose more words",
             file=sys.stderr,
         )
 

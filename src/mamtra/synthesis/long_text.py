@@ -9,8 +9,8 @@ of the earlier pieces is a choice:
   ``CONTEXT_SECONDS``. The piece is spoken as the continuation of them, like that of a voice's
   prompt: first all words, then the speech so far.
 
-Models that were trained on single sentences get lost when something is carried; docs/long_texts.md
-has the figures.
+Models that were trained on single sentences alone get lost when something is carried;
+docs/long_texts.md has the figures.
 """
 
 import re
