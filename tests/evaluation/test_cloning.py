@@ -59,9 +59,11 @@ def test_the_sum_tells_own_from_others_and_counts_the_nearest() -> None:
     assert found["chance"] == pytest.approx(1 / 3, abs=1e-3)
 
 
-def test_one_speaker_is_too_few() -> None:
+def test_one_speaker_is_too_few_and_nothing_is_said() -> None:
+    synthesizer = load("nano")
+    encoder = open_voice_encoder(ModelFolder(locate("nano")))
     with pytest.raises(CorpusError, match="two at least"):
-        summed(["a"], np.ones((1, 1)))
+        compared(synthesizer, encoder, {"a": hum(100)}, ["{zz"], Brightness(), 0)
 
 
 def test_a_folder_that_is_none_and_a_judge_of_something_else_are_named(

@@ -29,7 +29,17 @@ def compared(
     judge: Similarity,
     seed: int,
 ) -> Float[np.ndarray, "speakers speakers"]:
-    """How alike what is said in each speaker's voice (rows) is to each recording (columns)."""
+    """How alike what is said in each speaker's voice (rows) is to each recording (columns).
+
+    Raises:
+        CorpusError: fewer than two speakers.
+        VoiceError: a recording is too short, too long or silent.
+    """
+    if len(recordings) < LEAST_SPEAKERS:
+        raise CorpusError(
+            f"too few recordings to tell speakers apart: {len(recordings)}; give two at least, ten "
+            "if possible, one sound file of each speaker"
+        )
     rows = []
     for name, recording in recordings.items():
         voice = make_voice(encoder, recording, name)
@@ -55,16 +65,8 @@ def summed(names: Sequence[str], table: Float[np.ndarray, "speakers speakers"]) 
         ``own`` and ``others``: mean likeness to the right recording and to the wrong ones;
         ``nearest``: share of voices that are nearest to the right one, where ``chance`` is what
         guessing reaches; ``likeness``: the table itself.
-
-    Raises:
-        CorpusError: fewer than two speakers.
     """
     count = len(names)
-    if count < LEAST_SPEAKERS:
-        raise CorpusError(
-            f"{count} recordings are too few to tell speakers apart; give two at least, ten if "
-            "possible, one sound file of each speaker"
-        )
     own = np.diagonal(table)
     others = table[~np.eye(count, dtype=bool)]
     return {
