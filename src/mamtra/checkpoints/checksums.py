@@ -73,6 +73,8 @@ def damaged_files(folder: Path, looked_at: Callable[[str], bool] | None = None) 
 def compared(folders: list[Path], looked_at: Callable[[str], bool]) -> Iterator[None]:
     """Compare files of built-in models in a thread, while they are opened; other folders are not.
 
+    Where the system gives no further thread, they are compared first.
+
     Raises:
         ModelError: one is missing or not as it was shipped.
     """
@@ -84,11 +86,15 @@ def compared(folders: list[Path], looked_at: Callable[[str], bool]) -> Iterator[
             damaged.extend(folder / name for name in damaged_files(folder, looked_at) or ())
 
     thread = Thread(target=compare, daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # the user's limit of processes, or no memory for its stack
+        compare()
     try:
         yield
     finally:
-        thread.join()
+        if thread.ident is not None:
+            thread.join()
     if damaged:
         raise ModelError(
             f"{str(damaged[0])!r} is missing or not as it was shipped (SHA-256); "
