@@ -14,9 +14,15 @@ from mamtra.cli.main import main
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.recipes.nano.assemble import blended, guard_for
-from mamtra.recipes.nano.speech_lm import SpeechLMTask, spelled
+from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMTask, spelled
 from mamtra.recipes.nano.stages import Workshop, run_stage
-from mamtra.recipes.nano.student import student_task, train_student
+from mamtra.recipes.nano.student import (
+    SHIPPED,
+    STUDENTS,
+    student_task,
+    train_student,
+    untrained,
+)
 from mamtra.recipes.nano.tokenizer import (
     edit_distance,
     greedy_phones,
@@ -135,3 +141,24 @@ def test_a_blended_voice_lies_between_both_and_keeps_its_length() -> None:
     assert apart < cosine(mixed.speaker, main.speaker) < cosine(mixed.speaker, other.speaker)
     assert np.linalg.norm(mixed.speaker) == pytest.approx(np.linalg.norm(other.speaker), rel=1e-3)
     assert mixed.source.startswith("25% heart")
+
+
+def test_further_students_have_the_layers_that_the_tables_name() -> None:
+    layouts = {stage: untrained(run).config.backbone.layout for stage, run in STUDENTS.items()}
+    assert layouts == {
+        "student-1-3": "AMMMAMMMAMMM",
+        "student-1-5": "MMMMMMMMAMAM",
+        "student-1-11": "MMMMMMMMAMMM",
+        "removed-6": "AAAAAA",
+    }
+    replaced = [layer for layer, letter in enumerate(SHIPPED.layout) if letter == "M"]
+    assert sorted((*replaced, *STUDENTS["removed-6"].kept_layers)) == list(range(LAYERS))
+
+
+def test_a_rival_is_healed_as_a_student_is_distilled(workshop: Workshop) -> None:
+    run = replace(TOY_STUDENT, kept_layers=(0,), calibration_batches=0)
+    folder = workshop.folder / "rival"
+    train_student(workshop.corpus, workshop.tokens, workshop.weights("teacher"), folder, run)
+    student = untrained(run)
+    student.load_state_dict(load_file(folder / "model.safetensors"))
+    assert "unused" in (folder / "transfer.txt").read_text()

@@ -14,6 +14,7 @@ from mamtra.cli.stopped import stop_reported
 from mamtra.errors import ConfigError
 from mamtra.recipes.nano.assemble import assemble
 from mamtra.recipes.nano.stages import STAGES, Workshop, run_stage
+from mamtra.recipes.nano.student import STUDENTS
 
 ALL, MODEL = "all", "model"
 
@@ -40,6 +41,8 @@ def nano(
 ) -> None:
     """Train nano's parts on a synthetic corpus and write the model's folder.
 
+    Further students (student-1-5, removed-6, ...) are trained when they are named.
+
     The corpus comes first: mamtra corpus synthesize -o FOLDER/corpus.
     """
     begin = None if start is None else locate(start)
@@ -47,7 +50,7 @@ def nano(
     console = Console(stderr=True)
     if stage not in (*STAGES, MODEL, ALL):
         raise ConfigError(f"unknown stage {stage!r}; known: {', '.join((*STAGES, MODEL, ALL))}")
-    for name in STAGES if stage == ALL else [stage]:
+    for name in [n for n in STAGES if n not in STUDENTS] if stage == ALL else [stage]:
         if name in STAGES:
             with stop_reported():
                 ran = run_stage(workshop, name)

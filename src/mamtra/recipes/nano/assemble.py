@@ -20,8 +20,8 @@ from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.recipes.nano.decoder import DecoderRun, Voiced
-from mamtra.recipes.nano.stages import PRONUNCIATIONS, STUDENT_1_5, Workshop
-from mamtra.recipes.nano.student import SHIPPED, SHIPPED_1_5
+from mamtra.recipes.nano.stages import PRONUNCIATIONS, Workshop
+from mamtra.recipes.nano.student import SHIPPED, STUDENTS, untrained
 from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun
 from mamtra.recipes.nano.tokens import trained_tokenizer
 from mamtra.recipes.nano.vocoder import (
@@ -32,7 +32,6 @@ from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
-from mamtra.transfer.student import student_config
 from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import Voice, make_voice
 
@@ -145,7 +144,9 @@ def save_beside(whole: Path, suffix: str, config: SpeechLMConfig, weights: Path,
 
 
 def assemble(workshop: Workshop, folder: Path) -> None:
-    """Write the finished model's folder and, beside it, ``-teacher`` and ``-1-5`` if it is there.
+    """Write the finished model's folder and, beside it, its teacher and further students.
+
+    Those of ``STUDENTS`` that were trained; their names end as their stages do.
 
     Args:
         folder: the student's folder; it gets every part and the voices. Its name is the model's.
@@ -156,7 +157,7 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     run, decoder_run = SHIPPED, DecoderRun()
     tokenizer = NanoTokenizer(read_pronunciations(workshop.folder / PRONUNCIATIONS))
     guard, teacher = guard_for(tokens, corpus, tokenizer), run.teacher.config
-    student = student_config(teacher, run.layout, [run.mamba, run.deltanet])
+    student = untrained(run).config
     config = ModelConfig(
         name=folder.name,
         voice=MAIN_VOICE,
@@ -184,7 +185,7 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     export_onnx(ModelFolder(folder), OnnxExport(bits=8))
     write_checksums(folder)
     save_beside(folder, "teacher", teacher, workshop.weights("teacher"), bits=32)
-    if workshop.weights(STUDENT_1_5).exists():
-        run = SHIPPED_1_5
-        config = student_config(teacher, run.layout, [run.mamba, run.deltanet])
-        save_beside(folder, "1-5", config, workshop.weights(STUDENT_1_5), bits=8)
+    for stage, run in STUDENTS.items():
+        if workshop.weights(stage).exists():
+            suffix = stage.removeprefix("student-")
+            save_beside(folder, suffix, untrained(run).config, workshop.weights(stage), bits=8)

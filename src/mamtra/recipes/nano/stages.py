@@ -1,13 +1,14 @@
 """How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
 
     corpus -> pronunciations, tokenizer -> voices -> tokens -> decoder, teacher
-    decoder -> vocoder; teacher -> student; all of them -> model folders
+    decoder -> vocoder; teacher -> student, further students; all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,7 +18,7 @@ from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.recipes.nano.decoder import DecoderRun, Drawer, train_decoder
 from mamtra.recipes.nano.pronunciations import write_pronunciations
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
-from mamtra.recipes.nano.student import SHIPPED, SHIPPED_1_5, StudentRun, train_student
+from mamtra.recipes.nano.student import SHIPPED, STUDENTS, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import TokenizerRun, train_tokenizer
 from mamtra.recipes.nano.tokens import extract_tokens
 from mamtra.recipes.nano.vocoder import (
@@ -28,7 +29,6 @@ from mamtra.recipes.nano.voices import VoicesRun, teach_voices
 from mamtra.training.workers import launch
 
 VOICES = "voices"
-STUDENT_1_5 = "student-1-5"
 PRONUNCIATIONS = "pronunciations.txt"
 Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun, VoicesRun)
 STARTS = ("attention", "xavier", "random")
@@ -125,25 +125,14 @@ def make_teacher(workshop: Workshop) -> None:
     launch(workshop.workers, train_teacher, *given, run, workshop.start)
 
 
-def make_student(workshop: Workshop) -> None:
-    """Distil the hybrid from the teacher; in one process, as the shipped student was."""
+def distil(workshop: Workshop, stage: str = "student", run: StudentRun = SHIPPED) -> None:
+    """Distil a student from the teacher; in one process, as the shipped student was."""
     train_student(
         workshop.corpus,
         workshop.tokens,
         workshop.weights("teacher"),
-        workshop.folder / "student",
-        workshop.lasting(SHIPPED),
-    )
-
-
-def make_student_1_5(workshop: Workshop) -> None:
-    """Distil the hybrid with two attention layers."""
-    train_student(
-        workshop.corpus,
-        workshop.tokens,
-        workshop.weights("teacher"),
-        workshop.folder / STUDENT_1_5,
-        workshop.lasting(SHIPPED_1_5),
+        workshop.folder / stage,
+        workshop.lasting(run),
     )
 
 
@@ -174,9 +163,12 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "decoder": (make_decoder, "decoder/model.safetensors"),
     "vocoder": (make_vocoder, "vocoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),
-    "student": (make_student, "student/model.safetensors"),
-    STUDENT_1_5: (make_student_1_5, f"{STUDENT_1_5}/model.safetensors"),
+    "student": (distil, "student/model.safetensors"),
     "starts": (compare_starts, "start-random/model.safetensors"),
+    **{
+        stage: (partial(distil, stage=stage, run=run), f"{stage}/model.safetensors")
+        for stage, run in STUDENTS.items()
+    },
 }
 
 
