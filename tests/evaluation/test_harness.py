@@ -101,6 +101,11 @@ def test_both_means_are_those_computed_by_hand(tmp_path: Path) -> None:
     )
     assert told["dropped_percent"]["value"] == pytest.approx(100 * 2 / 11, abs=0.01)
     assert told["substitutions_percent"] == told["insertions_percent"] == 0
+    # characters: "mat" of 17, none of 11, "it's" of 8
+    assert told["cer"]["all characters"]["value"] == pytest.approx(100 * 7 / 36, abs=0.01)
+    assert told["cer"]["mean of utterances"]["value"] == pytest.approx(
+        100 * (3 / 17 + 4 / 8) / 3, abs=0.01
+    )
 
 
 def test_what_fails_counts_as_all_words_dropped_and_is_listed(tmp_path: Path) -> None:

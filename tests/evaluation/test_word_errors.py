@@ -2,7 +2,7 @@
 
 import pytest
 
-from mamtra.evaluation.word_errors import WordErrors, plain_words, word_errors
+from mamtra.evaluation.word_errors import WordErrors, character_errors, plain_words, word_errors
 
 pytest.importorskip("jiwer")
 
@@ -27,3 +27,9 @@ def test_the_rate_may_be_above_one() -> None:
 
 def test_text_without_a_word_has_no_words() -> None:
     assert plain_words("...") == ""
+
+
+def test_characters_are_counted_without_blanks() -> None:
+    assert character_errors("the cat", "the bat") == WordErrors(6, substitutions=1)
+    assert character_errors("well known", "wellknown") == WordErrors(9)
+    assert character_errors("你 好", "你") == WordErrors(2, deletions=1)

@@ -126,6 +126,7 @@ def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
 def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]:
     """The row: settings, who judged, every system's figures, where they come from."""
     from mamtra.evaluation.scores import score
+    from mamtra.evaluation.systems import SpeakingModel
     from mamtra.figures.provenance import provenance
 
     packages = [judge.identity.package for judge in evaluation.judges.all]
@@ -139,6 +140,9 @@ def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]
         "runs": evaluation.runs,
         **evaluation.settings,
         "judges": [judge.identity.row() for judge in evaluation.judges.all],
+        "weights": {
+            one.name: one.weights for one in evaluation.systems if isinstance(one, SpeakingModel)
+        },
         "systems": score(
             judged, evaluation.profile, evaluation.language, evaluation.baselines, evaluation.seed
         ),

@@ -132,12 +132,10 @@ def evaluate_bits(
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.cli.evaluate_intelligibility import lines_to_say
     from mamtra.evaluation.bits import FORMS, FewBits, compare, export_forms
-    from mamtra.evaluation.systems import fingerprint_of_model
 
     line_set = lines_to_say(None, sentences)
     source = ModelFolder(folder)
     settings: dict[str, Any] = {"model": source.config.name, "voice": voice}
-    settings |= {"weights": fingerprint_of_model(source)}
     with tempfile.TemporaryDirectory() as place:
         made = export_forms(source, Path(place) / "forms")
         forms = [FewBits(made, bits, voice, seed) for bits in FORMS]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mamtra.errors import CorpusError
-from mamtra.evaluation.report import Grid, difference_notes, failure_notes, ranged
+from mamtra.evaluation.report import Grid, character_rate, difference_notes, failure_notes, ranged
 from mamtra.evaluation.text_rules import profile_named
 
 Row = Mapping[str, Any]
@@ -46,6 +46,7 @@ def cells_of(row: Row, name: str, judge: str, ratings: Sequence[str]) -> tuple[s
         judge,
         ranged(heard["wer"][first]),
         over,
+        character_rate(heard),
         f"{heard['dropped_percent']['value']:.1f}",
         *(
             f"{found['value']:.2f} ({found['least']:.2f})"
@@ -83,7 +84,7 @@ def joint_table(rows: Sequence[Row]) -> Grid:
         where = f"{row['set']}: "
         told = [*difference_notes(row["systems"], first), *failure_notes(row["systems"])]
         notes += [where + note for note in told]
-    headings = ("system", "set, lines", "judge", "WER %", "over baseline", "dropped %")
+    headings = ("system", "set, lines", "judge", "WER %", "over baseline", "CER %", "dropped %")
     return Grid(
         (*headings, *(f"{rating} (least)" for rating in ratings), "bad %"),
         tuple(lines),

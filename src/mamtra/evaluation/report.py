@@ -85,6 +85,11 @@ def ranged(found: Mapping[str, Any] | None, sign: str = "", digits: int = 1) -> 
     return f"{value} ({low} to {high})"
 
 
+def character_rate(heard: Mapping[str, Any]) -> str:
+    """Wrong characters in percent; nothing of rows that were kept before they were counted."""
+    return f"{heard['cer']['all characters']['value']:.1f}" if "cer" in heard else ""
+
+
 def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequence[str]) -> Grid:
     """One row for each system, or for each system and recogniser if there are several.
 
@@ -98,7 +103,7 @@ def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequenc
     ratings = list(dict.fromkeys(name for told in systems.values() for name in told["rated"]))
     compared = any("against" in told for told in systems.values())
     headings = ["system"] + ["judge"] * (len(judges) > 1) + ["WER %"]
-    headings += ["over baseline"] * compared + ["dropped %"]
+    headings += ["over baseline"] * compared + ["CER %", "dropped %"]
     headings += [*(f"{name} (least)" for name in ratings), "bad %"]
     rows = []
     for name, told in systems.items():
@@ -108,7 +113,7 @@ def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequenc
             cells.append(ranged(heard["wer"][first]))
             if compared:
                 cells.append(ranged(apart[first]["interval"], "+") if apart else "")
-            cells.append(f"{heard['dropped_percent']['value']:.1f}")
+            cells += [character_rate(heard), f"{heard['dropped_percent']['value']:.1f}"]
             for rating in ratings:
                 rated = None if place else told["rated"].get(rating)
                 cells.append(f"{rated['value']:.2f} ({rated['least']:.2f})" if rated else "")

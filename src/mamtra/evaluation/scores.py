@@ -16,7 +16,7 @@ from mamtra.evaluation.intervals import Difference, Interval, difference, interv
 from mamtra.evaluation.line_set import Line
 from mamtra.evaluation.named_sets import bin_of
 from mamtra.evaluation.text_rules import Profile, Rule
-from mamtra.evaluation.word_errors import WordErrors, word_errors
+from mamtra.evaluation.word_errors import WordErrors, character_errors, word_errors
 
 Figures = dict[str, Any]
 BAD_RATE = 0.5  # of an utterance's words: more wrong ones make it degenerate
@@ -29,12 +29,13 @@ class Counted:
     """One clip in numbers.
 
     Attributes:
-        errors: by the judge's name.
+        errors, characters: wrong words and wrong characters, by the judge's name.
         fault: what makes it degenerate, or nothing.
     """
 
     judged: Judged
     errors: dict[str, WordErrors]
+    characters: dict[str, WordErrors]
     fault: str
 
     @property
@@ -60,6 +61,7 @@ def count(judged: Judged, rule: Rule) -> Counted:
     reference = rule(judged.line.text)
     heard = {name: rule(words) for name, words in judged.heard.items()}
     errors = {name: word_errors(reference, words) for name, words in heard.items()}
+    characters = {name: character_errors(reference, words) for name, words in heard.items()}
     found = judged.said.fault
     first = next(iter(errors), None)
     if not found and first is not None:
@@ -67,7 +69,7 @@ def count(judged: Judged, rule: Rule) -> Counted:
             found = "repeats itself"
         elif errors[first].rate > BAD_RATE:
             found = "not understood"
-    return Counted(judged=judged, errors=errors, fault=found)
+    return Counted(judged=judged, errors=errors, characters=characters, fault=found)
 
 
 def check_lines(lines: Sequence[Line], rule: Rule) -> None:
@@ -105,12 +107,17 @@ def share(flags: Sequence[bool]) -> float:
     return round(100 * sum(flags) / len(flags), 2)
 
 
-def wrong_and_words(lines: Mapping[str, list[Counted]], judge: str) -> tuple[list, list, list]:
+def averaged(lines: Sequence[Sequence[WordErrors]]) -> tuple[list, list, list]:
     """Of each line, averaged over runs: wrong words, its words, and the mean of the runs' rates."""
-    wrong = [fmean(one.errors[judge].wrong for one in runs) for runs in lines.values()]
-    words = [runs[0].errors[judge].words for runs in lines.values()]
-    rates = [fmean(one.errors[judge].rate for one in runs) for runs in lines.values()]
+    wrong = [fmean(one.wrong for one in runs) for runs in lines]
+    words = [runs[0].words for runs in lines]
+    rates = [fmean(one.rate for one in runs) for runs in lines]
     return wrong, words, rates
+
+
+def wrong_and_words(lines: Mapping[str, list[Counted]], judge: str) -> tuple[list, list, list]:
+    """The same of what one recogniser heard."""
+    return averaged([[one.errors[judge] for one in runs] for runs in lines.values()])
 
 
 def hearing_figures(counted: Sequence[Counted], judge: str, seed: int) -> Figures:
@@ -118,12 +125,18 @@ def hearing_figures(counted: Sequence[Counted], judge: str, seed: int) -> Figure
     lines = by_line(counted)
     wrong, words, rates = wrong_and_words(lines, judge)
     dropped = [fmean(one.errors[judge].deletions for one in runs) for runs in lines.values()]
+    characters = [[one.characters[judge] for one in runs] for runs in lines.values()]
+    wrong_2, count_2, rates_2 = averaged(characters)
     errors = [one.errors[judge] for one in counted]
     total = sum(one.words for one in errors)
     return {
         "wer": {
             "all words": percent(interval(wrong, words, seed)),
             "mean of utterances": percent(interval(rates, None, seed)),
+        },
+        "cer": {
+            "all characters": percent(interval(wrong_2, count_2, seed)),
+            "mean of utterances": percent(interval(rates_2, None, seed)),
         },
         "dropped_percent": percent(interval(dropped, words, seed)),
         "substitutions_percent": round(100 * sum(e.substitutions for e in errors) / total, 2),

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -56,12 +57,14 @@ def short_hash(*parts: str) -> str:
 
 
 def fingerprint_of_model(folder: ModelFolder) -> str:
-    """A short name for exactly these weights and sizes."""
+    """A short name for exactly these weights, sizes and exported graphs (8 bit where there are)."""
     files = {folder.folder / CONFIG}
     files |= {path for part in PARTS if folder.holds(part) for path in folder.part_files(part)}
     total = hashlib.sha256()
     for path in sorted(files, key=lambda path: path.name):
         total.update(path.read_bytes())
+    for name in sorted(path.name for path in folder.folder.glob("*.onnx")):
+        total.update(name.encode())
     return total.hexdigest()[:16]
 
 
@@ -91,12 +94,16 @@ class SpeakingModel:
         own = synthesizer.name if self.voice is None else f"{synthesizer.name} {self.voice.name}"
         self.name = name or own
 
+    @cached_property
+    def weights(self) -> str:
+        """A short name for its weights; read once, as they may be gigabytes."""
+        return fingerprint_of_model(self.synthesizer.folder)
+
     @property
     def fingerprint(self) -> str:
         """Weights, voice and seed."""
         voice = "" if self.voice is None else self.voice.name
-        weights = fingerprint_of_model(self.synthesizer.folder)
-        return short_hash(weights, voice, str(self.seed), *["one piece"] * self.one_piece)
+        return short_hash(self.weights, voice, str(self.seed), *["one piece"] * self.one_piece)
 
     def voice_of(self, line: Line) -> Voice | None:
         """The chosen voice, or one made from the line's prompt; the last prompt is kept."""

@@ -55,6 +55,16 @@ def word_errors(reference: str, heard: str) -> WordErrors:
     return WordErrors(words, counts.substitutions, counts.deletions, counts.insertions)
 
 
+def character_errors(reference: str, heard: str) -> WordErrors:
+    """The same with every character but blanks as a word.
+
+    Raises:
+        MissingExtraError: jiwer is not installed.
+    """
+    spaced = (" ".join("".join(text.split())) for text in (reference, heard))
+    return word_errors(*spaced)
+
+
 def marked_words(reference: str, heard: str) -> list[tuple[str, str]]:
     """Both sentences word by word as they were aligned: what was written, and what was heard.
 
