@@ -6,7 +6,9 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import load_file
 from typer.testing import CliRunner, Result
 
 from mamtra.audio.clip import Audio, write
@@ -33,6 +35,11 @@ def meta(tmp_path: Path) -> Path:
     return path
 
 
+def part_weights(folder: Path) -> list[np.ndarray]:
+    """The tensors of the language model."""
+    return list(load_file(folder / "speech_lm.safetensors").values())
+
+
 def scores(folder: Path) -> dict:
     return json.loads((folder / "scores.json").read_text())
 
@@ -51,6 +58,9 @@ def test_parts_of_a_set_meet_in_one_folder(
         for figures in told["systems"].values():
             figures.pop("times_real_time")  # each clip was timed on its own
     assert together["systems"] == whole["systems"]
+    assert together["weights"] == whole["weights"]
+    parameters = sum(weights.size for weights in part_weights(tiny_model_folder))
+    assert whole["parameters"] == {tiny_model_folder.name: parameters}
     assert not (tmp_path / "parts" / "said.jsonl").exists()
 
 

@@ -33,7 +33,9 @@ def test_cells_come_from_the_committed_rows() -> None:
         if bar["what"] in losses:
             assert losses[bar["what"]][2] == f"{bar['wer']:.1f}"
     (figures,) = (grid for title, grid in tables.items() if title.startswith("Figures"))
-    assert all("not measured" not in row[2] for row in figures.rows)
+    assert [row[0][0] for row in figures.rows] == ["3", "4", "5", "6"]
+    assert all("not measured" not in row[2] for row in figures.rows), "every cell of nano is filled"
+    assert all("not measured" not in figures.rows[place][3] for place in (0, 2))
 
 
 def test_without_rows_every_cell_names_its_command(tmp_path: Path) -> None:
@@ -43,7 +45,10 @@ def test_without_rows_every_cell_names_its_command(tmp_path: Path) -> None:
         "lab losses",
         "lab ratios",
         "lab starts",
-        "bench decode --targets baseline,1:1",
+        "bench decode --model nano --targets baseline,1:0,1:1",
+        "bench decode --model nano --targets 1:0,1:1 --contexts",
+        "bench decode --model cosyvoice2 --targets baseline,1:0,1:1",
+        "bench decode --model cosyvoice2 --device cuda --targets 1:0,1:1 --contexts",
     ):
         assert f"not measured here: mamtra {command}" in told
 

@@ -130,6 +130,7 @@ def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]
     from mamtra.figures.provenance import provenance
 
     packages = [judge.identity.package for judge in evaluation.judges.all]
+    models = [system for system in evaluation.systems if isinstance(system, SpeakingModel)]
     return {
         "evaluation": evaluation.kind,
         "set": evaluation.line_set.name,
@@ -140,9 +141,8 @@ def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]
         "runs": evaluation.runs,
         **evaluation.settings,
         "judges": [judge.identity.row() for judge in evaluation.judges.all],
-        "weights": {
-            one.name: one.weights for one in evaluation.systems if isinstance(one, SpeakingModel)
-        },
+        "weights": {model.name: model.weights for model in models},
+        "parameters": {model.name: model.parameters for model in models},
         "systems": score(
             judged, evaluation.profile, evaluation.language, evaluation.baselines, evaluation.seed
         ),

@@ -20,6 +20,8 @@ from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import AudioError, CorpusError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
+from mamtra.sizing.inference_bytes import speech_lm_bytes
+from mamtra.sizing.sizes import model_sizes
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import join
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -98,6 +100,12 @@ class SpeakingModel:
     def weights(self) -> str:
         """A short name for its weights; read once, as they may be gigabytes."""
         return fingerprint_of_model(self.synthesizer.folder)
+
+    @property
+    def parameters(self) -> int:
+        """Weights of its language model."""
+        sizes = model_sizes(str(self.synthesizer.folder.folder))
+        return speech_lm_bytes(sizes.speech_lm, sizes.backbone, "float32") // 4
 
     @property
     def fingerprint(self) -> str:

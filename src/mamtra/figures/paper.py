@@ -8,6 +8,7 @@ Figures 3 to 6; Seed-TTS-eval test-en.
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from mamtra.errors import LayoutError
 from mamtra.evaluation.report import Grid
@@ -23,6 +24,8 @@ PLANNED_SECONDS, PLANNED_STREAMS = 60.0, 32
 TERA, GIGA, MEBIBYTE, FLOAT = 1e12, 1e9, 2**20, 4
 PAPER_TERAFLOPS = {"1:0": 1.78, "1:1": 1.64, "1:3": 1.57, "1:5": 1.54, "1:11": 1.52}
 PAPER_LOSSES = {"all": 3.48, "no CE": 6.70, "no logits": 6.13, "no embeddings": 5.63}
+NANO_ROWS = "nano-decode.jsonl"
+DISTILL = "mamtra distill cosyvoice2 student --data shards -o run"
 PAPER_MEMORY = -34  # percent, 1:1 against CosyVoice 2
 
 
@@ -123,15 +126,45 @@ def correlation(points: Sequence[tuple[float, float]]) -> float:
     return both / math.sqrt(spread)
 
 
-def memory_finding(rows: Rows) -> str:
-    """Figure 3: memory of 1:1 beside how the original runs."""
-    found = rows.read(RESULTS / "memory.jsonl")
-    figures = found[-1]["results"].get("1:1", {}).get("memory", {}) if found else {}
-    if "of_baseline" not in figures:
-        return MISSING.format("mamtra bench decode --targets baseline,1:1 --spoken 50")
-    share = figures["of_baseline"]
-    value = share["median"] if isinstance(share, Mapping) else share
-    return f"{100 * (value - 1):+.0f} % on a CPU, 8 bit (memory.jsonl)"
+def median_of(found: Any) -> float:
+    """A figure of a row of ``mamtra bench``: a number, or the median of several rounds."""
+    return float(found["median"] if isinstance(found, Mapping) else found)
+
+
+def memory_finding(rows: Rows, name: str, model: str) -> str:
+    """Figure 3: memory of 1:1 beside how the original runs, and its state beside the teacher's."""
+    found = rows.read(RESULTS / name)
+    results = found[-1]["results"] if found else {}
+    own, teacher = results.get("1:1", {}), results.get("1:0", {})
+    if "of_baseline" not in own.get("memory", {}):
+        return MISSING.format(f"mamtra bench decode --model {model} --targets baseline,1:0,1:1")
+    whole = 100 * (median_of(own["memory"]["of_baseline"]) - 1)
+    engine = own["engine"]
+    whole_numbers = engine.get("bits") == 8 or engine["dtype"] == "int8"
+    bits = "8 bit" if whole_numbers else engine["dtype"]
+    states = [shape["decode"][-1] for shape in (own, teacher)]
+    less = 100 * (states[0]["state_bytes"] / states[1]["state_bytes"] - 1)
+    return (
+        f"{whole:+.0f} % of the process on a CPU ({bits}); {less:+.0f} % of the teacher's state "
+        f"after {states[0]['context']:,} tokens ({name})"
+    )
+
+
+def growth_finding(rows: Rows, name: str, model: str, where: str) -> str:
+    """Figure 5: what a token costs more after many tokens than after few, ratio by ratio."""
+    growths, tokens = dict[str, float](), list[int]()
+    for row in rows.read(RESULTS / name):
+        for ratio in (ratio for ratio in RATIOS if row["results"].get(ratio, {}).get("decode")):
+            points = [p for p in row["results"][ratio]["decode"] if p["batch"] == 1]
+            if len(points) > 1:
+                seconds = [median_of(p["seconds_per_step"]) for p in (points[0], points[-1])]
+                growths[ratio] = 100 * (seconds[1] / seconds[0] - 1)
+                tokens = [points[0]["context"], points[-1]["context"]]
+    if "1:0" not in growths or len(growths) < 2:
+        contexts = "--contexts 250,1000,4000,16000"
+        return MISSING.format(f"mamtra bench decode --model {model} --targets 1:0,1:1 {contexts}")
+    told = ", ".join(f"{ratio} {growths[ratio]:+.0f} %" for ratio in RATIOS if ratio in growths)
+    return f"a token after {tokens[1]:,} against {tokens[0]:,} tokens, {where}: {told} ({name})"
 
 
 def prediction_finding(rows: Rows) -> str:
@@ -158,15 +191,40 @@ def starts_finding(rows: Rows) -> str:
 
 
 def figures_table(rows: Rows) -> Grid:
-    """Figures 3, 4 and 6, each as one finding."""
+    """Figures 3 to 6, each as one finding, for nano and for CosyVoice 2."""
+    needs_weights = f"needs its weights; {MISSING.format(DISTILL)}"
+    own, large = (NANO_ROWS, "nano"), ("memory.jsonl", "cosyvoice2")
+    on_cpu = growth_finding(rows, "length.jsonl", "cosyvoice2", "CPU")
+    on_card = growth_finding(rows, "gpu.jsonl", "cosyvoice2 --device cuda", "H200")
     return Grid(
-        ("figure", "paper", "here"),
+        ("figure", "paper", "nano", "CosyVoice 2"),
         (
-            ("3, memory", f"{PAPER_MEMORY} % against CosyVoice 2 (A6000)", memory_finding(rows)),
-            ("4, prediction", "cross entropy predicts WER", prediction_finding(rows)),
-            ("6, starts", "Q, K, V below Xavier and Kaiming", starts_finding(rows)),
+            (
+                "3, memory",
+                f"{PAPER_MEMORY} % against CosyVoice 2 (A6000)",
+                memory_finding(rows, *own),
+                memory_finding(rows, *large),
+            ),
+            (
+                "4, prediction",
+                "cross entropy predicts WER",
+                prediction_finding(rows),
+                needs_weights,
+            ),
+            (
+                "5, length",
+                "cost grows far slower",
+                growth_finding(rows, *own, "CPU"),
+                f"{on_cpu}; {on_card}",
+            ),
+            (
+                "6, starts",
+                "Q, K, V below Xavier and Kaiming",
+                starts_finding(rows),
+                needs_weights,
+            ),
         ),
-        "Figures 3, 4, 6 (nano, but for memory: CosyVoice 2's sizes)",
+        "Figures 3 to 6 (CosyVoice 2: its sizes, random weights)",
     )
 
 

@@ -7,13 +7,12 @@ which command would. Other sentences and judges than the paper's: compare only o
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mamtra.errors import MamtraError
 from mamtra.evaluation.joint import check_judges
 from mamtra.evaluation.report import Grid, ranged
 from mamtra.evaluation.text_rules import profile_named
 from mamtra.figures.kept_rows import MISSING, RESULTS, Rows
 from mamtra.sizing.inference_bytes import speech_lm_bytes
-from mamtra.sizing.sizes import COSYVOICE2, model_sizes, shaped
+from mamtra.sizing.sizes import COSYVOICE2, shaped
 
 FLOAT = 4
 SPEECH_ROWS = "paper-speech.jsonl"
@@ -34,14 +33,6 @@ LISTEN = "mamtra evaluate blind --form mos"
 def millions(sizes: Any) -> str:
     """Parameters of a speech language model."""
     return f"{speech_lm_bytes(sizes.speech_lm, sizes.backbone, 'float32') / FLOAT / 1e6:.1f}"
-
-
-def parameters_of(name: str) -> str:
-    """Millions of parameters of a built-in model; nothing of recordings and others' folders."""
-    try:
-        return millions(model_sizes(name))
-    except MamtraError:
-        return ""
 
 
 def published_lines() -> list[tuple[str, ...]]:
@@ -73,7 +64,7 @@ def own_line(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
         ", ".join(rates),
         ", ".join(likeness),
         ", ".join(quality),
-        parameters_of(name),
+        f"{row['parameters'][name] / 1e6:.1f}" if name in row.get("parameters", ()) else "",
     )
 
 
