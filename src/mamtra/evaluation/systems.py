@@ -20,8 +20,6 @@ from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import AudioError, CorpusError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
-from mamtra.sizing.inference_bytes import speech_lm_bytes
-from mamtra.sizing.sizes import model_sizes
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import join
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -104,6 +102,10 @@ class SpeakingModel:
     @property
     def parameters(self) -> int:
         """Weights of its language model."""
+        # sizes come with torch, which recordings do without
+        from mamtra.sizing.inference_bytes import speech_lm_bytes
+        from mamtra.sizing.sizes import model_sizes
+
         sizes = model_sizes(str(self.synthesizer.folder.folder))
         return speech_lm_bytes(sizes.speech_lm, sizes.backbone, "float32") // 4
 

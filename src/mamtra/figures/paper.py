@@ -158,13 +158,16 @@ def growth_finding(rows: Rows, name: str, model: str, where: str) -> str:
             points = [p for p in row["results"][ratio]["decode"] if p["batch"] == 1]
             if len(points) > 1:
                 seconds = [median_of(p["seconds_per_step"]) for p in (points[0], points[-1])]
-                growths[ratio] = 100 * (seconds[1] / seconds[0] - 1)
+                growths[ratio] = seconds[1] / seconds[0]
                 tokens = [points[0]["context"], points[-1]["context"]]
     if "1:0" not in growths or len(growths) < 2:
         contexts = "--contexts 250,1000,4000,16000"
         return MISSING.format(f"mamtra bench decode --model {model} --targets 1:0,1:1 {contexts}")
-    told = ", ".join(f"{ratio} {growths[ratio]:+.0f} %" for ratio in RATIOS if ratio in growths)
-    return f"a token after {tokens[1]:,} against {tokens[0]:,} tokens, {where}: {told} ({name})"
+    told = ", ".join(f"{ratio} {growths[ratio]:.1f}" for ratio in RATIOS if ratio in growths)
+    return (
+        f"seconds of a token after {tokens[1]:,} tokens as a multiple of those after "
+        f"{tokens[0]:,}, {where}: {told} ({name})"
+    )
 
 
 def prediction_finding(rows: Rows) -> str:
