@@ -31,7 +31,7 @@ def case_of(name: str, steps: int, prompt: int, new: int):
     decoder = Decoder(replace(original.config, steps=steps)).eval().requires_grad_(False)
     decoder.load_state_dict(original.state_dict())
     config = decoder.config
-    ids = torch.from_numpy(RANDOM.integers(0, config.sizes_of_encoder.vocabulary, prompt + new))
+    ids = torch.from_numpy(RANDOM.integers(0, config.encoder.vocabulary, prompt + new))
     speaker = torch.from_numpy(RANDOM.standard_normal((1, config.speaker_dim), np.float32))
     mel = torch.from_numpy(RANDOM.standard_normal((1, config.bins, 2 * prompt), np.float32))
     before = Prompt(tokens=ids[None, :prompt], mel=mel) if prompt else None

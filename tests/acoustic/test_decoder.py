@@ -8,6 +8,7 @@ from toy_decoder import FLOW, NANO
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.flow_matching import fixed_noise
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
 NOISE = fixed_noise(8, 64)
@@ -33,8 +34,8 @@ def test_offset_and_scale_are_applied_once() -> None:
 
 
 def test_a_config_is_rebuilt_from_its_values() -> None:
-    assert DecoderConfig(**asdict(NANO)) == NANO
-    assert DecoderConfig(**asdict(FLOW)) == FLOW
+    assert from_dict(DecoderConfig, asdict(NANO), "a file") == NANO
+    assert from_dict(DecoderConfig, asdict(FLOW), "a file") == FLOW
 
 
 def test_flow_without_noise_or_with_too_little_is_refused() -> None:

@@ -13,13 +13,13 @@ from mamtra.backbone import (
     Mixer,
     Stack,
     State,
-    as_config,
 )
 from mamtra.backbone.config import KINDS, kind_of
 from mamtra.backbone.mixers.attention import Attention
 from mamtra.backbone.mixers.mamba import Mamba
 from mamtra.backbone.mixers.short_convolution import convolve
 from mamtra.backbone.norm import RMSNorm
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError, LayoutError
 
 SMALL = BackboneConfig(dim=8, layout="AM", query_heads=4, kv_heads=2, head_dim=2, mlp_dim=8)
@@ -31,9 +31,7 @@ def test_a_config_is_rebuilt_from_its_dict():
         mamba=MambaConfig(gate="open", rotary=True),
         deltanet=GatedDeltaNetConfig(beta_start=0.3),
     )
-    assert as_config(asdict(config)) == config
-    assert BackboneConfig(**asdict(config)) == config
-    assert as_config(config) is config
+    assert from_dict(BackboneConfig, asdict(config), "a file") == config
 
 
 def test_the_papers_mamba_mixer_has_the_papers_parameters():
@@ -56,7 +54,7 @@ def test_qwens_attention_has_qwens_parameters():
         ({"dim": 0}, "dim=0 must be at least 1"),
         (
             {"mamba": {"gates": 1}},
-            "unknown key gates in mamba in the backbone config; known: heads, kv_heads",
+            "unknown key gates in mamba in a file; known: heads, kv_heads",
         ),
         ({"mamba": {"rotary": True, "state_dim": 4}}, "state_dim=4 to equal"),
         ({"mamba": {"kv_heads": 3}}, "heads=4 are not a multiple of their kv_heads=3"),
@@ -65,12 +63,12 @@ def test_qwens_attention_has_qwens_parameters():
         ({"deltanet": {"beta_start": 1.0}}, "beta_start=1.0 must lie between 0 and 1"),
         ({"deltanet": {"beta": 1}}, "unknown key beta in deltanet"),
         ({"mamba": {"conv_width": -1}}, "conv_width=-1 must not be negative"),
-        ({"width": 3}, "unknown key width in the backbone config; known: dim, layout"),
+        ({"width": 3}, "unknown key width in a file; known: dim, layout"),
     ],
 )
 def test_impossible_configs_are_refused(change, message):
     with pytest.raises(ConfigError, match=message):
-        as_config({**asdict(SMALL), **change})
+        from_dict(BackboneConfig, {**asdict(SMALL), **change}, "a file")
 
 
 def test_an_unknown_variant_is_refused():

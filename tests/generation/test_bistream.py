@@ -8,6 +8,7 @@ import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
 from torch_draws import seeded_as_the_original
 
+from mamtra.backbone import BackboneConfig
 from mamtra.errors import TextError
 from mamtra.generation import bistream
 from mamtra.generation.bistream import BiStream, Interleaver, stream_bistream
@@ -45,7 +46,7 @@ def hybrid():
     torch.manual_seed(3)
     sizes = {"dim": 32, "query_heads": 4, "kv_heads": 2, "head_dim": 8, "mlp_dim": 48}
     config = SpeechLMConfig(
-        backbone={**sizes, "layout": "MAMA"}, text_vocabulary=30, speech_vocabulary=40
+        backbone=BackboneConfig(**sizes, layout="MAMA"), text_vocabulary=30, speech_vocabulary=40
     )
     return TorchSpeechModel(SpeechLM(config).eval())
 

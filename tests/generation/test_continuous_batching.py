@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from mamtra.backbone import BackboneConfig
 from mamtra.generation.continuous_batching import Slots, speak
 from mamtra.generation.generate import generate, generate_batch
 from mamtra.generation.guard import GuardConfig
@@ -31,7 +32,7 @@ def small_module(layout: str) -> SpeechLM:
     torch.manual_seed(3)
     sizes = {"dim": 32, "query_heads": 4, "kv_heads": 2, "head_dim": 8, "mlp_dim": 48}
     config = SpeechLMConfig(
-        backbone={**sizes, "layout": layout}, text_vocabulary=30, speech_vocabulary=40
+        backbone=BackboneConfig(**sizes, layout=layout), text_vocabulary=30, speech_vocabulary=40
     )
     model = SpeechLM(config).eval()
     with torch.no_grad():

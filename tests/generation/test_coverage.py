@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from mamtra.backbone import BackboneConfig
 from mamtra.errors import ConfigError
 from mamtra.generation.coverage import coverage_of, looks_of_words, path_through
 from mamtra.generation.generate import generate, generate_batch, stream
@@ -29,7 +30,7 @@ def small_model() -> TorchSpeechModel:
     torch.manual_seed(1)
     sizes = {"dim": 32, "query_heads": 4, "kv_heads": 2, "head_dim": 8, "mlp_dim": 48}
     config = SpeechLMConfig(
-        backbone={**sizes, "layout": "AM"}, text_vocabulary=30, speech_vocabulary=40
+        backbone=BackboneConfig(**sizes, layout="AM"), text_vocabulary=30, speech_vocabulary=40
     )
     return TorchSpeechModel(SpeechLM(config).eval(), reading=READING)
 

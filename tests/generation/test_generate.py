@@ -7,6 +7,7 @@ import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
 from torch_draws import seeded_as_the_original
 
+from mamtra.backbone import BackboneConfig
 from mamtra.errors import ConfigError, TextError
 from mamtra.generation import request as request_module
 from mamtra.generation.generate import generate, generate_batch, stream
@@ -38,7 +39,7 @@ def hybrid():
     torch.manual_seed(3)
     sizes = {"dim": 32, "query_heads": 4, "kv_heads": 2, "head_dim": 8, "mlp_dim": 48}
     config = SpeechLMConfig(
-        backbone={**sizes, "layout": "AMMA"}, text_vocabulary=30, speech_vocabulary=40
+        backbone=BackboneConfig(**sizes, layout="AMMA"), text_vocabulary=30, speech_vocabulary=40
     )
     model = SpeechLM(config).eval()
     with torch.no_grad():
@@ -50,7 +51,7 @@ def chain(following: dict[int, int]) -> TorchSpeechModel:
     """A real model whose weights say one id after the other; 40 is the end, -1 the first."""
     sizes = {"dim": 64, "query_heads": 1, "kv_heads": 1, "head_dim": 2, "mlp_dim": 2}
     config = SpeechLMConfig(
-        backbone={**sizes, "layout": "A"}, text_vocabulary=5, speech_vocabulary=40
+        backbone=BackboneConfig(**sizes, layout="A"), text_vocabulary=5, speech_vocabulary=40
     )
     model = SpeechLM(config).eval()
     with torch.no_grad():

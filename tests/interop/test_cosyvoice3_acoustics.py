@@ -18,7 +18,12 @@ from reference3 import (
 )
 from torch import Tensor
 
-from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, VocoderConfig
+from mamtra.acoustic.config import (
+    DecoderConfig,
+    DiffusionTransformerConfig,
+    TokenEncoderConfig,
+    VocoderConfig,
+)
 from mamtra.acoustic.decoder import Prompt
 from mamtra.acoustic.flow_matching import fixed_noise, flow_loss
 from mamtra.acoustic.velocity import Condition
@@ -48,7 +53,7 @@ def test_sizes_are_read_from_the_shapes() -> None:
     assert isinstance(velocity, DiffusionTransformerConfig)
     assert (velocity.dim, velocity.layers, velocity.mlp_dim) == (96, 3, 192)
     assert (velocity.heads, velocity.head_dim) == (2, 32)
-    assert decoder().config.sizes_of_encoder.lookahead_channels == 64
+    assert decoder().config.encoder.lookahead_channels == 64
 
 
 def test_mel_features_equal_the_original() -> None:
@@ -182,4 +187,4 @@ def test_sizes_that_cannot_work_are_refused() -> None:
     with pytest.raises(ConfigError, match="head 'spectrum'"):
         VocoderConfig(causal=True, pitch_scale_hz=2.0)
     with pytest.raises(ConfigError, match="must be bins"):
-        DecoderConfig(encoder={"lower_layers": 0, "upper_layers": 0})
+        DecoderConfig(encoder=TokenEncoderConfig(lower_layers=0, upper_layers=0))

@@ -51,8 +51,8 @@ def decode(count: int | None = None, **how: bool) -> Tensor:
 
 def test_sizes_are_read_from_the_shapes() -> None:
     config = config_from_flow(toy(), TOY_HEAD_DIM)
-    assert config.sizes_of_encoder.lower_layers == 1
-    assert config.sizes_of_encoder.upper_layers == 4
+    assert config.encoder.lower_layers == 1
+    assert config.encoder.upper_layers == 4
     assert config == decoder().config
 
 

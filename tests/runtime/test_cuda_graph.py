@@ -7,20 +7,21 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from mamtra.backbone import BackboneConfig
 from mamtra.runtime.torch import cuda_graph as replaying
 from mamtra.runtime.torch.cuda_graph import GraphStepper, length_for
 from mamtra.runtime.torch.engine import EngineConfig, prepare
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, zero_shot
 
-SIZES = {
-    "dim": 32,
-    "layout": "MAAG",
-    "query_heads": 4,
-    "kv_heads": 2,
-    "head_dim": 8,
-    "mlp_dim": 48,
-    "rope_theta": 1e4,
-}
+SIZES = BackboneConfig(
+    dim=32,
+    layout="MAAG",
+    query_heads=4,
+    kv_heads=2,
+    head_dim=8,
+    mlp_dim=48,
+    rope_theta=1e4,
+)
 PROMPTS = [zero_shot([1, 2, 3], [], [7] * 9), zero_shot([4], [5], []), zero_shot([6] * 5, [], [1])]
 
 

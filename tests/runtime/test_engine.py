@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch.testing import assert_close
 
+from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import load_part, save_part
 from mamtra.errors import CheckpointError, ConfigError
@@ -15,15 +16,15 @@ from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, zero_shot
 
-SIZES = {
-    "dim": 64,
-    "layout": "AMMA",
-    "query_heads": 4,
-    "kv_heads": 2,
-    "head_dim": 16,
-    "mlp_dim": 96,
-    "rope_theta": 1e4,
-}
+SIZES = BackboneConfig(
+    dim=64,
+    layout="AMMA",
+    query_heads=4,
+    kv_heads=2,
+    head_dim=16,
+    mlp_dim=96,
+    rope_theta=1e4,
+)
 # of the largest logit: 8 bits keep two digits, bfloat16 a little more
 INT8 = pytest.param(
     "int8", marks=pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")

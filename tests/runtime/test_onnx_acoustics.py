@@ -27,7 +27,7 @@ def drawn(*shape: int, seed: int = 0) -> np.ndarray:
 
 
 def voice_for(config: DecoderConfig, tokens: int) -> EncodedPrompt:
-    ids = np.arange(tokens) % config.sizes_of_encoder.vocabulary
+    ids = np.arange(tokens) % config.encoder.vocabulary
     mel = drawn(config.bins, 2 * tokens)
     return EncodedPrompt(tokens=ids, mel=mel, speaker=drawn(config.speaker_dim, seed=1))
 
@@ -146,7 +146,7 @@ def test_nothing_makes_no_sound(tmp_path, nano_decoder):
 
 def test_graphs_know_the_sizes_of_their_configs(tmp_path, nano_decoder):
     decoder = open_decoder(nano_decoder, tmp_path)
-    assert decoder.sizes.chunk_tokens == DecoderConfig().sizes_of_encoder.chunk_tokens
+    assert decoder.sizes.chunk_tokens == DecoderConfig().encoder.chunk_tokens
     assert not decoder.sizes.flow
     vocoder: OnnxVocoder = open_vocoder(small("spectrum"), tmp_path)
     assert vocoder.sizes.hop == VocoderConfig().mel_hop

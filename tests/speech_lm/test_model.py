@@ -8,20 +8,21 @@ import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, tensors_of, toy_lm_shapes, values_of
 from torch.testing import assert_close
 
+from mamtra.backbone import BackboneConfig
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, pack, pack_segments, training_sequence
 from mamtra.speech_lm.prompt import speech_segment, uni_stream, zero_shot
 
-TOY = {
-    "dim": 32,
-    "layout": "AA",
-    "query_heads": 4,
-    "kv_heads": 2,
-    "head_dim": 8,
-    "mlp_dim": 48,
-}
+TOY = BackboneConfig(
+    dim=32,
+    layout="AA",
+    query_heads=4,
+    kv_heads=2,
+    head_dim=8,
+    mlp_dim=48,
+)
 
 
 @pytest.fixture(scope="module")

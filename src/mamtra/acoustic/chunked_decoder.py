@@ -102,7 +102,7 @@ def decode_chunks(
     """
     config, velocity = decoder.config, decoder.velocity
     assert velocity is not None
-    encoder, chunk, before = config.sizes_of_encoder, velocity.config.chunk_frames, 0
+    encoder, chunk, before = config.encoder, velocity.config.chunk_frames, 0
     if state.prompt is not None:
         before = state.prompt.mel.shape[-1]
         tokens = torch.cat([state.prompt.tokens.to(tokens.dtype), tokens], 1)

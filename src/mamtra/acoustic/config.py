@@ -123,16 +123,6 @@ class DiffusionTransformerConfig:
         return 3 * self.bins + self.speaker_bins
 
 
-def velocity_config(
-    values: "dict[str, int] | VelocityConfig | DiffusionTransformerConfig",
-) -> "VelocityConfig | DiffusionTransformerConfig":
-    """The velocity network's config; a dict with ``layers`` describes a diffusion transformer."""
-    if not isinstance(values, dict):
-        return values
-    kind = DiffusionTransformerConfig if "layers" in values else VelocityConfig
-    return kind(**values)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecoderConfig:
     """Sizes of the decoder; defaults are CosyVoice 2's.
@@ -146,8 +136,8 @@ class DecoderConfig:
         mel_offset, mel_scale: mean and spread that the networks do not have to learn.
     """
 
-    encoder: TokenEncoderConfig | dict[str, int] = field(default_factory=TokenEncoderConfig)
-    velocity: VelocityConfig | DiffusionTransformerConfig | dict[str, int] | None = field(
+    encoder: TokenEncoderConfig = field(default_factory=TokenEncoderConfig)
+    velocity: VelocityConfig | DiffusionTransformerConfig | None = field(
         default_factory=VelocityConfig
     )
     bins: int = 80
@@ -159,37 +149,21 @@ class DecoderConfig:
 
     def __post_init__(self) -> None:
         check_sizes(self, "steps", *OPTIONAL)
-        if isinstance(self.encoder, dict):
-            object.__setattr__(self, "encoder", TokenEncoderConfig(**self.encoder))
-        if isinstance(self.velocity, dict):
-            object.__setattr__(self, "velocity", velocity_config(self.velocity))
         if self.steps and self.velocity is None:
             raise ConfigError(
                 f"steps={self.steps} needs a velocity network; give its sizes or 0 steps"
             )
-        if self.sizes_of_encoder.plain and self.sizes_of_encoder.dim != self.bins:
+        if self.encoder.plain and self.encoder.dim != self.bins:
             raise ConfigError(
-                f"an encoder without layers gives the mel itself: dim={self.sizes_of_encoder.dim} "
+                f"an encoder without layers gives the mel itself: dim={self.encoder.dim} "
                 f"must be bins={self.bins}"
             )
-        heard = self.sizes_of_encoder.speaker_dim
+        heard = self.encoder.speaker_dim
         if heard not in (0, self.speaker_dim):
             raise ConfigError(
                 f"the encoder hears a speaker vector of {heard} and the decoder is given one of "
                 f"{self.speaker_dim}; make them equal or the encoder's 0"
             )
-
-    @property
-    def sizes_of_encoder(self) -> TokenEncoderConfig:
-        """The encoder's config, whichever way it was given."""
-        assert isinstance(self.encoder, TokenEncoderConfig)
-        return self.encoder
-
-    @property
-    def sizes_of_velocity(self) -> VelocityConfig | DiffusionTransformerConfig | None:
-        """The velocity network's config, whichever way it was given."""
-        assert not isinstance(self.velocity, dict)
-        return self.velocity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

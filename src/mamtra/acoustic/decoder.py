@@ -59,8 +59,8 @@ class Decoder(nn.Module):
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()
         self.config = config
-        sizes = config.sizes_of_velocity
-        encoder = config.sizes_of_encoder
+        sizes = config.velocity
+        encoder = config.encoder
         self.encoder = PlainTokenEncoder(encoder) if encoder.plain else TokenEncoder(encoder)
         self.mean_head = None if encoder.plain else nn.Linear(encoder.dim, config.bins)
         self.speaker = nn.Linear(config.speaker_dim, sizes.speaker_bins) if sizes else None

@@ -1,6 +1,6 @@
 """The hybrid backbone: mixers over time, their memories, the layout that orders them."""
 
-from mamtra.backbone.config import BackboneConfig, as_config
+from mamtra.backbone.config import BackboneConfig
 from mamtra.backbone.layout import Layout
 from mamtra.backbone.mixers.gated_deltanet import GatedDeltaNetConfig
 from mamtra.backbone.mixers.mamba import MambaConfig
@@ -19,5 +19,4 @@ __all__ = [
     "Stack",
     "StackState",
     "State",
-    "as_config",
 ]

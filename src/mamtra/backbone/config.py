@@ -7,7 +7,7 @@ from attention, and in ``sizing/`` what it costs.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from mamtra.backbone.mixers.attention import Attention
 from mamtra.backbone.mixers.gated_deltanet import GatedDeltaNet, GatedDeltaNetConfig
@@ -15,7 +15,6 @@ from mamtra.backbone.mixers.mamba import Mamba, MambaConfig
 from mamtra.backbone.mixers.mixer import Mixer
 from mamtra.backbone.mixers.variant import Variant, VariantT, filled
 from mamtra.backbone.positions import RopeScaling
-from mamtra.config import from_dict
 from mamtra.errors import ConfigError, LayoutError
 
 ATTENTION = "A"  # the letter of the layers that others replace
@@ -46,10 +45,7 @@ def read_letters(letters: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackboneConfig:
-    """Sizes of the stack; defaults are Qwen2.5-0.5B, all attention.
-
-    ``mamba``, ``deltanet`` and ``rope_scaling`` may be given as the dicts that a config.json holds.
-    """
+    """Sizes of the stack; defaults are Qwen2.5-0.5B, all attention."""
 
     dim: int = 896
     layout: str = "A" * 24
@@ -58,21 +54,14 @@ class BackboneConfig:
     head_dim: int = 64
     mlp_dim: int = 4864
     rope_theta: float = 1_000_000.0
-    rope_scaling: RopeScaling | dict[str, Any] | None = None
+    rope_scaling: RopeScaling | None = None
     rms_eps: float = 1e-6
     attention_bias: bool = True
-    mamba: MambaConfig | dict[str, Any] = field(default_factory=MambaConfig)
-    deltanet: GatedDeltaNetConfig | dict[str, Any] = field(default_factory=GatedDeltaNetConfig)
+    mamba: MambaConfig = field(default_factory=MambaConfig)
+    deltanet: GatedDeltaNetConfig = field(default_factory=GatedDeltaNetConfig)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "layout", read_letters(self.layout))
-        if isinstance(self.rope_scaling, dict):
-            scaling = from_dict(RopeScaling, self.rope_scaling, "the rope_scaling config")
-            object.__setattr__(self, "rope_scaling", scaling)
-        for kind in KINDS.values():
-            if kind.config is not None and isinstance(given := getattr(self, kind.field), dict):
-                variant: Variant = from_dict(kind.config, given, f"the {kind.field} config")
-                object.__setattr__(self, kind.field, variant)
         for name in ("dim", "query_heads", "kv_heads", "head_dim", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
@@ -108,19 +97,14 @@ class BackboneConfig:
         return filled(variant, self.query_heads, self.kv_heads, self.head_dim)
 
     @property
-    def scaling(self) -> RopeScaling | None:
-        """How rotary frequencies are stretched; None where they are not."""
-        return cast(RopeScaling | None, self.rope_scaling)
-
-    @property
     def mamba_sizes(self) -> MambaConfig:
         """The Mamba layers' config with every size written out."""
-        return self.filled(cast(MambaConfig, self.mamba))
+        return self.filled(self.mamba)
 
     @property
     def deltanet_sizes(self) -> GatedDeltaNetConfig:
         """The Gated DeltaNet layers' config with every size written out."""
-        return self.filled(cast(GatedDeltaNetConfig, self.deltanet))
+        return self.filled(self.deltanet)
 
     @property
     def layers(self) -> int:
@@ -181,14 +165,3 @@ def kind_of(variant: Variant) -> str:
 def known_kinds() -> str:
     """The letters with their names, for messages."""
     return ", ".join(f"{letter} ({kind.name})" for letter, kind in KINDS.items())
-
-
-def as_config(config: BackboneConfig | dict[str, Any]) -> BackboneConfig:
-    """Rebuild a config from the dict that a config.json holds; a config passes through.
-
-    Raises:
-        ConfigError: a key is unknown, or a value cannot work.
-    """
-    if isinstance(config, BackboneConfig):
-        return config
-    return from_dict(BackboneConfig, config, "the backbone config")

@@ -88,7 +88,9 @@ class Stack(nn.Module):
             )
         starts = None if state is None else tuple(state.positions)
         sizes = self.config
-        return positions_of(hidden, sizes.head_dim, sizes.rope_theta, starts, counts, sizes.scaling)
+        return positions_of(
+            hidden, sizes.head_dim, sizes.rope_theta, starts, counts, sizes.rope_scaling
+        )
 
     def forward(
         self,

@@ -65,11 +65,11 @@ def measure(
     """
     torch.set_num_threads(threads)
     config = model_sizes(model).decoder
-    if config is None or config.sizes_of_velocity is None:
+    if config is None or config.velocity is None:
         raise ConfigError(f"the model {model!r} has no decoder with a flow; take cosyvoice2")
     module = with_random_weights(lambda: Decoder(config), seed=seed)
-    chunk, results = config.sizes_of_velocity.chunk_frames, dict[str, dict[str, Any]]()
-    frames = context * TOKENS_PER_SECOND * config.sizes_of_encoder.frames_per_token
+    chunk, results = config.velocity.chunk_frames, dict[str, dict[str, Any]]()
+    frames = context * TOKENS_PER_SECOND * config.encoder.frames_per_token
     exact: np.ndarray | None = None
     for name, held in (
         ("from the first token", 0),

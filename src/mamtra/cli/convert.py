@@ -223,14 +223,13 @@ def convert(
     folder = locate(teacher)
 
     # torch loads here and not for --help
-    from mamtra.backbone import as_config
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.speech_lm import SpeechLMConfig
     from mamtra.transfer.convert import REPORT, convert
 
     opened = ModelFolder(folder)
     config = opened.section("speech_lm", SpeechLMConfig)
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     chosen = requested_layout(backbone.layers, ratio, placement, layers, layout, mixer)
     report = convert(
         opened,

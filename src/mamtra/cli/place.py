@@ -55,11 +55,10 @@ def measurements(layers: int, attention: int | None) -> int:
 
 def layers_of(synthesizer: "Synthesizer") -> int:
     """How many layers a model's language model has."""
-    from mamtra.backbone import as_config
     from mamtra.speech_lm.model import SpeechLMConfig
 
     config = synthesizer.folder.section("speech_lm", SpeechLMConfig)
-    return len(as_config(config.backbone).layout)
+    return len(config.backbone.layout)
 
 
 def measure(

@@ -101,7 +101,7 @@ def voice_make(
         source=source,
         licence=licence,
         consent=consent,
-        codes=decoder.sizes_of_encoder.vocabulary,
+        codes=decoder.encoder.vocabulary,
     )
     voice.save(output)
     told = facts(voice)

@@ -14,7 +14,7 @@ from typing import Any
 
 import torch
 
-from mamtra.backbone import BackboneConfig, as_config
+from mamtra.backbone import BackboneConfig
 from mamtra.distillation.settings import DistillRun
 from mamtra.errors import ConfigError
 from mamtra.sizing.gpus import memory_of
@@ -83,7 +83,7 @@ def parameters_of(config: SpeechLMConfig, freeze: str) -> tuple[int, int]:
 
 def matrix_numbers(config: SpeechLMConfig) -> int:
     """Weights that each token is multiplied with: all layers' matrices and the head."""
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     network = 3 * backbone.dim * backbone.mlp_dim
     mixers = sum(
         matrix.outputs * matrix.inputs
@@ -107,7 +107,7 @@ def operations_of_token(
     weights is not counted, so a run with few weights that are trained needs up to a quarter less.
     """
     one = {
-        name: 2 * matrix_numbers(config) + mixing_operations(as_config(config.backbone), length)
+        name: 2 * matrix_numbers(config) + mixing_operations(config.backbone, length)
         for name, config in (("teacher", teacher), ("student", student))
     }
     return one["teacher"] + one["student"] * (4 if recompute else 3)
@@ -137,7 +137,7 @@ def training_bytes(
     share = TOKENS_PER_SECOND / (TOKENS_PER_SECOND + TEXT_IDS_PER_SECOND)
     # both models' logits, and in float32 what cross entropy and divergence keep: about 7 of a kind
     logits = round(run.tokens * share) * student.vocabulary.size * (2 * width + 7 * EXACT)
-    kept = kept_bytes(as_config(student.backbone), run.recompute, width)
+    kept = kept_bytes(student.backbone, run.recompute, width)
     return TrainingBytes(
         teacher=teacher_count * width,
         student=count * width,

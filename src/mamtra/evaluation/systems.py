@@ -126,7 +126,7 @@ class SpeakingModel:
                 read_recording(line.prompt, line.prompt_text).audio,
                 line.prompt.stem,
                 text=line.prompt_text,
-                codes=folder.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary,
+                codes=folder.section("decoder", DecoderConfig).encoder.vocabulary,
             )
             self.prompt = (line.prompt, voice)
         return self.prompt[1]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import torch
 
-from mamtra.backbone import as_config
 from mamtra.checkpoints.card import CARD, front_matter, origin
 from mamtra.checkpoints.format import CONFIG, ModelFolder
 from mamtra.checkpoints.modules import open_language_model
@@ -47,7 +46,7 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     """
     check_vacant(target)
     config = student.section("speech_lm", SpeechLMConfig)
-    if reasons := obstacles(as_config(config.backbone)):
+    if reasons := obstacles(config.backbone):
         raise ModelError(
             f"{student.config.name!r} cannot be written as Granite: {'; '.join(reasons)}; "
             f"convert its teacher again with --form portable or parity"

@@ -25,7 +25,7 @@ from einops import repeat
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.backbone import BackboneConfig, MambaConfig, as_config
+from mamtra.backbone import BackboneConfig, MambaConfig
 from mamtra.backbone.config import KINDS
 from mamtra.backbone.mixers.variant import OPEN_GATE
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
@@ -44,7 +44,7 @@ KNOWN = {
 def obstacles(backbone: BackboneConfig) -> list[str]:
     """Why a backbone cannot be written as Granite; empty if it can."""
     mamba, found = backbone.mamba_sizes, []
-    if backbone.scaling is not None:
+    if backbone.rope_scaling is not None:
         found.append("rope_scaling (Granite's rotary positions are not stretched)")
     if backbone.query_heads * backbone.head_dim != backbone.dim:
         found.append(
@@ -168,7 +168,7 @@ def granite_layer(
 
 def granite_tensors(model: SpeechLM) -> dict[str, Tensor]:
     """All weights under Granite's names; the head's bias has no place among them."""
-    backbone, given = as_config(model.config.backbone), model.state_dict()
+    backbone, given = model.config.backbone, model.state_dict()
     tables = [given[f"{name}_embedding.weight"] for name in ("speech", "special", "text")]
     head = given["head.weight"]
     silent = head.new_zeros(sum(len(table) for table in tables[1:]), backbone.dim)
@@ -191,7 +191,7 @@ def granite_tensors(model: SpeechLM) -> dict[str, Tensor]:
 
 def granite_config(config: SpeechLMConfig, dtype: torch.dtype) -> dict[str, Any]:
     """Granite's ``config.json``."""
-    backbone, ids = as_config(config.backbone), config.vocabulary
+    backbone, ids = config.backbone, config.vocabulary
     mamba, scale, eps = backbone.mamba_sizes, 1.0, backbone.rms_eps
     if "M" in backbone.layout:
         scale, eps = math.sqrt(mamba.norm_eps / backbone.rms_eps), mamba.norm_eps

@@ -242,7 +242,7 @@ def import_cosyvoice(
             told.append(made[0])
             configs[part] = made[1]
         spoken = configs["speech_lm"].speech_vocabulary
-        heard = configs["decoder"].sizes_of_encoder.vocabulary
+        heard = configs["decoder"].encoder.vocabulary
         if spoken != heard:
             raise ModelError(
                 f"{files['speech_lm']} writes {spoken} speech tokens and flow.pt reads {heard}; "

@@ -107,7 +107,7 @@ def import_official(
         CheckpointError: the checkpoint is not MamTra's; what does not fit is listed.
     """
     check_vacant(target)
-    heard = parts.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary
+    heard = parts.section("decoder", DecoderConfig).encoder.vocabulary
     model, told = load_official(source)
     spoken = model.config.speech_vocabulary
     if spoken != heard:

@@ -158,7 +158,7 @@ class DecoderSizes:
     @classmethod
     def of(cls, config: DecoderConfig) -> "DecoderSizes":
         """Those of a model's ``config.json``."""
-        encoder = config.sizes_of_encoder
+        encoder = config.encoder
         return cls(
             codes=encoder.vocabulary,
             speaker_dim=config.speaker_dim,

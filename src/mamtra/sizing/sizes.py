@@ -21,7 +21,7 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import VocoderConfig
-from mamtra.backbone import BackboneConfig, Layout, as_config
+from mamtra.backbone import BackboneConfig, Layout
 from mamtra.backbone.mixers.mamba import MambaConfig
 from mamtra.backbone.positions import RopeScaling
 from mamtra.checkpoints.format import ModelFolder
@@ -56,7 +56,7 @@ class ModelSizes:
     @property
     def backbone(self) -> BackboneConfig:
         """Sizes of the backbone."""
-        return as_config(self.speech_lm.backbone)
+        return self.speech_lm.backbone
 
     def text_ids(self, seconds: float) -> int:
         """Estimate of the text ids that so much speech is spoken from (``TEXT_IDS_PER_WORD``)."""

@@ -9,15 +9,14 @@ Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mamtra.backbone import BackboneConfig, Stack, StackState, as_config
-from mamtra.config import from_dict
+from mamtra.backbone import BackboneConfig, Stack, StackState
 from mamtra.errors import ConfigError
 from mamtra.speech_lm.batch import Batch, pack_segments
 from mamtra.speech_lm.conditioning import Conditioning
@@ -28,26 +27,22 @@ from mamtra.speech_lm.vocabulary import EXTRA_IDS, SPECIAL_ROWS, SpeechVocabular
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeechLMConfig:
-    """Sizes of the model; ``backbone`` and ``conditioning`` may be dicts as in a config.json.
+    """Sizes of the model.
 
     The marks are those of ``SpeechVocabulary``; the defaults are CosyVoice 2's. ``conditioning`` is
     what Chatterbox's reads beside ids; None for the others.
     """
 
-    backbone: BackboneConfig | dict[str, Any]
+    backbone: BackboneConfig
     text_vocabulary: int = 151_936
     speech_vocabulary: int = 6_561
     marks: int = EXTRA_IDS
     end_mark: int = 0
     fill_mark: int = 2
     any_mark_ends: bool = False
-    conditioning: ConditioningConfig | dict[str, Any] | None = None
+    conditioning: ConditioningConfig | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "backbone", as_config(self.backbone))
-        if isinstance(self.conditioning, dict):
-            given = from_dict(ConditioningConfig, self.conditioning, "the conditioning config")
-            object.__setattr__(self, "conditioning", given)
         for name in ("text_vocabulary", "speech_vocabulary"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
@@ -106,13 +101,13 @@ class SpeechLM(nn.Module):
         super().__init__()
         self.config = config
         self.vocabulary = config.vocabulary
-        backbone = as_config(config.backbone)
+        backbone = config.backbone
         self.text_embedding = nn.Embedding(config.text_vocabulary, backbone.dim)
         self.speech_embedding = nn.Embedding(self.vocabulary.size, backbone.dim)
         self.special_embedding = nn.Embedding(SPECIAL_ROWS, backbone.dim)
         self.backbone = Stack(backbone)
         self.head = nn.Linear(backbone.dim, self.vocabulary.size)
-        given = cast(ConditioningConfig | None, config.conditioning)
+        given = config.conditioning
         self.conditioning = None if given is None else Conditioning(backbone.dim, given)
         self.stepper: Stepper | None = None  # set by an engine once the model was prepared
 

@@ -18,7 +18,7 @@ from typing import cast
 
 import torch
 
-from mamtra.backbone import BackboneConfig, Layout, as_config
+from mamtra.backbone import BackboneConfig, Layout
 from mamtra.backbone.config import KINDS, kind_of
 from mamtra.backbone.mixers.variant import Variant
 from mamtra.checkpoints.derive import CARD, bring_along, student_card
@@ -229,7 +229,7 @@ def convert(
     """
     check_vacant(target)
     config = teacher.section("speech_lm", SpeechLMConfig)
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     before = Layout.parse(backbone.layout)
     student_config(config, layout, variants)
     for variant in variants:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mamtra.backbone import BackboneConfig, as_config
+from mamtra.backbone import BackboneConfig
 from mamtra.errors import LayoutError
 from mamtra.transfer.projections import Transferred, TransferReport
 
@@ -23,7 +23,7 @@ LAYER = re.compile(r"\blayers\.(\d+)\.")
 def kept_config(config: Any, kept: list[int]) -> Any:
     """The teacher's config with only these layers."""
     if not isinstance(config, BackboneConfig):
-        return replace(config, backbone=kept_config(as_config(config.backbone), kept))
+        return replace(config, backbone=kept_config(config.backbone, kept))
     return replace(config, layout="".join(config.layout[layer] for layer in kept))
 
 
@@ -53,7 +53,7 @@ def keep_layers(teacher: nn.Module, kept: Iterable[int]) -> tuple[nn.Module, Tra
         LayoutError: a layer does not exist, or none is left.
     """
     own: Any = teacher.config
-    backbone = own if isinstance(own, BackboneConfig) else as_config(own.backbone)
+    backbone = own if isinstance(own, BackboneConfig) else own.backbone
     chosen = sorted(set(kept))
     wrong = [layer for layer in chosen if not 0 <= layer < backbone.layers]
     if wrong or not chosen:

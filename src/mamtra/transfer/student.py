@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import torch
 from torch import nn
 
-from mamtra.backbone import BackboneConfig, Layout, as_config
+from mamtra.backbone import BackboneConfig, Layout
 from mamtra.backbone.config import ATTENTION, KINDS, kind_of
 from mamtra.backbone.mixers.variant import Variant
 from mamtra.errors import ConfigError, LayoutError
@@ -31,7 +31,7 @@ def student_config(config: Any, layout: Layout | str, variants: Sequence[Variant
             no attention.
     """
     if not isinstance(config, BackboneConfig):
-        backbone = student_config(as_config(config.backbone), layout, variants)
+        backbone = student_config(config.backbone, layout, variants)
         return replace(config, backbone=backbone)
     expected = Layout.parse(str(layout))
     if len(expected) != config.layers:

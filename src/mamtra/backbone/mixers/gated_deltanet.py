@@ -33,7 +33,6 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.backbone.mixers.delta_rule import run_delta_rule
-from mamtra.backbone.mixers.fused_scan import ScanForm
 from mamtra.backbone.mixers.recurrent import (
     empty_state,
     gated,
@@ -41,14 +40,7 @@ from mamtra.backbone.mixers.recurrent import (
     read_inputs,
     start_inward,
 )
-from mamtra.backbone.mixers.variant import (
-    Activation,
-    ConvStart,
-    Gate,
-    check_values,
-    inverse_softplus,
-    long_memory_rates,
-)
+from mamtra.backbone.mixers.variant import Variant, inverse_softplus, long_memory_rates
 from mamtra.backbone.norm import RMSNorm, normalise
 from mamtra.backbone.positions import Positions
 from mamtra.backbone.state import ScanState
@@ -60,7 +52,7 @@ BETA_START = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatedDeltaNetConfig:
+class GatedDeltaNetConfig(Variant):
     """Variants of the mixer; a size of 0 means "as in the attention layers" (``state_dim``: as the
     head width).
 
@@ -68,57 +60,17 @@ class GatedDeltaNetConfig:
         beta_start: share of the old value under a key that a token replaces before training.
     """
 
-    heads: int = 0
-    kv_heads: int = 0
-    head_dim: int = 0
-    state_dim: int = 0
-    conv_width: int = 4
-    conv_start: ConvStart = "random"
-    activation: Activation = "silu"
-    input_bias: bool = False
-    rotary: bool = False
-    gate: Gate = "silu"
-    norm_eps: float = 1e-5
     beta_start: float = BETA_START
-    scan: ScanForm = "auto"
 
     def __post_init__(self) -> None:
-        choices = {
-            "conv_start": ConvStart,
-            "activation": Activation,
-            "gate": Gate,
-            "scan": ScanForm,
-        }
-        check_values(self, choices)
+        Variant.__post_init__(self)  # a slotted class knows no super()
         if not 0 < self.beta_start < 1:
             raise ConfigError(f"beta_start={self.beta_start} must lie between 0 and 1")
 
     @property
-    def states(self) -> int:
-        """Recurrent states of a layer: one per head."""
-        return self.heads
-
-    @property
-    def biased(self) -> bool:
-        """Whether ``in_proj`` has biases; an open gate needs them."""
-        return self.input_bias or self.gate == "open"
-
-    @property
-    def sections(self) -> dict[str, int]:
-        """Rows of ``in_proj`` by name, in order."""
-        return {
-            "z": 0 if self.gate == "none" else self.heads * self.head_dim,
-            "v": self.kv_heads * self.head_dim,
-            "k": self.kv_heads * self.state_dim,
-            "q": self.heads * self.state_dim,
-            "a": self.heads,
-            "b": self.heads,
-        }
-
-    @property
-    def channels(self) -> int:
-        """Channels of the convolution: v, k and q."""
-        return sum(self.sections[name] for name in ("v", "k", "q"))
+    def names(self) -> tuple[str, ...]:
+        """Names of the rows of ``in_proj``."""
+        return "z", "v", "k", "q", "a", "b"
 
 
 class GatedDeltaNet(nn.Module):

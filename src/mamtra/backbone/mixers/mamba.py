@@ -30,7 +30,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mamtra.backbone.mixers.fused_scan import ScanForm, run_scan
+from mamtra.backbone.mixers.fused_scan import run_scan
 from mamtra.backbone.mixers.recurrent import (
     empty_state,
     gated,
@@ -38,14 +38,7 @@ from mamtra.backbone.mixers.recurrent import (
     read_inputs,
     start_inward,
 )
-from mamtra.backbone.mixers.variant import (
-    Activation,
-    ConvStart,
-    Gate,
-    check_values,
-    inverse_softplus,
-    long_memory_rates,
-)
+from mamtra.backbone.mixers.variant import Variant, inverse_softplus, long_memory_rates
 from mamtra.backbone.norm import RMSNorm, normalise
 from mamtra.backbone.positions import Positions
 from mamtra.backbone.state import ScanState
@@ -58,38 +51,15 @@ DecayStart = Literal["mamba", "long"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MambaConfig:
+class MambaConfig(Variant):
     """Variants of the Mamba mixer; the defaults are the paper's parity form.
 
     A size of 0 means "as in the attention layers" (``state_dim``: as the head width).
     """
 
-    heads: int = 0
-    kv_heads: int = 0
-    head_dim: int = 0
-    state_dim: int = 0
-    conv_width: int = 4
-    conv_start: ConvStart = "random"
-    activation: Activation = "silu"
-    input_bias: bool = False
-    rotary: bool = False
-    gate: Gate = "silu"
     norm: bool = True
-    norm_eps: float = 1e-5
     decay: Decay = "head"
     decay_start: DecayStart = "mamba"
-    scan: ScanForm = "auto"
-
-    def __post_init__(self) -> None:
-        choices = {
-            "conv_start": ConvStart,
-            "activation": Activation,
-            "gate": Gate,
-            "decay": Decay,
-            "decay_start": DecayStart,
-            "scan": ScanForm,
-        }
-        check_values(self, choices)
 
     @property
     def states(self) -> int:
@@ -97,25 +67,9 @@ class MambaConfig:
         return self.heads if self.decay == "head" else self.kv_heads
 
     @property
-    def biased(self) -> bool:
-        """Whether ``in_proj`` has biases; an open gate needs them."""
-        return self.input_bias or self.gate == "open"
-
-    @property
-    def sections(self) -> dict[str, int]:
-        """Rows of ``in_proj`` by name, in order."""
-        return {
-            "z": 0 if self.gate == "none" else self.heads * self.head_dim,
-            "x": self.kv_heads * self.head_dim,
-            "B": self.kv_heads * self.state_dim,
-            "C": self.heads * self.state_dim,
-            "dt": self.states,
-        }
-
-    @property
-    def channels(self) -> int:
-        """Channels of the convolution: x, B and C."""
-        return sum(self.sections[name] for name in ("x", "B", "C"))
+    def names(self) -> tuple[str, ...]:
+        """Names of the rows of ``in_proj``."""
+        return "z", "x", "B", "C", "dt"
 
 
 class Mamba(nn.Module):

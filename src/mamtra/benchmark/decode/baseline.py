@@ -21,7 +21,6 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mamtra.backbone import as_config
 from mamtra.backbone.config import ATTENTION
 from mamtra.benchmark.random_weights import fill_randomly
 from mamtra.errors import ConfigError, require
@@ -68,7 +67,7 @@ class Baseline(nn.Module):
     def __init__(self, config: SpeechLMConfig) -> None:
         super().__init__()
         package = transformers()
-        backbone = as_config(config.backbone)
+        backbone = config.backbone
         if set(backbone.layout) != {ATTENTION}:
             raise ConfigError(
                 f"the original has attention only, not the layout {backbone.layout}; use 1:0"

@@ -49,7 +49,7 @@ class Acoustics:
         """Mel features of so many speech tokens."""
         config = self.decoder.config
         device = self.decoder.device
-        ids = torch.arange(tokens, device=device)[None] % config.sizes_of_encoder.vocabulary
+        ids = torch.arange(tokens, device=device)[None] % config.encoder.vocabulary
         speaker = torch.ones(1, config.speaker_dim, device=device)
         noise = fixed_noise(config.bins).to(device) if config.steps else None
         return self.decoder(ids, speaker, None, noise, chunked=not final, final=final)
@@ -88,7 +88,7 @@ def chain_row(
     device = model.device
     tokens = max(1, round(seconds * TOKENS_PER_SECOND))
     spoken = tokens / TOKENS_PER_SECOND
-    sizes = acoustics.decoder.config.sizes_of_encoder
+    sizes = acoustics.decoder.config.encoder
     mel = acoustics.draw(tokens)
     stages = {
         "speech_lm": lambda: speak_once(model, prompt, tokens),

@@ -15,7 +15,6 @@ from safetensors.torch import load_file
 
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.audio.log_mel import MelConfig
-from mamtra.backbone import as_config
 from mamtra.benchmark.process import Stopwatch, answer
 from mamtra.benchmark.speak.stages import Chain, read_chain
 from mamtra.checkpoints.format import ModelFolder
@@ -77,7 +76,7 @@ def voice_stage(chain: Chain) -> Figures:
     encoder = open_voice_encoder(folder)
     loading = watch.lap("load_")
     prompt = read_recording(str(chain.prompt), chain.words).audio
-    codes = folder.section("decoder", DecoderConfig).sizes_of_encoder.vocabulary
+    codes = folder.section("decoder", DecoderConfig).encoder.vocabulary
     voice = make_voice(encoder, prompt, "prompt", text=chain.words, codes=codes)
     voice.save(chain.speaking_voice)
     return {
@@ -119,7 +118,7 @@ def speech_lm_stage(chain: Chain) -> Figures:
         **loading,
         **reading,
         **took,
-        "layout": as_config(model.config.backbone).layout,
+        "layout": model.config.backbone.layout,
         "mode": conditioning.mode,
         "read": sum(len(segment.ids) for segment in request.segments),
         "tokens": len(found.ids),

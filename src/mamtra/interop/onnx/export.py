@@ -27,7 +27,6 @@ from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
 from mamtra.atomic import written_beside
-from mamtra.backbone import as_config
 from mamtra.checkpoints.checksums import renew_checksums
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
@@ -104,7 +103,7 @@ def with_few_bits(
 
 def sizes_of_decoder(config: DecoderConfig) -> dict[str, Any]:
     """What the runtime has to know of a decoder."""
-    encoder = config.sizes_of_encoder
+    encoder = config.encoder
     found = {
         "codes": encoder.vocabulary,
         "speaker_dim": config.speaker_dim,
@@ -117,7 +116,7 @@ def sizes_of_decoder(config: DecoderConfig) -> dict[str, Any]:
         "mel_offset": config.mel_offset,
         "mel_scale": config.mel_scale,
     }
-    velocity = config.sizes_of_velocity
+    velocity = config.velocity
     return found | ({"chunk_frames": velocity.chunk_frames} if velocity else {})
 
 
@@ -125,7 +124,7 @@ def sizes_of_speech_lm(
     config: SpeechLMConfig, bits: int, reading: ReadingConfig | None = None
 ) -> dict[str, Any]:
     """What the runtime has to know of a speech language model."""
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     sizes: dict[str, Any] = {
         "speech_vocabulary": config.speech_vocabulary,
         "marks": asdict(config.vocabulary),

@@ -19,7 +19,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from mamtra.backbone import as_config
 from mamtra.backbone.config import KINDS
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.layers import (
@@ -43,7 +42,7 @@ MIXERS = {"A": attention, "M": mamba, "G": deltanet}
 
 def matrices_of(config: SpeechLMConfig) -> dict[str, Matrix]:
     """Every matrix of the model that a product uses, by name."""
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     found = {"head": Matrix(("head.weight",))}
     for layer in range(backbone.layers):
         found |= layer_matrices(backbone, layer)
@@ -57,7 +56,7 @@ def declare(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
 
 def declare_states(graph: Graph, config: SpeechLMConfig) -> None:
     """Add the states of all layers, as inputs and as outputs."""
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     cache = ("batch", backbone.kv_heads, "capacity", backbone.head_dim)
     for layer, kind in enumerate(backbone.layout):
         states: dict[str, tuple[int | str, ...]] = {
@@ -145,7 +144,7 @@ def speech_lm_graph(
         export: how.
         notes: texts that the file carries.
     """
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     opset = STANDARD_OPSET if export.form == "standard" else FUSED_OPSET
     graph = Graph(dict(stored), opset)
     declare(graph, "ids", TensorProto.INT64, "batch", "time")
@@ -188,7 +187,7 @@ def speech_lm_graph(
 
 def turns(config: SpeechLMConfig) -> bool:
     """Whether any layer has rotary positions."""
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     return any(kind == "A" or KINDS[kind].variant(backbone).rotary for kind in set(backbone.layout))
 
 

@@ -207,12 +207,12 @@ def decoder_graph(
     """The graph from speech tokens to the expected mel features."""
     graph = Graph(stored, OPSET)
     takes(graph, "tokens", TensorProto.INT64, "tokens")
-    if config.sizes_of_encoder.speaker_dim:
+    if config.encoder.speaker_dim:
         takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
-    plain = config.sizes_of_encoder.plain
+    plain = config.encoder.plain
     for name in ("kept",) if plain else ("kept", "chunk"):
         takes(graph, name, TensorProto.INT64)
-    hidden = token_encoder(graph, config.sizes_of_encoder)
+    hidden = token_encoder(graph, config.encoder)
     expected = hidden if plain else linear(graph, hidden, "mean_head")
     mean = graph.add("Transpose", [expected], perm=[1, 0])
     gives(graph, "mean", mean, config.bins, "frames")

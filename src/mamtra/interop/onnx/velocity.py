@@ -119,7 +119,7 @@ def inputs_of(graph: Graph, config: DecoderConfig) -> str:
     frames = length(graph, "point", 1)
     column = graph.add("Transpose", [row], perm=[1, 0])
     speaker = graph.add("Expand", [column, graph.add("Concat", [graph.shape(1), frames], axis=0)])
-    transformer = isinstance(config.sizes_of_velocity, DiffusionTransformerConfig)
+    transformer = isinstance(config.velocity, DiffusionTransformerConfig)
     order = ["given", "mean", speaker] if transformer else ["mean", speaker, "given"]
     known = graph.add("Concat", order, axis=0)
     nothing = graph.add("Mul", [known, number(graph, 0.0)])
@@ -149,7 +149,7 @@ def velocity_graph(
     config: DecoderConfig, stored: dict[str, StoredTensor], notes: dict[str, str]
 ) -> onnx.ModelProto:
     """The graph of one Euler step."""
-    sizes = config.sizes_of_velocity
+    sizes = config.velocity
     assert sizes is not None, "a decoder with a flow has its sizes"
     graph = Graph(stored, OPSET)
     for name in ("point", "mean", "given"):

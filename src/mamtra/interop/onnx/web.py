@@ -21,7 +21,6 @@ from typing import Any
 import onnx
 
 from mamtra.atomic import written_beside
-from mamtra.backbone import as_config
 from mamtra.checkpoints.format import VOICES, ModelFolder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.generation.guard import GuardConfig
@@ -146,7 +145,7 @@ def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]])
     """What the page has to know."""
     lm = graphs["speech_lm"][1]
     config, text = model.section("speech_lm", SpeechLMConfig), model.section("text", TextConfig)
-    backbone = as_config(config.backbone)
+    backbone = config.backbone
     return {
         "graphs": {
             part: {"file": name, "weights": weights_of(graph)}

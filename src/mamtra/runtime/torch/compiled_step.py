@@ -88,7 +88,9 @@ class CompiledStep:
         self.layers = [layer_of(block, buffers) for block in stack.blocks]
         self.norm = stack.norm
         self.uses_positions = config.layout.strip("M") != "" or config.mamba_sizes.rotary
-        self.step_positions = RowPositions(rows, config.head_dim, config.rope_theta, config.scaling)
+        self.step_positions = RowPositions(
+            rows, config.head_dim, config.rope_theta, config.rope_scaling
+        )
 
     @torch.inference_mode()
     @np.errstate(over="ignore")  # a gate far below zero divides by infinity, which is right

@@ -77,10 +77,10 @@ def open_part(
 def context_frames(folder: ModelFolder, seconds: int) -> int:
     """Mel frames of so many seconds, as whole chunks of the decoder's flow."""
     config = folder.section("decoder", DecoderConfig)
-    if not seconds or config.sizes_of_velocity is None:
+    if not seconds or config.velocity is None:
         return 0
-    chunk = config.sizes_of_velocity.chunk_frames
-    frames = seconds * TOKENS_PER_SECOND * config.sizes_of_encoder.frames_per_token
+    chunk = config.velocity.chunk_frames
+    frames = seconds * TOKENS_PER_SECOND * config.encoder.frames_per_token
     return -(-frames // chunk) * chunk
 
 

@@ -67,7 +67,7 @@ class StackStep:
             config.rope_theta,
             weight.dtype,
             weight.device,
-            config.scaling,
+            config.rope_scaling,
         )
 
     def through(self, state: StackState) -> Float[Tensor, "rows dim"]:
