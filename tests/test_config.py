@@ -8,8 +8,9 @@ from typing import Any, Literal
 import pytest
 
 from mamtra.acoustic.config import TokenEncoderConfig, VocoderConfig
-from mamtra.config import from_dict, read_json, with_values
+from mamtra.config import from_dict, with_values
 from mamtra.errors import ConfigError, ModelError
+from mamtra.files import read_json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,26 +1,22 @@
 """From what a file or an option says to a frozen dataclass: the one loader of every config.
 
 Values are checked against the types that the dataclass declares, nested ones included. Nothing is
-guessed: an unknown key, a value of another type, a number that is not finite and a file that is
-too large or nested too deeply are errors that name the key, what was given and what is possible.
+guessed: an unknown key, a value of another type and a number that is not finite are errors that
+name the key, what was given and what is possible.
 
 A field is one of: ``bool``, ``int``, ``float``, ``str``, ``Literal``, ``tuple``, ``dict``, another
 dataclass, or a union of these with ``None``.
 """
 
-import json
 import math
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from mamtra.errors import ConfigError, MamtraError, listed
+from mamtra.errors import ConfigError, listed
 
-MAX_BYTES = 1 << 20  # of a config file; the largest of ours has 4 KB
-MAX_DEPTH = 32  # of lists and objects inside one another
 MAX_INT = 2**63 - 1  # what arrays can count
 SHOWN = 60  # letters of a value that an error message repeats
 SWITCHES = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -33,57 +29,6 @@ def shown(value: Any) -> str:
     """A value as an error message repeats it, cut where it is long."""
     text = repr(value)
     return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
-
-
-def depth_of(value: Any) -> int:
-    """How deeply lists and objects lie inside one another; counts no further than is allowed."""
-    depth, level = 0, [value]
-    while level and depth <= MAX_DEPTH:
-        inner: list[Any] = []
-        for item in level:
-            if isinstance(item, dict):
-                inner += item.values()
-            elif isinstance(item, list):
-                inner += item
-        depth, level = depth + 1, inner
-    return depth
-
-
-def refuse_constant(name: str) -> float:
-    """JSON has neither infinity nor not-a-number, though Python reads them."""
-    raise ValueError(f"{name} is not a number of JSON")
-
-
-def read_json(
-    path: Path, error: type[MamtraError] = ConfigError, max_bytes: int = MAX_BYTES
-) -> Any:
-    """Read a JSON file of bounded size and depth.
-
-    Args:
-        path: of the file.
-        error: what is raised where it cannot be read.
-        max_bytes: the most that such a file can have.
-
-    Raises:
-        MamtraError: of the class ``error``: the file is missing, too large, too deep, or no JSON.
-    """
-    try:
-        with path.open("rb") as file:
-            content = file.read(max_bytes + 1)
-        if len(content) > max_bytes:
-            raise ValueError(f"it has more than {max_bytes:,} bytes")
-        values = json.loads(content, parse_constant=refuse_constant)
-        if depth_of(values) > MAX_DEPTH:
-            raise RecursionError
-    except RecursionError as problem:
-        raise error(
-            f"cannot read {str(path)!r}: lists or objects lie more than {MAX_DEPTH} deep"
-        ) from problem
-    except OSError as problem:
-        raise error(f"cannot read {str(path)!r}: {problem.strerror or problem}") from problem
-    except ValueError as problem:
-        raise error(f"cannot read {str(path)!r} as JSON: {problem}") from problem
-    return values
 
 
 def alternatives(hint: Any) -> tuple[Any, ...]:

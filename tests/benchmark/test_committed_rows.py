@@ -44,7 +44,7 @@ def test_planned_bytes_and_layouts_of_committed_rows_come_out_again(name: str) -
 @pytest.mark.parametrize("name", FILES)
 def test_what_was_held_is_what_is_planned(name: str) -> None:
     for sizes, result in targets(name):
-        weights = speech_lm_bytes(sizes.speech_lm, sizes.backbone, result["engine"]["dtype"])
+        weights = speech_lm_bytes(sizes.speech_lm, result["engine"]["dtype"])
         assert weights == pytest.approx(result["weight_bytes"], rel=HELD_BESIDE)
         for cell in result["decode"]:
             share = cell["state_bytes"] / cell["predicted_bytes"]

@@ -41,7 +41,7 @@ def test_graphs_of_fewer_bits_weigh_less() -> None:
     )
     assert exact.read_bytes > eight.read_bytes > four.read_bytes
     sizes = exact.sizes
-    planned = speech_lm_bytes(sizes.speech_lm, sizes.backbone, "bfloat16")
+    planned = speech_lm_bytes(sizes.speech_lm, "bfloat16")
     assert exact.weight_bytes == pytest.approx(planned, rel=0.02)
 
 

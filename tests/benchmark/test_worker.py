@@ -84,10 +84,9 @@ def test_a_prepared_model_weighs_what_was_planned(shape: str, dtype: str) -> Non
     layout = "A" if shape == "1:0" else "AM"
     backbone = replace(shaped(COSYVOICE2, shape).backbone, layout=layout, dim=128)
     config = replace(COSYVOICE2.speech_lm, backbone=backbone, text_vocabulary=2000)
-    sizes = replace(COSYVOICE2, speech_lm=config)
     model = with_random_weights(lambda: SpeechLM(config))
     model = prepare(model, EngineConfig(dtype=dtype, threads=1))
-    predicted = speech_lm_bytes(config, sizes.backbone, dtype)
+    predicted = speech_lm_bytes(config, dtype)
     assert predicted == pytest.approx(held_bytes(model), rel=WITHIN)
 
 

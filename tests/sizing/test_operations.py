@@ -24,7 +24,7 @@ def test_the_papers_count_is_that_of_a_hand() -> None:
 def test_a_token_gets_dearer_with_length_where_there_is_attention_only() -> None:
     def of(ratio: str, context: int) -> float:
         sizes = shaped(COSYVOICE2, ratio)
-        return token_operations(sizes.speech_lm, sizes.backbone, context)
+        return token_operations(sizes.speech_lm, context)
 
     assert of("1:0", 1000) - of("1:0", 0) == 24 * 4 * 896 * 1000
     assert of("1:1", 1000) - of("1:1", 0) == 12 * 4 * 896 * 1000
@@ -35,4 +35,4 @@ def test_a_token_gets_dearer_with_length_where_there_is_attention_only() -> None
 @pytest.mark.parametrize("layout", ["A" * 24, "AM" * 12, "AMG" * 8])
 def test_every_mixer_has_its_count(layout: str) -> None:
     sizes = shaped(TOY, layout)
-    assert token_operations(sizes.speech_lm, sizes.backbone, 10) > 0
+    assert token_operations(sizes.speech_lm, 10) > 0

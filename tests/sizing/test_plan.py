@@ -68,7 +68,7 @@ def test_weights_and_states_are_predicted_to_the_byte(shape: str) -> None:
     model = SpeechLM(sizes.speech_lm)
     for dtype, kind in DTYPES.items():
         model = model.to(kind)
-        assert speech_lm_bytes(sizes.speech_lm, sizes.backbone, dtype) == held_bytes(model)
+        assert speech_lm_bytes(sizes.speech_lm, dtype) == held_bytes(model)
         for tokens, streams in ((1, 1), (256, 3), (257, 2), (700, 5)):
             state = model.new_state(streams)
             predicted = state_bytes(sizes.backbone, tokens, streams, dtype)
@@ -90,7 +90,7 @@ def test_the_large_model_is_predicted_within_5_percent(shape: str) -> None:
     sizes = shaped(COSYVOICE2, shape)
     with torch.device("meta"):  # counts what would be allocated
         model = SpeechLM(sizes.speech_lm)
-    predicted = speech_lm_bytes(sizes.speech_lm, sizes.backbone, "float32")
+    predicted = speech_lm_bytes(sizes.speech_lm, "float32")
     assert predicted == pytest.approx(held_bytes(model), rel=WITHIN)
     state = model.backbone.new_state(32, 4096, torch.bfloat16, "meta")
     predicted = state_bytes(sizes.backbone, 4096, 32, "bfloat16").total
@@ -115,7 +115,7 @@ def test_the_published_sizes_are_those_of_the_inventory() -> None:
     # parameters as counted in the published checkpoints, float32
     assert acoustic_bytes(COSYVOICE2)["decoder"] == pytest.approx(4 * 112_549_360, rel=1e-4)
     assert acoustic_bytes(COSYVOICE2)["vocoder"] == pytest.approx(4 * 20_821_295, rel=2e-3)
-    lm = speech_lm_bytes(COSYVOICE2.speech_lm, COSYVOICE2.backbone, "float32")
+    lm = speech_lm_bytes(COSYVOICE2.speech_lm, "float32")
     assert lm == 4 * 505_803_812
 
 
@@ -242,5 +242,5 @@ def test_the_weights_of_chatterbox_are_those_of_its_modules():
     with torch.device("meta"):
         model = SpeechLM(CHATTERBOX.speech_lm)
     numbers = sum(weight.numel() for weight in model.parameters())
-    found = speech_lm_bytes(CHATTERBOX.speech_lm, CHATTERBOX.backbone, "float32")
+    found = speech_lm_bytes(CHATTERBOX.speech_lm, "float32")
     assert found == 4 * numbers

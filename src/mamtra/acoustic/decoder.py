@@ -22,7 +22,7 @@ from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, Ve
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_matching import flow
 from mamtra.acoustic.flow_memory import FlowMemory
-from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, inside
+from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, length_mask
 from mamtra.acoustic.velocity import Condition, Velocity
 from mamtra.errors import ConfigError
 
@@ -101,7 +101,7 @@ class Decoder(nn.Module):
         """What the velocity network is told; ``frames`` of a row are real."""
         assert self.speaker is not None
         return Condition(
-            content=inside(frames, mean.shape[-1]),
+            content=length_mask(frames, mean.shape[-1]),
             mean=mean,
             speaker=self.speaker(normalize(speaker, dim=-1).to(self.speaker.weight.dtype)),
             given=given,

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize, relu
 
 from mamtra.acoustic.config import SpeakerConfig
-from mamtra.acoustic.token_encoder import inside
+from mamtra.acoustic.token_encoder import length_mask
 
 VARIANCE_FLOOR = 1e-5
 
@@ -61,7 +61,7 @@ class SpeakerEncoder(nn.Module):
         config, dtype = self.config, self.projection.weight.dtype
         if lengths is None:
             lengths = torch.full((mel.shape[0],), mel.shape[-1], device=mel.device)
-        mask = inside(lengths, mel.shape[-1])[..., None].to(dtype)
+        mask = length_mask(lengths, mel.shape[-1])[..., None].to(dtype)
         hidden = rearrange((mel - config.mel_offset) / config.mel_scale, "b m t -> b t m").to(dtype)
         for layer in self.layers:
             hidden = layer(hidden * mask)

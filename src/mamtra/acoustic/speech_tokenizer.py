@@ -12,19 +12,15 @@ teaches them.
 
 import torch
 from einops import rearrange
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mamtra.acoustic.config import FRAMES_PER_TOKEN, SpeechTokenizerConfig
 from mamtra.acoustic.quantizer import Quantizer
+from mamtra.acoustic.token_encoder import length_mask
 
 MEL_LEVEL = -6.0  # where the drawn mel features start
 EXPANSION = 3  # inner width of a block against its outer width
-
-
-def time_mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch time"]:
-    """True where a row has content."""
-    return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
 class ConvBlock(nn.Module):
@@ -64,15 +60,15 @@ class SpeechTokenizer(nn.Module):
     ) -> tuple[Float[Tensor, "batch time dim"], Float[Tensor, "batch time 1"]]:
         """What the quantiser will round, and the mask of its times."""
         mel = mel[..., : mel.shape[-1] // FRAMES_PER_TOKEN * FRAMES_PER_TOKEN]
-        inside = time_mask(frames, mel.shape[-1])[:, None]
+        real = length_mask(frames, mel.shape[-1])[:, None]
         count = frames[:, None, None].clamp(min=1)
-        mean = (mel * inside).sum(-1, keepdim=True) / count
-        centred = (mel - mean) * inside
+        mean = (mel * real).sum(-1, keepdim=True) / count
+        centred = (mel - mean) * real
         scale = (centred.square().sum((1, 2), keepdim=True) / (count * mel.shape[1])).sqrt()
         normal = centred / (scale + 1e-3)
         pairs = rearrange(normal, "b m (t f) -> b t (f m)", f=FRAMES_PER_TOKEN)
         dtype = self.stem.weight.dtype
-        mask = time_mask(frames // FRAMES_PER_TOKEN, pairs.shape[1])[..., None].to(dtype)
+        mask = length_mask(frames // FRAMES_PER_TOKEN, pairs.shape[1])[..., None].to(dtype)
         hidden = self.stem(pairs.to(dtype))
         for block in self.blocks:
             hidden = block(hidden, mask)

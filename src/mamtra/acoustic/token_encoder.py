@@ -28,7 +28,7 @@ WAVELENGTH_BASE = 10_000.0  # of the sine positions
 SMOOTHING = 3  # taps of the second lookahead convolution
 
 
-def inside(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch time"]:
+def length_mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch time"]:
     """True where a row has content, False in its padding."""
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
@@ -222,7 +222,7 @@ class PlainTokenEncoder(nn.Module):
         """Encode tokens; arguments as for ``TokenEncoder``, but there are no chunks to mind."""
         hidden = self.embedding(tokens)
         if lengths is not None:
-            hidden = hidden * inside(lengths, tokens.shape[1])[..., None]
+            hidden = hidden * length_mask(lengths, tokens.shape[1])[..., None]
         hidden = self.lookahead(hidden, final)
         return hidden.repeat_interleave(self.config.frames_per_token, dim=1)
 
@@ -264,7 +264,7 @@ class TokenEncoder(nn.Module):
         config = self.config
         if lengths is None:
             lengths = torch.full((tokens.shape[0],), tokens.shape[1], device=tokens.device)
-        content = inside(lengths, tokens.shape[1])
+        content = length_mask(lengths, tokens.shape[1])
         # padding must be zero where a convolution can look into it
         hidden = self.entrance(self.embedding(tokens), speaker) * content[..., None]
         hidden = self.lookahead(hidden, final)

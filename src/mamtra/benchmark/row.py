@@ -10,12 +10,12 @@
 Rows older than this form were converted into it, and say so under ``converted``.
 """
 
-import json
 import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mamtra import files
 from mamtra.errors import ConfigError, CorpusError
 from mamtra.figures.provenance import provenance
 
@@ -54,10 +54,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         CorpusError: it cannot be read, or a line is no row.
     """
-    try:
-        rows = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-    except (OSError, ValueError) as problem:
-        raise CorpusError(f"cannot read rows from {str(path)!r}: {problem}") from problem
+    rows = files.read_rows(path, CorpusError)
     for number, row in enumerate(rows, 1):
         if not isinstance(row, dict) or any(key not in row for key in KEYS):
             raise CorpusError(

@@ -6,7 +6,6 @@ Written for models that ship. Opening one compares what speaking reads, beside t
 ``mamtra doctor`` compares every file.
 """
 
-import hashlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +14,10 @@ from threading import Thread
 from mamtra.atomic import write_file
 from mamtra.checkpoints.locate import CONFIG, built_in
 from mamtra.errors import ModelError
+from mamtra.files import file_sha256
 
 SUMS = "SHA256SUMS"
 PATTERNS = ("*.safetensors", "*.onnx", "*.txt")
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def write_checksums(folder: Path) -> None:
@@ -34,7 +28,7 @@ def write_checksums(folder: Path) -> None:
     """
     found = (path for pattern in PATTERNS for path in folder.rglob(pattern))
     files = [folder / CONFIG, *sorted(found)]
-    lines = [f"{digest(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
+    lines = [f"{file_sha256(path)}  {path.relative_to(folder).as_posix()}\n" for path in files]
     write_file(folder / SUMS, "".join(lines), ModelError)
 
 
@@ -63,7 +57,7 @@ def damaged_files(folder: Path, looked_at: Callable[[str], bool] | None = None) 
         expected, _, name = line.partition("  ")
         path = folder / name
         if (looked_at is None or looked_at(name)) and (
-            not path.is_file() or digest(path) != expected
+            not path.is_file() or file_sha256(path) != expected
         ):
             wrong.append(name)
     return wrong

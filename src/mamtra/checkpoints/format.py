@@ -17,8 +17,9 @@ from typing import Any, TypeVar
 from mamtra.atomic import write_json
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.checkpoints.shards import weight_files
-from mamtra.config import from_dict, read_json
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError, ModelError
+from mamtra.files import read_json
 
 FORMAT = 1
 SPEAKING = ("text", "mel", "speech_lm", "decoder", "vocoder")  # sections that speaking needs

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
-from mamtra.config import read_json
 from mamtra.errors import CheckpointError, listed
+from mamtra.files import read_json
 
 INDEX = ".index.json"  # behind the name of the one file that there would be
 INDEX_BYTES = 64 << 20  # the most that an index can have; one of 10,000 tensors has 1 MB

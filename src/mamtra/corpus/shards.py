@@ -24,6 +24,7 @@ from torch import Tensor
 
 from mamtra.atomic import write_file
 from mamtra.errors import CorpusError
+from mamtra.files import file_sha256
 
 INDEX, FORMAT, VERSION = "index.json", "mamtra-shards", 1
 FIELDS = ("id", "text", "speaker", "split", "seconds")
@@ -57,16 +58,10 @@ def put(path: Path, content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def checksum(path: Path) -> str:
-    """SHA-256 of a file."""
-    with path.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
-
-
 def unchanged(folder: Path, receipt: dict[str, Any]) -> bool:
     """Whether the files of a part are as its receipt says."""
     return all(
-        checksum(folder / f"{receipt['name']}.{suffix}") == digest
+        file_sha256(folder / f"{receipt['name']}.{suffix}") == digest
         for suffix, digest in receipt["sha256"].items()
     )
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from mamtra.corpus.plausible import unlikely_text
-from mamtra.corpus.shards import checksum, read_index, read_part
+from mamtra.corpus.shards import read_index, read_part
 from mamtra.corpus.synthetic.manifest import SPLITS
 from mamtra.errors import CorpusError
+from mamtra.files import file_sha256
 
 TOLERANCE = 0.2  # an utterance's tokens a second may differ so much from the median
 SLACK = 3  # tokens that may lack beside that, at the ends
@@ -34,7 +35,7 @@ def damaged(folder: Path, part: dict[str, Any]) -> Iterator[str]:
     for suffix, digest in part["sha256"].items():
         file = folder / f"{part['name']}.{suffix}"
         try:
-            now = checksum(file)
+            now = file_sha256(file)
         except OSError as problem:
             yield f"{file.name}: {problem.strerror}"
             continue

@@ -17,10 +17,11 @@ import numpy as np
 
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.corpus.batches import LengthBatches
-from mamtra.corpus.shards import Shards, checksum, read_index
+from mamtra.corpus.shards import Shards, read_index
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import CorpusError, TextError
+from mamtra.files import file_sha256
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
@@ -177,7 +178,7 @@ def fingerprint(folder: Path) -> str:
         CorpusError: there is none, or its index cannot be read.
     """
     if (folder / TOKENS).is_file():
-        return checksum(folder / TOKENS)[:FINGERPRINT]
+        return file_sha256(folder / TOKENS)[:FINGERPRINT]
     parts = json.dumps(read_index(folder)["parts"], sort_keys=True)
     return hashlib.sha256(parts.encode()).hexdigest()[:FINGERPRINT]
 

@@ -20,11 +20,11 @@ from mamtra.atomic import write_json
 from mamtra.backbone import Layout, MambaConfig, Stack
 from mamtra.backbone.config import ATTENTION
 from mamtra.checkpoints.modules import open_language_model
-from mamtra.config import read_json
 from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError, CorpusError, LayoutError
 from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
 from mamtra.evaluation.understood import understood
+from mamtra.files import read_json
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import Batch, SpeechLM
 from mamtra.speech_lm.measure import mean_cross_entropy

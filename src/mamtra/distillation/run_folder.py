@@ -15,9 +15,10 @@ from mamtra.checkpoints.format import ModelFolder, write_config
 from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.checkpoints.new_folder import new_folder
 from mamtra.checkpoints.precision import stored_dtype
-from mamtra.config import from_dict, keys_of, read_json, value_at
+from mamtra.config import from_dict, keys_of, value_at
 from mamtra.distillation.settings import DistillRun
 from mamtra.errors import ConfigError, TrainingError
+from mamtra.files import read_json
 from mamtra.training.checkpoint import FINISHED
 from mamtra.training.loop import LOG
 

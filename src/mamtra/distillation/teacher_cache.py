@@ -27,8 +27,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.atomic import write_json
-from mamtra.config import read_json
 from mamtra.errors import ConfigError, TrainingError
+from mamtra.files import read_json
 
 ABOUT = "cache.json"
 LAYOUTS = 2  # uni-stream and bi-stream

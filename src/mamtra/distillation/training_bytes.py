@@ -20,6 +20,7 @@ from mamtra.errors import ConfigError
 from mamtra.sizing.gpus import memory_of
 from mamtra.sizing.matrix import EXACT
 from mamtra.sizing.mixer_sizes import mixer_sizes
+from mamtra.sizing.operations import forward_operations
 from mamtra.sizing.plan import usable_bytes
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.transfer.freeze import apply
@@ -81,23 +82,6 @@ def parameters_of(config: SpeechLMConfig, freeze: str) -> tuple[int, int]:
     return sum(counts.values()), sum(counts[name] for name in chosen)
 
 
-def matrix_numbers(config: SpeechLMConfig) -> int:
-    """Weights that each token is multiplied with: all layers' matrices and the head."""
-    backbone = config.backbone
-    network = 3 * backbone.dim * backbone.mlp_dim
-    mixers = sum(
-        matrix.outputs * matrix.inputs
-        for kind in backbone.layout
-        for matrix in mixer_sizes(kind, backbone).matrices
-    )
-    return mixers + backbone.layers * network + backbone.dim * config.vocabulary.size
-
-
-def mixing_operations(backbone: BackboneConfig, length: float) -> float:
-    """Operations for each token that no weight takes part in: attention's scores, the scans."""
-    return sum(mixer_sizes(kind, backbone).operations(length) for kind in backbone.layout)
-
-
 def operations_of_token(
     teacher: SpeechLMConfig, student: SpeechLMConfig, length: float, recompute: bool
 ) -> float:
@@ -106,11 +90,8 @@ def operations_of_token(
     The gradient passes through frozen layers as well; that they make no gradient of their own
     weights is not counted, so a run with few weights that are trained needs up to a quarter less.
     """
-    one = {
-        name: 2 * matrix_numbers(config) + mixing_operations(config.backbone, length)
-        for name, config in (("teacher", teacher), ("student", student))
-    }
-    return one["teacher"] + one["student"] * (4 if recompute else 3)
+    forward = [forward_operations(config, length) for config in (teacher, student)]
+    return forward[0] + forward[1] * (4 if recompute else 3)
 
 
 def kept_bytes(config: BackboneConfig, recompute: bool, width: int = HALF) -> int:

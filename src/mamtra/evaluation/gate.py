@@ -1,11 +1,11 @@
 """Is a model worse than it was? A new evaluation against a row of figures that was kept."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mamtra import files
 from mamtra.errors import CorpusError
 from mamtra.evaluation.intervals import Difference, difference
 
@@ -36,12 +36,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     Raises:
         CorpusError: the file cannot be read or holds no figures of an evaluation.
     """
-    try:
-        text = path.read_text()
-        written = [text] if path.suffix == ".json" else text.strip().splitlines()
-        rows = [json.loads(row) for row in written]
-    except (OSError, ValueError) as problem:
-        raise CorpusError(f"cannot read figures from {str(path)!r}: {problem}") from problem
+    rows = files.read_rows(path, CorpusError)
     whole = [isinstance(row, dict) and row.get("systems") and row.get("judges") for row in rows]
     if not rows or not all(whole):
         raise CorpusError(

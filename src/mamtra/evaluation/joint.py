@@ -8,7 +8,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mamtra.errors import CorpusError
-from mamtra.evaluation.report import Grid, character_rate, difference_notes, failure_notes, ranged
+from mamtra.evaluation.report import (
+    Grid,
+    difference_notes,
+    failure_notes,
+    judge_cells,
+    rating_cell,
+)
 from mamtra.evaluation.text_rules import profile_named
 
 Row = Mapping[str, Any]
@@ -36,26 +42,12 @@ def check_judges(rows: Sequence[Row]) -> list[dict[str, Any]]:
 def cells_of(row: Row, name: str, judge: str, ratings: Sequence[str]) -> tuple[str, ...]:
     """One line of the table."""
     told, first = row["systems"][name], profile_named(row["profile"]).first
-    heard, apart = told["heard"][judge], told.get("against", {}).get(judge)
-    over = ""
-    if apart is not None and told["baseline"] != name:
-        over = ranged(apart[first]["interval"], "+")
-    return (
-        name,
-        f"{row['set']}, {told['utterances']}",
-        judge,
-        ranged(heard["wer"][first]),
-        over,
-        character_rate(heard),
-        f"{heard['dropped_percent']['value']:.1f}",
-        *(
-            f"{found['value']:.2f} ({found['least']:.2f})"
-            if (found := told["rated"].get(r))
-            else ""
-            for r in ratings
-        ),
-        f"{told['degenerate_percent']:.1f}",
-    )
+    rate, over, characters, dropped = judge_cells(told, judge, first)
+    if told.get("baseline") == name:
+        over = ""
+    rated = [rating_cell(told, rating) for rating in ratings]
+    whole = f"{row['set']}, {told['utterances']}", judge, rate, over, characters, dropped
+    return (name, *whole, *rated, f"{told['degenerate_percent']:.1f}")
 
 
 def joint_table(rows: Sequence[Row]) -> Grid:

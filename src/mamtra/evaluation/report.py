@@ -90,6 +90,20 @@ def character_rate(heard: Mapping[str, Any]) -> str:
     return f"{heard['cer']['all characters']['value']:.1f}" if "cer" in heard else ""
 
 
+def judge_cells(told: Figures, judge: str, first: str) -> tuple[str, str, str, str]:
+    """What one recogniser heard: words wrong, that less the baseline's, characters, dropped."""
+    heard, apart = told["heard"][judge], told.get("against", {}).get(judge)
+    over = ranged(apart[first]["interval"], "+") if apart else ""
+    dropped = f"{heard['dropped_percent']['value']:.1f}"
+    return ranged(heard["wer"][first]), over, character_rate(heard), dropped
+
+
+def rating_cell(told: Figures, rating: str) -> str:
+    """The mean and the least of a rating."""
+    rated = told["rated"].get(rating)
+    return f"{rated['value']:.2f} ({rated['least']:.2f})" if rated else ""
+
+
 def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequence[str]) -> Grid:
     """One row for each system, or for each system and recogniser if there are several.
 
@@ -107,18 +121,12 @@ def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequenc
     headings += [*(f"{name} (least)" for name in ratings), "bad %"]
     rows = []
     for name, told in systems.items():
+        whole = [*(rating_cell(told, r) for r in ratings), f"{told['degenerate_percent']:.1f}"]
         for place, judge in enumerate(judges):
-            heard, apart = told["heard"][judge], told.get("against", {}).get(judge)
-            cells = [name if not place else ""] + [judge] * (len(judges) > 1)
-            cells.append(ranged(heard["wer"][first]))
-            if compared:
-                cells.append(ranged(apart[first]["interval"], "+") if apart else "")
-            cells += [character_rate(heard), f"{heard['dropped_percent']['value']:.1f}"]
-            for rating in ratings:
-                rated = None if place else told["rated"].get(rating)
-                cells.append(f"{rated['value']:.2f} ({rated['least']:.2f})" if rated else "")
-            cells.append("" if place else f"{told['degenerate_percent']:.1f}")
-            rows.append(tuple(cells))
+            rate, over, characters, dropped = judge_cells(told, judge, first)
+            cells = ["" if place else name] + [judge] * (len(judges) > 1)
+            cells += [rate, *[over] * compared, characters, dropped]
+            rows.append((*cells, *([""] * len(whole) if place else whole)))
     return Grid(tuple(headings), tuple(rows), title, tuple(notes))
 
 

@@ -107,7 +107,7 @@ class SpeakingModel:
         from mamtra.sizing.sizes import model_sizes
 
         sizes = model_sizes(str(self.synthesizer.folder.folder))
-        return speech_lm_bytes(sizes.speech_lm, sizes.backbone, "float32") // 4
+        return speech_lm_bytes(sizes.speech_lm, "float32") // 4
 
     @property
     def fingerprint(self) -> str:

@@ -1,11 +1,11 @@
 """The rows of figures that are kept in a repository, and what stands where there is none."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mamtra.errors import CorpusError
+from mamtra.files import read_rows
 
 RESULTS, PICTURES = Path("benchmarks/results"), Path("docs/pictures")
 MISSING = "not measured here: {}"
@@ -28,14 +28,4 @@ class Rows:
             CorpusError: the file is damaged.
         """
         path = self.root / place
-        if not path.exists():
-            return []
-        try:
-            text = path.read_text()
-            return (
-                [json.loads(text)]
-                if path.suffix == ".json"
-                else list(map(json.loads, text.splitlines()))
-            )
-        except ValueError as problem:
-            raise CorpusError(f"cannot read {str(path)!r}: {problem}") from problem
+        return read_rows(path, CorpusError) if path.exists() else []

@@ -39,8 +39,8 @@ def operations_table(sizes: ModelSizes, dtype: str = "float16") -> Grid:
         except LayoutError:
             continue
         backbone = own.backbone
-        parameters = speech_lm_bytes(own.speech_lm, backbone, "float32") / FLOAT
-        token = token_operations(own.speech_lm, backbone, PAPER_POSITIONS)
+        parameters = speech_lm_bytes(own.speech_lm, "float32") / FLOAT
+        token = token_operations(own.speech_lm, PAPER_POSITIONS)
         states = [
             f"{state_bytes(backbone, length, streams, dtype).total / MEBIBYTE:,.1f}"
             for length, streams in ((2048, 1), (4096, 32))

@@ -32,7 +32,7 @@ LISTEN = "mamtra evaluate blind --form mos"
 
 def millions(sizes: Any) -> str:
     """Parameters of a speech language model."""
-    return f"{speech_lm_bytes(sizes.speech_lm, sizes.backbone, 'float32') / FLOAT / 1e6:.1f}"
+    return f"{speech_lm_bytes(sizes.speech_lm, 'float32') / FLOAT / 1e6:.1f}"
 
 
 def published_lines() -> list[tuple[str, ...]]:

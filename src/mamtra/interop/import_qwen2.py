@@ -30,8 +30,8 @@ from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.checkpoints.weights import SHARD_BYTES, read_tensors
-from mamtra.config import read_json
 from mamtra.errors import CheckpointError, ConfigError, ModelError
+from mamtra.files import read_json
 from mamtra.interop.import_cosyvoice import Import, PartImport
 from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2, is_buffer
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig

@@ -9,7 +9,6 @@ the type of the activations, which is that of the weights, and float32 beside ``
 """
 
 from dataclasses import dataclass
-from typing import cast
 
 import torch
 from torch import nn
@@ -38,21 +37,15 @@ def layer_bytes(kind: str, config: BackboneConfig, dtype: str) -> int:
     return sum(matrix.nbytes(dtype) for matrix in matrices) + rest * activation_bytes(dtype)
 
 
-def speech_lm_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:
+def speech_lm_bytes(config: SpeechLMConfig, dtype: str) -> int:
     """Weights of the language model: tables, layers, last norm, head.
 
     Tables are only looked up: with 8-bit weights they have 16 bit.
     """
-    speech, exact = config.vocabulary.size, activation_bytes(dtype)
+    sizes, speech, exact = config.backbone, config.vocabulary.size, activation_bytes(dtype)
     looked_up = (config.text_vocabulary + speech) * sizes.dim * min(exact, 2 * BYTES[dtype])
-    rest = (SPECIAL_ROWS + 1) * sizes.dim * exact  # the last norm is one row more
-    layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
-    head = Matrix(speech, sizes.dim, bias=True)
-    rest += (
-        conditioning_numbers(cast(ConditioningConfig | None, config.conditioning), sizes.dim)
-        * exact
-    )
-    return looked_up + rest + layers + head.nbytes(dtype)
+    rest = SPECIAL_ROWS * sizes.dim + conditioning_numbers(config.conditioning, sizes.dim)
+    return looked_up + rest * exact + read_bytes(config, dtype)
 
 
 def conditioning_numbers(config: ConditioningConfig | None, dim: int) -> int:
@@ -65,16 +58,17 @@ def conditioning_numbers(config: ConditioningConfig | None, dim: int) -> int:
     return (positions + speaker + resampler) * dim
 
 
-def read_bytes(config: SpeechLMConfig, sizes: BackboneConfig, dtype: str) -> int:
+def read_bytes(config: SpeechLMConfig, dtype: str) -> int:
     """Weights that are read for each token: layers, last norm, head."""
+    sizes = config.backbone
     layers = sum(layer_bytes(kind, sizes, dtype) for kind in sizes.layout)
     head = Matrix(config.vocabulary.size, sizes.dim, bias=True).nbytes(dtype)
     return layers + head + sizes.dim * activation_bytes(dtype)
 
 
-def read_numbers(config: SpeechLMConfig, sizes: BackboneConfig) -> int:
+def read_numbers(config: SpeechLMConfig) -> int:
     """The same, counted in weights."""
-    return read_bytes(config, sizes, "float32") // EXACT
+    return read_bytes(config, "float32") // EXACT
 
 
 def held_bytes(module: nn.Module) -> int:

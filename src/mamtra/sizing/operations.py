@@ -13,7 +13,6 @@ Two ways of counting, because published figures use the first and speaking does 
 
 from mamtra.backbone import BackboneConfig
 from mamtra.backbone.config import ATTENTION
-from mamtra.sizing.matrix import Matrix
 from mamtra.sizing.mixer_sizes import mixer_sizes
 from mamtra.speech_lm import SpeechLMConfig
 
@@ -36,10 +35,14 @@ def paper_operations(backbone: BackboneConfig, positions: int = PAPER_POSITIONS)
     return float(MULTIPLY_AND_ADD * linear_numbers(backbone) * positions + scores_and_sums)
 
 
-def token_operations(config: SpeechLMConfig, backbone: BackboneConfig, context: int) -> float:
-    """Operations of one generated token when so many are held."""
-    head = Matrix(config.vocabulary.size, backbone.dim, bias=True)
-    linear = linear_numbers(backbone) + head.outputs * head.inputs
-    # a mixer's own count is for the mean position of a row, which is half of its length
-    mixing = sum(mixer_sizes(kind, backbone).operations(2.0 * context) for kind in backbone.layout)
+def forward_operations(config: SpeechLMConfig, length: float) -> float:
+    """Operations of a forward for each token, the head included, averaged over rows so long."""
+    backbone = config.backbone
+    linear = linear_numbers(backbone) + backbone.dim * config.vocabulary.size
+    mixing = sum(mixer_sizes(kind, backbone).operations(length) for kind in backbone.layout)
     return MULTIPLY_AND_ADD * linear + mixing
+
+
+def token_operations(config: SpeechLMConfig, context: int) -> float:
+    """Operations of one generated token when so many are held."""
+    return forward_operations(config, 2.0 * context)  # whose mean position holds so many

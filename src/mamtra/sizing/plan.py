@@ -98,7 +98,7 @@ def plan(
         )
     backbone, tokens = sizes.backbone, sizes.tokens(seconds)
     states = state_bytes(backbone, tokens, streams * sizes.rows, dtype, engine)
-    lm = speech_lm_bytes(sizes.speech_lm, backbone, dtype)
+    lm = speech_lm_bytes(sizes.speech_lm, dtype)
     return Plan(
         model=sizes.name,
         layout=backbone.layout,
@@ -115,7 +115,7 @@ def plan(
         break_even=break_even_tokens(backbone, dtype),
         paper_break_even=paper_break_even_tokens(backbone),
         paper_operations=paper_operations(backbone),
-        token_operations=token_operations(sizes.speech_lm, backbone, tokens),
+        token_operations=token_operations(sizes.speech_lm, tokens),
     )
 
 

@@ -14,7 +14,6 @@ with one letter a layer (``AMMM...``).
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import cast
 
 from mamtra.acoustic.config import DiffusionTransformerConfig
 from mamtra.acoustic.decoder import DecoderConfig
@@ -22,7 +21,6 @@ from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.backbone import BackboneConfig, Layout
-from mamtra.backbone.mixers.mamba import MambaConfig
 from mamtra.backbone.positions import RopeScaling
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import built_in, locate
@@ -186,7 +184,7 @@ def shaped_backbone(backbone: BackboneConfig, shape: str) -> BackboneConfig:
         return replace(backbone, layout="A" * left)
     layout = Layout.repeat(int(found["attention"]), int(found["mamba"]), backbone.layers)
     decay = "group" if found["grouped"] else "head"
-    mamba = replace(cast(MambaConfig, backbone.mamba), decay=decay)
+    mamba = replace(backbone.mamba, decay=decay)
     return replace(backbone, layout=str(layout), mamba=mamba)
 
 

@@ -70,7 +70,7 @@ def prepared(config: BenchConfig, sizes: ModelSizes) -> tuple[SpeechLM, dict[str
     requested = EngineConfig(
         device=config.device, dtype=config.dtype, kind=config.engine, threads=config.threads
     )
-    engine = resolve(requested, read_numbers(sizes.speech_lm, sizes.backbone))
+    engine = resolve(requested, read_numbers(sizes.speech_lm))
     description = {"engine": engine.kind, "dtype": engine.dtype, "reasons": engine.reasons}
     if config.spoken:
         with random_folder(config) as folder:
@@ -110,7 +110,7 @@ def build(config: BenchConfig) -> Target:
         sizes=sizes,
         model=model,
         weight_bytes=held_bytes(model),
-        read_bytes=read_bytes(sizes.speech_lm, sizes.backbone, str(engine["dtype"])),
+        read_bytes=read_bytes(sizes.speech_lm, str(engine["dtype"])),
         engine=engine,
     )
 

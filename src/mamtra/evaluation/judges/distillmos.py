@@ -16,7 +16,8 @@ import torch
 from jaxtyping import Float
 
 from mamtra.errors import require
-from mamtra.evaluation.judges.judge import Identity, file_sha256, package_file, sound_at
+from mamtra.evaluation.judges.judge import Identity, package_file, sound_at
+from mamtra.files import file_sha256
 
 EXTRA = "judges"
 PACKAGE = "distillmos"

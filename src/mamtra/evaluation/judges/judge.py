@@ -17,8 +17,8 @@ from jaxtyping import Float
 
 from mamtra.audio.clip import Audio
 from mamtra.errors import AudioError
+from mamtra.files import file_sha256
 
-BLOCK_BYTES = 2**20
 NOBODY = "nobody speaks in this clip; its voice cannot be compared"
 
 
@@ -165,15 +165,6 @@ def cosine(one: np.ndarray, other: np.ndarray) -> float:
     """The cosine between two vectors."""
     one, other = np.asarray(one, np.float64).ravel(), np.asarray(other, np.float64).ravel()
     return float(one @ other / max(1e-12, np.linalg.norm(one) * np.linalg.norm(other)))
-
-
-def file_sha256(path: Path) -> str:
-    """The checksum of a file."""
-    total = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(BLOCK_BYTES):
-            total.update(block)
-    return total.hexdigest()
 
 
 def identity_of(

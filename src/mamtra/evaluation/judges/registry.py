@@ -6,8 +6,10 @@ takes a ``JudgeRequest`` and returns an object with one of the protocols of ``ju
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
+from typing import Any
 
 from mamtra.errors import ConfigError
 from mamtra.evaluation.judges.judge import Hearing, Judge, Quality, Similarity
@@ -32,22 +34,6 @@ class JudgeRequest:
     threads: int = 1
 
 
-def pocketsphinx(request: JudgeRequest) -> Judge:
-    """The judge that needs no further weights."""
-    from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
-
-    return Pocketsphinx(request.argument or "default", request.sentences)
-
-
-def whisper(request: JudgeRequest) -> Judge:
-    """faster-whisper with weights of a folder, or fetched before."""
-    from mamtra.evaluation.judges.whisper import Whisper
-
-    if not request.argument:
-        raise ConfigError("which Whisper? write whisper:FOLDER, or a fetched one as whisper:base")
-    return Whisper(request.argument, request.language, request.threads)
-
-
 def needed(request: JudgeRequest, name: str, what: str) -> str:
     """What follows the colon.
 
@@ -59,85 +45,56 @@ def needed(request: JudgeRequest, name: str, what: str) -> str:
     return request.argument
 
 
+def fetched(name: str) -> Any:
+    """A class of this room, ``MODULE:CLASS``; its packages load only now."""
+    module, _, kind = name.partition(":")
+    return getattr(import_module(f"mamtra.evaluation.judges.{module}"), kind)
+
+
+def whisper(request: JudgeRequest) -> Judge:
+    """faster-whisper with weights of a folder, or fetched before."""
+    if not request.argument:
+        raise ConfigError("which Whisper? write whisper:FOLDER, or a fetched one as whisper:base")
+    return fetched("whisper:Whisper")(request.argument, request.language, request.threads)
+
+
 def onnx_asr(request: JudgeRequest) -> Judge:
     """Parakeet and others by onnx-asr, of a folder or fetched before."""
-    from mamtra.evaluation.judges.onnx_asr import OnnxAsr
-
     place = needed(request, "onnx-asr", "a folder or a name such as nemo-parakeet-tdt-0.6b-v2")
-    return OnnxAsr(place, request.language, request.threads)
+    return fetched("onnx_asr:OnnxAsr")(place, request.language, request.threads)
 
 
 def transformers_whisper(request: JudgeRequest) -> Judge:
     """Whisper as Seed-TTS-eval runs it, of a folder or fetched before."""
-    from mamtra.evaluation.judges.transformers_whisper import TransformersWhisper
-
     place = needed(request, "transformers-whisper", "a folder or openai/whisper-large-v3")
-    return TransformersWhisper(place, request.language)
+    return fetched("transformers_whisper:TransformersWhisper")(place, request.language)
 
 
-def campplus(request: JudgeRequest) -> Judge:
-    """Likeness of voices by the graph of a CosyVoice folder."""
-    from mamtra.evaluation.judges.campplus import Campplus
-
-    return Campplus(needed(request, "campplus", "a CosyVoice folder with campplus.onnx"))
+def of_file(name: str, kind: str, what: str) -> Callable[[JudgeRequest], Judge]:
+    """Opens a judge whose weights are one file of the user's."""
+    return lambda request: fetched(kind)(Path(needed(request, name, what)).expanduser())
 
 
-def wavlm_ecapa(request: JudgeRequest) -> Judge:
-    """Likeness of voices as Seed-TTS-eval reports it."""
-    from mamtra.evaluation.judges.wavlm_ecapa import WavlmEcapa
-
-    place = needed(request, "wavlm-ecapa", "the file wavlm_large_finetune.pth")
-    return WavlmEcapa(Path(place).expanduser())
-
-
-def utmos22(request: JudgeRequest) -> Judge:
-    """Naturalness as the paper reports it."""
-    from mamtra.evaluation.judges.utmos22 import Utmos22
-
-    place = needed(request, "utmos22", "the file utmos22_strong_step7459_v1.pt")
-    return Utmos22(Path(place).expanduser())
-
-
-def distillmos(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
-    """Naturalness."""
-    from mamtra.evaluation.judges.distillmos import DistillMos
-
-    return DistillMos()
-
-
-def dnsmos(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
-    """Noise."""
-    from mamtra.evaluation.judges.dnsmos import Dnsmos
-
-    return Dnsmos()
-
-
-def pitch(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
-    """How much the pitch moves."""
-    from mamtra.evaluation.judges.pitch import Pitch
-
-    return Pitch()
-
-
-def resemblyzer(request: JudgeRequest) -> Judge:  # noqa: ARG001  # takes no argument
-    """Likeness of voices."""
-    from mamtra.evaluation.judges.resemblyzer import Resemblyzer
-
-    return Resemblyzer()
-
+# naturalness, and likeness of voices, as the paper and Seed-TTS-eval report them
+UTMOS = "utmos22", "utmos22:Utmos22", "the file utmos22_strong_step7459_v1.pt"
+WAVLM = "wavlm-ecapa", "wavlm_ecapa:WavlmEcapa", "the file wavlm_large_finetune.pth"
 
 BUILT_IN: dict[str, Callable[[JudgeRequest], Judge]] = {
-    "pocketsphinx": pocketsphinx,
+    "pocketsphinx": lambda request: fetched("pocketsphinx:Pocketsphinx")(
+        request.argument or "default", request.sentences
+    ),
     "whisper": whisper,
     "onnx-asr": onnx_asr,
     "transformers-whisper": transformers_whisper,
-    "distillmos": distillmos,
-    "dnsmos": dnsmos,
-    "pitch": pitch,
-    "utmos22": utmos22,
-    "resemblyzer": resemblyzer,
-    "campplus": campplus,
-    "wavlm-ecapa": wavlm_ecapa,
+    "distillmos": lambda _: fetched("distillmos:DistillMos")(),
+    "dnsmos": lambda _: fetched("dnsmos:Dnsmos")(),
+    "pitch": lambda _: fetched("pitch:Pitch")(),
+    "utmos22": of_file(*UTMOS),
+    "resemblyzer": lambda _: fetched("resemblyzer:Resemblyzer")(),
+    "campplus": lambda request: fetched("campplus:Campplus")(
+        needed(request, "campplus", "a CosyVoice folder with campplus.onnx")
+    ),
+    "wavlm-ecapa": of_file(*WAVLM),
 }
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from mamtra.errors import ModelError, listed
-from mamtra.evaluation.judges.judge import file_sha256
+from mamtra.files import file_sha256
 from mamtra.interop.pickles import complaint
 
 HUB_NAME = "mamtra fetch {}"

@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.errors import ModelError, require
-from mamtra.evaluation.judges.judge import Identity, file_sha256, sound_at
+from mamtra.evaluation.judges.judge import Identity, sound_at
 from mamtra.evaluation.word_errors import EXTRA
+from mamtra.files import file_sha256
 
 PACKAGE = "faster-whisper"
 RATE_HZ = 16_000

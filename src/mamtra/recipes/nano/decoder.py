@@ -20,7 +20,7 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.flow_matching import flow_loss
 from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
-from mamtra.acoustic.token_encoder import TokenEncoderConfig, inside
+from mamtra.acoustic.token_encoder import TokenEncoderConfig, length_mask
 from mamtra.atomic import write_file
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
@@ -112,7 +112,7 @@ class DecoderBatch:
     @property
     def content(self) -> Bool[Tensor, "batch frames"]:
         """True in the frames that belong to an utterance."""
-        return inside(self.lengths * 2, self.mel.shape[-1])
+        return length_mask(self.lengths * 2, self.mel.shape[-1])
 
 
 def partners(voices: list[str], random: np.random.Generator) -> list[int]:

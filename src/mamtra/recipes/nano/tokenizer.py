@@ -14,7 +14,8 @@ import torch
 from torch import Tensor, nn
 
 from mamtra.acoustic.mel import LogMel
-from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizerConfig, time_mask
+from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizerConfig
+from mamtra.acoustic.token_encoder import length_mask
 from mamtra.audio.log_mel import MelConfig
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
@@ -198,7 +199,7 @@ class TokenizerTask:
         if timed:
             time = phones.shape[1]
             wanted = torch.stack([phone_frames(utterances[row], time) for row in timed])
-            wanted[~time_mask(frames[timed], time)] = UNKNOWN
+            wanted[~length_mask(frames[timed], time)] = UNKNOWN
             losses.append(nn.functional.nll_loss(phones[timed].mT, wanted, ignore_index=UNKNOWN))
         rest = [row for row in range(len(utterances)) if row not in set(timed)]
         if rest:
@@ -239,7 +240,7 @@ class TokenizerTask:
             mel = self.mel(samples)
         speaker = torch.tensor([clip.speaker for clip in clips])
         phones, drawn, melody = self.model(mel, frames, speaker)
-        mask = time_mask(frames, drawn.shape[-1])[:, None]
+        mask = length_mask(frames, drawn.shape[-1])[:, None]
         distance = ((drawn - mel[..., : drawn.shape[-1]]).abs() * mask).sum()
         values = {
             "phones": self.name_loss(phones, [clip.utterance for clip in clips], frames),

@@ -15,7 +15,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mamtra.acoustic.speech_tokenizer import Recogniser, time_mask
+from mamtra.acoustic.speech_tokenizer import Recogniser
+from mamtra.acoustic.token_encoder import length_mask
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE, PHONES
@@ -126,7 +127,7 @@ class VoicesTask:
             part.quantizer.bounded(part.hidden(mel, frames)[0])
             for part in (self.model.tokenizer, self.before)
         )
-        mask = time_mask(frames // 2, now.shape[1])
+        mask = length_mask(frames // 2, now.shape[1])
         moved = (now.round() != before.round()).any(-1)[mask]
         return {
             "kept": (now - before).square()[mask].mean(),
