@@ -13,11 +13,12 @@ from typing import Any
 
 from mamtra.atomic import leftovers, write_file
 from mamtra.audio.clip import FORMATS
-from mamtra.errors import AudioError, ConfigError, CorpusError, TextError
+from mamtra.cli.options import STANDARD
+from mamtra.cli.stop_reasons import ENDED
+from mamtra.errors import AudioError, ConfigError, CorpusError, MamtraError, TextError
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.text.files import read_standard_input, read_text_file
 
-STANDARD = "-"  # in place of a path: standard input
 MANIFEST = "manifest.jsonl"
 SUFFIX = ".wav"
 KEYS = ("text", "voice", "seed", "id", "out")
@@ -25,6 +26,9 @@ LONGEST_NAME = 100  # letters of a file's name; 255 bytes are the most that file
 NAME = re.compile(rf"\w[\w .+-]{{0,{LONGEST_NAME - 1}}}")  # a file: no path, nothing hidden
 SHOWN = 60  # letters of a name that a message repeats
 EXPECTED = 'write one object a line, as {"text": "Hello there.", "voice": "heart", "seed": 1}'
+
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +124,7 @@ class Manifest:
 
     def __init__(self, folder: Path, part: str = "") -> None:
         self.folder, self.path = folder, folder / (f"manifest-{part}.jsonl" if part else MANIFEST)
-        self.rows: dict[str, dict[str, Any]] = {}
+        self.rows: dict[str, Row] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
             found = sorted(folder.glob("manifest-*.jsonl")) if not part else []
@@ -152,7 +156,7 @@ class Manifest:
         same = row.get("error", "") is None and row.get("fingerprint") == fingerprint
         return same and (self.folder / line.path).is_file()
 
-    def add(self, row: dict[str, Any]) -> None:
+    def add(self, row: Row) -> None:
         """Write a row; it survives this process."""
         self.rows[row["id"]] = row
         try:
@@ -160,3 +164,89 @@ class Manifest:
                 file.write(json.dumps(row) + "\n")
         except OSError as problem:
             raise AudioError(f"cannot write {str(self.path)!r}: {problem}") from problem
+
+
+@dataclass(slots=True)
+class Account:
+    """How a batch went.
+
+    Attributes:
+        doubtful: lines, of this run or of an earlier one, whose speech did not end by itself.
+        first_problem: why the first of the failed lines failed.
+    """
+
+    lines: int
+    spoken: int = 0
+    skipped: int = 0
+    failed: int = 0
+    doubtful: int = 0
+    seconds: float = 0.0
+    interrupted: bool = False
+    first_problem: str = ""
+
+
+class Batch:
+    """Lines on their way into a folder.
+
+    Args:
+        lines: raw, with their numbers.
+        manifest: of the folder.
+        model: the model's name.
+        defaults: what holds for every line.
+        mark: whether files say that their speech is artificial.
+    """
+
+    def __init__(
+        self,
+        lines: list[tuple[int, str]],
+        manifest: Manifest,
+        model: str,
+        defaults: SpeakOptions,
+        mark: bool,
+    ) -> None:
+        self.manifest, self.model, self.defaults, self.mark = manifest, model, defaults, mark
+        self.account = Account(len(lines))
+        self.todo: list[Line] = []
+        self.taken: dict[str, int] = {}
+        for number, raw in lines:
+            self.sort(number, raw)
+
+    def sort(self, number: int, raw: str) -> None:
+        """Decide what is to be done about a line."""
+        name = id_of(number)
+        try:
+            line = read_line(number, raw, self.defaults)
+            name = line.id
+            for taken in (line.id, line.path):
+                if taken in self.taken:
+                    name = id_of(number)
+                    raise TextError(f"line {self.taken[taken]} has the same name {taken!r}")
+            self.taken |= {line.id: number, line.path: number}
+        except TextError as problem:
+            self.failed(number, name, problem)
+            return
+        if self.manifest.holds(line, line.fingerprint(self.model)):
+            self.account.skipped += 1
+            self.account.doubtful += self.manifest.rows[line.id].get("stop_reason") != ENDED
+        else:
+            self.todo.append(line)
+
+    def failed(self, number: int, name: str, problem: MamtraError) -> None:
+        """Note that a line could not be spoken."""
+        self.note(failed_row(number, name, problem))
+
+    def note(self, row: Row) -> None:
+        """Write down what became of a line."""
+        if row["error"] is None:
+            self.account.spoken += 1
+            self.account.doubtful += row["stop_reason"] != ENDED
+            self.account.seconds += row["seconds"]
+        else:
+            self.account.failed += 1
+            self.account.first_problem = self.account.first_problem or row["error"]
+        self.manifest.add(row)
+
+
+def failed_row(number: int, name: str, problem: MamtraError) -> Row:
+    """The manifest's row of a line that could not be spoken."""
+    return {"line": number, "id": name, "error": str(problem), "kind": type(problem).__name__}

@@ -17,17 +17,17 @@ import typer
 
 from mamtra.benchmark.speak import SENTENCE
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.bench_show import show, tracked
+from mamtra.cli.bench_show import show
+from mamtra.cli.options import Device, Model, Voice
+from mamtra.cli.progress import tracked
 
 app = typer.Typer(help="Measure what speaking costs.", no_args_is_help=True)
 
 TARGETS = "baseline,1:0,1:1,1:5"
 
-Model = Annotated[str, typer.Option("--model", help="A built-in model or a folder.")]
 Sizes = Annotated[
     str, typer.Option("--model", help="Whose sizes: cosyvoice2, cosyvoice3, toy, nano, a folder.")
 ]
-Voice = Annotated[str | None, typer.Option("--voice", help="A voice of the model.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of what is said.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Add the row to this file.")]
 Figure = Annotated[Path | None, typer.Option("--figure", help="Draw the row here.")]
@@ -133,7 +133,7 @@ def bench_decode(
         str,
         typer.Option("--targets", help="Any of baseline, own, 1:5, removed-12, 1:1@onnx-int8..."),
     ] = TARGETS,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
     dtype: Annotated[
         str, typer.Option("--dtype", help="Number type: auto, float32, bfloat16, int8, int4.")
     ] = "auto",

@@ -1,6 +1,6 @@
-"""What ``mamtra bench`` shows: a bar of progress; a row as a table, in a file, as a picture."""
+"""What ``mamtra bench`` shows: a row as a table, in a file, as a picture."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,14 +8,6 @@ from mamtra.atomic import append_row
 from mamtra.errors import CorpusError
 
 PIPED_WIDTH = 110  # columns where no terminal says how wide it is
-
-
-def tracked(things: Iterable[Any], total: int, doing: str = "measuring") -> Iterable[Any]:
-    """The same, with a bar of progress."""
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(things, doing, total, console=Console(stderr=True), transient=True)
 
 
 def show(

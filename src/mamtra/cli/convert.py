@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mamtra.checkpoints.locate import locate
+from mamtra.cli.options import AsJson
 from mamtra.errors import ConfigError, LayoutError
 
 if TYPE_CHECKING:
@@ -206,7 +207,7 @@ def convert(
     share_parts: Annotated[
         bool, typer.Option("--share-parts", help="Refer to the other parts, do not copy them.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a hybrid student from an attention teacher, with a report; nothing is trained.
 

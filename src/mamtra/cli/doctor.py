@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
+from mamtra.cli.options import AsJson
 from mamtra.errors import ConfigError
 
 
 def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON line.")] = False,
+    as_json: AsJson = False,
     model: Annotated[
         str | None, typer.Option("--model", help="Examine this model instead: name or folder.")
     ] = None,

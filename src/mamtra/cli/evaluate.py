@@ -12,9 +12,10 @@ from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibil
 from mamtra.cli.evaluate_listening import evaluate_blind, evaluate_listening
 from mamtra.cli.evaluate_paper import evaluate_paper
 from mamtra.cli.evaluate_reading import evaluate_reading
-from mamtra.cli.evaluate_run import Model, Seed
+from mamtra.cli.evaluate_run import Seed
 from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
 from mamtra.cli.evaluate_ways import evaluate_bits, evaluate_carry, evaluate_stream
+from mamtra.cli.options import Model, Voice
 from mamtra.errors import ConfigError
 
 app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)
@@ -43,7 +44,7 @@ def evaluate_spectrogram(
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG, SVG or PDF.")],
     text: Annotated[str, typer.Option("--text", help="What to say.")] = TEXT,
     model: Model = DEFAULT,
-    voice: Annotated[str | None, typer.Option("--voice", help="A voice of the model.")] = None,
+    voice: Voice = None,
     seed: Seed = 0,
 ) -> None:
     """Draw one sentence as its source, as copy synthesis and as the model say it.

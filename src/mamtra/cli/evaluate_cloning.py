@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.evaluate_run import Model, RowFile, Seed
+from mamtra.cli.evaluate_run import RowFile, Seed
+from mamtra.cli.options import Model
 
 JUDGE = "resemblyzer"
 LINES = 3

@@ -11,13 +11,13 @@ from mamtra.cli.evaluate_run import (
     Evaluation,
     JudgeOption,
     Limit,
-    Model,
     Output,
     Seed,
     Threads,
     evaluate,
     opened_judges,
 )
+from mamtra.cli.options import Model, Voice
 
 WORSE = 1  # exit code
 
@@ -28,7 +28,7 @@ def evaluate_gate(
         typer.Option("--baseline", help="scores.json of before, or a file of rows."),
     ],
     model: Model = DEFAULT,
-    voice: Annotated[str | None, typer.Option("--voice", help="A voice of the model.")] = None,
+    voice: Voice = None,
     sentences: Annotated[
         str | None,
         typer.Option("--sentences", help="Those of the baseline; needed if it names no set."),

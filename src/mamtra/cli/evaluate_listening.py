@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mamtra.cli.options import AsJson
 from mamtra.errors import ConfigError
 
 
@@ -58,7 +59,7 @@ def evaluate_blind(
 def evaluate_listening(
     answers: Annotated[list[Path], typer.Argument(help="What listeners saved.")],
     key: Annotated[Path, typer.Option("--key", help="key.json of the test.")],
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Sum up a blind test: comparison or mean opinion scores with intervals, and preferences.
 

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import CONFIG, DEFAULT, locate
-from mamtra.cli.evaluate_run import JUDGE, Limit, Model, Seed, Threads
+from mamtra.cli.evaluate_run import JUDGE, Limit, Seed, Threads
+from mamtra.cli.options import Model
 
 HEADS_FROM = 12  # sentences that tell which head it is
 TOGETHER = 3  # held-out sentences that make one long piece; words get lost in long ones

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mamtra.atomic import append_row, write_file, write_json
+from mamtra.cli.progress import tracked
 from mamtra.errors import ConfigError, CorpusError
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ SCORES, TABLE, TEX = "scores.json", "table.md", "table.tex"
 JUDGE = "pocketsphinx"
 PACKAGES = ("jiwer", "onnxruntime")
 
-Model = Annotated[str, typer.Option("--model", help="A built-in model or a folder.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of what the model says.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first lines.")]
 JudgeOption = Annotated[
@@ -109,9 +109,6 @@ def opened_judges(
 
 def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
     """Say and judge what is missing, with a bar of progress."""
-    from rich.console import Console
-    from rich.progress import track
-
     from mamtra.evaluation.harness import judged_lines
     from mamtra.evaluation.scores import check_lines
 
@@ -119,8 +116,7 @@ def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
     check_lines(lines, evaluation.profile.rule(evaluation.language))
     clips = judged_lines(lines, evaluation.systems, evaluation.judges, folder, evaluation.runs)
     total = len(lines) * len(evaluation.systems) * evaluation.runs
-    console = Console(stderr=True)
-    return list(track(clips, "speaking and judging", total=total, console=console, transient=True))
+    return list(tracked(clips, total, "speaking and judging"))
 
 
 def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]:

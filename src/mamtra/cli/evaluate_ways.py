@@ -9,7 +9,6 @@ from mamtra.cli.evaluate_run import (
     JUDGE,
     Evaluation,
     JudgeOption,
-    Model,
     Output,
     RowFile,
     Seed,
@@ -17,12 +16,13 @@ from mamtra.cli.evaluate_run import (
     evaluate,
     opened_judges,
 )
+from mamtra.cli.options import Model, Voice
 
 if TYPE_CHECKING:
     from mamtra.evaluation.line_set import LineSet
     from mamtra.evaluation.systems import System
 
-Voice = Annotated[str | None, typer.Option("--voice", help="A voice of the model.")]
+Sentences = Annotated[int, typer.Option("--sentences", min=1, help="Number of held-out sentences.")]
 
 
 def in_ways(
@@ -81,9 +81,7 @@ def evaluate_carry(
 def evaluate_stream(
     model: Model = DEFAULT,
     voice: Voice = None,
-    sentences: Annotated[
-        int, typer.Option("--sentences", min=1, help="Number of held-out sentences.")
-    ] = 20,
+    sentences: Sentences = 20,
     judge: JudgeOption = None,
     seed: Seed = 0,
     threads: Threads = 1,
@@ -112,9 +110,7 @@ def evaluate_stream(
 def evaluate_bits(
     model: Model = DEFAULT,
     voice: Voice = None,
-    sentences: Annotated[
-        int, typer.Option("--sentences", min=1, help="Number of held-out sentences.")
-    ] = 60,
+    sentences: Sentences = 60,
     judge: JudgeOption = None,
     seed: Seed = 0,
     threads: Threads = 1,

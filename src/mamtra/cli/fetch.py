@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from mamtra.cli.options import AsJson
 from mamtra.errors import ConfigError
 
 
@@ -24,7 +25,7 @@ def fetch(
             "--only", help="Fetch only files of this pattern, as '*.safetensors'; repeatable."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Fetch models from huggingface.co; afterwards their names work without network.
 

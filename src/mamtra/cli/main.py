@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 import mamtra
-from mamtra.cli.signals import interrupting_signals
+from mamtra.cli.signals import INTERRUPTED, interrupting_signals
 from mamtra.cli.streams import complain, flush_output, open_streams, silence_output
 from mamtra.errors import MamtraError, MissingExtraError
 from mamtra.extras import install_command
@@ -49,7 +49,6 @@ HINTS = {  # what people type, and what they mean
     ("speak",): "mamtra say",
 }
 TORCH_PACKAGES = ("torch", "einops")  # that only the extra torch brings
-INTERRUPTED = 130  # 128 + SIGINT
 READER_GONE = 141  # 128 + SIGPIPE, as shells report it
 LONGEST = 1500  # letters of a message; a name in it may have thousands
 # typer exports its children only

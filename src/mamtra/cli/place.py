@@ -10,6 +10,7 @@ import typer
 from mamtra.checkpoints.locate import locate
 from mamtra.cli.convert import read_ratio
 from mamtra.cli.evaluate_intelligibility import lines_to_say
+from mamtra.cli.options import AsJson
 
 if TYPE_CHECKING:
     from mamtra.distillation.layer_ranking import Ranking
@@ -116,7 +117,7 @@ def place(
         typer.Option("--output", "-o", help="JSON file; a stopped ranking goes on with it."),
     ] = None,
     picture: Annotated[Path | None, typer.Option("--picture", help="PNG, SVG or PDF.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Rank a teacher's attention layers by what their replacement costs, and say which stay.
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mamtra.cli.options import AsJson
 from mamtra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -123,7 +124,7 @@ def plan(
     figure: Annotated[
         Path | None, typer.Option("--figure", help="Draw state over length for every ratio here.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Tell how many bytes a model will need, part by part, and what fits into a card.
 

@@ -1,38 +1,22 @@
-"""``mamtra say``: speak text into a sound file.
+"""``mamtra say``: speak text into a sound file."""
 
-Pieces are written as they are spoken, so a book needs no more memory than a sentence. What was
-finished when somebody pressed Ctrl-C, or when a later piece failed, can be played all the same.
-"""
-
-import json
 import logging
-import shutil
 import sys
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import asdict, replace
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, BinaryIO
+from typing import Annotated, Any
 
 import typer
 
 from mamtra.audio.clip import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.options import STANDARD, AsJson, Device, Mark, Model, Threads
 from mamtra.cli.say_batch import Sharing, say_lines
-from mamtra.cli.say_stream import deliver_stream
-from mamtra.cli.stop_reasons import ENDED, doubtful
-from mamtra.errors import GenerationError, MamtraError, TextError
+from mamtra.cli.say_stream import say_stream
+from mamtra.cli.say_whole import say_whole
+from mamtra.errors import TextError
 from mamtra.text.files import lines_of_input, read_standard_input, read_text_file
 
-if TYPE_CHECKING:
-    from mamtra.synthesis.long_text import Written
-    from mamtra.synthesis.speech import Speech
-    from mamtra.synthesis.stream import AudioPiece
-
-STANDARD = "-"  # in place of a text or a path: standard input, standard output
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 DEFAULT_OUTPUT = "speech.wav"
 SHOWN = 40  # letters of a text that a message repeats
 
@@ -66,146 +50,6 @@ def hint_at_file(text: str) -> None:
     with suppress(OSError, ValueError):  # a text that no file can be named
         if Path(text).is_file():
             print(f"note: {text} is a file; to say what is in it: --file {text}", file=sys.stderr)
-
-
-def with_progress(spoken: Iterator["Speech"], pieces: int, quiet: bool) -> Iterator["Speech"]:
-    """The same pieces, with a bar on standard error if there are several and somebody watches."""
-    if quiet or pieces < 2 or not sys.stderr.isatty():
-        yield from spoken
-        return
-    from rich.console import Console
-    from rich.progress import track
-
-    yield from track(spoken, "speaking", total=pieces, console=Console(stderr=True), transient=True)
-
-
-def target(output: str, special: bool) -> AbstractContextManager[BinaryIO]:
-    """Where a whole sound goes: standard output, or something that is no plain file (a fifo)."""
-    return Path(output).open("wb") if special else nullcontext(sys.stdout.buffer)
-
-
-def deliver(spoken: Iterator["Speech"], output: str, rate: int, comment: str) -> "Written":
-    """Write pieces as they come into the file, or the whole WAV to standard output."""
-    from mamtra.audio.file_writer import GrowingSound
-    from mamtra.synthesis.long_text import write_pieces
-
-    early = (KeyboardInterrupt, MamtraError)
-    special = output != STANDARD and Path(output).exists() and not Path(output).is_file()
-    if output != STANDARD and not special:
-        with GrowingSound(output, rate, comment) as file:
-            return write_pieces(spoken, file, early)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"speech{Path(output).suffix if special else '.wav'}"
-        with GrowingSound(path, rate, comment) as file:
-            written = write_pieces(spoken, file, early)
-        if written.pieces:
-            # the header of a WAV tells its length, so the whole is written first
-            with path.open("rb") as whole, target(output, special) as sink:
-                shutil.copyfileobj(whole, sink)
-                sink.flush()
-    return written
-
-
-@contextmanager
-def word_times(spoken: Iterator["Speech"], path: Path | None) -> Iterator[Iterator["Speech"]]:
-    """The same pieces; at the end, when each word is heard is written to a file, if one is given.
-
-    Raises:
-        ConfigError: the file's suffix is none of those known.
-        MissingExtraError: pocketsphinx is not installed.
-        AudioError: the file cannot be written.
-    """
-    if path is None:
-        yield spoken
-        return
-    from mamtra.synthesis.word_times import WordLog, check_suffix, write_subtitles
-
-    check_suffix(path)
-    log = WordLog()
-
-    def noted() -> Iterator["Speech"]:
-        for speech in spoken:
-            log.add(speech.audio, speech.text, speech.pause_seconds)
-            yield speech
-
-    yield noted()
-    write_subtitles(log.words, path)
-
-
-def report(written: "Written", pieces: int, output: str, seconds: float) -> dict:
-    """What is told about the result."""
-    return {
-        "path": output,
-        "seconds": round(written.seconds, 3),
-        "spoken_in_seconds": round(seconds, 3),
-        "pieces": written.pieces,
-        "pieces_wanted": pieces,
-        "stop_reason": written.stop_reason,
-        "coverage": written.coverage,
-        "speech_tokens": written.speech_tokens,
-        "state_bytes": written.state_bytes,
-        "compute_seconds": {
-            stage: round(seconds, 4) for stage, seconds in asdict(written.compute_seconds).items()
-        },
-        "text": " ".join(written.texts),
-    }
-
-
-def talk(told: dict) -> None:
-    """Say in one line what was done, on standard error."""
-    line = f"{told['path']}: {told['seconds']:.1f} s of speech in {told['spoken_in_seconds']:.1f} s"
-    if told["pieces"] < told["pieces_wanted"]:
-        line += f"; {told['pieces']} of {told['pieces_wanted']} pieces, not the whole text"
-    print(line, file=sys.stderr)
-
-
-def advise(state: str, reads_prompts: bool, quiet: bool) -> None:
-    """Warn of a choice that makes a model worse."""
-    if state == "carry" and not reads_prompts and not quiet:
-        print(
-            "note: this model does not read prompts; with --state carry it may lose more words",
-            file=sys.stderr,
-        )
-
-
-def conclude(written: "Written", told: dict, as_json: bool, quiet: bool) -> None:
-    """Tell what was done, if anything was, and end.
-
-    Raises:
-        GenerationError: a piece did not end by itself; what was spoken is written all the same.
-    """
-    if written.seconds and as_json:
-        print(json.dumps(told))
-    elif written.seconds and not quiet:
-        talk(told)
-    end(written.problem)
-    if written.stop_reason != ENDED:
-        raise GenerationError(doubtful(written.stop_reasons, told["path"]))
-
-
-def end(problem: BaseException | None) -> None:
-    """End as somebody who pressed Ctrl-C, or an error, asked for."""
-    if isinstance(problem, KeyboardInterrupt):
-        raise typer.Exit(INTERRUPTED)
-    if problem is not None:
-        raise problem
-
-
-def write_flowing(
-    pieces: Iterator["AudioPiece"],
-    output: str,
-    rate: int,
-    comment: str,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """Write what flows out of ``Synthesizer.stream``, and tell about it."""
-    started = time.perf_counter()
-    written, first_audio = deliver_stream(pieces, output, rate, comment)
-    told = report(written, written.pieces, output, time.perf_counter() - started)
-    told["first_audio_seconds"] = round(first_audio, 4)
-    conclude(written, told, as_json, quiet)
 
 
 def check_usage(
@@ -254,7 +98,7 @@ def say(
     seed: Annotated[
         int, typer.Option("--seed", min=0, help="Random seed; another seed is another take.")
     ] = 0,
-    model: Annotated[str, typer.Option("--model", help="A built-in model or a folder.")] = DEFAULT,
+    model: Model = DEFAULT,
     mode: Annotated[
         str | None, typer.Option("--mode", help="zero-shot, cross-lingual or instruct.")
     ] = None,
@@ -293,10 +137,7 @@ def say(
     rows: Annotated[
         int, typer.Option("--rows", min=1, help="Pieces of a batch that are spoken at once.")
     ] = 8,
-    mark: Annotated[
-        bool,
-        typer.Option("--mark/--no-mark", help="Say in the file that its speech is artificial."),
-    ] = True,
+    mark: Mark = True,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that share a batch.")
     ] = 1,
@@ -306,7 +147,7 @@ def say(
     shard: Annotated[
         str | None, typer.Option("--shard", help="2/4: only the second of four shares of a batch.")
     ] = None,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    device: Device = "cpu",
     dtype: Annotated[
         str,
         typer.Option(
@@ -316,9 +157,7 @@ def say(
     engine: Annotated[
         str, typer.Option("--engine", help="onnx on a CPU, torch, eager or graph; auto decides.")
     ] = "auto",
-    threads: Annotated[
-        int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
-    ] = 0,
+    threads: Threads = 0,
     flow_steps: Annotated[
         int | None,
         typer.Option("--flow-steps", min=1, help="Of a decoder with a flow; fewer are faster."),
@@ -330,7 +169,7 @@ def say(
         int,
         typer.Option("--flow-context", min=0, help="Seconds that a stream's flow remembers."),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
     """Speak text into a sound file.
@@ -369,60 +208,25 @@ def say(
 
     if quiet:
         logging.getLogger("mamtra").setLevel(logging.ERROR)
-    names = read_lexicon(lexicon) if lexicon else None
-    options = SpeakOptions(
-        voice=voice,
-        seed=seed,
-        mode=mode,
-        instruct=instruct,
-        normalize=normalize,
-        state=state,
-        lexicon=names,
-        speed=speed,
-    )
+    how: dict[str, Any] = {
+        "voice": voice,
+        "seed": seed,
+        "mode": mode,
+        "instruct": instruct,
+        "normalize": normalize,
+        "lexicon": read_lexicon(lexicon) if lexicon else None,
+        "speed": speed,
+    }
+    options = SpeakOptions(**how, state=state)
+    told = {"as_json": as_json, "quiet": quiet}
     if batch is not None:
-        folder = Path(output or "")
-        sharing = Sharing.of(shard, workers, over)
-        say_lines(
-            batch,
-            folder,
-            model,
-            options,
-            rows,
-            run,
-            as_json=as_json,
-            quiet=quiet,
-            mark=mark,
-            sharing=sharing,
-        )
+        sharing, folder = Sharing.of(shard, workers, over), Path(output or "")
+        say_lines(batch, folder, model, options, rows, run, mark=mark, sharing=sharing, **told)
         return
-    comment = mark_or_nothing(mark)
-    output = output or DEFAULT_OUTPUT
+    comment, output = mark_or_nothing(mark), output or DEFAULT_OUTPUT
     synthesizer = load(model, **run)
     if stream:
-        flowing = synthesizer.stream(
-            words or lines_of_input(),
-            voice,
-            seed,
-            mode=mode,
-            instruct=instruct,
-            normalize=normalize,
-            lexicon=names,
-            speed=speed,
-        )
-        write_flowing(flowing, output, synthesizer.rate, comment, as_json=as_json, quiet=quiet)
-        return
-    advise(state, synthesizer.text.reads_prompts, quiet)
-    started = time.perf_counter()
-    speaker = synthesizer.speaker(options)
-    paragraphs = speaker.paragraphs(words)
-    reading = time.perf_counter() - started
-    pieces = sum(map(len, paragraphs))
-    spoken = with_progress(synthesizer.speak(paragraphs, options), pieces, quiet)
-    with word_times(spoken, timestamps) as noted:
-        written = deliver(noted, output, synthesizer.rate, comment)
-    written.compute_seconds = replace(
-        written.compute_seconds, text=written.compute_seconds.text + reading
-    )
-    told = report(written, pieces, output, time.perf_counter() - started)
-    conclude(written, told | {"notes": speaker.notes(words)}, as_json, quiet)
+        flowing = synthesizer.stream(words or lines_of_input(), **how)
+        say_stream(flowing, output, synthesizer.rate, comment, **told)
+    else:
+        say_whole(synthesizer, words, options, output, comment, timestamps, **told)

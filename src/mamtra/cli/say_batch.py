@@ -10,7 +10,7 @@ or several machines may share the lines; a line sounds the same wherever it is s
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -18,104 +18,17 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from mamtra.cli.batch_lines import Line, Manifest, id_of, read_line, read_lines
-from mamtra.cli.stop_reasons import ENDED
-from mamtra.errors import GenerationError, MamtraError, TextError
+from mamtra.cli.batch_lines import Account, Batch, Line, Manifest, Row, failed_row, read_lines
+from mamtra.cli.progress import tracked
+from mamtra.cli.signals import INTERRUPTED
+from mamtra.errors import GenerationError, MamtraError
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.workers import Receipt, check_engine, in_parts, shard_of, shared_out
 
 if TYPE_CHECKING:
     from mamtra.synthesis.synthesizer import Synthesizer
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 LINES_OF_PART = 16  # of what is shared out; a part that was lost is spoken again
-Row = dict[str, Any]
-
-
-@dataclass(slots=True)
-class Account:
-    """How a batch went.
-
-    Attributes:
-        doubtful: lines, of this run or of an earlier one, whose speech did not end by itself.
-        first_problem: why the first of the failed lines failed.
-    """
-
-    lines: int
-    spoken: int = 0
-    skipped: int = 0
-    failed: int = 0
-    doubtful: int = 0
-    seconds: float = 0.0
-    interrupted: bool = False
-    first_problem: str = ""
-
-
-class Batch:
-    """Lines on their way into a folder.
-
-    Args:
-        lines: raw, with their numbers.
-        manifest: of the folder.
-        model: the model's name.
-        defaults: what holds for every line.
-        mark: whether files say that their speech is artificial.
-    """
-
-    def __init__(
-        self,
-        lines: list[tuple[int, str]],
-        manifest: Manifest,
-        model: str,
-        defaults: SpeakOptions,
-        mark: bool,
-    ) -> None:
-        self.manifest, self.model, self.defaults, self.mark = manifest, model, defaults, mark
-        self.account = Account(len(lines))
-        self.todo: list[Line] = []
-        self.taken: dict[str, int] = {}
-        for number, raw in lines:
-            self.sort(number, raw)
-
-    def sort(self, number: int, raw: str) -> None:
-        """Decide what is to be done about a line."""
-        name = id_of(number)
-        try:
-            line = read_line(number, raw, self.defaults)
-            name = line.id
-            for taken in (line.id, line.path):
-                if taken in self.taken:
-                    name = id_of(number)
-                    raise TextError(f"line {self.taken[taken]} has the same name {taken!r}")
-            self.taken |= {line.id: number, line.path: number}
-        except TextError as problem:
-            self.failed(number, name, problem)
-            return
-        if self.manifest.holds(line, line.fingerprint(self.model)):
-            self.account.skipped += 1
-            self.account.doubtful += self.manifest.rows[line.id].get("stop_reason") != ENDED
-        else:
-            self.todo.append(line)
-
-    def failed(self, number: int, name: str, problem: MamtraError) -> None:
-        """Note that a line could not be spoken."""
-        self.note(failed_row(number, name, problem))
-
-    def note(self, row: Row) -> None:
-        """Write down what became of a line."""
-        if row["error"] is None:
-            self.account.spoken += 1
-            self.account.doubtful += row["stop_reason"] != ENDED
-            self.account.seconds += row["seconds"]
-        else:
-            self.account.failed += 1
-            self.account.first_problem = self.account.first_problem or row["error"]
-        self.manifest.add(row)
-
-
-def failed_row(number: int, name: str, problem: MamtraError) -> Row:
-    """The manifest's row of a line that could not be spoken."""
-    return {"line": number, "id": name, "error": str(problem), "kind": type(problem).__name__}
 
 
 def speak(synthesizer: "Synthesizer", lines: Sequence[Line], order: "PartOrder") -> Iterator[Row]:
@@ -205,16 +118,6 @@ def speak_part(order: PartOrder, name: str, lines: Sequence[Line]) -> Receipt:
     if order not in LOADED:
         LOADED[order] = load_model(order.model, dict(order.run))
     return {"name": name, "rows": list(speak(LOADED[order], lines, order))}
-
-
-def watched(steps: Iterable[Row], total: int, quiet: bool) -> Iterable[Row]:
-    """The same with a bar on standard error, if somebody watches."""
-    if quiet or not sys.stderr.isatty():
-        return steps
-    from rich.console import Console
-    from rich.progress import track
-
-    return track(steps, "speaking", total=total, console=Console(stderr=True), transient=True)
 
 
 def talk(account: Account, path: Path, seconds: float) -> None:
@@ -309,7 +212,7 @@ def say_lines(
                 mark=mark,
             )
             spoken = rows_of(batch, order, sharing, open_model)
-            for row in watched(spoken, len(batch.todo), quiet):
+            for row in tracked(spoken, len(batch.todo), "speaking", quiet=quiet):
                 batch.note(row)
     except KeyboardInterrupt:
         account.interrupted = True

@@ -6,9 +6,12 @@ output gets samples at once, as a WAV of unknown length.
 
 import os
 import sys
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from mamtra.cli.options import STANDARD
+from mamtra.cli.say_report import conclude, report
 from mamtra.errors import MamtraError
 
 if TYPE_CHECKING:
@@ -16,8 +19,6 @@ if TYPE_CHECKING:
     from mamtra.audio.pipe_writer import PipedSound
     from mamtra.synthesis.long_text import Written
     from mamtra.synthesis.stream import AudioPiece
-
-STANDARD = "-"
 
 
 def write_stream(
@@ -47,14 +48,29 @@ def write_stream(
     return written, first_audio
 
 
-def deliver_stream(
-    pieces: Iterable["AudioPiece"], output: str, rate: int, comment: str
-) -> tuple["Written", float]:
-    """Write a stream into a file, or to standard output as it comes."""
+def say_stream(
+    pieces: Iterable["AudioPiece"],
+    output: str,
+    rate: int,
+    comment: str,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write a stream into a file, or to standard output as it comes, and report.
+
+    Raises:
+        MamtraError: see ``Synthesizer.stream`` and ``conclude``.
+    """
     from mamtra.audio.file_writer import GrowingSound
     from mamtra.audio.pipe_writer import PipedSound
 
+    started = time.perf_counter()
     if output == STANDARD:
-        return write_stream(pieces, PipedSound(sys.stdout.buffer, rate, comment))
-    with GrowingSound(output, rate, comment) as file:
-        return write_stream(pieces, file)
+        written, first_audio = write_stream(pieces, PipedSound(sys.stdout.buffer, rate, comment))
+    else:
+        with GrowingSound(output, rate, comment) as file:
+            written, first_audio = write_stream(pieces, file)
+    found = report(written, written.pieces, output, time.perf_counter() - started)
+    found["first_audio_seconds"] = round(first_audio, 4)
+    conclude(written, found, as_json, quiet)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.options import Device, Mark, Threads
 from mamtra.errors import ConfigError
 
 KEYS = "MAMTRA_API_KEY"
@@ -74,14 +75,9 @@ def serve(
         Path | None,
         typer.Option("--browser", help="Folder of mamtra export --to web, for the page's switch."),
     ] = None,
-    mark: Annotated[
-        bool,
-        typer.Option("--mark/--no-mark", help="Say in sound files that speech is artificial."),
-    ] = True,
-    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
-    threads: Annotated[
-        int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
-    ] = 0,
+    mark: Mark = True,
+    device: Device = "cpu",
+    threads: Threads = 0,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that share the port.")
     ] = 1,

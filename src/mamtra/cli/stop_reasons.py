@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
+from mamtra.cli.options import STANDARD
+
 ENDED = "end"
-STANDARD = "-"
 MEANINGS = {
     "budget": "reached the limit of length",
     "repetition": "repeated itself",

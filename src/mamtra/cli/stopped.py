@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import typer
 
-STOPPED = 130  # the exit code of a program that was interrupted
+from mamtra.cli.signals import INTERRUPTED
 
 
 @contextmanager
@@ -16,4 +16,4 @@ def stop_reported() -> Iterator[None]:
         yield
     except KeyboardInterrupt as stopped:
         print(stopped if stopped.args else "stopped; the same command goes on", file=sys.stderr)
-        raise typer.Exit(STOPPED) from stopped
+        raise typer.Exit(INTERRUPTED) from stopped

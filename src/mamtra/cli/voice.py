@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.options import AsJson
 from mamtra.errors import VoiceError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def voice_make(
     consent: Annotated[
         str, typer.Option("--consent", help="The speaker's consent: who agreed, when, to what.")
     ] = "",
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Make a voice from a recording of it.
 
@@ -126,7 +127,7 @@ def voice_show(
     model: Annotated[
         str | None, typer.Option("--model", help="Whose voice it is, or shall speak with it.")
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Report as one JSON line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Show what a voice file holds; with --model, also whether that model can speak with it.
 

@@ -2,18 +2,14 @@
 
 import json
 import sys
-from typing import Annotated
-
-import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
+from mamtra.cli.options import AsJson, Model
 
 
 def voices(
-    model: Annotated[str, typer.Option("--model", help="A built-in model or a folder.")] = DEFAULT,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON line for each voice.")
-    ] = False,
+    model: Model = DEFAULT,
+    as_json: AsJson = False,
 ) -> None:
     """List the voices of a model; the one that speaks when none is asked for has a star."""
     # numpy loads here and not for --help

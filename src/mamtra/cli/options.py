@@ -1,0 +1,18 @@
+"""Options that several commands have, each said once."""
+
+from typing import Annotated
+
+import typer
+
+STANDARD = "-"  # in place of a text or a path: standard input, standard output
+
+Model = Annotated[str, typer.Option("--model", help="A built-in model or a folder.")]
+Voice = Annotated[str | None, typer.Option("--voice", help="A voice of the model.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Report as one JSON line.")]
+Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
+Threads = Annotated[
+    int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
+]
+Mark = Annotated[
+    bool, typer.Option("--mark/--no-mark", help="Say in sound files that speech is artificial.")
+]
