@@ -14,11 +14,8 @@ from mamtra.acoustic.decoder import Prompt
 from mamtra.acoustic.flow_matching import cosine_times
 from mamtra.acoustic.velocity import Condition
 from mamtra.errors import CheckpointError
-from mamtra.interop.cosyvoice_flow import (
-    config_from_flow,
-    decoder_from_cosyvoice,
-    our_name,
-)
+from mamtra.interop.cosyvoice_flow import FROM_FLOW, config_from_flow, decoder_from_cosyvoice
+from mamtra.interop.names import renamed
 from mamtra.interop.pickles import read_entries
 from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.protocols import EncodedPrompt
@@ -126,7 +123,7 @@ def test_leftover_and_missing_tensors_are_listed() -> None:
         )
     with pytest.raises(CheckpointError, match=r"1 entries .* llm\.weight"):
         decoder_from_cosyvoice({**toy(), "llm.weight": torch.zeros(1)}, TOY_HEAD_DIM)
-    assert our_name("decoder.estimator.mid_blocks.11.1.3.ff.net.2.bias") == (
+    assert renamed("decoder.estimator.mid_blocks.11.1.3.ff.net.2.bias", FROM_FLOW) == (
         "velocity.middle.11.blocks.3.narrow.bias"
     )
 

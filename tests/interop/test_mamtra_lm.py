@@ -16,7 +16,7 @@ from mamtra.interop.mamtra_lm import (
     load_official,
     speech_lm_from_official,
 )
-from mamtra.interop.qwen2 import renamed
+from mamtra.interop.names import renamed
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 
 HEAD_DIM = 8

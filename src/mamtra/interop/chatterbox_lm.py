@@ -11,11 +11,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from mamtra.backbone import BackboneConfig
 from mamtra.backbone.positions import RopeScaling
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.errors import CheckpointError, listed
-from mamtra.interop.qwen2 import FROM_QWEN2, is_buffer, renamed
+from mamtra.errors import CheckpointError
+from mamtra.interop.names import backbone_of, is_buffer, layers_in, rename_all, sizes_of
+from mamtra.interop.qwen2 import FROM_QWEN2
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, TASK
@@ -90,29 +90,19 @@ def config_from_chatterbox(
         "speaker": "cond_enc.spkr_enc.weight",
         "queries": "cond_enc.perceiver.pre_attention_query",
     }
-    if missing := [name for name in carriers.values() if name not in tensors]:
-        turbo = any(name.startswith("tfmr.h.") for name in tensors)
-        hint = "Turbo and Nano have another body" if turbo else "give t3_cfg.safetensors"
-        raise CheckpointError(
-            f"this is not Chatterbox's language model: {listed(missing)} missing; {hint}"
-        )
-    sizes = {role: tuple(tensors[name].shape) for role, name in carriers.items()}
+    turbo = any(name.startswith("tfmr.h.") for name in tensors)
+    advice = "Turbo and Nano have another body" if turbo else "give t3_cfg.safetensors"
+    sizes = sizes_of(tensors, carriers, "Chatterbox's language model", advice)
     if sizes["speech"][0] <= codes + END_MARK:
         raise CheckpointError(
             f"{carriers['speech']} has {sizes['speech'][0]} rows, too few for {codes} speech "
             f"tokens and their marks"
         )
-    layers = 0
-    while LAYER_MARK.replace("N", str(layers)) in tensors:
-        layers += 1
     return SpeechLMConfig(
-        backbone=BackboneConfig(
-            dim=sizes["query"][1],
-            layout="A" * layers,
-            query_heads=sizes["query"][0] // head_dim,
-            kv_heads=sizes["key"][0] // head_dim,
-            head_dim=head_dim,
-            mlp_dim=sizes["mlp"][0],
+        backbone=backbone_of(
+            sizes,
+            "A" * layers_in(tensors, LAYER_MARK),
+            head_dim,
             rope_theta=ROPE_THETA,
             rope_scaling=SCALING,
             rms_eps=RMS_EPS,
@@ -145,13 +135,9 @@ def speech_lm_from_chatterbox(
     """
     config = config_from_chatterbox(tensors, codes, head_dim)
     unused = tuple(name for name in tensors if name in UNUSED or is_buffer(name))
-    found = {name: renamed(name, FROM_CHATTERBOX) for name in tensors if name not in unused}
-    if unknown := sorted(name for name, ours in found.items() if ours is None):
-        raise CheckpointError(
-            f"{len(unknown)} entries are not part of Chatterbox's language model: "
-            f"{listed(unknown)}; give t3_cfg.safetensors as published"
-        )
-    ours = {name: tensors[theirs] for theirs, name in found.items() if name is not None}
+    advice = "give t3_cfg.safetensors as published"
+    what = "Chatterbox's language model"
+    ours = rename_all(tensors, FROM_CHATTERBOX, what, advice, unused)
     ours["head.bias"] = torch.zeros(
         len(tensors["speech_head.weight"]), dtype=tensors["speech_head.weight"].dtype
     )

@@ -11,8 +11,8 @@ from torch import Tensor
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, TokenEncoderConfig
 from mamtra.acoustic.decoder import Decoder
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.errors import CheckpointError
-from mamtra.interop.cosyvoice_flow import BOTH, count_of, from_flow, name_table, patterns_of
+from mamtra.interop.cosyvoice_flow import BOTH, count_of, name_table
+from mamtra.interop.names import rename_all, sizes_of
 from mamtra.interop.pickles import COUNTERS
 
 ESTIMATOR = "decoder.estimator."
@@ -38,9 +38,8 @@ SINGLE = {
     f"{ESTIMATOR}norm_out.linear": ("velocity.last_modulation", BOTH),
     f"{ESTIMATOR}proj_out": ("velocity.head", BOTH),
 }
-PATTERNS = patterns_of(
-    name_table(SINGLE, ((f"{ESTIMATOR}transformer_blocks.N", "velocity.layers.N", LAYER),))
-)
+REPEATED = ((f"{ESTIMATOR}transformer_blocks.N", "velocity.layers.N", LAYER),)
+FROM_FLOW3 = name_table(SINGLE, REPEATED)
 FREQUENCIES = f"{ESTIMATOR}rotary_embed.inv_freq"
 UNUSED = (FREQUENCIES, *COUNTERS)
 CARRIERS = {  # the entries whose shapes tell the sizes
@@ -62,12 +61,8 @@ def config_from_flow3(tensors: Mapping[str, Tensor]) -> DecoderConfig:
     Raises:
         CheckpointError: an entry that tells a size is missing.
     """
-    if missing := [name for name in CARRIERS.values() if name not in tensors]:
-        raise CheckpointError(
-            f"this is not CosyVoice 3's flow.pt: {', '.join(missing)} missing; "
-            f"give the flow.pt of version 3"
-        )
-    sizes = {role: tensors[name].shape for role, name in CARRIERS.items()}
+    advice = "give the flow.pt of version 3"
+    sizes = sizes_of(tensors, CARRIERS, "CosyVoice 3's flow.pt", advice)
     head_dim = 2 * sizes["frequencies"][0]
     encoder = TokenEncoderConfig(
         vocabulary=sizes["embedding"][0],
@@ -108,6 +103,7 @@ def decoder_from_cosyvoice3(tensors: Mapping[str, Tensor]) -> tuple[Decoder, tup
     Raises:
         CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
     """
-    ours = from_flow(tensors, PATTERNS, UNUSED, 3)
+    advice = "give the flow.pt of version 3"
+    ours = rename_all(tensors, FROM_FLOW3, "CosyVoice 3's flow", advice, UNUSED)
     config = config_from_flow3(tensors)
     return built_around(lambda: Decoder(config), ours), tuple(set(UNUSED) & set(tensors))

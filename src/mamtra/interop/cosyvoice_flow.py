@@ -6,8 +6,7 @@ same form load too. The table is strict: every entry is used or listed as unused
 filled.
 """
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from torch import Tensor
 
@@ -15,7 +14,6 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.errors import CheckpointError, listed
 from mamtra.interop.pickles import COUNTERS
 
 BOTH = ("weight", "bias")
@@ -99,22 +97,7 @@ def name_table(single: Single, repeated: Repeated) -> dict[str, str]:
     }
 
 
-Patterns = Sequence[tuple[re.Pattern[str], str]]
-
-
-def patterns_of(table: Mapping[str, str]) -> Patterns:
-    """A table's names, ready to be matched."""
-    return [
-        (
-            re.compile(re.escape(theirs).replace("N", r"(?P<N>\d+)").replace("M", r"(?P<M>\d+)")),
-            ours,
-        )
-        for theirs, ours in table.items()
-    ]
-
-
-PATTERNS = patterns_of(name_table(SINGLE, REPEATED))
-
+FROM_FLOW = name_table(SINGLE, REPEATED)
 UNUSED = COUNTERS
 HEAD_DIM = 64  # cosyvoice2.yaml: attention_head_dim; the one size that tensor shapes do not show
 CARRIERS = {  # the entries whose shapes tell the sizes
@@ -126,35 +109,6 @@ CARRIERS = {  # the entries whose shapes tell the sizes
     "mel": "decoder.estimator.final_proj.weight",
     "query": "decoder.estimator.down_blocks.0.1.0.attn1.to_q.weight",
 }
-
-
-def our_name(theirs: str, patterns: Patterns = PATTERNS) -> str | None:
-    """Our name of an entry of ``flow.pt``; None if the table has none."""
-    for pattern, ours in patterns:
-        if found := pattern.fullmatch(theirs):
-            parts = [found.groupdict().get(part, part) for part in ours.split(".")]
-            return ".".join(parts)
-    return None
-
-
-def from_flow(
-    tensors: Mapping[str, Tensor],
-    patterns: Patterns = PATTERNS,
-    unused: Sequence[str] = UNUSED,
-    version: int = 2,
-) -> dict[str, Tensor]:
-    """Rename the entries of ``flow.pt`` to those of a ``Decoder``; ``unused`` ones are left out.
-
-    Raises:
-        CheckpointError: an entry is not part of this version's flow; all such are listed.
-    """
-    found = {name: our_name(name, patterns) for name in tensors if name not in unused}
-    if unknown := sorted(name for name, ours in found.items() if ours is None):
-        raise CheckpointError(
-            f"{len(unknown)} entries are not part of CosyVoice {version}'s flow: "
-            f"{listed(unknown)}; give the flow.pt of version {version}"
-        )
-    return {ours: tensors[name] for name, ours in found.items() if ours is not None}
 
 
 def count_of(names: Mapping[str, Tensor], before: str) -> int:
@@ -172,12 +126,8 @@ def config_from_flow(tensors: Mapping[str, Tensor], head_dim: int = HEAD_DIM) ->
     Raises:
         CheckpointError: an entry that tells a size is missing.
     """
-    if missing := [name for name in CARRIERS.values() if name not in tensors]:
-        raise CheckpointError(
-            f"this is not CosyVoice 2's flow.pt: {', '.join(missing)} missing; "
-            f"give the flow.pt of version 2"
-        )
-    sizes = {role: tensors[name].shape for role, name in CARRIERS.items()}
+    advice = "give the flow.pt of version 2"
+    sizes = sizes_of(tensors, CARRIERS, "CosyVoice 2's flow.pt", advice)
     encoder = TokenEncoderConfig(
         vocabulary=sizes["embedding"][0],
         dim=sizes["embedding"][1],
@@ -216,6 +166,7 @@ def decoder_from_cosyvoice(
     Raises:
         CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
     """
-    ours = from_flow(tensors)
+    advice = "give the flow.pt of version 2"
+    ours = rename_all(tensors, FROM_FLOW, "CosyVoice 2's flow", advice, UNUSED)
     config = config_from_flow(tensors, head_dim)
     return built_around(lambda: Decoder(config), ours), tuple(set(UNUSED) & set(tensors))

@@ -15,11 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.errors import CheckpointError, listed
+from mamtra.errors import CheckpointError
+from mamtra.interop.names import backbone_of, layers_in, rename_all, sizes_of
 from mamtra.interop.pickles import COUNTERS
-from mamtra.interop.qwen2 import FROM_QWEN2, renamed
+from mamtra.interop.qwen2 import FROM_QWEN2
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 
@@ -82,16 +82,9 @@ def from_cosyvoice_lm(tensors: Mapping[str, Any]) -> Renamed:
     """
     if is_version3(tensors):
         tensors = with_tables(tensors)
-    found = {name: renamed(name, FROM_COSYVOICE_LM) for name in tensors if name not in UNUSED}
-    if unknown := sorted(name for name, ours in found.items() if ours is None):
-        raise CheckpointError(
-            f"{len(unknown)} entries are not part of CosyVoice's speech LM: "
-            f"{listed(unknown)}; give the llm.pt of version 2 or 3"
-        )
-    return Renamed(
-        {ours: tensors[name] for name, ours in found.items() if ours is not None},
-        tuple(name for name in tensors if name in UNUSED),
-    )
+    advice = "give the llm.pt of version 2 or 3"
+    ours = rename_all(tensors, FROM_COSYVOICE_LM, "CosyVoice's speech LM", advice, UNUSED)
+    return Renamed(ours, tuple(name for name in tensors if name in UNUSED))
 
 
 def config_from_cosyvoice_lm(
@@ -114,24 +107,9 @@ def config_from_cosyvoice_lm(
         "key": f"{layer}self_attn.k_proj.weight",
         "mlp": f"{layer}mlp.gate_proj.weight",
     }
-    if missing := [name for name in carriers.values() if name not in tensors]:
-        raise CheckpointError(
-            f"this is not CosyVoice's llm.pt: {', '.join(missing)} missing; "
-            f"give the llm.pt of version 2 or 3"
-        )
-    sizes = {role: tensors[name].shape for role, name in carriers.items()}
-    layers = 0
-    while LAYER_MARK.replace("N", str(layers)) in tensors:
-        layers += 1
+    sizes = sizes_of(tensors, carriers, "CosyVoice's llm.pt", "give that of version 2 or 3")
     return SpeechLMConfig(
-        backbone=BackboneConfig(
-            dim=sizes["query"][1],
-            layout="A" * layers,
-            query_heads=sizes["query"][0] // head_dim,
-            kv_heads=sizes["key"][0] // head_dim,
-            head_dim=head_dim,
-            mlp_dim=sizes["mlp"][0],
-        ),
+        backbone=backbone_of(sizes, "A" * layers_in(tensors, LAYER_MARK), head_dim),
         text_vocabulary=sizes["text"][0],
         speech_vocabulary=sizes["head"][0] - (MARKS3 if is_version3(tensors) else EXTRA_IDS),
         **(VERSION3 if is_version3(tensors) else {}),

@@ -6,7 +6,6 @@ for it multiplies them in float64. ``N`` and ``M`` stand for numbers. Every tens
 every weight filled. Both versions have the same names; shapes tell them apart.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -14,7 +13,9 @@ import torch
 from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.errors import CheckpointError, listed
+from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.errors import CheckpointError
+from mamtra.interop.names import renamed
 
 FROM_HIFT = {
     "m_source.l_linear": "source.mix",
@@ -40,6 +41,7 @@ FROM_HIFT = {
 LENGTHS = (".parametrizations.weight.original0", ".weight_g")
 DIRECTIONS = (".parametrizations.weight.original1", ".weight_v")
 LEAVES = ("weight", "bias", "alpha", "direction", "length")
+NAMES = {f"{theirs}.{leaf}": f"{o}.{leaf}" for theirs, o in FROM_HIFT.items() for leaf in LEAVES}
 PITCH = "f0_predictor.condnet."
 CAUSAL_TAPS = 5  # of conv_pre in version 3
 PREFIX = "generator."  # of checkpoints saved during adversarial training
@@ -81,59 +83,20 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
     return plain
 
 
-def renamed(name: str) -> str | None:
-    """Our name of one of their tensors, None if there is none."""
-    stem, _, leaf = name.rpartition(".")
-    if leaf not in LEAVES:
-        return None
-    if stem in FROM_HIFT:
-        return f"{FROM_HIFT[stem]}.{leaf}"
-    numbers = re.findall(r"(?<=\.)\d+", stem)
-    pattern = stem
-    for number, letter in zip(numbers, "NM", strict=False):
-        pattern = re.sub(rf"(?<=\.){number}(?=\.|$)", letter, pattern, count=1)
-    found = FROM_HIFT.get(pattern)
-    if found is None:
-        return None
-    for number, letter in zip(numbers, "NM", strict=False):
-        found = re.sub(rf"(?<=\.){letter}(?=\.|$)", number, found, count=1)
-    return f"{found}.{leaf}"
-
-
 def plain_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A hift.pt's entries without the training prefix, their weight norm folded."""
     bare = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
     return folded(bare, is_causal(bare))
 
 
-def from_hift(tensors: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Turn the tensors of a hift.pt into a state dict of ``Vocoder``.
+def from_hift(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors of a hift.pt as those of a ``Vocoder``, float32; unknown ones keep their names.
 
     Args:
         tensors: theirs, normed or not, with or without the prefix of adversarial training.
-        wanted: the state dict of the vocoder to fill, for names and shapes.
-
-    Raises:
-        CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
     """
     plain = plain_tensors(tensors)
-    found = {name: renamed(name) for name in plain}
-    ours = {
-        new: plain[name].float() for name, new in found.items() if new is not None and new in wanted
-    }
-    problems = {
-        "unknown": sorted(name for name, new in found.items() if new not in wanted),
-        "missing": sorted(set(wanted) - set(ours)),
-        "of another shape": sorted(
-            f"{name} {tuple(tensor.shape)} instead of {tuple(wanted[name].shape)}"
-            for name, tensor in ours.items()
-            if tensor.shape != wanted[name].shape
-        ),
-    }
-    told = [f"{what}: {listed(names)}" for what, names in problems.items() if names]
-    if told:
-        raise CheckpointError(f"these weights do not fit the vocoder; {'; '.join(told)}")
-    return ours
+    return {renamed(name, NAMES) or name: tensor.float() for name, tensor in plain.items()}
 
 
 def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
@@ -143,7 +106,7 @@ def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
         CheckpointError: the tensors that tell the widths are missing.
     """
     try:
-        channels, pitch = ours["conv_in.bias"].shape[0], ours["pitch.output.weight"].shape[1]
+        channels, pitch = ours["conv_in.weight"].shape[0], ours["pitch.output.weight"].shape[1]
     except KeyError as problem:
         raise CheckpointError(f"not a vocoder of CosyVoice: no tensor for {problem}") from problem
     causal = ours["conv_in.weight"].shape[-1] == CAUSAL_TAPS
@@ -156,8 +119,6 @@ def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor]) -> Vocoder:
     Raises:
         CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
     """
-    plain = plain_tensors(tensors)
-    known = {new: plain[name] for name in plain if (new := renamed(name)) is not None}
-    vocoder = Vocoder(config_from_hift(known))
-    vocoder.load_state_dict(from_hift(tensors, vocoder.state_dict()))
-    return vocoder.eval().requires_grad_(False)
+    ours = from_hift(tensors)
+    config = config_from_hift(ours)
+    return built_around(lambda: Vocoder(config), ours, "these weights do not fit the vocoder")

@@ -33,7 +33,8 @@ from mamtra.checkpoints.weights import SHARD_BYTES, read_tensors
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.files import read_json
 from mamtra.interop.import_cosyvoice import Import, PartImport
-from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2, is_buffer
+from mamtra.interop.names import is_buffer
+from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 

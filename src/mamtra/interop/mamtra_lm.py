@@ -16,12 +16,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mamtra.backbone import BackboneConfig, MambaConfig
+from mamtra.backbone import MambaConfig
 from mamtra.checkpoints.check_state_dict import built_around
 from mamtra.checkpoints.weights import read_tensors
 from mamtra.errors import CheckpointError, listed
+from mamtra.interop.names import backbone_of, is_buffer, renamed, sizes_of
 from mamtra.interop.pickles import COUNTERS, read_entries
-from mamtra.interop.qwen2 import FROM_QWEN2, is_buffer, renamed
+from mamtra.interop.qwen2 import FROM_QWEN2
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 
@@ -177,18 +178,10 @@ def config_from_official(tensors: Mapping[str, Tensor], head_dim: int = HEAD_DIM
         "text": "text_embedding.weight",
         "head": "head.weight",
     }
-    if missing := [name for name in carriers.values() if name not in tensors]:
-        raise CheckpointError(f"the checkpoint lacks {', '.join(missing)}")
-    sizes = {role: tensors[name].shape for role, name in carriers.items()}
+    sizes = sizes_of(tensors, carriers, "MamTra's checkpoint", "give it as published")
     return SpeechLMConfig(
-        backbone=BackboneConfig(
-            dim=sizes["query"][1],
-            layout=layout,
-            query_heads=sizes["query"][0] // head_dim,
-            kv_heads=sizes["key"][0] // head_dim,
-            head_dim=head_dim,
-            mlp_dim=sizes["mlp"][0],
-            mamba=MambaConfig(conv_width=sizes["conv"][2]),
+        backbone=backbone_of(
+            sizes, layout, head_dim, mamba=MambaConfig(conv_width=sizes["conv"][2])
         ),
         text_vocabulary=sizes["text"][0],
         speech_vocabulary=sizes["head"][0] - EXTRA_IDS,

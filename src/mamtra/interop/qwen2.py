@@ -4,14 +4,14 @@
 the model around it.
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
 from mamtra.backbone import BackboneConfig
-from mamtra.errors import CheckpointError, ConfigError, listed
+from mamtra.errors import ConfigError, listed
+from mamtra.interop.names import is_buffer, rename_all
 
 FROM_QWEN2 = {
     "model.layers.N.input_layernorm.weight": "layers.N.input_layernorm.weight",
@@ -38,22 +38,6 @@ SIZES = (  # keys that a config.json must hold
     "num_key_value_heads",
     "rms_norm_eps",
 )
-BUFFER = "rotary_emb.inv_freq"  # older transformers saved this table, which follows from the sizes
-LAYER = re.compile(r"\blayers\.(\d+)\.")
-
-
-def is_buffer(name: str) -> bool:
-    """Whether an entry is a table that follows from the sizes, and is not read."""
-    return name.endswith(BUFFER)
-
-
-def renamed(name: str, table: Mapping[str, str]) -> str | None:
-    """Look a tensor's name up in a table whose layer number is written ``N``; None if absent."""
-    number = LAYER.search(name)
-    found = table.get(LAYER.sub("layers.N.", name))
-    if found is None or number is None:
-        return found
-    return found.replace("layers.N.", f"layers.{number.group(1)}.")
 
 
 def from_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -64,17 +48,9 @@ def from_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         CheckpointError: a tensor has a name that Qwen2 does not have; all such are listed.
     """
-    found = {
-        name: renamed(name, FROM_QWEN2)
-        for name in tensors
-        if name not in OUTSIDE and not is_buffer(name)
-    }
-    if unknown := sorted(name for name, ours in found.items() if ours is None):
-        raise CheckpointError(
-            f"{len(unknown)} tensors are not part of a Qwen2 backbone: {listed(unknown)}; "
-            f"give the state dict of a Qwen2 model, its names beginning with 'model.'"
-        )
-    return {ours: tensors[name] for name, ours in found.items() if ours is not None}
+    outside = {*OUTSIDE, *filter(is_buffer, tensors)}
+    advice = "give the state dict of a Qwen2 model, its names beginning with 'model.'"
+    return rename_all(tensors, FROM_QWEN2, "a Qwen2 backbone", advice, outside)
 
 
 def config_from_qwen2(config: Mapping[str, Any]) -> BackboneConfig:
