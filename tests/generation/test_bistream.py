@@ -178,3 +178,18 @@ def test_prompt_speech_that_the_text_is_too_short_for_is_kept():
 def test_a_text_that_never_comes_is_refused(hybrid):
     with pytest.raises(TextError, match="before its first id"):
         list(stream_bistream(hybrid, [], [1, 2, 3, 4, 5, 6], [1, 2]))
+
+
+def test_text_is_no_longer_asked_for_once_the_speech_has_stopped(hybrid):
+    asked = []
+
+    def arriving():
+        for token in range(200):
+            asked.append(token)
+            yield [token % 30]
+
+    guard = GuardConfig(repeat_tokens=3, longest_cycle=3)
+    with without(hybrid, hybrid.vocabulary.fill):
+        records = list(stream_bistream(hybrid, arriving(), sampling=GREEDY, guard=guard))
+    assert records[-1].reason == "repetition"
+    assert len(asked) < 200

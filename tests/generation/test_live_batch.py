@@ -74,3 +74,16 @@ def test_an_engine_that_can_leaves_free_rows_out_of_its_steps(tmp_path: Path) ->
     np.testing.assert_allclose(
         model.step([3, 4, 5], part)[:2], model.step([3, 4, 5], whole)[:2], atol=1e-6
     )
+
+
+def test_rows_are_given_up_once_half_of_them_are_free(model: SpeechModel) -> None:
+    batch = LiveBatch(model, 4, RAS, GUARD)
+    for number, request in enumerate(texts(4)):
+        batch.add(number, request)
+    batch.step()
+    batch.remove(3)
+    batch.narrow()
+    assert len(batch.rows) == 4
+    batch.remove(2)
+    batch.narrow()
+    assert len(batch.rows) == (4 if model.fixed_width else 2)
