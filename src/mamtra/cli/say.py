@@ -218,7 +218,7 @@ def say(
         "speed": speed,
     }
     options = SpeakOptions(**how, state=state)
-    told = {"as_json": as_json, "quiet": quiet}
+    told: dict[str, Any] = {"as_json": as_json, "quiet": quiet}
     if batch is not None:
         sharing, folder = Sharing.of(shard, workers, over), Path(output or "")
         say_lines(batch, folder, model, options, rows, run, mark=mark, sharing=sharing, **told)

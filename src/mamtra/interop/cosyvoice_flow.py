@@ -14,6 +14,7 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.interop.names import rename_all, sizes_of
 from mamtra.interop.pickles import COUNTERS
 
 BOTH = ("weight", "bias")
