@@ -11,7 +11,13 @@ from mamtra.acoustic.pitch import track_pitch
 from mamtra.acoustic.source import HarmonicSource, cycles_at_samples
 from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.acoustic.vocoder_stream import VocoderState, exact_frames, new_state, speak_chunk
+from mamtra.acoustic.vocoder_stream import (
+    VocoderState,
+    ahead_frames,
+    exact_frames,
+    new_state,
+    speak_chunk,
+)
 from mamtra.errors import ConfigError
 from mamtra.recipes.nano.vocoder import NANO_MEL, NANO_VOCODER
 
@@ -52,10 +58,27 @@ def streamed(
 def test_pieces_equal_the_whole(config: VocoderConfig, cuts: list[int]) -> None:
     vocoder = vocoder_of(config)
     mel, noise = mel_and_noise(vocoder)
-    enough = exact_frames(config)
-    state = new_state(vocoder, context_frames=enough, overlap_frames=enough + 2, fade_frames=2)
+    context, ahead = exact_frames(config), ahead_frames(config)
+    state = new_state(vocoder, context_frames=context, overlap_frames=ahead + 2, fade_frames=2)
     pieces = streamed(vocoder, mel, noise, cuts, state)
     torch.testing.assert_close(torch.cat(pieces, -1), vocoder(mel, noise), atol=2e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("config", [SMALL_FILTER, SMALL_NANO, SMALL_HIFT])
+def test_no_sample_depends_on_frames_beyond_those_held_back_or_kept(config: VocoderConfig) -> None:
+    vocoder = vocoder_of(config)
+    mel, noise = mel_and_noise(vocoder)
+    pitch, place, hop = vocoder.predict_pitch(mel), FRAMES // 2, config.mel_hop
+    later, earlier = mel.clone(), mel.clone()
+    later[..., place:] += 3
+    earlier[..., :place] += 3
+    settled = (place - ahead_frames(config)) * hop
+    torch.testing.assert_close(
+        vocoder(later, noise)[:, :settled], vocoder(mel, noise)[:, :settled], atol=1e-7, rtol=0
+    )
+    after = (place + exact_frames(config)) * hop
+    whole, changed = (vocoder(given, noise, pitch)[:, after:] for given in (mel, earlier))
+    torch.testing.assert_close(changed, whole, atol=1e-7, rtol=0)
 
 
 @pytest.mark.parametrize(("context", "fade"), [(0, 8), (8, 4)])

@@ -5,8 +5,8 @@ again with the next chunk, and faded from the old rendering into the new one. Fr
 are kept as context only. CosyVoice 2 keeps 8 frames for both purposes at once; that is
 ``context_frames=0, overlap_frames=8, fade_frames=8``. We differ on purpose in two places: its
 excitation starts a new phase behind every join, ours goes on, and its two Hamming halves add up to
-1.08, ours to 1. With enough of both kinds of frames (``exact_frames``) the joined pieces equal the
-whole.
+1.08, ours to 1. With enough of both kinds of frames (``exact_frames``, ``ahead_frames``) the joined
+pieces equal the whole.
 """
 
 import math
@@ -16,6 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mamtra.acoustic.pitch import PitchPredictor
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
 
@@ -51,29 +52,45 @@ class VocoderState:
         return sum(tensor.numel() * tensor.element_size() for tensor in held)
 
 
-def exact_frames(config: VocoderConfig) -> int:
-    """Frames of context, and of overlap before the fade, with which the pieces equal the whole.
+def reaches(config: VocoderConfig) -> tuple[float, float]:
+    """Frames to one side that mel features, and the excitation, have a say in at most.
 
-    A causal vocoder needs less overlap: ``ahead_frames``.
+    Half a frame is added, since a frame has a width.
     """
-    reach, rate = 3.0, 1
     # a causal convolution sees on one side what the other form sees on both
     sides = 2 if config.causal else 1
+    final = math.prod(config.upsample_rates)
+    windows = config.n_fft / config.hop / 2 / final
+    mel, excited, rate = 3.0, 0.0, 1
     for factor, kernel, source_kernel in zip(
         config.upsample_rates, config.upsample_kernels, config.source_kernels, strict=True
     ):
-        reach += sides * kernel / factor / rate
+        upsampler = sides * kernel / factor / 2 / rate
         rate *= factor
-        widest = max(*config.block_kernels, source_kernel)
-        block = sum((widest - 1) // 2 * (dilation + 1) for dilation in config.dilations)
-        reach += sides * 2 * block / rate
-    reach += (sides * 3 + config.n_fft / config.hop) / rate
-    return math.ceil(reach) + 6  # the pitch network's five convolutions, and half a frame of phase
+        stride = 1 / rate if rate < final else 0.0
+        block, source_block = (
+            sides * sum((width - 1) // 2 * (dilation + 1) for dilation in config.dilations) / rate
+            for width in (max(config.block_kernels), source_kernel)
+        )
+        entering = 0.5 + windows + sides * stride + source_block  # 0.5: pitch between two frames
+        mel += upsampler + block
+        excited = max(excited + upsampler, entering) + block
+    last = (sides * 3 + 1) / final + windows + 0.5
+    return mel + last, excited + last
+
+
+def exact_frames(config: VocoderConfig) -> int:
+    """Frames of context with which the pieces equal the whole; their pitch is settled."""
+    pitch = PitchPredictor.layers * (2 if config.causal else 1)
+    return math.ceil(max(*reaches(config), pitch))
 
 
 def ahead_frames(config: VocoderConfig) -> int:
     """Frames that must follow before a frame's samples are settled."""
-    return CAUSAL_AHEAD if config.causal else exact_frames(config)
+    if config.causal:
+        return CAUSAL_AHEAD
+    mel, excited = reaches(config)
+    return math.ceil(max(mel, PitchPredictor.layers + excited))
 
 
 def new_state(

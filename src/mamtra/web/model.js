@@ -146,7 +146,7 @@ export class Nano {
   async *speak(text, voice, seed = 0, told = () => {}) {
     const speaker = await speakerOf(`${this.folder}/voices/${voice}.safetensors`);
     const { chunk_tokens, lookahead_tokens, frames_per_token } = this.manifest.decoder;
-    const { hop, noises, exact_frames } = this.manifest.vocoder;
+    const { hop, noises, ahead_frames } = this.manifest.vocoder;
     const found = timedPieces(text, this.manifest.piece_characters);
     if (!found.some((piece) => piece.text)) {
       throw new Error("nothing in the text can be spoken; give text with Latin letters or numbers");
@@ -166,7 +166,7 @@ export class Nano {
         const missing = normal(breath, mel.frames * hop * noises - noise.length);
         noise = Float32Array.from([...noise, ...missing]);
         const samples = await this.sound(mel, noise);
-        const settled = final ? samples.length : Math.max(spoken, samples.length - exact_frames * hop);
+        const settled = final ? samples.length : Math.max(spoken, samples.length - ahead_frames * hop);
         const fresh = samples.slice(spoken, settled);
         spoken = settled;
         return fresh;
