@@ -1,12 +1,20 @@
-"""A run that dies at twenty random moments, in the middle of writing, comes to the same table."""
+"""A run that dies at twenty random moments, in the middle of writing, comes to the same table.
+
+Once by an error in the middle of a write, in this process; once (slow) by killing the command.
+"""
 
 import json
+import os
 import random
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from mamtra.audio.clip import Audio, write
 from mamtra.errors import AudioError
 from mamtra.evaluation import harness, run_folder
 from mamtra.evaluation.clip import Clip
@@ -106,3 +114,50 @@ def test_twenty_deaths_change_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     assert told == whole
     rows = [json.loads(row) for row in (folder / "said.jsonl").read_text().splitlines()]
     assert len(rows) == len({row["key"] for row in rows}) == 2 * RUNS * len(LINES.lines)
+
+
+def command(model: Path, folder: Path, out: Path) -> list[str]:
+    """An evaluation of a model and of recordings, as somebody would type it."""
+    lines = ["--set", str(folder / "lines.txt"), "--wavs", str(folder / "noise")]
+    judge = ["--judge", "pocketsphinx:choice", "--baseline", "noise", "--profile", "spoken"]
+    models = [sys.executable, "-m", "mamtra", "evaluate", "seed-tts", str(model)]
+    return [*models, *lines, *judge, "-o", str(out)]
+
+
+def figures_of(out: Path) -> dict:
+    """The figures of every system, but for how long each clip took."""
+    told = json.loads((out / "scores.json").read_text())["systems"]
+    for figures in told.values():
+        figures.pop("times_real_time")
+    return told
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="processes are killed as POSIX does")
+def test_a_command_killed_at_twenty_moments_makes_the_same_table(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    (tmp_path / "noise").mkdir()
+    draw, texts = np.random.default_rng(0), [f"This is line {n} of the set." for n in range(40)]
+    (tmp_path / "lines.txt").write_text("\n".join(texts) + "\n")
+    for number in range(len(texts)):
+        samples = draw.normal(0, 0.1, 16_000).astype(np.float32)
+        write(tmp_path / "noise" / f"{number}.wav", Audio(samples=samples, rate_hz=16_000))
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    started = time.monotonic()
+    subprocess.run(command(tiny_model_folder, tmp_path, whole), check=True, capture_output=True)
+    lasted, moments = time.monotonic() - started, random.Random(0)
+    arguments = command(tiny_model_folder, tmp_path, killed)
+    deaths = 0
+    while deaths < DEATHS:
+        process = subprocess.Popen(arguments, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            process.wait(moments.uniform(0.2, lasted))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            deaths += 1
+    subprocess.run(arguments, check=True, capture_output=True)
+    assert figures_of(killed) == figures_of(whole)
+    assert (killed / "table.md").read_text() == (whole / "table.md").read_text()
