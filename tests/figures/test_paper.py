@@ -1,6 +1,7 @@
 """The paper's tables with ours beside: arithmetic, committed rows, and what is missing."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,9 @@ from typer.testing import CliRunner
 
 from mamtra.cli.evaluate import app
 from mamtra.errors import CorpusError
+from mamtra.figures.kept_rows import Rows
 from mamtra.figures.paper import correlation, operations_table, paper_tables
+from mamtra.figures.paper_speech import laboratory_lines, speech_table
 from mamtra.sizing.sizes import COSYVOICE2, TOY
 
 ROOT = Path(__file__).parents[2]
@@ -72,3 +75,15 @@ def test_the_command_prints_and_writes_the_tables(tmp_path: Path) -> None:
     assert "Table 4" in done.stdout
     assert (tmp_path / "paper.md").read_text().count("## ") == 5
     assert (tmp_path / "paper.tex").read_text().count(r"\begin{tabular}") == 5
+
+
+def test_ratios_of_nano_that_no_row_has_come_from_the_laboratory(tmp_path: Path) -> None:
+    kept = Path("docs/pictures/lab-ratios.json")
+    (tmp_path / kept).parent.mkdir(parents=True)
+    shutil.copy(ROOT / kept, tmp_path / kept)
+    cells = {row[0]: row for row in speech_table(Rows(tmp_path)).rows}
+    points = json.loads((ROOT / kept).read_text())["points"]
+    best = min(point["wer"] for point in points if point["ratio"] == "1:11")
+    assert cells["nano-1-11 (laboratory)"][2] == f"pocketsphinx {best:.1f}"
+    assert "mamtra nano student-1-11" in cells["nano-1-11 (laboratory)"][3]
+    assert laboratory_lines(Rows(tmp_path), ["nano-1-3", "nano-1-5", "nano-1-11"]) == []
