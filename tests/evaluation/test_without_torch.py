@@ -46,3 +46,11 @@ def test_an_outsider_needs_no_torch_to_judge_recordings(tmp_path: Path) -> None:
     blind = ["blind", "--sentences", lines, *wavs, "-o", str(tmp_path / "blind"), "--count", "2"]
     without_torch(*blind)
     assert (tmp_path / "blind" / "page" / "index.html").exists()
+
+
+@pytest.mark.parametrize(
+    "judge", ["campplus", "dnsmos", "onnx_asr", "pocketsphinx", "resemblyzer", "whisper"]
+)
+def test_a_judge_that_says_so_loads_without_torch(judge: str) -> None:
+    code = f"import sys; sys.modules['torch'] = None; import mamtra.evaluation.judges.{judge}"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from mamtra.errors import require
 from mamtra.evaluation.judges.fairseq_names import transformers_names
 from mamtra.evaluation.judges.judge import identity_of, sound_at
-from mamtra.evaluation.judges.weights import checked_file, fill, tensors_of
+from mamtra.evaluation.judges.torch_weights import checked_file, fill, tensors_of
 
 EXTRA = "judges"
 PACKAGE = "transformers"
