@@ -41,6 +41,18 @@ def test_a_libritts_tree_is_read_by_the_number_of_words(tmp_path: Path) -> None:
     assert lines == open_set(f"libri-length:{tmp_path}").lines
 
 
+def test_a_librispeech_tree_is_read_by_the_number_of_words(tmp_path: Path) -> None:
+    chapter = tmp_path / "test-clean" / "61" / "70968"
+    chapter.mkdir(parents=True)
+    rows = [f"61-70968-{n:04d} {' '.join(['WORD'] * n)}" for n in (1, 3, 4, 12, 70)]
+    (chapter / "61-70968.trans.txt").write_text("\n".join(rows) + "\n")
+    found = open_set(f"libri-length:{tmp_path / 'test-clean'}")
+    assert sorted({words_in(line.text) for line in found.lines} - {1, 3, 4}) == [12]
+    assert len(found.lines) == 3, "two of the first bin, one of the third, none beyond 62 words"
+    assert found.lines[-1].id == "61-70968-0012"
+    assert found.lines[-1].text.startswith("word word")
+
+
 def test_librispeech_pc_has_prompts_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "list.lst"
     path.write_text("1-2-3\t4.5\tHer words.\t4-5-6\t5.1\tTo be said.\n")
@@ -71,7 +83,7 @@ def test_minimax_lines_take_their_speakers_first_recording(tmp_path: Path) -> No
         ("minimax", ConfigError, "needs a place; write minimax:PATH"),
         ("nothing.txt", CorpusError, "sets by name are everyday, unpredictable, answers, length"),
         ("librispeech-pc:nothing.lst", CorpusError, "cannot read sentences"),
-        ("libri-length:nowhere", CorpusError, "give a LibriTTS folder"),
+        ("libri-length:nowhere", CorpusError, "give a folder of LibriTTS or LibriSpeech"),
     ],
 )
 def test_what_is_no_set_is_one_sentence(written: str, error: type, message: str) -> None:

@@ -2,7 +2,7 @@
 
     everyday, unpredictable, answers   this project's held-out sentences
     length                             lines of 1 to 62 words, made of them
-    libri-length:FOLDER                the same of a LibriTTS tree: SUBSET/SPEAKER/CHAPTER/*.txt
+    libri-length:FOLDER                the same of a LibriTTS or LibriSpeech tree
     librispeech-pc:FILE                F5-TTS's list of LibriSpeech-PC test-clean, columns by tabs
     minimax:FOLDER/text/LANGUAGE.txt   MiniMax's multilingual set: ``speaker|text``
     PATH                               see ``line_set``
@@ -24,6 +24,7 @@ BINS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 62)
 LINES_OF_BIN = 2
 LENGTH_SEED = 62
 TRANSCRIPT = ".normalized.txt"  # LibriTTS's name of a recording's words
+CHAPTER = ".trans.txt"  # of LibriSpeech: a line for each utterance of a chapter
 PC_COLUMNS = 6  # ref_utt, ref_dur, ref_txt, gen_utt, gen_dur, gen_txt
 
 
@@ -66,22 +67,31 @@ def length_set() -> LineSet:
     return plain_set("length", texts)
 
 
+def transcripts(folder: Path) -> Iterator[tuple[str, str]]:
+    """Names and texts of a LibriTTS tree, or of a LibriSpeech tree, whose capitals become small."""
+    for path in sorted(folder.rglob(f"*{TRANSCRIPT}")):
+        yield path.name.removesuffix(TRANSCRIPT), path.read_text(encoding="utf-8")
+    for path in sorted(folder.rglob(f"*{CHAPTER}")):
+        for row in path.read_text(encoding="utf-8").splitlines():
+            name, _, text = row.partition(" ")
+            yield name, text.lower()
+
+
 def libri_length(folder: Path) -> LineSet:
-    """Lines of a LibriTTS tree, as many for each bin as there are, at most two.
+    """Lines of a LibriTTS or LibriSpeech tree, as many for each bin as there are, at most two.
 
     Raises:
         CorpusError: there is no transcript.
     """
     bins: dict[int, list[Line]] = {}
-    for path in sorted(folder.rglob(f"*{TRANSCRIPT}")):
-        text = " ".join(path.read_text(encoding="utf-8").split())
-        if not text or words_in(text) > BINS[-1]:
-            continue
-        line = Line(id=path.name.removesuffix(TRANSCRIPT), text=text)
-        bins.setdefault(bin_of(words_in(text)), []).append(line)
+    for name, written in transcripts(folder):
+        text = " ".join(written.split())
+        if text and words_in(text) <= BINS[-1]:
+            bins.setdefault(bin_of(words_in(text)), []).append(Line(id=name, text=text))
     if not bins:
         raise CorpusError(
-            f"{str(folder)!r} holds no *{TRANSCRIPT}; give a LibriTTS folder such as test-clean"
+            f"{str(folder)!r} holds no *{TRANSCRIPT} and no *{CHAPTER}; give a folder of LibriTTS "
+            f"or LibriSpeech such as test-clean"
         )
     draw = random.Random(LENGTH_SEED)
     chosen = [draw.sample(own, min(LINES_OF_BIN, len(own))) for _, own in sorted(bins.items())]
