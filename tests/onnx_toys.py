@@ -20,7 +20,7 @@ from mamtra.interop.onnx.speech_lm import SpeechLMExport, matrices_of, speech_lm
 from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
-from mamtra.runtime.onnx.decoder import OnnxDecoder
+from mamtra.runtime.onnx.decoder import STREAM_GRAPH, OnnxDecoder
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
@@ -107,15 +107,17 @@ def open_speech_lm(
     return OnnxSpeechModel(folder / "speech_lm.onnx", reading=reading)
 
 
-def open_decoder(module, folder: Path) -> OnnxDecoder:
+def open_decoder(module, folder: Path, flow_context: int = 0) -> OnnxDecoder:
     """The runtime's form of a decoder."""
     save(module, folder / "decoder.safetensors")
     stored = stored_tensors([folder / "decoder.safetensors"])
     notes = notes_for("decoder", **sizes_of_decoder(module.config))
     write_graph(decoder_graph(module.config, stored, notes), folder / "decoder.onnx")
     if module.config.steps:
-        write_graph(velocity_graph(module.config, stored, notes), folder / "velocity.onnx")
-    return OnnxDecoder(folder / "decoder.onnx")
+        for name, stream in (("velocity.onnx", False), (STREAM_GRAPH, True)):
+            graph = velocity_graph(module.config, stored, notes, stream=stream)
+            write_graph(graph, folder / name)
+    return OnnxDecoder(folder / "decoder.onnx", flow_context=flow_context)
 
 
 def open_vocoder(module, folder: Path) -> OnnxVocoder:

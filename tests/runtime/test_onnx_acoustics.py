@@ -5,6 +5,7 @@ import pytest
 import torch
 
 pytest.importorskip("onnx")
+import reference3
 import tiny_model
 from onnx_toys import open_decoder, open_vocoder
 from toy_flow import decoder as toy_flow_decoder
@@ -14,11 +15,14 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig, Prompt
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
+from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
+from mamtra.runtime.protocols import ChunkDecoder, EncodedPrompt
 from mamtra.runtime.protocols import Decoder as DecoderProtocol
-from mamtra.runtime.protocols import EncodedPrompt
 from mamtra.runtime.protocols import Vocoder as VocoderProtocol
+from mamtra.runtime.torch.acoustics import TorchDecoder
 
+FLOWS = {"cosyvoice2": toy_flow_decoder, "cosyvoice3": reference3.decoder}
 WAYS = [(False, True), (True, True), (True, False)]
 
 
@@ -70,6 +74,29 @@ def test_a_flow_gives_the_modules_features(tmp_path, chunked, final, prompt):
             final=final,
         )[0]
     np.testing.assert_allclose(got, expected.numpy(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("prompt", [0, 28])
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("context", [2, 10])
+def test_a_flow_that_goes_on_gives_the_modules_features(tmp_path, flow, context, prompt):
+    module = FLOWS[flow]().eval()
+    decoder = open_decoder(module, tmp_path, context)
+    modules = TorchDecoder(module, decoder.context)
+    assert isinstance(decoder, ChunkDecoder)
+    assert decoder.sizes == modules.sizes
+    voice, noise = voice_for(module.config, prompt), fixed_noise(module.config.bins)[0].numpy()
+    tokens = [(5 * index) % 20 for index in range(120)]
+    made, sizes = [], []
+    for way in (decoder, modules, decoder):
+        stream = DecoderStream(voice=voice, noise=noise)
+        pieces = [stream.push(way, tokens[start : start + 9]) for start in range(0, 120, 9)]
+        assert pieces[2].shape[1] == 44  # a chunk, less what the prompt's last tokens take of it
+        made.append(np.concatenate([*pieces, stream.push(way, [], final=True)], 1))
+        sizes.append(stream.state.nbytes)
+    np.testing.assert_allclose(made[0], made[1], atol=1e-4, rtol=1e-4)
+    np.testing.assert_array_equal(made[0], made[2])
+    assert sizes[0] == sizes[1] == sizes[2]
 
 
 def test_a_flow_asks_for_noise(tmp_path):

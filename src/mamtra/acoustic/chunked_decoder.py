@@ -1,11 +1,13 @@
 """A decoder with a flow, chunk after chunk, without starting again from the first frame.
 
 The flow goes on from memories of the chunks before; the token encoder, a fiftieth of the work, is
-run over all tokens each time. With all earlier frames held the joined chunks equal one chunked pass
-over the whole; with a bounded number they do not, but work and memory no longer grow.
+run again over the tokens that are remembered. With all earlier frames held the joined chunks equal
+one chunked pass over the whole; with a bounded number they do not, but work and memory no longer
+grow.
 
 The prompt's own chunks depend on the voice alone, so a state that has read them can be copied for
-every utterance in that voice.
+every utterance in that voice. Chunks are laid so that one ends where the prompt's last tokens begin
+to look into new speech (``chunk_borders.py``).
 """
 
 from dataclasses import dataclass, replace
@@ -14,6 +16,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.acoustic.decoder import Decoder, Prompt
 from mamtra.acoustic.flow_memory import FlowMemory
 from mamtra.errors import ConfigError
@@ -102,13 +105,12 @@ def decode_chunks(
     """
     config, velocity = decoder.config, decoder.velocity
     assert velocity is not None
-    encoder, chunk, before = config.encoder, velocity.config.chunk_frames, 0
+    encoder, before, prompt_tokens = config.encoder, 0, 0
     if state.prompt is not None:
-        before = state.prompt.mel.shape[-1]
+        before, prompt_tokens = state.prompt.mel.shape[-1], state.prompt.tokens.shape[1]
         tokens = torch.cat([state.prompt.tokens.to(tokens.dtype), tokens], 1)
-    visible = tokens.shape[1] - (0 if final else encoder.lookahead_tokens)
-    end = max(0, visible) * encoder.frames_per_token
-    end = end if final else end // chunk * chunk
+    borders = ChunkBorders.of(encoder, prompt_tokens)
+    end = borders.readable(tokens.shape[1], final)
     made: list[Tensor] = [state.noise[..., :0]]
     if end > state.frames:
         if state.noise.shape[-1] < end:
@@ -116,12 +118,19 @@ def decode_chunks(
                 f"{end} mel frames are more than the {state.noise.shape[-1]} of the noise; "
                 f"split the text into shorter pieces"
             )
-        mean = decoder.expect(tokens, state.speaker, chunked=True, final=final)
-        given = decoder.given(state.prompt, end)
+        first = borders.first_token(state.frames, state.memories[0].context)
+        mean = decoder.expect(
+            tokens[:, first:],
+            state.speaker,
+            chunked=True,
+            final=final,
+            shift=0 if first else borders.shift,
+        )
+        given, skipped = decoder.given(state.prompt, end), first * encoder.frames_per_token
         while (start := state.frames) < end:
-            here = slice(start, min(start // chunk * chunk + chunk, end))
+            here = slice(start, min(borders.after(start), end))
             mel = decoder.follow(
-                mean[..., here],
+                mean[..., start - skipped : here.stop - skipped],
                 state.speaker,
                 state.noise[..., here].to(mean),
                 given[..., here],

@@ -79,13 +79,14 @@ class Decoder(nn.Module):
         *,
         chunked: bool = False,
         final: bool = True,
+        shift: int = 0,
     ) -> Float[Tensor, "batch bins frames"]:
         """What the encoder expects, in float32 and before offset and scale."""
         if isinstance(self.encoder, PlainTokenEncoder):
             hidden = self.encoder(tokens, lengths, final=final)
         else:
             heard = normalize(speaker, dim=-1) if self.encoder.config.speaker_dim else None
-            hidden = self.encoder(tokens, heard, lengths, chunked=chunked, final=final)
+            hidden = self.encoder(tokens, heard, lengths, chunked=chunked, final=final, shift=shift)
         mean, head = hidden.float(), self.mean_head
         if head is not None:
             mean = linear(mean, head.weight.float(), head.bias.float())

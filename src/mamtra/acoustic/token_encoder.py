@@ -34,13 +34,16 @@ def length_mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch
 
 
 def attention_mask(
-    content: Bool[Tensor, "batch time"], chunk: int | None
+    content: Bool[Tensor, "batch time"], chunk: int | None, shift: int = 0
 ) -> Bool[Tensor, "batch 1 queries time"]:
-    """Which steps each step may see: all with content, or those up to the end of its own chunk."""
+    """Which steps each step may see: all with content, or those up to the end of its own chunk.
+
+    The first chunk is ``shift`` steps shorter than the others.
+    """
     if chunk is None:
         return content[:, None, None]
     step = torch.arange(content.shape[1], device=content.device)
-    reach = (step // chunk + 1) * chunk
+    reach = ((step + shift) // chunk + 1) * chunk - shift
     return content[:, None, None] & (step[None] < reach[:, None])
 
 
@@ -250,6 +253,7 @@ class TokenEncoder(nn.Module):
         *,
         chunked: bool = False,
         final: bool = True,
+        shift: int = 0,
     ) -> Float[Tensor, "batch frames dim"]:
         """Encode tokens.
 
@@ -260,6 +264,7 @@ class TokenEncoder(nn.Module):
             chunked: attention ends with each step's own chunk, as in streaming.
             final: no more tokens will come; otherwise the last ``lookahead_tokens`` only give
                 context and have no frames yet.
+            shift: tokens by which the first chunk is shorter.
         """
         config = self.config
         if lengths is None:
@@ -269,7 +274,7 @@ class TokenEncoder(nn.Module):
         hidden = self.entrance(self.embedding(tokens), speaker) * content[..., None]
         hidden = self.lookahead(hidden, final)
         content = content[:, : hidden.shape[1]]
-        mask = attention_mask(content, config.chunk_tokens if chunked else None)
+        mask = attention_mask(content, config.chunk_tokens if chunked else None, shift)
         positions = sine_positions(hidden.shape[1], config.dim, hidden)
         for layer in self.layers:
             hidden = layer(hidden, mask, positions)
@@ -277,7 +282,7 @@ class TokenEncoder(nn.Module):
         hidden = self.upper_entrance(self.upsampling(hidden), speaker)
         content = content.repeat_interleave(config.frames_per_token, dim=1)
         chunk = config.chunk_tokens * config.frames_per_token
-        mask = attention_mask(content, chunk if chunked else None)
+        mask = attention_mask(content, chunk if chunked else None, shift * config.frames_per_token)
         positions = sine_positions(hidden.shape[1], config.dim, hidden)
         for layer in self.upper_layers:
             hidden = layer(hidden, mask, positions)

@@ -16,6 +16,7 @@ from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, require
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
+from mamtra.runtime.onnx.decoder import STREAM_GRAPH
 from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
@@ -43,9 +44,9 @@ class FlowOptions(TypedDict, total=False):
         flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` (extra
             ``openvino``, on a processor with its instructions), or ``auto``, which takes bfloat16
             where it is faster.
-        flow_context: seconds of speech whose keys and values a stream's flow remembers (torch
-            only): a voice's prompt is then read once, and no chunk begins again from the first
-            token. Speech further back is no longer seen. 0 remembers nothing.
+        flow_context: seconds of speech whose keys and values a stream's flow remembers: a voice's
+            prompt is then read once, and no chunk begins again from the first token. Speech further
+            back is no longer seen. 0 remembers nothing.
     """
 
     flow_steps: int
@@ -168,11 +169,11 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
         return "asked for"
     if dtypes is not None:
         return "types of parts were given, which are PyTorch's"
-    if request.flow_context:
-        return "flow_context is PyTorch's"
     if request.dtype not in (AUTO, *BITS):
         return f"dtype {request.dtype!r} is PyTorch's"
     missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))
+    stream = graph_of(folder, "decoder").with_name(STREAM_GRAPH)
+    missing += [stream.name] if request.flow_context and not stream.is_file() else []
     if missing:
         return (
             f"the model has no {', '.join(missing)}, which mamtra export {folder.folder} "
@@ -258,7 +259,15 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
     steps = request.flow_steps
     if choice.engine == "onnx":
         return open_graphs(
-            folder, choice.threads, choice.bits, available_cores(), steps, choice.flow_dtype
+            folder,
+            choice.threads,
+            choice.bits,
+            available_cores(),
+            FlowOptions(
+                flow_steps=steps,
+                flow_dtype=choice.flow_dtype,
+                flow_context=request.flow_context,
+            ),
         )
     # torch loads only where it runs
     from mamtra.runtime.torch.engine import EngineConfig

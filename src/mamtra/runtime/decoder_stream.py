@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.runtime.protocols import ChunkDecoder, Decoder, DecoderSizes, EncodedPrompt
 
 
@@ -40,6 +41,9 @@ class DecoderStream:
     def end_of_group(self, sizes: DecoderSizes, spoken: int) -> int:
         """Where the group ends that begins after so many tokens, by the number of tokens."""
         before = len(self.voice.tokens) if sizes.flow else 0
+        if sizes.goes_on:
+            following = before + spoken + sizes.chunk_tokens
+            return ChunkBorders.of(sizes, before).border(following) - before
         chunks = (before + spoken) // sizes.chunk_tokens
         chunks += 1 if sizes.flow else chunks + 1
         return chunks * sizes.chunk_tokens - before

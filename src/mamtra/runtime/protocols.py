@@ -145,6 +145,7 @@ class DecoderSizes:
         lookahead_tokens: tokens after a chunk that it has to see.
         flow: whether it starts in noise (flow matching) and continues a voice's prompt; without, it
             knows a voice from its speaker vector alone.
+        goes_on: whether a stream of it goes on from states (``ChunkDecoder``).
     """
 
     codes: int
@@ -154,9 +155,10 @@ class DecoderSizes:
     chunk_tokens: int
     lookahead_tokens: int
     flow: bool
+    goes_on: bool = False
 
     @classmethod
-    def of(cls, config: DecoderConfig) -> "DecoderSizes":
+    def of(cls, config: DecoderConfig, goes_on: bool = False) -> "DecoderSizes":
         """Those of a model's ``config.json``."""
         encoder = config.encoder
         return cls(
@@ -167,6 +169,7 @@ class DecoderSizes:
             chunk_tokens=encoder.chunk_tokens,
             lookahead_tokens=encoder.lookahead_tokens,
             flow=config.steps > 0,
+            goes_on=goes_on and config.steps > 0,
         )
 
 

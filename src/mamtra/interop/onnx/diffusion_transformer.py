@@ -9,21 +9,20 @@ from onnx import TensorProto
 
 from mamtra.acoustic.config import DiffusionTransformerConfig
 from mamtra.acoustic.diffusion_transformer import MODULATIONS, NORM_EPS, ROTARY_BASE
+from mamtra.interop.onnx.frames_seen import ROWS, FramesSeen
 from mamtra.interop.onnx.graph import Graph
-from mamtra.interop.onnx.modules import convolution, count, length, linear, number
+from mamtra.interop.onnx.modules import length, linear, number
 from mamtra.interop.onnx.token_encoder import silu
-
-ROWS = 2  # what is known, and nothing known
 
 
 class Rotation:
     """Cosines and sines (frames, head_dim / 2, 1) of the first head's positions."""
 
-    def __init__(self, graph: Graph, frames: str, head_dim: int) -> None:
+    def __init__(self, graph: Graph, positions: str, head_dim: int) -> None:
         self.graph, self.head_dim = graph, head_dim
         pairs = np.arange(0, head_dim, 2, dtype=np.float32)
         frequency = np.float32(ROTARY_BASE) ** -(pairs / np.float32(head_dim))
-        place = graph.add("Cast", [count(graph, frames)], to=TensorProto.FLOAT)
+        place = graph.add("Cast", [positions], to=TensorProto.FLOAT)
         place = graph.add("Unsqueeze", [place, graph.shape(1, 2)])
         angle = graph.add("Mul", [place, graph.constant(frequency[:, None], np.float32)])
         self.cosine, self.sine = graph.add("Cos", [angle]), graph.add("Sin", [angle])
@@ -62,25 +61,16 @@ def attend(
     name: str,
     config: DiffusionTransformerConfig,
     rotation: Rotation,
-    mask: str,
+    seen: FramesSeen,
 ) -> str:
     """Attention over (rows * frames, dim)."""
     heads, width = config.heads, config.head_dim
-
-    def split(part: str, *perm: int) -> str:
-        found = linear(graph, vectors, f"{name}.{part}_proj")
-        if part != "v":
-            found = rotation.apply(found, heads * width)
-        cut = graph.add("Reshape", [found, graph.shape(ROWS, -1, heads, width)])
-        return graph.add("Transpose", [cut], perm=perm)
-
-    scores = graph.add("MatMul", [split("q", 0, 2, 1, 3), split("k", 0, 2, 3, 1)])
-    scores = graph.add("Mul", [scores, number(graph, width**-0.5)])
-    weight = graph.add("Softmax", [graph.add("Add", [scores, mask])], axis=-1)
-    mixed = graph.add("MatMul", [weight, split("v", 0, 2, 1, 3)])
-    mixed = graph.add("Transpose", [mixed], perm=[0, 2, 1, 3])
-    mixed = graph.add("Reshape", [mixed, graph.shape(-1, heads * width)])
-    return linear(graph, mixed, f"{name}.o_proj")
+    query, key, value = (linear(graph, vectors, f"{name}.{part}_proj") for part in "qkv")
+    query, key, value = (
+        graph.add("Reshape", [part, graph.shape(ROWS, -1, heads, width)])
+        for part in (*(rotation.apply(part, heads * width) for part in (query, key)), value)
+    )
+    return linear(graph, seen.attend(query, key, value, heads, width), f"{name}.o_proj")
 
 
 def layer(
@@ -88,15 +78,15 @@ def layer(
     hidden: str,
     name: str,
     config: DiffusionTransformerConfig,
-    shared: tuple[str, Rotation, str],
+    shared: tuple[str, Rotation, FramesSeen],
 ) -> str:
-    """Attention and a network, each after an adaptive norm; ``shared``: time, rotation, mask."""
-    time, rotation, mask = shared
+    """Attention and a network, each after an adaptive norm; ``shared``: time, rotation, frames."""
+    time, rotation, seen = shared
     moved = linear(graph, time, f"{name}.modulation")
     parts = graph.add("Split", [moved], MODULATIONS, axis=1, num_outputs=MODULATIONS)
     shift, scale, gate, mlp_shift, mlp_scale, mlp_gate = parts
     inner = normal(graph, hidden, config.dim, scale, shift)
-    mixed = attend(graph, inner, name, config, rotation, mask)
+    mixed = attend(graph, inner, name, config, rotation, seen)
     hidden = graph.add("Add", [hidden, graph.add("Mul", [mixed, gate])])
     inner = normal(graph, hidden, config.dim, mlp_scale, mlp_shift)
     wide = graph.add("Gelu", [linear(graph, inner, f"{name}.widen")], approximate="tanh")
@@ -105,24 +95,23 @@ def layer(
 
 
 def diffusion_transformer(
-    graph: Graph, hidden: str, config: DiffusionTransformerConfig, time: str, mask: str
+    graph: Graph, hidden: str, config: DiffusionTransformerConfig, time: str, seen: FramesSeen
 ) -> str:
     """The velocity (rows, bins, frames) of (rows, inputs, frames); ``time`` is (1, dim)."""
-    rotation = Rotation(graph, length(graph, hidden, 2), config.head_dim)
+    rotation = Rotation(graph, seen.positions(length(graph, hidden, 2)), config.head_dim)
     vectors = graph.add("Transpose", [hidden], perm=[0, 2, 1])
     vectors = graph.add("Reshape", [vectors, graph.shape(-1, config.inputs)])
     vectors = linear(graph, vectors, "velocity.entrance")
     signal = graph.add("Reshape", [vectors, graph.shape(ROWS, -1, config.dim)])
     signal = graph.add("Transpose", [signal], perm=[0, 2, 1])
-    causal = (config.conv_kernel - 1, 0)
     for index in range(2):
         name = f"velocity.position.convs.{index}"
-        signal = convolution(graph, signal, name, causal, group=config.conv_groups)
+        signal = seen.convolve(signal, name, config.conv_groups)
         signal = graph.add("Mish", [signal])
     placed = graph.add("Transpose", [signal], perm=[0, 2, 1])
     placed = graph.add("Reshape", [placed, graph.shape(-1, config.dim)])
     vectors, moment = graph.add("Add", [vectors, placed]), silu(graph, time)
-    shared = moment, rotation, mask
+    shared = moment, rotation, seen
     for index in range(config.layers):
         vectors = layer(graph, vectors, f"velocity.layers.{index}", config, shared)
     last = linear(graph, moment, "velocity.last_modulation")

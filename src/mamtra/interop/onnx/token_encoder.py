@@ -5,6 +5,7 @@
     kept     how many of the tokens get frames; fewer than all where more tokens will come
     chunk    tokens of a chunk, beyond which attention does not look; a large number for all;
              absent without layers
+    shift    tokens by which the first chunk is shorter; only where a flow follows
 
 gives ``mean`` (bins, frames), before offset and scale.
 """
@@ -61,11 +62,16 @@ def sine_positions(graph: Graph, time: str, dim: int) -> str:
     return graph.add("Reshape", [graph.add("Concat", waves, axis=2), graph.shape(-1, dim)])
 
 
-def hidden_beyond_chunks(graph: Graph, time: str, chunk: str) -> str:
-    """(time, time): what is added to scores so that nothing beyond its own chunk counts."""
+def hidden_beyond_chunks(graph: Graph, time: str, chunk: str, shift: str | None = None) -> str:
+    """(time, time): what is added to scores so that nothing beyond its own chunk counts.
+
+    The first chunk is ``shift`` steps shorter than the others.
+    """
     step = count(graph, time)
-    reach = graph.add("Add", [graph.add("Div", [step, chunk]), whole(graph, 1)])
+    moved = graph.add("Add", [step, shift]) if shift else step
+    reach = graph.add("Add", [graph.add("Div", [moved, chunk]), whole(graph, 1)])
     reach = graph.add("Mul", [reach, chunk])
+    reach = graph.add("Sub", [reach, shift]) if shift else reach
     column = graph.add("Unsqueeze", [reach, graph.shape(1)])
     seen = graph.add("Less", [step, column])
     return graph.add("Where", [seen, number(graph, 0.0), number(graph, FLOOR)])
@@ -74,11 +80,11 @@ def hidden_beyond_chunks(graph: Graph, time: str, chunk: str) -> str:
 class Rate:
     """What the layers at one rate share: length, positions, mask, and how to turn distances."""
 
-    def __init__(self, graph: Graph, hidden: str, dim: int, chunk: str) -> None:
+    def __init__(self, graph: Graph, hidden: str, dim: int, chunk: str, shift: str | None) -> None:
         self.graph = graph
         self.time = length(graph, hidden, 0)
         self.positions = sine_positions(graph, self.time, dim)
-        self.mask = hidden_beyond_chunks(graph, self.time, chunk)
+        self.mask = hidden_beyond_chunks(graph, self.time, chunk, shift)
         one = graph.shape(1)
         self.first = graph.add("Sub", [self.time, one])
         self.row = graph.add("Add", [self.time, self.first])
@@ -170,7 +176,7 @@ def repeated(graph: Graph, hidden: str, config: TokenEncoderConfig) -> str:
     return graph.add("Reshape", [wide, graph.shape(-1, config.dim)])
 
 
-def token_encoder(graph: Graph, config: TokenEncoderConfig) -> str:
+def token_encoder(graph: Graph, config: TokenEncoderConfig, shift: str | None = None) -> str:
     """Hidden vectors (frames, dim)."""
     name = "encoder"
     hidden = graph.add("Gather", [graph.raw(f"{name}.embedding.weight"), "tokens"])
@@ -188,14 +194,17 @@ def token_encoder(graph: Graph, config: TokenEncoderConfig) -> str:
     hidden = cut(graph, hidden, graph.shape(0), kept, 0)
     if config.plain:
         return repeated(graph, hidden, config)
-    rate = Rate(graph, hidden, config.dim, "chunk")
+    rate = Rate(graph, hidden, config.dim, "chunk", shift)
     for layer in range(config.lower_layers):
         hidden = encoder_layer(graph, hidden, f"{name}.layers.{layer}", config, rate)
     times = config.frames_per_token
     inner = to_signal(graph, repeated(graph, hidden, config))
     inner = convolution(graph, inner, f"{name}.upsampling.conv", (2 * times, 0))
     hidden = entrance(graph, to_vectors(graph, inner), f"{name}.upper_entrance", config)
-    rate = Rate(graph, hidden, config.dim, graph.add("Mul", ["chunk", whole(graph, times)]))
+    chunk, shift = (
+        size and graph.add("Mul", [size, whole(graph, times)]) for size in ("chunk", shift)
+    )
+    rate = Rate(graph, hidden, config.dim, str(chunk), shift)
     for layer in range(config.upper_layers):
         hidden = encoder_layer(graph, hidden, f"{name}.upper_layers.{layer}", config, rate)
     return layer_norm(graph, hidden, f"{name}.norm")
@@ -210,9 +219,10 @@ def decoder_graph(
     if config.encoder.speaker_dim:
         takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
     plain = config.encoder.plain
-    for name in ("kept",) if plain else ("kept", "chunk"):
+    shift = "shift" if config.steps and not plain else None
+    for name in ("kept",) if plain else ("kept", "chunk", *filter(None, [shift])):
         takes(graph, name, TensorProto.INT64)
-    hidden = token_encoder(graph, config.encoder)
+    hidden = token_encoder(graph, config.encoder, shift)
     expected = hidden if plain else linear(graph, hidden, "mean_head")
     mean = graph.add("Transpose", [expected], perm=[1, 0])
     gives(graph, "mean", mean, config.bins, "frames")

@@ -8,7 +8,8 @@
     speaker  (speaker_dim) of any length
     chunk    frames of a chunk, beyond which attention does not look; a large number for all
 
-gives ``next.point``.
+gives ``next.point``. A graph for streams takes the frames of one chunk, no ``chunk``, and what is
+remembered of the frames before (``frames_seen.py``).
 """
 
 import math
@@ -18,8 +19,9 @@ import onnx
 from onnx import TensorProto
 
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig
-from mamtra.acoustic.velocity import KERNEL, TIME_SCALE, WAVELENGTH_BASE, VelocityConfig
+from mamtra.acoustic.velocity import TIME_SCALE, WAVELENGTH_BASE, VelocityConfig
 from mamtra.interop.onnx.diffusion_transformer import diffusion_transformer
+from mamtra.interop.onnx.frames_seen import ROWS, AllFrames, FramesSeen, Memory
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.modules import (
     OPSET,
@@ -31,9 +33,7 @@ from mamtra.interop.onnx.modules import (
     number,
     takes,
 )
-from mamtra.interop.onnx.token_encoder import hidden_beyond_chunks, silu
-
-ROWS = 2  # what is known, and nothing known
+from mamtra.interop.onnx.token_encoder import silu
 
 
 def mish(graph: Graph, tensor: str) -> str:
@@ -55,40 +55,33 @@ def flow_time(graph: Graph, sines: int) -> str:
     )
 
 
-def conv_block(graph: Graph, hidden: str, name: str) -> str:
+def conv_block(graph: Graph, hidden: str, name: str, seen: FramesSeen) -> str:
     """Causal convolution, norm over channels, Mish; (rows, channels, frames)."""
-    mixed = convolution(graph, hidden, f"{name}.conv.conv", (KERNEL - 1, 0))
+    mixed = seen.convolve(hidden, f"{name}.conv.conv")
     mixed = layer_norm(graph, graph.add("Transpose", [mixed], perm=[0, 2, 1]), f"{name}.norm")
     return mish(graph, graph.add("Transpose", [mixed], perm=[0, 2, 1]))
 
 
-def residual_block(graph: Graph, hidden: str, name: str, time: str) -> str:
+def residual_block(graph: Graph, hidden: str, name: str, time: str, seen: FramesSeen) -> str:
     """Two convolution blocks with the flow's time added between, beside a direct path."""
     moment = linear(graph, mish(graph, time), f"{name}.time")
     moment = graph.add("Unsqueeze", [moment, graph.shape(2)])
-    mixed = graph.add("Add", [conv_block(graph, hidden, f"{name}.first"), moment])
-    mixed = conv_block(graph, mixed, f"{name}.second")
+    mixed = graph.add("Add", [conv_block(graph, hidden, f"{name}.first", seen), moment])
+    mixed = conv_block(graph, mixed, f"{name}.second", seen)
     return graph.add("Add", [mixed, convolution(graph, hidden, f"{name}.direct")])
 
 
 def transformer_block(
-    graph: Graph, hidden: str, name: str, config: VelocityConfig, mask: str
+    graph: Graph, hidden: str, name: str, config: VelocityConfig, seen: FramesSeen
 ) -> str:
     """Attention without positions, then a network; (rows * frames, dim)."""
-    heads, width = config.heads, config.head_dim
     normal = layer_norm(graph, hidden, f"{name}.attention_norm")
-
-    def split(part: str, *perm: int) -> str:
-        vectors = linear(graph, normal, f"{name}.{part}_proj")
-        cut = graph.add("Reshape", [vectors, graph.shape(ROWS, -1, heads, width)])
-        return graph.add("Transpose", [cut], perm=perm)
-
-    scores = graph.add("MatMul", [split("q", 0, 2, 1, 3), split("k", 0, 2, 3, 1)])
-    scores = graph.add("Mul", [scores, number(graph, width**-0.5)])
-    weight = graph.add("Softmax", [graph.add("Add", [scores, mask])], axis=-1)
-    mixed = graph.add("MatMul", [weight, split("v", 0, 2, 1, 3)])
-    mixed = graph.add("Transpose", [mixed], perm=[0, 2, 1, 3])
-    mixed = graph.add("Reshape", [mixed, graph.shape(-1, heads * width)])
+    sizes = graph.shape(ROWS, -1, config.heads, config.head_dim)
+    query, key, value = (
+        graph.add("Reshape", [linear(graph, normal, f"{name}.{part}_proj"), sizes])
+        for part in "qkv"
+    )
+    mixed = seen.attend(query, key, value, config.heads, config.head_dim)
     hidden = graph.add("Add", [hidden, linear(graph, mixed, f"{name}.o_proj")])
     normal = layer_norm(graph, hidden, f"{name}.mlp_norm")
     inner = graph.add("Gelu", [linear(graph, normal, f"{name}.widen")])
@@ -96,15 +89,15 @@ def transformer_block(
 
 
 def stage(
-    graph: Graph, hidden: str, name: str, config: VelocityConfig, shared: tuple[str, str]
+    graph: Graph, hidden: str, name: str, config: VelocityConfig, shared: tuple[str, FramesSeen]
 ) -> str:
     """A residual block and its transformer blocks."""
-    time, mask = shared
-    hidden = residual_block(graph, hidden, f"{name}.residual", time)
+    time, seen = shared
+    hidden = residual_block(graph, hidden, f"{name}.residual", time, seen)
     vectors = graph.add("Transpose", [hidden], perm=[0, 2, 1])
     vectors = graph.add("Reshape", [vectors, graph.shape(-1, config.dim)])
     for block in range(config.blocks):
-        vectors = transformer_block(graph, vectors, f"{name}.blocks.{block}", config, mask)
+        vectors = transformer_block(graph, vectors, f"{name}.blocks.{block}", config, seen)
     vectors = graph.add("Reshape", [vectors, graph.shape(ROWS, -1, config.dim)])
     return graph.add("Transpose", [vectors], perm=[0, 2, 1])
 
@@ -130,25 +123,28 @@ def inputs_of(graph: Graph, config: DecoderConfig) -> str:
     return graph.add("Concat", rows, axis=0)
 
 
-def unet(graph: Graph, hidden: str, sizes: VelocityConfig, mask: str) -> str:
+def unet(graph: Graph, hidden: str, sizes: VelocityConfig, seen: FramesSeen) -> str:
     """CosyVoice 2's network over (rows, inputs, frames)."""
-    shared = flow_time(graph, sizes.inputs), mask
+    shared = flow_time(graph, sizes.inputs), seen
     first = stage(graph, hidden, "velocity.first", sizes, shared)
-    causal = (KERNEL - 1, 0)
-    hidden = convolution(graph, first, "velocity.first_conv.conv", causal)
+    hidden = seen.convolve(first, "velocity.first_conv.conv")
     for index in range(sizes.middle):
         hidden = stage(graph, hidden, f"velocity.middle.{index}", sizes, shared)
     hidden = graph.add("Concat", [hidden, first], axis=1)
     hidden = stage(graph, hidden, "velocity.last", sizes, shared)
-    hidden = convolution(graph, hidden, "velocity.last_conv.conv", causal)
-    hidden = conv_block(graph, hidden, "velocity.final")
+    hidden = seen.convolve(hidden, "velocity.last_conv.conv")
+    hidden = conv_block(graph, hidden, "velocity.final", seen)
     return convolution(graph, hidden, "velocity.head")
 
 
 def velocity_graph(
-    config: DecoderConfig, stored: dict[str, StoredTensor], notes: dict[str, str]
+    config: DecoderConfig,
+    stored: dict[str, StoredTensor],
+    notes: dict[str, str],
+    *,
+    stream: bool = False,
 ) -> onnx.ModelProto:
-    """The graph of one Euler step."""
+    """The graph of one Euler step: over all frames, or over the next chunk of a ``stream``."""
     sizes = config.velocity
     assert sizes is not None, "a decoder with a flow has its sizes"
     graph = Graph(stored, OPSET)
@@ -157,14 +153,17 @@ def velocity_graph(
     takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
     for name in ("time", "move", "guidance"):
         takes(graph, name, TensorProto.FLOAT)
-    takes(graph, "chunk", TensorProto.INT64)
     hidden = inputs_of(graph, config)
-    mask = hidden_beyond_chunks(graph, length(graph, "point", 1), "chunk")
+    if stream:
+        seen: FramesSeen = Memory(graph)
+    else:
+        takes(graph, "chunk", TensorProto.INT64)
+        seen = AllFrames(graph, length(graph, "point", 1), "chunk")
     if isinstance(sizes, DiffusionTransformerConfig):
         time = flow_time(graph, sizes.time_sines)
-        hidden = diffusion_transformer(graph, hidden, sizes, time, mask)
+        hidden = diffusion_transformer(graph, hidden, sizes, time, seen)
     else:
-        hidden = unet(graph, hidden, sizes, mask)
+        hidden = unet(graph, hidden, sizes, seen)
     with_known, without = graph.add("Split", [hidden], 2, axis=0, num_outputs=2)
     away = graph.add("Mul", [graph.add("Sub", [with_known, without]), "guidance"])
     velocity = graph.add("Squeeze", [graph.add("Add", [with_known, away]), graph.shape(0)])

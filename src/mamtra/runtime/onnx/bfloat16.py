@@ -3,6 +3,9 @@
 onnxruntime computes in float32 on a CPU. Only a flow's steps are worth another runtime: they are
 most of the time of a large decoder, and their rounding stays small, since each step begins at
 float32 features again (docs/benchmarks.md has the error).
+
+Keys and values that a graph takes and gives stay in bfloat16: numpy has no such type, so they lie
+in arrays of uint16.
 """
 
 import functools
@@ -16,6 +19,7 @@ import numpy as np
 
 from mamtra.errors import ModelError, require
 from mamtra.extras import install_command
+from mamtra.runtime.onnx.flow_memory import CACHES, GraphInput, new_name
 
 INSTRUCTIONS = ("avx512_bf16", "amx_bf16")  # as /proc/cpuinfo writes them
 CPU_FILE = Path("/proc/cpuinfo")
@@ -50,25 +54,54 @@ class Bfloat16Session:
     """
 
     def __init__(self, path: Path, threads: int) -> None:
-        openvino = require("openvino", "openvino")
+        self._openvino: Any = require("openvino", "openvino")
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16",
             "INFERENCE_NUM_THREADS": threads,
             "NUM_STREAMS": 1,
         }
         try:
-            model = openvino.compile_model(str(path), "CPU", settings)
+            graph = self._with_halves(self._openvino.Core().read_model(str(path)))
+            self._model: Any = self._openvino.compile_model(graph, "CPU", settings)
         except Exception as broken:  # the runtime raises its own exceptions, which share no parent
             raise ModelError(
                 f"cannot open {str(path)!r}; make it again with mamtra export "
                 f"{str(path.parent)!r} --to onnx ({broken})"
             ) from broken
-        self._model: Any = model
         self._local = threading.local()  # a request serves one thread at a time
+
+    def _with_halves(self, graph: Any) -> Any:
+        """The graph with keys and values in bfloat16."""
+        require("openvino.preprocess", "openvino")
+        steps = self._openvino.preprocess.PrePostProcessor(graph)
+        for entry in graph.inputs:
+            if entry.any_name.startswith(CACHES):
+                half = self._openvino.Type.bf16
+                steps.input(entry.any_name).tensor().set_element_type(half)
+                steps.output(new_name(entry.any_name)).tensor().set_element_type(half)
+        return steps.build()
+
+    def get_inputs(self) -> list[GraphInput]:
+        """Names, sizes and types of the inputs."""
+        found = []
+        for entry in self._model.inputs:
+            sizes = [-1 if size.is_dynamic else size.get_length() for size in entry.partial_shape]
+            half = entry.element_type == self._openvino.Type.bf16
+            found.append(GraphInput(entry.any_name, sizes, np.uint16 if half else np.float32))
+        return found
 
     def run(self, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs of these names; they belong to the caller."""
         if not hasattr(self._local, "request"):
             self._local.request = self._model.create_infer_request()
-        results = self._local.request.infer(dict(feed))
-        return [np.array(results[name]) for name in names]
+        half, tensor = self._openvino.Type.bf16, self._openvino.Tensor
+        given = {
+            name: tensor(array, array.shape, half) if array.dtype == np.uint16 else array
+            for name, array in feed.items()
+        }
+        self._local.request.infer(given, share_inputs=True, share_outputs=True)
+        found = (self._local.request.get_tensor(name) for name in names)
+        return [
+            np.array(made.data.view(np.uint16) if made.element_type == half else made.data)
+            for made in found
+        ]

@@ -1,20 +1,25 @@
 """The decoder run by onnxruntime: token encoder, and the flow's Euler steps where it has one."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.errors import ConfigError
 from mamtra.runtime.onnx.bfloat16 import Bfloat16Session
+from mamtra.runtime.onnx.flow_memory import FlowState, GraphInput, StepMemory
 from mamtra.runtime.onnx.session import open_session, sizes_of
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt
 
 UNBOUNDED = 2**40  # tokens or frames of a chunk where attention looks everywhere
+TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
+STREAM_GRAPH = "velocity_stream.onnx"
 
 
 def cosine_times(steps: int) -> list[float]:
@@ -26,10 +31,12 @@ class OnnxDecoder:
     """A decoder from its graphs.
 
     Args:
-        path: of the decoder's graph; that of the flow lies beside it.
+        path: of the decoder's graph; those of the flow lie beside it.
         threads: that compute.
         flow_steps: Euler steps of its flow, if it has one; 0 for the model's own.
         flow_dtype: what the flow's network computes in: ``float32`` or ``bfloat16``.
+        flow_context: seconds of which a stream remembers keys and values, rounded up to chunks; 0
+            decodes each group from the first token.
 
     Raises:
         ModelError: a graph is missing or damaged.
@@ -41,26 +48,39 @@ class OnnxDecoder:
         threads: int = 1,
         flow_steps: int = 0,
         flow_dtype: str = "float32",
+        flow_context: int = 0,
     ) -> None:
         self._encoder = open_session(path, threads)
         noted = sizes_of(self._encoder, path)
         self._inputs = {entry.name for entry in self._encoder.get_inputs()}
         self._steps: int = noted["steps"] and (flow_steps or noted["steps"])
         self._velocity: Any = None
+        self._stream: Any = None
+        self.context = 0
         if self._steps:
             half = flow_dtype == "bfloat16"
             open_flow = Bfloat16Session if half else open_session
             self._velocity = open_flow(path.with_name("velocity.onnx"), threads)
             self._chunk_frames: int = noted["chunk_frames"]
+            if flow_context:
+                frames = flow_context * TOKENS_PER_SECOND * noted["frames_per_token"]
+                self.context = -(-frames // self._chunk_frames) * self._chunk_frames
+                self._stream = open_flow(path.with_name(STREAM_GRAPH), threads)
+                self._stream_inputs = [
+                    GraphInput(entry.name, entry.shape, getattr(entry, "dtype", np.float32))
+                    for entry in self._stream.get_inputs()
+                ]
         self._guidance: float = noted["guidance"]
         self._offset: float = noted["mel_offset"]
         self._scale: float = noted["mel_scale"]
         names = DecoderSizes.__dataclass_fields__
         shared = {name: value for name, value in noted.items() if name in names}
-        self.sizes = DecoderSizes(**shared, flow=self._steps > 0)
+        self.sizes = DecoderSizes(**shared, flow=self._steps > 0, goes_on=self.context > 0)
+        self._read: FlowState | None = None  # the last voice's prompt
+        self._reading = Lock()
 
     def _expect(
-        self, tokens: np.ndarray, voice: EncodedPrompt, chunked: bool, final: bool
+        self, tokens: np.ndarray, voice: EncodedPrompt, chunked: bool, final: bool, shift: int = 0
     ) -> Float[np.ndarray, "bins frames"]:
         """What the token encoder expects, before offset and scale."""
         sizes = self.sizes
@@ -69,10 +89,39 @@ class OnnxDecoder:
             "tokens": tokens,
             "kept": np.array(kept),
             "chunk": np.array(sizes.chunk_tokens if chunked else UNBOUNDED),
+            "shift": np.array(shift),
             "speaker": voice.speaker,
         }
         taken = {name: value for name, value in feed.items() if name in self._inputs}
         return self._encoder.run(["mean"], taken)[0]
+
+    def _feed(
+        self,
+        mean: Float[np.ndarray, "bins frames"],
+        voice: EncodedPrompt,
+        noise: Float[np.ndarray, "bins noise_frames"],
+        first: int = 0,
+    ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+        """Where the flow starts, and what is known of the frames from ``first`` on."""
+        end = first + mean.shape[1]
+        if noise.shape[1] < end:
+            raise ConfigError(
+                f"{end} mel frames are more than the {noise.shape[1]} of the noise; "
+                f"split the text into shorter pieces"
+            )
+        given, known = np.zeros_like(mean), voice.mel[:, first:end]
+        given[:, : known.shape[1]] = (known - self._offset) / self._scale
+        return np.ascontiguousarray(noise[:, first:end], np.float32), {
+            "mean": np.ascontiguousarray(mean),
+            "given": given,
+            "speaker": voice.speaker,
+            "guidance": np.array(self._guidance, np.float32),
+        }
+
+    def _moments(self) -> Iterator[dict[str, np.ndarray]]:
+        """Time and length of each Euler step."""
+        for now, after in pairwise(cosine_times(self._steps)):
+            yield {"time": np.array(now, np.float32), "move": np.array(after - now, np.float32)}
 
     def _flow(
         self,
@@ -82,31 +131,63 @@ class OnnxDecoder:
         chunked: bool,
     ) -> Float[np.ndarray, "bins frames"]:
         """Follow the velocity from noise to mel features."""
-        frames = mean.shape[1]
-        if noise.shape[1] < frames:
-            raise ConfigError(
-                f"{frames} mel frames are more than the {noise.shape[1]} of the noise; "
-                f"split the text into shorter pieces"
-            )
-        given = np.zeros_like(mean)
-        known = min(voice.mel.shape[1], frames)
-        given[:, :known] = (voice.mel[:, :known] - self._offset) / self._scale
-        feed = {
-            "mean": mean,
-            "given": given,
-            "speaker": voice.speaker,
-            "guidance": np.array(self._guidance, np.float32),
-            "chunk": np.array(self._chunk_frames if chunked else UNBOUNDED),
-        }
-        point = np.ascontiguousarray(noise[:, :frames], np.float32)
-        for now, after in pairwise(cosine_times(self._steps)):
-            moment = {
-                "point": point,
-                "time": np.array(now, np.float32),
-                "move": np.array(after - now, np.float32),
-            }
-            point = self._velocity.run(["next.point"], feed | moment)[0]
+        point, feed = self._feed(mean, voice, noise)
+        feed["chunk"] = np.array(self._chunk_frames if chunked else UNBOUNDED)
+        for moment in self._moments():
+            point = self._velocity.run(["next.point"], feed | moment | {"point": point})[0]
         return point
+
+    def _flow_on(
+        self, mean: Float[np.ndarray, "bins frames"], state: FlowState
+    ) -> Float[np.ndarray, "bins frames"]:
+        """The same for the next chunk, from what each step remembers of those before."""
+        point, feed = self._feed(mean, state.voice, state.noise, state.frames)
+        feed["seen"] = np.array(state.frames)
+        for memory, moment in zip(state.memories, self._moments(), strict=True):
+            given = feed | moment | memory.arrays | {"point": point}
+            point, *made = self._stream.run(["next.point", *memory.outputs], given)
+            memory.take(made)
+        state.frames += mean.shape[1]
+        return point
+
+    def new_state(
+        self, voice: EncodedPrompt, noise: Float[np.ndarray, "bins noise_frames"] | None
+    ) -> FlowState | None:
+        """The state before the first token; the prompt of the last voice is read once."""
+        if not self.context or noise is None:
+            return None
+        with self._reading:
+            read = self._read
+            if read is None or read.voice is not voice or read.noise is not noise:
+                self._read = None  # its memory first
+                empty = (self.context, self._stream_inputs)
+                memories = [StepMemory.empty(*empty) for _ in range(self._steps)]
+                read = FlowState(voice=voice, noise=noise, memories=memories)
+                self.decode_chunks([], read, final=False)
+                self._read = read
+            return read.copy()
+
+    def decode_chunks(
+        self, tokens: Sequence[int], state: FlowState, *, final: bool
+    ) -> Float[np.ndarray, "bins frames"]:
+        """The frames that the state has not given yet.
+
+        Raises:
+            ConfigError: there is less noise than frames.
+        """
+        sizes, voice = self.sizes, state.voice
+        ids = np.concatenate([voice.tokens.astype(np.int64), np.asarray(tokens, np.int64)])
+        borders = ChunkBorders.of(sizes, len(voice.tokens))
+        end, made = borders.readable(len(ids), final), [np.zeros((sizes.bins, 0), np.float32)]
+        if end > state.frames:
+            first = borders.first_token(state.frames, self.context)
+            shift, skipped = 0 if first else borders.shift, first * sizes.frames_per_token
+            mean = self._expect(ids[first:], voice, True, final, shift)
+            while (start := state.frames) < end:
+                stop = min(borders.after(start), end)
+                mel = self._flow_on(mean[:, start - skipped : stop - skipped], state)
+                made.append(mel[:, max(0, voice.mel.shape[1] - start) :])
+        return np.concatenate(made, 1) * np.float32(self._scale) + np.float32(self._offset)
 
     def decode(
         self,

@@ -1,6 +1,8 @@
 """Opens a model folder for speaking with onnxruntime."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.format import ModelFolder
@@ -29,8 +31,7 @@ def open_model(
     threads: int = 1,
     bits: int = 32,
     cores: int = 1,
-    flow_steps: int = 0,
-    flow_dtype: str = "float32",
+    flow: Mapping[str, Any] | None = None,
 ) -> LoadedModel:
     """Load what speaks.
 
@@ -39,8 +40,7 @@ def open_model(
         threads: that compute.
         bits: of the speech language model's matrices.
         cores: that there are; decoder and vocoder may be used by as many threads as those allow.
-        flow_steps: Euler steps of the decoder's flow; 0 for the model's own.
-        flow_dtype: what its network computes in: ``float32`` or ``bfloat16``.
+        flow: how ``OnnxDecoder`` runs its flow, if it has one.
 
     Raises:
         ModelError: a graph is missing or damaged, or does not belong to its weights.
@@ -49,7 +49,7 @@ def open_model(
         speech_model=OnnxSpeechModel(
             graph_of(folder, "speech_lm", bits), threads, reading_of(folder)
         ),
-        decoder=OnnxDecoder(graph_of(folder, "decoder"), threads, flow_steps, flow_dtype),
+        decoder=OnnxDecoder(graph_of(folder, "decoder"), threads, **flow or {}),
         vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
         acoustic_threads=max(1, cores // threads),
     )

@@ -33,7 +33,8 @@ class TorchDecoder:
     """
 
     def __init__(self, model: Decoder, context: int = 0) -> None:
-        self.model, self.sizes, self.context = model, DecoderSizes.of(model.config), context
+        self.model, self.context = model, context
+        self.sizes = DecoderSizes.of(model.config, context > 0)
         self.read: tuple[Any, DecoderState] | None = None  # the last voice's prompt, with its noise
 
     def as_row(self, array: np.ndarray) -> Tensor:

@@ -1,0 +1,121 @@
+"""What the frames of a velocity network see of others, as nodes.
+
+``AllFrames``: all of them in one pass; a mask hides what lies beyond a frame's own chunk.
+
+``Memory``: one chunk in a pass; what lies before it comes in as arrays,
+
+    held.N            (rows, channels, frames): the last inputs of a causal convolution
+    keys.N, values.N  (rows, heads, frames before, width), the frames in any order
+    seen              frames before this chunk, of which the memory may have lost the first
+
+and ``next.held.N`` goes out with ``new.keys.N`` and ``new.values.N`` of this chunk's frames.
+"""
+
+from typing import Protocol, runtime_checkable
+
+from onnx import TensorProto
+
+from mamtra.interop.onnx.graph import Graph
+from mamtra.interop.onnx.modules import convolution, count, gives, length, number, takes
+from mamtra.interop.onnx.token_encoder import hidden_beyond_chunks
+
+ROWS = 2  # what is known, and nothing known
+NEWEST = 2**62  # an end that no axis reaches
+
+
+@runtime_checkable
+class FramesSeen(Protocol):
+    """What a network asks of either."""
+
+    def convolve(self, signal: str, name: str, group: int = 1) -> str:
+        """A convolution over (rows, channels, frames) that never looks ahead."""
+        ...
+
+    def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
+        """Attention of (rows, frames, heads, width) each, as (rows * frames, heads * width)."""
+        ...
+
+    def positions(self, frames: str) -> str:
+        """The number of each frame, int64."""
+        ...
+
+
+def turned(graph: Graph, tensor: str, *perm: int) -> str:
+    """Axes in another order."""
+    return graph.add("Transpose", [tensor], perm=perm)
+
+
+def joined_heads(graph: Graph, mixed: str, inner: int) -> str:
+    """(rows, heads, frames, width) as (rows * frames, heads * width)."""
+    return graph.add("Reshape", [turned(graph, mixed, 0, 2, 1, 3), graph.shape(-1, inner)])
+
+
+class AllFrames:
+    """Every frame is there; ``frames`` and ``chunk`` are names of their numbers."""
+
+    def __init__(self, graph: Graph, frames: str, chunk: str) -> None:
+        self.graph, self.mask = graph, hidden_beyond_chunks(graph, frames, chunk)
+
+    def convolve(self, signal: str, name: str, group: int = 1) -> str:
+        """Zeros lie before the first frame."""
+        reach = self.graph.size(f"{name}.weight")[2] - 1
+        return convolution(self.graph, signal, name, (reach, 0), group=group)
+
+    def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
+        """Everything that the mask shows."""
+        graph = self.graph
+        scores = [turned(graph, query, 0, 2, 1, 3), turned(graph, key, 0, 2, 3, 1)]
+        scores = graph.add("Mul", [graph.add("MatMul", scores), number(graph, width**-0.5)])
+        weight = graph.add("Softmax", [graph.add("Add", [scores, self.mask])], axis=-1)
+        mixed = graph.add("MatMul", [weight, turned(graph, value, 0, 2, 1, 3)])
+        return joined_heads(graph, mixed, heads * width)
+
+    def positions(self, frames: str) -> str:
+        """From 0."""
+        return count(self.graph, frames)
+
+
+class Memory:
+    """One chunk and what is remembered."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.convolutions, self.attentions = graph, 0, 0
+        takes(graph, "seen", TensorProto.INT64)
+
+    def convolve(self, signal: str, name: str, group: int = 1) -> str:
+        """Its last inputs lie before the first frame."""
+        graph, held = self.graph, f"held.{self.convolutions}"
+        self.convolutions += 1
+        _, channels, taps = graph.size(f"{name}.weight")
+        sizes = ROWS, channels * group, taps - 1
+        takes(graph, held, TensorProto.FLOAT, *sizes)
+        signal = graph.add("Concat", [held, signal], axis=2)
+        ends = graph.shape(1 - taps), graph.shape(NEWEST), graph.shape(2)
+        gives(graph, f"next.{held}", graph.add("Slice", [signal, *ends]), *sizes)
+        return convolution(graph, signal, name, group=group)
+
+    def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
+        """Scores of the frames before and of the chunk's own, one softmax over both."""
+        graph, number_of = self.graph, self.attentions
+        self.attentions += 1
+        query, known = turned(graph, query, 0, 2, 1, 3), list[tuple[str, str]]()
+        for kind, new in (("keys", key), ("values", value)):
+            name, own = f"{kind}.{number_of}", turned(graph, new, 0, 2, 1, 3)
+            takes(graph, name, TensorProto.FLOAT, ROWS, heads, "before", width)
+            gives(graph, f"new.{name}", own, ROWS, heads, "frames", width)
+            known.append((name, own))
+        keys, values = known
+        scores = [graph.add("MatMul", [query, turned(graph, key, 0, 1, 3, 2)]) for key in keys]
+        both = graph.add("Mul", [graph.add("Concat", scores, axis=3), number(graph, width**-0.5)])
+        cut = [length(graph, scores[0], 3), length(graph, scores[1], 3)]
+        sizes = graph.add("Concat", cut, axis=0)
+        weights = graph.add("Split", [graph.add("Softmax", [both], axis=-1), sizes], 2, axis=3)
+        mixed = [
+            graph.add("MatMul", [weight, value])
+            for weight, value in zip(weights, values, strict=True)
+        ]
+        return joined_heads(graph, graph.add("Add", mixed), heads * width)
+
+    def positions(self, frames: str) -> str:
+        """From those that were seen."""
+        return self.graph.add("Add", [count(self.graph, frames), "seen"])

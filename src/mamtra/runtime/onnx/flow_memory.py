@@ -1,0 +1,123 @@
+"""What a flow's graph remembers of earlier frames, so that a stream goes on from them.
+
+Each Euler step has arrays of its own: the last inputs of its convolutions, keys and values of a
+bounded number of frames. Attention knows no order among these, so once as many are held as may be,
+new ones are written over the oldest.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mamtra.runtime.protocols import EncodedPrompt
+
+CACHES = ("keys.", "values.")  # names of inputs with one entry a frame
+
+
+@dataclass(frozen=True, slots=True)
+class GraphInput:
+    """An input of a graph; a size that may change is no number, or -1."""
+
+    name: str
+    shape: Sequence[Any]
+    dtype: Any
+
+
+def new_name(name: str) -> str:
+    """The output that makes up an input of the next chunk."""
+    return f"{'new' if name.startswith(CACHES) else 'next'}.{name}"
+
+
+@dataclass(slots=True)
+class StepMemory:
+    """Earlier frames as one Euler step saw them.
+
+    Attributes:
+        context: frames of which keys and values are held.
+        arrays: by the name of the graph's input.
+        oldest: where the oldest frame lies.
+        shared: another state uses the same arrays, so they must not be written to.
+    """
+
+    context: int
+    arrays: dict[str, np.ndarray]
+    oldest: int = 0
+    shared: bool = False
+
+    @classmethod
+    def empty(cls, context: int, inputs: Sequence[GraphInput]) -> "StepMemory":
+        """Before the first frame: zeros, and no keys and values.
+
+        Args:
+            context: frames that will be held.
+            inputs: of the graph; those of other names are left out.
+        """
+        arrays = {}
+        for entry in inputs:
+            if entry.name.startswith(CACHES):
+                rows, heads, _, width = entry.shape
+                arrays[entry.name] = np.zeros((rows, heads, 0, width), entry.dtype)
+            elif entry.name.startswith("held."):
+                arrays[entry.name] = np.zeros(entry.shape, entry.dtype)
+        return cls(context, arrays)
+
+    def copy(self) -> "StepMemory":
+        """Another that goes on from the same frames; nothing is copied until it is written to."""
+        self.shared = True
+        return StepMemory(self.context, dict(self.arrays), self.oldest, shared=True)
+
+    @property
+    def outputs(self) -> list[str]:
+        """Names of the graph's outputs that ``take`` takes, in the order of the arrays."""
+        return [new_name(name) for name in self.arrays]
+
+    def take(self, made: Sequence[np.ndarray]) -> None:
+        """Go on by the frames that a graph was run over; arrays in the order of ``outputs``."""
+        oldest = self.oldest
+        for (name, held), array in zip([*self.arrays.items()], made, strict=True):
+            if not name.startswith(CACHES):
+                self.arrays[name] = array
+                continue
+            frames = array.shape[2]
+            if self.shared or held.shape[2] < self.context:
+                ordered = held[:, :, self.oldest :], held[:, :, : self.oldest], array
+                joined = np.concatenate(ordered, 2)[:, :, -self.context :]
+                self.arrays[name], oldest = np.ascontiguousarray(joined), 0
+            else:
+                places = np.arange(self.oldest, self.oldest + frames) % self.context
+                held[:, :, places] = array
+                oldest = (self.oldest + frames) % self.context
+        self.oldest, self.shared = oldest, False
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(array.nbytes for array in self.arrays.values())
+
+
+@dataclass(slots=True, kw_only=True)
+class FlowState:
+    """What a decoder remembers of an utterance.
+
+    Attributes:
+        frames: mel frames that were made, those of the prompt included.
+        memories: of each Euler step.
+    """
+
+    voice: EncodedPrompt
+    noise: Float[np.ndarray, "bins noise_frames"]
+    frames: int = 0
+    memories: list[StepMemory] = field(default_factory=list[StepMemory])
+
+    def copy(self) -> "FlowState":
+        """Another that goes on from the same frames."""
+        memories = [memory.copy() for memory in self.memories]
+        return FlowState(voice=self.voice, noise=self.noise, frames=self.frames, memories=memories)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return sum(memory.nbytes for memory in self.memories)
