@@ -63,7 +63,12 @@ def fake(config: BenchConfig) -> dict[str, Any]:
             "seconds_of_speech": config.seconds,
             "prompt_tokens": 100,
             "real_time_factor": {"speech_lm": 0.5, "decoder": 0.4, "vocoder": 0.1},
-            "first_audio_seconds": 0.3,
+            "stream": {
+                "once_for_a_voice_seconds": 2.0,
+                "first_audio_seconds": 0.3,
+                "real_time_factor": 0.9,
+                "cpu_real_time_factor": 1.7,
+            },
         }
     return row
 

@@ -35,6 +35,16 @@ def test_a_graph_is_timed_and_its_memory_is_as_planned() -> None:
     assert row["memory"]["states"] > 0
 
 
+def test_the_chain_of_graphs_speaks_after_a_prompt() -> None:
+    chain = worker.measure(replace(CONFIG, seconds=1.2, prompt_seconds=1, flow_context=1))["chain"]
+    assert chain["prompt_tokens"] == 25 + 8
+    assert chain["flow_context"] == 1
+    assert chain["flow_dtype"] in ("float32", "bfloat16")
+    stream = chain["stream"]
+    assert 0 < stream["first_audio_seconds"] <= stream["real_time_factor"] * 1.2
+    assert stream["once_for_a_voice_seconds"] > 0
+
+
 def test_graphs_of_fewer_bits_weigh_less() -> None:
     exact, eight, four = (
         build(replace(CONFIG, dtype=dtype)) for dtype in ("float32", "int8", "int4")

@@ -44,6 +44,7 @@ def test_everything_that_was_asked_for_is_in_the_rows(tmp_path: Path) -> None:
         "speech_lm",
         "decoder",
         "vocoder",
+        "whole",
     }
     assert {cell["batch"] for cell in parts["many streams"]["results"]["1:0"]["decode"]} == {2}
     assert len(told) == sum(len(row["results"]) for row in kept)

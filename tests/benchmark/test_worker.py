@@ -50,7 +50,8 @@ def test_every_context_and_batch_is_timed_and_counted() -> None:
         assert cell["seconds_per_step"] > 0
         assert 0 < cell["share_of_bandwidth"] < 1  # tiny layers: nowhere near the floor
     assert row["prefill"][0]["tokens"] == 12
-    assert set(row["chain"]["real_time_factor"]) == {"speech_lm", "decoder", "vocoder"}
+    assert set(row["chain"]["real_time_factor"]) == {"speech_lm", "decoder", "vocoder", "whole"}
+    assert row["chain"]["stream"]["first_audio_seconds"] > 0
     assert row["engine"]["dtype"] == "float32"
     assert row["layout"] == "AMMMMM" * 4
     json.dumps(row)

@@ -19,16 +19,15 @@ import numpy as np
 import torch
 
 from mamtra.acoustic.decoder import Decoder
+from mamtra.benchmark.decode.chain import spoken_voice
 from mamtra.benchmark.process import Stopwatch
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import save_part
 from mamtra.errors import ConfigError, require
-from mamtra.generation.randomness import random_state
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.protocols import Decoder as AnyDecoder
-from mamtra.runtime.protocols import EncodedPrompt
 from mamtra.runtime.torch.acoustics import TorchDecoder
 from mamtra.runtime.torch.open import open_part
 from mamtra.sizing.sizes import TOKENS_PER_SECOND, model_sizes
@@ -74,18 +73,6 @@ def forms(folder: Path, threads: int, few: int) -> Iterator[tuple[str, Open]]:
     yield f"onnx float32, {few} steps", lambda: OnnxDecoder(path, threads, few)
 
 
-def spoken_voice(decoder: AnyDecoder, seconds: float) -> EncodedPrompt:
-    """A voice whose prompt has so many seconds of noise."""
-    sizes, drawn = decoder.sizes, random_state(1)
-    tokens = round(seconds * TOKENS_PER_SECOND)
-    shape = sizes.bins, tokens * sizes.frames_per_token
-    return EncodedPrompt(
-        tokens=np.arange(tokens) % sizes.codes,
-        mel=np.asarray(drawn.standard_normal(shape), np.float32),
-        speaker=np.asarray(drawn.standard_normal(sizes.speaker_dim), np.float32),
-    )
-
-
 def measure(
     model: str, seconds: float, prompt_seconds: float, threads: int, few: int, seed: int
 ) -> dict[str, dict[str, Any]]:
@@ -101,10 +88,10 @@ def measure(
         write_decoder(model, Path(place), seed)
         for name, opened in forms(Path(place), threads, few):
             decoder = opened()
-            voice, noise = spoken_voice(decoder, prompt_seconds), flow_noise(decoder.sizes)
+            voice, noise = spoken_voice(decoder.sizes, prompt_seconds), flow_noise(decoder.sizes)
             count = max(1, round(seconds * TOKENS_PER_SECOND))
             tokens = [number * 5 % decoder.sizes.codes for number in range(count)]
-            decoder.decode(tokens[:2], spoken_voice(decoder, 0.2), noise)
+            decoder.decode(tokens[:2], spoken_voice(decoder.sizes, 0.2), noise)
             watch = Stopwatch()
             mel = decoder.decode(tokens, voice, noise)
             took = watch.lap()

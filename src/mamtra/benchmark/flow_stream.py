@@ -12,7 +12,7 @@ import numpy as np
 import torch
 
 from mamtra.acoustic.decoder import Decoder
-from mamtra.benchmark.flow import spoken_voice
+from mamtra.benchmark.decode.chain import spoken_voice
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.errors import ConfigError
 from mamtra.runtime.decoder_stream import DecoderStream
@@ -29,7 +29,7 @@ def spoken(
     ``prompt`` is what is done once for a voice, ``first_chunk`` what follows before the first mel.
     """
     sizes = decoder.sizes
-    voice, noise = spoken_voice(decoder, prompt_seconds), flow_noise(sizes)
+    voice, noise = spoken_voice(sizes, prompt_seconds), flow_noise(sizes)
     count = max(1, round(seconds * TOKENS_PER_SECOND))
     tokens = [number * 5 % sizes.codes for number in range(count)]
     clock = [time.process_time()]

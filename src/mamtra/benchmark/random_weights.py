@@ -7,7 +7,7 @@ may not even store them.
 
 Memory must be measured of a model that was loaded as users load theirs: from a folder. A process of
 its own makes such a folder, so that nothing of the making stays in the one that is measured:
-``python -m mamtra.benchmark.random_weights CONFIG FOLDER``.
+``python -m mamtra.benchmark.random_weights CONFIG FOLDER PARTS``.
 """
 
 import sys
@@ -21,6 +21,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.vocoder import Vocoder
 from mamtra.backbone.mixers.mixer import Recurrent
 from mamtra.benchmark.decode.config import BITS, ONNX, OWN, BenchConfig, read_config
 from mamtra.benchmark.process import answer, run_python
@@ -94,17 +96,45 @@ def write_folder(config: BenchConfig, folder: Path) -> None:
         export_onnx(ModelFolder(folder), OnnxExport(bits=BITS[config.dtype]))
 
 
+def write_acoustics(config: BenchConfig, folder: Path) -> None:
+    """Write the decoder and the vocoder of a config in float32, and their graphs."""
+    sizes = model_sizes(config.model)
+    assert sizes.decoder is not None
+    assert sizes.vocoder is not None
+    values = {"decoder": asdict(sizes.decoder), "vocoder": asdict(sizes.vocoder)}
+    write_config(folder, ModelConfig(name="random", **values))
+    for name, module, part in (
+        ("decoder", Decoder, sizes.decoder),
+        ("vocoder", Vocoder, sizes.vocoder),
+    ):
+        made = with_random_weights(lambda build=module, of=part: build(of), seed=config.seed)
+        save_part(made, folder / f"{name}.safetensors", torch.float32)
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx
+
+    export_onnx(ModelFolder(folder), OnnxExport())
+
+
+WRITERS = {"speech_lm": write_folder, "acoustics": write_acoustics}
+
+
 @contextmanager
-def random_folder(config: BenchConfig) -> Iterator[ModelFolder]:
+def random_folder(config: BenchConfig, parts: str = "speech_lm") -> Iterator[ModelFolder]:
     """The folder, for as long as the ``with`` block runs.
+
+    Args:
+        config: whose sizes.
+        parts: ``speech_lm`` or ``acoustics``.
 
     Raises:
         GenerationError: it could not be written.
     """
     with tempfile.TemporaryDirectory() as place:
-        run_python(["-m", "mamtra.benchmark.random_weights", config.written(), place])
+        run_python(["-m", "mamtra.benchmark.random_weights", config.written(), place, parts])
         yield ModelFolder(Path(place))
 
 
 if __name__ == "__main__":
-    answer(lambda config, folder: write_folder(read_config(config), Path(folder)), *sys.argv[1:])
+    answer(
+        lambda config, folder, parts: WRITERS[parts](read_config(config), Path(folder)),
+        *sys.argv[1:],
+    )

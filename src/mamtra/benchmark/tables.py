@@ -133,8 +133,17 @@ def notes_of(name: str, result: Mapping[str, Any]) -> list[str]:
     if chain := result.get("chain"):
         factors = chain["real_time_factor"].items()
         shares = ", ".join(f"{stage} {median(factor)}" for stage, factor in factors)
-        first = median(chain["first_audio_seconds"])
-        notes.append(f"{name}: RTF {shares}; first audio after {first} s")
+        notes.append(f"{name}: RTF {shares}")
+        if stream := chain.get("stream"):
+            factor, first, once = (
+                median(stream[figure])
+                for figure in (
+                    "real_time_factor",
+                    "first_audio_seconds",
+                    "once_for_a_voice_seconds",
+                )
+            )
+            notes.append(f"{name}: stream RTF {factor}, first audio after {first} s, voice {once}")
     return notes
 
 

@@ -147,6 +147,12 @@ def bench_decode(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0, help="Of speech through the whole chain; 0: none.")
     ] = 0.0,
+    prompt_seconds: Annotated[
+        float, typer.Option("--prompt-seconds", min=0, help="Of the voice that --seconds continue.")
+    ] = 0.0,
+    flow_context: Annotated[
+        int, typer.Option("--flow-context", min=0, help="Seconds that a stream's flow remembers.")
+    ] = 0,
     spoken: Annotated[
         int, typer.Option("--spoken", min=0, help="Tokens spoken while memory is measured.")
     ] = 25,
@@ -181,6 +187,9 @@ def bench_decode(
 
     mamtra bench decode --targets 1:0,1:5 --contexts 250,1000,4000,16000 --spoken 0
 
+    mamtra bench decode --targets baseline,1:1@onnx-int8 --seconds 10 --prompt-seconds 4
+    --flow-context 3 --threads 2 --contexts 250 --repeats 1
+
     mamtra bench decode --targets 1:5 --words 3000 -o benchmarks/results/chapter.jsonl
 
     mamtra bench decode --kept benchmarks/results/length.jsonl --figure length.png
@@ -205,6 +214,8 @@ def bench_decode(
         batches=numbers(batches),
         prompts=numbers(prompts),
         seconds=seconds,
+        prompt_seconds=prompt_seconds,
+        flow_context=flow_context,
         spoken=spoken,
         steps=steps,
         repeats=repeats,

@@ -31,6 +31,8 @@ class BenchConfig:
         repeats: timed blocks.
         prompts: lengths of prompts whose reading is timed.
         seconds: of speech that the whole chain is timed with; 0 leaves decoder and vocoder out.
+        prompt_seconds: of the voice's recording, which the chain continues.
+        flow_context: seconds that the flow of a stream on graphs remembers.
         spoken: tokens spoken while memory is watched; 0 does not watch.
     """
 
@@ -47,10 +49,13 @@ class BenchConfig:
     repeats: int = 3
     prompts: tuple[int, ...] = ()
     seconds: float = 0.0
+    prompt_seconds: float = 0.0
+    flow_context: int = 0
     spoken: int = 0
 
     def __post_init__(self) -> None:
         least = {"steps": 0, "repeats": 1, "threads": 0, "seconds": 0, "spoken": 0}
+        least |= {"prompt_seconds": 0, "flow_context": 0}
         for name, smallest in least.items():
             if getattr(self, name) < smallest:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least {smallest}")

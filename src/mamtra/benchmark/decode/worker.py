@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from mamtra.benchmark.decode.chain import Acoustics, chain_row, speak_once
+from mamtra.benchmark.decode.chain import PROMPT, Acoustics, chain_row, speak_once
 from mamtra.benchmark.decode.config import BenchConfig, read_config
 from mamtra.benchmark.decode.target import (
     Target,
@@ -32,7 +32,6 @@ from mamtra.sizing.gpus import readable
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 
 SHARE = 0.6  # of the free memory that a state may take before that context is left out
-PROMPT = 100  # text ids, about 30 s of speech for CosyVoice 2
 
 
 def watched(
@@ -102,7 +101,7 @@ def measure(config: BenchConfig) -> dict[str, Any]:
     make_ready(config)
     before = resident_bytes()
     target = build(config)
-    acoustics = Acoustics.of(target.sizes, target.model.device) if config.seconds else None
+    acoustics = Acoustics.of(config, target) if config.seconds else None
     row: dict[str, Any] = {
         "target": config.target,
         "layout": target.sizes.backbone.layout,
@@ -119,7 +118,7 @@ def measure(config: BenchConfig) -> dict[str, Any]:
         row["bandwidth"] = bandwidth
     row["decode"] = decode_rows(target, config, bandwidth)
     if acoustics is not None:
-        row["chain"] = chain_row(target.model, acoustics, PROMPT, config.seconds, config.repeats)
+        row["chain"] = chain_row(target, acoustics, config)
     return row
 
 
