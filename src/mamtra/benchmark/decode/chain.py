@@ -43,6 +43,8 @@ PROMPT = (
     100  # text ids that are read where nothing else is known, about 30 s of CosyVoice 2's speech
 )
 
+WARM_TOKENS = 30  # of a stream that is not counted: a chunk and what follows
+
 
 def spoken_voice(sizes: DecoderSizes, seconds: float) -> EncodedPrompt:
     """A voice whose prompt has so many seconds of noise."""
@@ -189,10 +191,10 @@ def stream_row(
     firsts: list[float] = []
     beside = isinstance(acoustics.decoder, OnnxDecoder) and acoustics.decoder.sizes.flow
 
-    def speak() -> None:
+    def speak(count: int = tokens) -> None:
         """From an empty state."""
         began = time.perf_counter()
-        ids = drawn_ids(model, prompt, tokens, lambda _: None)
+        ids = drawn_ids(model, prompt, count, lambda _: None)
         with ExitStack() as stack:
             groups = stack.enter_context(drawn_ahead(ids)) if beside else one_by_one(ids)
             stream = HeardStream(acoustics)
@@ -200,7 +202,7 @@ def stream_row(
         firsts.append(stream.first - began)
 
     once = timed(acoustics.read_voice, model.device, 1)
-    speak()
+    speak(WARM_TOKENS)
     firsts.clear()
     timing = timed(speak, model.device, repeats)
     spoken = tokens / TOKENS_PER_SECOND
