@@ -36,7 +36,8 @@ def test_a_graph_is_timed_and_its_memory_is_as_planned() -> None:
 
 
 def test_the_chain_of_graphs_speaks_after_a_prompt() -> None:
-    chain = worker.measure(replace(CONFIG, seconds=1.2, prompt_seconds=1.0, flow_context=1))["chain"]
+    config = replace(CONFIG, seconds=1.2, prompt_seconds=1.0, flow_context=1)
+    chain = worker.measure(config)["chain"]
     assert chain["prompt_tokens"] == 25 + 8
     assert chain["flow_context"] == 1
     assert chain["flow_dtype"] in ("float32", "bfloat16")

@@ -68,6 +68,8 @@ class Bfloat16Session:
                 f"cannot open {str(path)!r}; make it again with mamtra export "
                 f"{str(path.parent)!r} --to onnx ({broken})"
             ) from broken
+        outputs = enumerate(self._model.outputs)
+        self._places = {name: place for place, entry in outputs for name in entry.names}
         self._local = threading.local()  # a request serves one thread at a time
 
     def _with_halves(self, graph: Any) -> Any:
@@ -100,7 +102,7 @@ class Bfloat16Session:
             for name, array in feed.items()
         }
         self._local.request.infer(given, share_inputs=True, share_outputs=True)
-        found = (self._local.request.get_tensor(name) for name in names)
+        found = (self._local.request.get_output_tensor(self._places[name]) for name in names)
         return [
             np.array(made.data.view(np.uint16) if made.element_type == half else made.data)
             for made in found

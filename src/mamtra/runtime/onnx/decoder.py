@@ -144,9 +144,9 @@ class OnnxDecoder:
         point, feed = self._feed(mean, state.voice, state.noise, state.frames)
         feed["seen"] = np.array(state.frames)
         for memory, moment in zip(state.memories, self._moments(), strict=True):
+            memory.settle()
             given = feed | moment | memory.arrays | {"point": point}
-            point, *made = self._stream.run(["next.point", *memory.outputs], given)
-            memory.take(made)
+            point, *memory.taken = self._stream.run(["next.point", *memory.outputs], given)
         state.frames += mean.shape[1]
         return point
 

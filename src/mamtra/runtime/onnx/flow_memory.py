@@ -40,12 +40,14 @@ class StepMemory:
         arrays: by the name of the graph's input.
         oldest: where the oldest frame lies.
         shared: another state uses the same arrays, so they must not be written to.
+        taken: of the last chunk, which joins the rest when the next one comes: sound does not wait.
     """
 
     context: int
     arrays: dict[str, np.ndarray]
     oldest: int = 0
     shared: bool = False
+    taken: Sequence[np.ndarray] = ()
 
     @classmethod
     def empty(cls, context: int, inputs: Sequence[GraphInput]) -> "StepMemory":
@@ -66,18 +68,21 @@ class StepMemory:
 
     def copy(self) -> "StepMemory":
         """Another that goes on from the same frames; nothing is copied until it is written to."""
+        self.settle()
         self.shared = True
         return StepMemory(self.context, dict(self.arrays), self.oldest, shared=True)
 
     @property
     def outputs(self) -> list[str]:
-        """Names of the graph's outputs that ``take`` takes, in the order of the arrays."""
+        """Names of the graph's outputs that are taken, in the order of the arrays."""
         return [new_name(name) for name in self.arrays]
 
-    def take(self, made: Sequence[np.ndarray]) -> None:
-        """Go on by the frames that a graph was run over; arrays in the order of ``outputs``."""
+    def settle(self) -> None:
+        """Let the frames that a graph was run over join those before."""
+        if not self.taken:
+            return
         oldest = self.oldest
-        for (name, held), array in zip([*self.arrays.items()], made, strict=True):
+        for (name, held), array in zip([*self.arrays.items()], self.taken, strict=True):
             if not name.startswith(CACHES):
                 self.arrays[name] = array
                 continue
@@ -90,11 +95,12 @@ class StepMemory:
                 places = np.arange(self.oldest, self.oldest + frames) % self.context
                 held[:, :, places] = array
                 oldest = (self.oldest + frames) % self.context
-        self.oldest, self.shared = oldest, False
+        self.oldest, self.shared, self.taken = oldest, False, ()
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
+        self.settle()
         return sum(array.nbytes for array in self.arrays.values())
 
 
