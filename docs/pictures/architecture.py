@@ -18,11 +18,11 @@ INK, FAINT = "#1d2733", "#8a97a6"
 ATTENTION, MAMBA, PLAIN, VOICE = "#e3a857", "#4f86c6", "#eef1f5", "#d7e8d4"
 CHAIN = (
     ("text", "numbers, dates,\nabbreviations as words", PLAIN),
-    ("letters", "one id each,\nno dictionary", PLAIN),
+    ("phones", "of 98,000 known words;\nletters of the others", PLAIN),
     ("speech LM", "hybrid stack,\nwrites 25 tokens a second", MAMBA),
     ("decoder", "tokens + voice\n-> mel, 50 frames a second", PLAIN),
     ("vocoder", "pitch, harmonics,\ninverse Fourier", PLAIN),
-    ("sound", "16 kHz", PLAIN),
+    ("sound", "24 kHz", PLAIN),
 )
 
 
