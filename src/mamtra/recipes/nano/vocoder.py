@@ -1,6 +1,6 @@
 """The run that makes nano's vocoder.
 
-It hears random pieces of about a second, half of them of the main voice where there are others.
+It hears random pieces of about a second, a quarter of them of the main voice where there are others.
 Its excitation is made from the pitch that the corpus tells, or that is measured in the recording,
 so that pulses and speech agree from the first step; the pitch network learns to predict that same
 pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
@@ -78,7 +78,7 @@ class VocoderRun:
     batch: int = 12
     shortest_frames: int = 40
     longest_frames: int = 60
-    main_voice_share: float = 0.5
+    main_voice_share: float = 0.25
     mel_weight: float = 1.0
     pitch_weight: float = 0.5
     loudness_weight: float = 0.1
