@@ -1,6 +1,7 @@
 """The run that makes nano's vocoder.
 
-It hears random pieces of about a second, a quarter of them of the main voice where there are others.
+It hears random pieces of about a second, a quarter of them of the main voice where there are
+others.
 Its excitation is made from the pitch that the corpus tells, or that is measured in the recording,
 so that pulses and speech agree from the first step; the pitch network learns to predict that same
 pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
