@@ -10,7 +10,7 @@ import torch
 
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.errors import CorpusError
-from mamtra.recipes.nano.decoder import Drawer
+from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.vocoder import (
     NANO_VOCODER,
     VocoderRun,

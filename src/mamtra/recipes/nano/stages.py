@@ -15,7 +15,8 @@ from typing import TypeVar
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenTable
-from mamtra.recipes.nano.decoder import DecoderRun, Drawer, train_decoder
+from mamtra.recipes.nano.decoder import DecoderRun, train_decoder
+from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.pronunciations import write_pronunciations
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, STUDENTS, StudentRun, train_student

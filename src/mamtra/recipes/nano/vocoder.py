@@ -24,7 +24,7 @@ from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
-from mamtra.recipes.nano.decoder import Drawer
+from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
 from mamtra.training.loop import LoopSettings, train
 

@@ -16,12 +16,11 @@ from torch import Tensor
 
 from mamtra.backbone.state import StackState
 from mamtra.errors import ConfigError
-from mamtra.runtime.torch.speech_model import as_array
+from mamtra.runtime.torch.speech_model import OfModule, as_array
 from mamtra.speech_lm.batch import pack_segments
 from mamtra.speech_lm.conditioning import Conditioning
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.speech_lm.prompt import Segment
-from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class GuidedState:
         self.spoken[row] = other.spoken[other_row]
 
 
-class GuidedSpeechModel:
+class GuidedSpeechModel(OfModule):
     """A speech language model with ``conditioning``, as engines offer it.
 
     Args:
@@ -70,7 +69,6 @@ class GuidedSpeechModel:
     """
 
     fixed_width = False
-    steps_first_rows = False
     reading = None
 
     def __init__(self, model: SpeechLM, guidance: float | None = None) -> None:
@@ -85,16 +83,6 @@ class GuidedSpeechModel:
         """The part that reads voices."""
         assert self.model.conditioning is not None
         return self.model.conditioning
-
-    @property
-    def vocabulary(self) -> SpeechVocabulary:
-        """The speech ids."""
-        return self.model.vocabulary
-
-    @property
-    def text_vocabulary(self) -> int:
-        """Number of text ids that it has an embedding for."""
-        return self.model.config.text_vocabulary
 
     @torch.inference_mode()
     def new_state(self, batch: int, capacity_hint: int = 0) -> GuidedState:

@@ -24,7 +24,24 @@ def as_array(tensor: Tensor) -> np.ndarray:
     return np.array(tensor.detach().float().cpu().numpy())
 
 
-class TorchSpeechModel:
+class OfModule:
+    """What an engine says of the module that it runs."""
+
+    model: SpeechLM
+    steps_first_rows = False
+
+    @property
+    def vocabulary(self) -> SpeechVocabulary:
+        """The speech ids."""
+        return self.model.vocabulary
+
+    @property
+    def text_vocabulary(self) -> int:
+        """Number of text ids that it has an embedding for."""
+        return self.model.config.text_vocabulary
+
+
+class TorchSpeechModel(OfModule):
     """A speech language model, made ready by an engine or as it is trained.
 
     Args:
@@ -33,8 +50,6 @@ class TorchSpeechModel:
             where steps are recorded.
         reading: the head that follows the text, if it is known.
     """
-
-    steps_first_rows = False
 
     def __init__(
         self,
@@ -48,16 +63,6 @@ class TorchSpeechModel:
             reading.check(config.layout, config.query_heads)
         on_gpu = model.device.type == "cuda"
         self.fixed_width = on_gpu if fixed_width is None else fixed_width
-
-    @property
-    def vocabulary(self) -> SpeechVocabulary:
-        """The speech ids."""
-        return self.model.vocabulary
-
-    @property
-    def text_vocabulary(self) -> int:
-        """Number of text ids that it has an embedding for."""
-        return self.model.config.text_vocabulary
 
     @torch.inference_mode()
     def new_state(self, batch: int, capacity_hint: int = 0) -> StackState:

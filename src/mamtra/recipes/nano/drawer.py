@@ -1,0 +1,52 @@
+"""What the trained decoder draws of a corpus: the vocoder learns from these mel features, too."""
+
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from safetensors.torch import load_file
+from torch import Tensor
+
+from mamtra.acoustic.mel import LogMel
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance
+from mamtra.corpus.synthetic.tokens import TokenSource
+from mamtra.recipes.nano.decoder import DecoderRun, Voiced
+from mamtra.recipes.nano.tokenizer import NANO_MEL
+
+
+class Drawer:
+    """Mel features as a trained decoder draws them from the tokens of a corpus.
+
+    Args:
+        weights: of a ``Voiced``.
+        corpus: the spoken sentences.
+        tokens: their speech tokens.
+        run: what the decoder was trained with.
+    """
+
+    def __init__(
+        self, weights: Path, corpus: Corpus, tokens: TokenSource, run: DecoderRun | None = None
+    ) -> None:
+        self.corpus, self.tokens = corpus, tokens
+        self.voiced = Voiced(run or DecoderRun())
+        self.voiced.load_state_dict(load_file(weights))
+        self.voiced.eval().requires_grad_(False)
+        self.features = LogMel(NANO_MEL)
+        self.speakers: dict[str, Tensor] = {}
+
+    def speaker(self, voice: str) -> Float[Tensor, "1 width"]:
+        """The vector of a voice, from its longest validation utterance."""
+        if voice not in self.speakers:
+            utterances = self.corpus.choose("validation", voice) or self.corpus.choose(
+                "train", voice
+            )
+            longest = max(utterances, key=lambda utterance: utterance.samples)
+            samples = torch.from_numpy(self.corpus.audio(longest))
+            self.speakers[voice] = self.voiced.speaker(self.features(samples[None]))
+        return self.speakers[voice]
+
+    @torch.no_grad()
+    def draw(self, utterance: Utterance) -> Float[Tensor, "bins frames"]:
+        """The mel features of a whole utterance."""
+        ids = torch.from_numpy(self.tokens.of(utterance.id))[None]
+        return self.voiced.decoder(ids, self.speaker(utterance.voice))[0]
