@@ -243,6 +243,29 @@ def test_a_gradient_that_is_no_number_stops_before_any_weight_changes(tmp_path) 
     assert torch.equal(model.weight, before)
 
 
+def test_an_endless_loss_stops_even_where_every_gradient_is_a_number(tmp_path) -> None:
+    model = nn.Linear(1, 1)
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        return {"loss": model.weight.sum() + float("inf")}
+
+    with pytest.raises(TrainingError, match="the loss is inf at step 0"):
+        train(tmp_path, model, loss, SETTINGS)
+
+
+def test_a_rehearsed_step_is_drawn_by_the_seed_and_its_number() -> None:
+    def values(seed: int) -> list[float]:
+        model = make_model()
+        settings = replace(SETTINGS, steps=3, seed=seed)
+        return [row["loss"] for row in rehearse(model, lambda step: drawn(model), settings)]
+
+    def drawn(model: nn.Module) -> dict[str, torch.Tensor]:
+        return {"loss": model(torch.rand(2, 4)).square().mean()}
+
+    assert values(0) == values(0)
+    assert len({*values(0), *values(1)}) == 6
+
+
 def test_another_mistake_is_not_hidden(tmp_path) -> None:
     model = make_model()
 

@@ -83,6 +83,7 @@ def test_the_report_tells_each_layer_and_is_written_beside(teacher: Path, tmp_pa
     assert "mixer.q_proj.bias" in new.tensors["unused"]
     assert new.error is not None
     assert 0 < new.error < 10
+    assert new.error != new.cosine
     assert -1 <= new.cosine <= 1
     written = json.loads((tmp_path / "student" / REPORT).read_text())
     assert written["layers"][1]["error"] == new.error
@@ -90,6 +91,12 @@ def test_the_report_tells_each_layer_and_is_written_beside(teacher: Path, tmp_pa
     card = (tmp_path / "student" / "README.md").read_text()
     assert report.table() in card
     assert "not trained" in card
+
+
+def test_layers_may_be_compared_on_a_single_id_each() -> None:
+    assert Sample(rows=1, text_ids=1, speech_ids=1).rows == 1
+    with pytest.raises(ConfigError, match="rows=0 must be at least 1"):
+        Sample(rows=0)
 
 
 def test_the_same_seed_gives_the_same_student(teacher: Path, tmp_path: Path) -> None:

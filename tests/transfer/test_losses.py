@@ -67,3 +67,8 @@ def test_impossible_weights_are_refused():
         DistillLosses(ce=-1.0)
     with pytest.raises(ConfigError, match="skew=1"):
         DistillLosses(skew=1.0)
+
+
+def test_each_loss_may_be_left_out():
+    losses = DistillLosses(ce=0.0, logits=0.0, embedding=0.0)
+    assert (losses.ce, losses.logits, losses.embedding) == (0.0, 0.0, 0.0)

@@ -108,6 +108,7 @@ def test_a_stopped_search_goes_on_and_a_round_knows_what_is_gone(stack, hidden):
     assert len(calls) == 3
     with mixers_replaced(stack, {0: Silence(), missed_least(rounds[1]): Silence(), 2: Silence()}):
         assert measure() == rounds[2][2]
+    assert greedy(stack, measure, 0) == Layout("MMMM")
     with pytest.raises(LayoutError, match="5 attention layers"):
         greedy(stack, measure, 5)
     with pytest.raises(LayoutError):

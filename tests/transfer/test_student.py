@@ -66,6 +66,10 @@ def test_the_table_names_every_fate(teacher):
     for words in ("copied", "projected", "fresh", "unused", "layers.N.mixer.q_proj.weight"):
         assert words in table
     assert table.splitlines()[-1].startswith("parameters: copied")
+    origins = {tuple(line.split()[:2]): line.split()[4:] for line in table.splitlines()[1:-1]}
+    assert origins["copied", "layers.N.mixer.q_proj.weight"] == [], "its name says where it is from"
+    name = "layers.N.mixer.in_proj.weight[C]"
+    assert origins["projected", name] == ["layers.N.mixer.q_proj.weight"]
 
 
 def test_carried_biases_use_every_tensor(teacher):
