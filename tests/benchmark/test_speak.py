@@ -63,6 +63,12 @@ def test_a_real_process_is_timed_with_what_it_prints() -> None:
     assert finished.peak_bytes > 2**20
 
 
+def test_a_process_is_weighed_without_what_its_parent_holds():
+    held = bytearray(b"1" * 150_000_000)
+    assert run_python(["-c", "pass"]).peak_bytes < 60_000_000 < len(held)
+    assert run_python(["-c", "b'1' * 150_000_000"]).peak_bytes > 140_000_000
+
+
 def test_a_process_that_fails_is_one_clear_sentence() -> None:
     with pytest.raises(GenerationError, match="ended with 3: no such voice"):
         run_python(

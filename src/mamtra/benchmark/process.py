@@ -1,7 +1,6 @@
 """What a fresh process of Python took: seconds, CPU seconds, the most memory; a stopwatch."""
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -13,6 +12,17 @@ from typing import Any
 from mamtra.errors import GenerationError, MamtraError
 
 KIBIBYTE = 1 if sys.platform == "darwin" else 1024  # unit of ru_maxrss
+
+# Linux counts what the parent held as the child's peak, so a small process starts the measured one
+MEASURE = """
+import json, os, sys, time
+started = time.perf_counter()
+child = os.posix_spawn(sys.argv[2], sys.argv[2:], os.environ)
+_, status, used = os.wait4(child, 0)
+seconds, busy = time.perf_counter() - started, used.ru_utime + used.ru_stime
+found = [os.waitstatus_to_exitcode(status), seconds, busy, used.ru_maxrss]
+os.write(int(sys.argv[1]), json.dumps(found).encode())
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,25 +51,29 @@ def run_python(arguments: Sequence[str]) -> Finished:
     Raises:
         GenerationError: it failed; the message is its own.
     """
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        started = time.perf_counter()
-        process = subprocess.Popen([sys.executable, *arguments], stdout=out, stderr=err)
-        _, status, used = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - started
-        process.returncode = os.waitstatus_to_exitcode(status)
-        out.seek(0)
-        err.seek(0)
-        if process.returncode:
+    with (
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as err,
+        tempfile.TemporaryFile() as told,
+    ):
+        helper = [sys.executable, "-S", "-c", MEASURE, str(told.fileno()), sys.executable]
+        subprocess.run(
+            [*helper, *arguments], stdout=out, stderr=err, pass_fds=[told.fileno()], check=True
+        )
+        for file in (out, err, told):
+            file.seek(0)
+        code, seconds, cpu_seconds, most = json.load(told)
+        if code:
             lines = err.read().decode(errors="replace").strip().splitlines()
             raise GenerationError(
-                f"the measured process ended with {process.returncode}: "
+                f"the measured process ended with {code}: "
                 f"{lines[-1].removeprefix('error: ') if lines else 'it said nothing'}"
             )
         printed = out.read().decode().strip()
     return Finished(
         seconds=seconds,
-        cpu_seconds=used.ru_utime + used.ru_stime,
-        peak_bytes=used.ru_maxrss * KIBIBYTE,
+        cpu_seconds=cpu_seconds,
+        peak_bytes=most * KIBIBYTE,
         printed=(json.loads(printed.splitlines()[-1]) or {}) if printed else {},
     )
 
