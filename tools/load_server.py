@@ -3,11 +3,12 @@
     python tools/load_server.py --clients 1,4,16,64 --seconds 300 \
         -o benchmarks/results/serve.jsonl --figure docs/pictures/serve.png
 
-Speaks a few texts as streams one after another, without a server. Then starts ``mamtra serve`` for
-itself and lets each number of clients ask in a loop. Figures for each number: seconds of speech a
-second, first audio at the 50th, 95th and 99th percentile, answers that a player would have waited
-for, refusals, broken connections, wrong answers, the server's memory while it went on, and its CPU
-time for a second of speech, which other work on the machine changes less than throughput.
+Starts ``mamtra serve`` for itself and lets each number of clients ask in a loop. Before and after
+each number, the same texts are spoken as streams one after another, without the server. Figures for
+each number: seconds of speech a second, and how many times those of one after another they are,
+first audio at the 50th, 95th and 99th percentile, answers that a player would have waited for,
+refusals, broken connections, wrong answers, the server's memory while it went on, and its CPU time
+for a second of speech, which other work on the machine changes less than throughput.
 """
 
 import argparse
@@ -30,6 +31,7 @@ from typing import Any
 from mamtra.benchmark.row import bench_row
 from mamtra.figures.picture import save_picture
 from mamtra.synthesis.load import load
+from mamtra.synthesis.synthesizer import Synthesizer
 
 TEXTS = (
     "Good morning.",
@@ -202,10 +204,8 @@ def phase(port: int, pid: int, clients: int, seconds: float, expected: Expected)
     }
 
 
-def one_after_another(model: str) -> dict[str, Any]:
+def one_after_another(synthesizer: Synthesizer) -> dict[str, Any]:
     """The same texts as streams in one thread, without a server: what many at once compare with."""
-    synthesizer = load(model, threads=1)
-    list(synthesizer.stream(TEXTS[0]))  # the first one loads what is loaded late
     begun, computed, audio = time.monotonic(), time.process_time(), 0.0
     for seed in range(SEEDS):
         for text in TEXTS:
@@ -265,16 +265,22 @@ def main() -> None:
     parser.add_argument("-o", "--output", type=Path)
     parser.add_argument("--figure", type=Path)
     given = parser.parse_args()
-    alone = one_after_another(given.model)
-    print(json.dumps(alone), file=sys.stderr)
+    synthesizer = load(given.model, threads=1)
+    list(synthesizer.stream(TEXTS[0]))  # the first one loads what is loaded late
+    alone = [one_after_another(synthesizer)]
+    print(json.dumps(alone[-1]), file=sys.stderr)
     server, port = start(given.model, given.slots, given.queue, given.serve.split())
     try:
         pairs = [(text, seed) for text in range(len(TEXTS)) for seed in range(SEEDS)]
         expected = {pair: digest(ask(port, TEXTS[pair[0]], pair[1]).data) for pair in pairs}
         results = []
         for clients in map(int, given.clients.split(",")):
-            results.append(phase(port, server.pid, clients, given.seconds, expected))
-            print(json.dumps(results[-1]), file=sys.stderr)
+            found = phase(port, server.pid, clients, given.seconds, expected)
+            alone.append(one_after_another(synthesizer))
+            single = statistics.mean(one["audio_seconds_per_second"] for one in alone[-2:])
+            found["times_one_after_another"] = round(found["audio_seconds_per_second"] / single, 3)
+            results.append(found)
+            print(json.dumps(alone[-1]), json.dumps(found), file=sys.stderr)
     finally:
         server.terminate()
         server.wait(60)
@@ -287,7 +293,7 @@ def main() -> None:
         "note": given.note,
         "seed": 0,
     }
-    phases = {"one after another": alone} | {
+    phases = {f"one after another, {turn}": one for turn, one in enumerate(alone)} | {
         f"{result['clients']} clients": result for result in results
     }
     row = bench_row("serve", settings, 1, phases, ("onnxruntime", "starlette", "uvicorn"))
