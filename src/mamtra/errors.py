@@ -92,6 +92,11 @@ def listed(names: list[str]) -> str:
     return ", ".join(names[:LISTED]) + more
 
 
+def thread_refused(problem: BaseException) -> bool:
+    """Whether the system gave no further thread; Python tells it by a plain RuntimeError."""
+    return isinstance(problem, RuntimeError) and "can't start new thread" in str(problem)
+
+
 def require(module: str, extra: str) -> ModuleType:
     """Import an optional package.
 

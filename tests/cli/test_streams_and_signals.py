@@ -160,6 +160,7 @@ def test_help_is_given_however_it_is_asked_for(
         (MemoryError(), "not enough memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "not enough memory"),
         (RecursionError("maximum"), "nested too deeply"),
+        (RuntimeError("can't start new thread"), "the system gives no further thread"),
     ],
 )
 def test_what_the_system_refuses_is_one_short_sentence(

@@ -79,6 +79,12 @@ def test_a_full_queue_says_when_to_come_again() -> None:
     assert (problem.status, problem.headers["Retry-After"]) == (429, "3")
 
 
+@pytest.mark.parametrize("problem", [MemoryError(), RuntimeError("can't start new thread")])
+def test_a_machine_that_gives_no_more_is_an_error_to_be_tried_again(problem: Exception) -> None:
+    told = http_error_of(problem)
+    assert (told.status, told.headers["Retry-After"]) == (503, "2")
+
+
 def test_errors_that_nobody_foresaw_tell_nothing_of_the_inside() -> None:
     problem = http_error_of(RuntimeError("/secret/path"), "req_1")
     assert problem.status == 500

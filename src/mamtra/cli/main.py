@@ -16,7 +16,7 @@ import typer
 import mamtra
 from mamtra.cli.signals import INTERRUPTED, interrupting_signals
 from mamtra.cli.streams import complain, flush_output, open_streams, silence_output
-from mamtra.errors import MamtraError, MissingExtraError
+from mamtra.errors import MamtraError, MissingExtraError, thread_refused
 from mamtra.extras import install_command
 
 # name: (where it is, what it does)
@@ -141,6 +141,11 @@ def system_problem(problem: BaseException) -> str:
         message = f"{name}{what[:1].lower()}{what[1:]}"
     elif isinstance(problem, RecursionError):
         message = "the input is nested too deeply"
+    elif thread_refused(problem):
+        message = (
+            "the system gives no further thread; end other programs, or raise the limit of "
+            "processes (ulimit -u) or of memory"
+        )
     elif isinstance(problem, MemoryError | RuntimeError):
         message = "not enough memory"
     else:
@@ -192,7 +197,9 @@ def run(arguments: list[str]) -> int:
         return READER_GONE
     except (OSError, MemoryError, RuntimeError) as problem:
         if isinstance(problem, RuntimeError) and not (
-            isinstance(problem, RecursionError) or out_of_memory(problem)
+            isinstance(problem, RecursionError)
+            or out_of_memory(problem)
+            or thread_refused(problem)
         ):
             raise
         silence_output()

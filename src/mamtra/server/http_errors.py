@@ -15,6 +15,7 @@ from mamtra.errors import (
     ModelError,
     TextError,
     VoiceError,
+    thread_refused,
 )
 
 INVALID = "invalid_request_error"  # OpenAI's type of everything that the caller can mend
@@ -91,5 +92,7 @@ def http_error_of(error: BaseException, request_id: str = "") -> HTTPError:
         for kind, (status, param) in CAUSES.items():
             if isinstance(error, kind):
                 return HTTPError(status, str(error), type(error).__name__, param)
+    if isinstance(error, MemoryError) or thread_refused(error):
+        return busy("the server has no memory or threads left for this", 2.0, status=503)
     told = f"something went wrong inside the server; its log has the details of {request_id}"
     return HTTPError(500, told, "internal_error", kind="server_error")

@@ -28,7 +28,8 @@ NUMBERED = {
     "Pg": "page", "pg": "page", "pgs": "pages", "Op": "opus", "Bk": "book", "Para": "paragraph",
     "para": "paragraph", "paras": "paragraphs", "Amdt": "amendment", "Exh": "exhibit",
     "Tbl": "table", "Ser": "series", "Ep": "episode", "ep": "episode", "Lvl": "level",
-    "lvl": "level", "Q": "question"
+    "lvl": "level", "Q": "question", "Cat": "category", "Div": "division", "Wk": "week",
+    "Gr": "grade", "Sect": "section", "Chap": "chapter", "Lect": "lecture", "Ex": "exercise",
 }  # fmt: skip
 # anywhere; these dots never end a sentence
 INNER = {
@@ -82,6 +83,14 @@ COMPASS = {
 }  # fmt: skip
 ROAD = "(?:St|Ave|Blvd|Rd|Dr|Ln|Ct|Pl|Hwy|Pkwy|Street|Avenue|Boulevard|Road|Drive|Lane|Place)"
 
+# St. behind these is a university's team where it plays
+STATES = (
+    "(?:Iowa|Ohio|Michigan|Florida|Oregon|Utah|Kansas|Oklahoma|Mississippi|Arizona|Arkansas|Colorado"
+    "|Washington|Georgia|Kentucky|Texas|Idaho|Illinois|Indiana|Montana|Penn|Boise|Fresno|San Diego"
+    "|San Jose|Kent|Ball|Wichita|N\\.?C\\.?)"
+)
+MEETS = "(?:beats?|tops|topped|upsets?|def|downs|downed|edges|edged|leads|led|lost|won|plays|vs)"
+
 STREETS = (
     rule(
         rf"(?:(?<=\d )|(?<=^)|(?<=& )|(?<=and )|(?<=at )|(?<=on )|(?<=of )|(?<=, ))"
@@ -93,6 +102,9 @@ STREETS = (
         lambda m: f"{COMPASS[m[1]]} ",
     ),
     rule(rf"(?<=[a-z\d] )({PREPOSITIONS}) St\. (?=[A-Z])", r"\1 Saint "),
+    rule(rf"\b({STATES}) St\.? (?=\d{{1,3}}-\d|{MEETS}\b)", r"\1 State "),
+    rule(r"(?<=\d(?:st|nd|rd|th)) St\b(?!\.)", " Street"),
+    rule(r"(?<=\d(?:st|nd|rd|th)) Dr\b(?!\.)", " Drive"),
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)St\b\.?", r"\1Street"),
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)Dr\b\.?", r"\1Drive"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) St\.{ENDS}", r"\1 Street"),
@@ -117,7 +129,7 @@ WORDS = (
     ),
     rule(r"\b(Mr|Mrs|Ms|Dr|Prof)\b\.?", lambda m: TITLES[m[1]]),
     rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=\(?\d)", lambda m: f"{NUMBERED[m[1]]} "),
-    rule(r"(?<![\w.])(Rm|Apt|Ste|Fl|Bldg|Vol|Fig|Rte)(?= \d)", lambda m: NUMBERED[m[1]]),
+    rule(r"(?<![\w.])(Rm|Apt|Ste|Fl|Bldg|Vol|Fig|Rte)(?= #?\d)", lambda m: NUMBERED[m[1]]),
     rule(
         r"(?<![\w.])(Vol|vol|Ch|ch|Fig|fig|Sec|sec|Art|Pt|pt)\. ?(?=[IVXLC]+\b)",
         lambda m: f"{NUMBERED[m[1]]} ",

@@ -11,7 +11,8 @@ DETERMINER = (
     r"\b(?:(?:[Tt]he|[Tt]his|[Tt]hat|[Tt]hese|[Tt]hose|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Ii]ts|[Oo]ur"
     r"|[Tt]heir|[Oo]ne|[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en"
     r"|[Ss]everal|[Ss]ome|[Mm]any|[Ff]ew|[Nn]o|[Aa]ny|[Ee]ach|[Ee]very|[Aa]nother|[Ff]irst|[Nn]ew"
-    r"|[Ee]xtra|[Aa]n? [a-z]{3,12}) |\d{1,3} (?!\d+/\d))"
+    r"|[Ee]xtra|[Aa]n? [a-z]{3,12}|(?!(?:[Ii]t|[Tt]hat|[SsHh]?[Hh]e|[Ww]h(?:at|o|ere)|[Tt]?[Hh]ere"
+    r"|[Ll]et)'s)[A-Za-z]+'s) |\d{1,3} (?!\d+/\d))"
 )
 NOT_NOUNS = (
     "of|to|from|in|into|on|onto|at|by|with|without|for|and|or|nor|than|per|is|are|was|were|be|been"

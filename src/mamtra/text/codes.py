@@ -31,6 +31,12 @@ PROVINCES = {
     "ON": "Ontario", "PE": "Prince Edward Island", "QC": "Quebec", "SK": "Saskatchewan",
     "YT": "Yukon",
 }  # fmt: skip
+# what has versions, whose parts are counted and not read as decimals
+VERSIONED = (
+    "(?:[Vv]ersion|Python|Java|Ubuntu|Debian|Fedora|Android|iOS|macOS|Node|Node\\.js|Go|Rust|Ruby|PHP"
+    "|Perl|Kotlin|Swift|Django|Rails|React|Angular|Vue|TypeScript|PyTorch|TensorFlow|NumPy|CUDA|GCC"
+    "|LLVM|Kubernetes|Docker|PostgreSQL|Postgres|MySQL|Chrome|Firefox|Linux|kernel)"
+)
 TENS_OF_HUNDREDS = re.compile(r"[1-9]00")
 
 
@@ -79,6 +85,12 @@ def postcode(match: re.Match[str]) -> str:
     return f" {PROVINCES.get(match[1] or '', '')} {', '.join(halves)} "
 
 
+def version(match: re.Match[str]) -> str:
+    """Say the version of a program: three point eleven."""
+    zero = "zero " if match[3][0] == "0" else ""
+    return f"{match[1]}{cardinal(int(match[2]))} point {zero}{cardinal(int(match[3]))}"
+
+
 FREE = r"(?<![\w.,+-])"  # before a number that stands for itself
 DONE = r"(?![\w-]|[.,]\d)"
 
@@ -88,6 +100,8 @@ RULES = (
     rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
     rule(r"\b(1[ -])?(\d{3})-([A-Z]{2,}(?:-[A-Z]+)*|[A-Z]{3,})\b", vanity),
     rule(r"\b0x([0-9A-Fa-f]{1,32})\b", hexadecimal),
+    rule(rf"\b(P\.? ?O\.? ?Box #?)(\d{{4,}}){DONE}", lambda m: m[1] + digits(m[2])),
+    rule(rf"\b({VERSIONED} )(\d{{1,2}})\.(\d\d){DONE}", version),
     rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b", book_number),
     rule(
         rf"(?<![\w.])(?:\+?\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\) ?|\d{{3}}[ .-])"

@@ -103,8 +103,23 @@ def decade(match: Match) -> str:
 MONTH = rf"(?P<month>{one_of(MONTHS)}|{one_of(SHORT_MONTHS)}\b\.?)"
 TH = r"(?:st|nd|rd|th)?"
 YEAR = r"(?P<year>\d{4})(?![\d:]|,\d)"
+BEFORE_MONTH = (
+    "(?:[Ii]n|[Ss]ince|[Uu]ntil|[Tt]ill|[Ll]ast|[Nn]ext|[Tt]his|[Ee]very|[Ee]arly|[Ll]ate|[Mm]id"
+    "|[Tt]hrough)"
+)
+BEFORE_DAY = "(?:[Oo]n|[Bb]y|[Uu]ntil|[Tt]ill|[Ll]ast|[Nn]ext|[Tt]his|[Ee]very|[Ss]ince)"
+SHORT_DAYS = set(WEEKDAYS) - {"Sun"}  # which is a word as well
 # also where the text has no figures
 DAYS = (
+    rule(
+        rf"\b({BEFORE_DAY}) ({one_of(SHORT_DAYS)})\b(?!['&-]|\.\w)(?:\.(?= [a-z\d]|,))?",
+        lambda m: f"{m[1]} {WEEKDAYS[m[2]]}",
+    ),
+    rule(
+        rf"\b({BEFORE_MONTH}[ -])({one_of(set(SHORT_MONTHS) - {'May', 'Mar'})})\b(?!['&-]|\.?\w|\.? \d)"
+        r"(?:\.(?= [a-z]|,))?",
+        lambda m: f"{m[1]}{SHORT_MONTHS[m[2]]}",
+    ),
     rule(r"\b(Thurs|Thur|Tues)\b(?!\.)", lambda m: WEEKDAYS[m[1]]),
     rule(r"\b(Mon|Tues?|Wed|Thu(?:rs?)?|Fri)(?=\. ?$)", lambda m: WEEKDAYS[m[1]]),
     rule(r"(?<=\b[Oo]n) (Sat|Sun)(?:(?=\. ?$)|\.(?= [a-z]))", lambda m: f" {WEEKDAYS[m[1]]}"),
@@ -112,7 +127,8 @@ DAYS = (
 RULES = (
     rule(
         rf"\b({one_of(WEEKDAYS)})(?:\.(?=,? [A-Z\d]|,)|(?=,? (?:{ANY_MONTH})\b)"
-        rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|[:/.]\d| ?[AaPp]\.?[Mm]\b| {ANY_MONTH})))",
+        rf"|(?=,? \d{{1,2}}(?:st|nd|rd|th|(?: ?- ?| to )\d|[:/.]\d| ?[AaPp]\.?[Mm]\b"
+        rf"| {ANY_MONTH})))",
         lambda m: WEEKDAYS[m[1]],
     ),
     rule(r"(?<=\d)T(?=\d\d:\d\d)", " "),

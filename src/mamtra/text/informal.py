@@ -17,12 +17,14 @@ CHAT = {
     "yr": "year", "yrs": "years", "luv": "love", "sry": "sorry",
     "srsly": "seriously", "rly": "really", "yrself": "yourself",
     "congrats": "congratulations", "w8": "wait", "str8": "straight", "every1": "everyone",
-    "any1": "anyone", "some1": "someone", "no1": "no one",
+    "any1": "anyone", "some1": "someone", "no1": "no one", "otw": "on the way",
+    "omw": "on my way", "ofc": "of course", "obv": "obviously", "obvs": "obviously",
+    "probs": "probably", "abt": "about", "cya": "see you",
 }  # fmt: skip
 # in lower case, and no words
 LETTERED = (
     "ttyl", "tysm", "idk", "idc", "imo", "imho", "iirc", "afaik", "fyi", "asap", "diy", "omg",
-    "omw", "ily", "icymi", "aka", "eta", "faq",
+    "ily", "icymi", "aka", "eta", "faq",
 )  # fmt: skip
 # after a number
 SCORED = {

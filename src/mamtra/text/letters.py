@@ -172,6 +172,16 @@ PAIRS = (
     rule(r"(?<=\()a(?=[,)])", "ay"),
     rule(r"(?:(?<=^)|(?<=\s))(?<!\d )([a-h])\)(?= )", lambda m: f"{spell(m[1])},"),
 )
+
+
+def letter_range(match: Match) -> str:
+    """Say from which letter to which; two letters near each other are something else."""
+    first, last = (ord(letter) for letter in match.groups())
+    if last - first < 3 and not (match[1] in "Aa" and last > first):
+        return match[0]
+    return f" {spell(match[1])} to {spell(match[2])} "
+
+
 # before the numbers are spoken: capitals joined to digits, as in MP3, A4 and F-16
 JOINED = (
     rule(r"(?<![A-Za-z'])a(?=\d)", " ay "),
@@ -181,6 +191,10 @@ JOINED = (
 )
 
 RULES = (
+    rule(r"(?<![\w'-])([a-z])-([a-z])(?![\w'-])", letter_range),
+    rule(r"(?<![\w'-])([A-Z])-([A-Z])(?![\w'-])", letter_range),
+    # names of two words written as one
+    rule(r"(?<=[a-z]{3})(?=[A-Z][a-z]{3})", " "),
     rule(r"^([^A-Za-z\0]*)([AaIi])([^A-Za-z\0]*)$", lone_letter),
     rule(rf"(?<![A-Za-z'])(?:{'|'.join(MIXED)})(?![A-Za-z'])",
          lambda m: RESPELLED.get(m[0], m[0])),

@@ -161,6 +161,12 @@ DIVIDED = "(?:[kcm]?m|s|h|d?L|ml|mL|kg|g|mol|min)"
 END = r"(?![\w^'])"
 PER = rf" ?/ ?(?P<per>{UNIT})(?P<per_power>\^?[23])?"
 
+SPOONS = {"T": "tablespoon", "t": "teaspoon"}
+# where 5K is a race, not five thousand
+RACED = "(?:[Rr][au]n|[Rr]uns|[Rr]unning|[Rr]aced?|[Ff]inish(?:ed)?|[Jj]og(?:ged)?|[Ww]alk(?:ed)?)"
+ANY = "(?:an?|the|my|your|her|his|our|their|this|that|another)"
+RACE = "race|run|walk|runner|runners|course|finish|time|pace|personal best|marathon|training"
+
 # without a figure
 BARE = (rule(rf"(?<![\w/^])(?<!\d )({WEIGHED})/({DIVIDED})(?:\^?([23]))?(?![\w/])", bare),)
 RULES = (
@@ -183,6 +189,10 @@ RULES = (
     rule(r"(?<=\d) in(?= (?:wide|long|tall|high|deep|thick|diameter)\b)", " in."),
     rule(r"(?<![\w./])1 c\.(?= [a-z])|(?<=/\d) c\.(?= [a-z])", lambda m: f"{m[0][:-2]}cup"),
     rule(r"(?<=\d) c\.(?= [a-z])", " cups "),
+    rule(r"((?<![\w./])1|/\d) ([Tt])\.(?= [a-z])", lambda m: f"{m[1]} {SPOONS[m[2]]}"),
+    rule(r"(?<=\d) ([Tt])\.(?= [a-z])", lambda m: f" {SPOONS[m[1]]}s"),
+    rule(rf"\b({RACED} {ANY} \d{{1,2}})[Kk]\b", r"\1 kay"),
+    rule(rf"\b(\d{{1,2}})[Kk](?= (?:{RACE})\b)", r"\1 kay"),
     rule(r"(\d ?V,? \d+(?:\.\d+)?) ?A\b", r"\1 amps"),
     rule(rf"(?<![\w.,])(\d+(?:\.\d+)?)m(?= {MANY}\b)", r"\1 million"),
     rule(r"(?<=\d )\((\d+(?:\.\d+)?[ -]?(?:oz|g|ml|lb|inch|kg)\.?)\) (?=[a-z])", r"\1 "),
