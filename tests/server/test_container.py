@@ -60,7 +60,9 @@ def faults(text: str) -> list[str]:
                 found += [f"no stage {stage}" for stage, _ in mounts if stage not in stages]
                 known = {target for _, target in mounts}
                 written = set(re.findall(r"--wheel-dir (\S+)", rest))
-                for path in re.findall(r"(?<![\w:.=-])/\w[\w./-]*", re.sub(r"--mount\S+", "", rest)):
+                for path in re.findall(
+                    r"(?<![\w:.=-])/\w[\w./-]*", re.sub(r"--mount\S+", "", rest)
+                ):
                     made = any(one == path or one.startswith(f"{path}/") for one in copied)
                     if not made and path not in known | written and not path.startswith("/usr/"):
                         found.append(f"nobody made {path}")

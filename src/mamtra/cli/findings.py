@@ -31,7 +31,7 @@ EXTRAS = {
     "hub": ("huggingface_hub",),
     "train": ("accelerate", "tensorboard"),
     "ray": ("ray",),
-    "serve": ("starlette", "uvicorn", "websockets", "multipart", "prometheus_client"),
+    "serve": ("starlette", "uvicorn", "websockets", "python_multipart", "prometheus_client"),
     "serve-aac": ("av",),
     "wyoming": ("wyoming",),
     "words": ("pocketsphinx",),

@@ -197,9 +197,7 @@ def run(arguments: list[str]) -> int:
         return READER_GONE
     except (OSError, MemoryError, RuntimeError) as problem:
         if isinstance(problem, RuntimeError) and not (
-            isinstance(problem, RecursionError)
-            or out_of_memory(problem)
-            or thread_refused(problem)
+            isinstance(problem, RecursionError) or out_of_memory(problem) or thread_refused(problem)
         ):
             raise
         silence_output()

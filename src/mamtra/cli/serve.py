@@ -96,7 +96,7 @@ def serve(
     from mamtra.errors import require
     from mamtra.server.config import ServeConfig
 
-    for package in ("starlette", "uvicorn", "websockets", "multipart", "prometheus_client"):
+    for package in ("starlette", "uvicorn", "websockets", "python_multipart", "prometheus_client"):
         require(package, "serve")
     config = ServeConfig(
         host=host,
