@@ -109,6 +109,7 @@ BEFORE_MONTH = (
 )
 BEFORE_DAY = "(?:[Oo]n|[Bb]y|[Uu]ntil|[Tt]ill|[Ll]ast|[Nn]ext|[Tt]his|[Ee]very|[Ss]ince)"
 SHORT_DAYS = set(WEEKDAYS) - {"Sun"}  # which is a word as well
+CLEAR_MONTHS = set(SHORT_MONTHS) - {"May", "Mar"}  # which are other words as well
 # also where the text has no figures
 DAYS = (
     rule(
@@ -116,7 +117,7 @@ DAYS = (
         lambda m: f"{m[1]} {WEEKDAYS[m[2]]}",
     ),
     rule(
-        rf"\b({BEFORE_MONTH}[ -])({one_of(set(SHORT_MONTHS) - {'May', 'Mar'})})\b(?!['&-]|\.?\w|\.? \d)"
+        rf"\b({BEFORE_MONTH}[ -])({one_of(CLEAR_MONTHS)})\b(?!['&-]|\.?\w|\.? \d)"
         r"(?:\.(?= [a-z]|,))?",
         lambda m: f"{m[1]}{SHORT_MONTHS[m[2]]}",
     ),
