@@ -99,6 +99,8 @@ def check_target(path: Path | str) -> Path:
     Raises:
         AudioError: unknown suffix, no such folder, or no permission.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise AudioError(f"{path!r} is no path; give the name of a file, as a string or a Path")
     path = Path(path)
     try:
         str(path).encode()

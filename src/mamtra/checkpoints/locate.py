@@ -4,6 +4,7 @@ A name is a model that ships inside the package, the path of a folder, or ``owne
 huggingface.co, if that was fetched before. Nothing is fetched, and nothing heavy is imported.
 """
 
+import os
 from pathlib import Path
 
 from mamtra.checkpoints.hub import COSYVOICE2, is_hub_id, located
@@ -39,6 +40,8 @@ def locate(name_or_path: str | Path = DEFAULT) -> Path:
     Raises:
         ModelError: there is no such model; the message says what is possible.
     """
+    if not isinstance(name_or_path, str | os.PathLike):
+        raise ModelError(f"{name_or_path!r} is no model; give a name or a path, as a string")
     shipped = built_in()
     if str(name_or_path) in shipped:
         return shipped[str(name_or_path)]

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from itertools import accumulate
+from typing import Any
 
-from mamtra.errors import ConfigError, MamtraError
+from mamtra.errors import ConfigError, MamtraError, TextError
 from mamtra.generation.generate import Generation, Request, generate_batch
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
@@ -144,6 +145,26 @@ class Scheduler:
         return number, text.speech()
 
 
+def with_options(
+    texts: Iterable[str | TextAndOptions], options: SpeakOptions
+) -> Iterator[TextAndOptions]:
+    """Each text with its own options, or with these.
+
+    Raises:
+        TextError: this is one text, or nothing that holds texts.
+    """
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise TextError(f"{str(texts)[:60]!r} holds no texts; give a list of them")
+
+    def pair_of(text: Any) -> TextAndOptions:
+        """What is no pair is looked at like a text: it fails by itself."""
+        if isinstance(text, tuple) and len(text) == 2 and isinstance(text[1], SpeakOptions):
+            return text
+        return text, options
+
+    return map(pair_of, texts)
+
+
 def say_texts(
     speaker_for: Callable[[SpeakOptions], Speaker],
     texts: Iterable[TextAndOptions],
@@ -165,8 +186,8 @@ def say_texts(
     Raises:
         ConfigError: there are no rows.
     """
-    if rows < 1:
-        raise ConfigError(f"rows={rows} must be at least 1")
+    if type(rows) is not int or rows < 1:
+        raise ConfigError(f"rows={rows!r} must be a whole number of at least 1")
 
     def outcomes() -> Iterator[Outcome]:
         scheduler = Scheduler(speaker_for, texts)

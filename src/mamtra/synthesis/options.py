@@ -69,6 +69,13 @@ class SpeakOptions:
             check_choice("mode", self.mode, MODES)
         check_choice("state", self.state, STATES)
         check_speed(self.speed)
+        if not isinstance(self.normalize, bool):
+            raise ConfigError(f"normalize {self.normalize!r} is neither True nor False")
+        if not isinstance(self.lexicon, Lexicon | None):
+            raise ConfigError(
+                f"lexicon {str(self.lexicon)[:60]!r} is no Lexicon; read one by "
+                "mamtra.text.lexicon.read_lexicon"
+            )
         if not isinstance(self.instruct, str | None):
             raise ConfigError(f"instruct {self.instruct!r} is no text; give words, as 'speak low'")
         if self.mode == "instruct" and not (self.instruct or "").strip():

@@ -10,6 +10,7 @@ from jaxtyping import Float
 from mamtra.audio.clip import Audio, write
 from mamtra.audio.joiner import join_samples, pause_after
 from mamtra.audio.mark import mark_or_nothing
+from mamtra.errors import AudioError
 from mamtra.synthesis.word_times import Aligner, WordTime
 
 ENDED = "end"  # the stop reason of speech that ended by itself
@@ -141,8 +142,13 @@ def least_coverage(found: Iterable[float | None]) -> float | None:
 
 
 def join(pieces: Sequence[Speech]) -> Speech:
-    """Pieces that were spoken one after another as one, with pauses and without clicks."""
-    assert pieces, "nothing to join"
+    """Pieces that were spoken one after another as one, with pauses and without clicks.
+
+    Raises:
+        AudioError: there are none, or one is no speech.
+    """
+    if not pieces or not all(isinstance(piece, Speech) for piece in pieces):
+        raise AudioError("there is no speech to join; give a list of what was spoken")
     return Speech(
         samples=join_samples(
             [piece.samples for piece in pieces],

@@ -15,7 +15,7 @@ from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.exclusive import exclusive
 from mamtra.runtime.protocols import LoadedModel
-from mamtra.synthesis.batch import Outcome, TextAndOptions, say_texts
+from mamtra.synthesis.batch import Outcome, TextAndOptions, say_texts, with_options
 from mamtra.synthesis.conditioning import conditioning_of
 from mamtra.synthesis.options import AnyVoice, SpeakOptions
 from mamtra.synthesis.say import say_paragraphs
@@ -24,6 +24,7 @@ from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.stopwatch import Stopwatch
 from mamtra.synthesis.stream import AudioPiece, parts_of, speak_stream
 from mamtra.synthesis.text_reader import Reader, TextConfig
+from mamtra.synthesis.text_stream import checked_parts
 from mamtra.text.lexicon import Lexicon
 from mamtra.text.pauses import Passage
 from mamtra.voice.voice import Voice, check_voice, find_voice
@@ -194,10 +195,15 @@ class Synthesizer:
 
         Raises:
             ConfigError: there are no rows.
+            TextError: ``texts`` is one text, or nothing that holds texts.
         """
-        pairs = ((text, options) if isinstance(text, str) else text for text in texts)
         return say_texts(
-            self.speaker, pairs, rows, self.model.speech_model, self.sampling, self.guard
+            self.speaker,
+            with_options(texts, options),
+            rows,
+            self.model.speech_model,
+            self.sampling,
+            self.guard,
         )
 
     def stream(
@@ -226,7 +232,7 @@ class Synthesizer:
             ConfigError: an argument is out of range, or mode and instruction contradict each other.
             VoiceError: the voice is unknown, another model's, or lacks what the mode needs.
             ModelError: the model was not made for this mode.
-            TextError: while iterating: nothing in the text can be spoken.
+            TextError: it is no text; while iterating: nothing in it can be spoken.
             GenerationError: while iterating: the model said nothing.
         """
         options = SpeakOptions(
@@ -239,4 +245,4 @@ class Synthesizer:
             speed=speed,
         )
         speaker = self.speaker(options)
-        return speak_stream(speaker, parts_of(speaker, text))
+        return speak_stream(speaker, parts_of(speaker, checked_parts(text)))

@@ -71,6 +71,26 @@ def complete(waiting: str) -> tuple[list[str], str]:
     return ready, rest + blanks
 
 
+def checked_parts(text: str | Iterable[str]) -> str | Iterator[str]:
+    """A text, or the parts of one, each checked when it comes.
+
+    Raises:
+        TextError: it is neither; while iterating: a part is no text.
+    """
+    if isinstance(text, str):
+        return text
+    if not isinstance(text, Iterable) or isinstance(text, bytes | bytearray):
+        raise TextError(f"{str(text)[:60]!r} is no text; give a string, or an iterator of strings")
+
+    def parts() -> Iterator[str]:
+        for part in text:
+            if not isinstance(part, str):
+                raise TextError(f"{str(part)[:60]!r} is no part of a text; give strings")
+            yield part
+
+    return parts()
+
+
 def paragraphs_of(text: str | Iterable[str]) -> Iterator[tuple[list[str], bool]]:
     """Groups of text that can be cut by now, each with whether a paragraph begins with it."""
     if isinstance(text, str):
