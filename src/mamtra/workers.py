@@ -53,6 +53,10 @@ def by_processes(work: Work, parts: Sequence[Part], workers: int) -> Iterator[Re
         yield from (work(*part) for part in parts)
         return
     threads = max(1, (os.cpu_count() or 1) // workers)
+    # a pool starts its processes before its own thread; where that is refused, they would stay
+    probe = Thread(target=int)
+    probe.start()
+    probe.join()
     pool = ProcessPoolExecutor(
         workers, get_context("spawn"), initializer=start_worker, initargs=(threads,)
     )

@@ -80,12 +80,12 @@ class EngineRequest:
     flow_context: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.flow_context <= MOST_CONTEXT:
+        if type(self.flow_context) is not int or not 0 <= self.flow_context <= MOST_CONTEXT:
             raise ConfigError(
                 f"flow_context={self.flow_context} must lie between 0 (none) and {MOST_CONTEXT} "
                 f"seconds"
             )
-        if not 0 <= self.flow_steps <= MOST_STEPS:
+        if type(self.flow_steps) is not int or not 0 <= self.flow_steps <= MOST_STEPS:
             raise ConfigError(
                 f"flow_steps={self.flow_steps} must lie between 0 (the model's own) and "
                 f"{MOST_STEPS}"
