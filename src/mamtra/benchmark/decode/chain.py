@@ -4,9 +4,9 @@
     stream   the same as it is heard: when the first samples leave, and how long all of it takes
 
 The stand-in for the original runs decoder and vocoder as modules in float32; it is not streamed, as
-it would begin each chunk from the first token, which takes minutes. A target on onnxruntime runs graphs: the flow in bfloat16 where
-the processor has it, and its streams go on from states where ``flow_context`` says so, while the
-language model draws further ids beside it.
+it would begin each chunk from the first token, which takes minutes. A target on onnxruntime runs
+graphs: the flow in bfloat16 where the processor has it, and its streams go on from states where
+``flow_context`` says so, while the language model draws further ids beside it.
 """
 
 import time
