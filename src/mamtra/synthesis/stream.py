@@ -12,7 +12,6 @@ the length of a piece, not by that of the text. Nothing of a piece is kept once 
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -27,7 +26,6 @@ from mamtra.generation.generate import RETRY_STRIDE, stream
 from mamtra.generation.guard import FAILURES
 from mamtra.generation.request import Stopped, Token
 from mamtra.synthesis.acoustics import AcousticStream, Noise, flow_noise
-from mamtra.synthesis.ahead import drawn_ahead, one_by_one
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import ComputeSeconds, Spoken
 from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces
@@ -155,37 +153,20 @@ class Clock:
             self.first_audio_seconds = time.perf_counter() - self.started
 
     def timed(self, tokens: Tokens) -> Tokens:
-        """The same tokens; takes the time that each needed. Closing it closes them."""
-        try:
-            while True:
-                before = time.perf_counter()
-                record = next(tokens, None)
-                self.speech_lm += time.perf_counter() - before
-                if record is None:
-                    return
-                yield record
-        finally:
-            if isinstance(tokens, Generator):
-                tokens.close()
+        """The same tokens; takes the time that each needed."""
+        while True:
+            before = time.perf_counter()
+            record = next(tokens, None)
+            self.speech_lm += time.perf_counter() - before
+            if record is None:
+                return
+            yield record
 
 
-@contextmanager
-def drawn(speaker: Speaker, tokens: Tokens) -> Iterator[Iterator[list[Token | Stopped]]]:
-    """The tokens in groups; the generation ends with the ``with`` block.
-
-    A flow takes so long that the language model draws further tokens beside it, where the engine
-    lets both run at once.
-    """
-    model = speaker.model
-    if model.acoustic_threads and model.decoder.sizes.flow:
-        with drawn_ahead(tokens) as groups:
-            yield groups
-        return
-    try:
-        yield one_by_one(tokens)
-    finally:
-        if isinstance(tokens, Generator):
-            tokens.close()
+def close(tokens: Tokens) -> None:
+    """End the generation at once."""
+    if isinstance(tokens, Generator):
+        tokens.close()
 
 
 def speak_part(
@@ -213,16 +194,17 @@ def speak_part(
         if attempt:
             acoustics = begin()
         tokens = part.tokens(seed + attempt * RETRY_STRIDE)
-        with drawn(speaker, clock.timed(tokens)) as groups:
-            for group in groups:
-                ids = [record.id for record in group if not isinstance(record, Stopped)]
-                samples = joiner.push(acoustics.push(ids))
+        try:
+            for record in clock.timed(tokens):
+                if isinstance(record, Stopped):
+                    ended = record
+                    break
+                samples = joiner.push(acoustics.push([record.id]))
                 if len(samples):
                     clock.heard()
                     yield AudioPiece(samples=samples, rate=speaker.rate, piece=number)
-                if isinstance(group[-1], Stopped):
-                    ended = group[-1]
-                    break
+        finally:
+            close(tokens)
         if ended.reason not in FAILURES or acoustics.started:
             break
     acoustics.drop(ended.surplus)

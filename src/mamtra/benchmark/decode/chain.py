@@ -6,12 +6,11 @@
 The stand-in for the original runs decoder and vocoder as modules in float32; it is not streamed, as
 it would begin each chunk from the first token, which takes minutes. A target on onnxruntime runs
 graphs: the flow in bfloat16 where the processor has it, and its streams go on from states where
-``flow_context`` says so, while the language model draws further ids beside it.
+``flow_context`` says so.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
@@ -37,7 +36,6 @@ from mamtra.runtime.protocols import Vocoder as AnyVocoder
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 from mamtra.synthesis.acoustics import NoiseSource, flow_noise, noise_of
-from mamtra.synthesis.ahead import drawn_ahead, one_by_one
 
 PROMPT = (
     100  # text ids that are read where nothing else is known, about 30 s of CosyVoice 2's speech
@@ -144,15 +142,15 @@ class HeardStream:
         sizes = self.acoustics.decoder.sizes
         self.decoding = DecoderStream(voice=self.acoustics.voice, noise=flow_noise(sizes))
 
-    def listen(self, groups: Iterator[list[int]]) -> None:
+    def listen(self, ids: Iterator[int]) -> None:
         """Take ids as they come, until there are no more."""
         decoder, vocoder = self.acoustics.decoder, self.acoustics.vocoder
         state, source = vocoder.new_state(), NoiseSource(vocoder.sizes, 0)
         ended = False
         while not ended:
-            ids = next(groups, None)
-            ended = ids is None
-            self.decoding.tokens.extend(ids or [])
+            drawn = next(ids, None)
+            ended = drawn is None
+            self.decoding.tokens.extend([] if drawn is None else [drawn])
             while (mel := self.decoding.next_group(decoder, final=ended)) is not None:
                 noise = source.draw(mel.shape[1] * vocoder.sizes.hop)
                 last = ended and self.decoding.complete(decoder.sizes)
@@ -189,16 +187,13 @@ def stream_row(
 ) -> dict[str, Any]:
     """A stream from the first id of the prompt to the last sample."""
     firsts: list[float] = []
-    beside = isinstance(acoustics.decoder, OnnxDecoder) and acoustics.decoder.sizes.flow
 
     def speak(count: int = tokens) -> None:
         """From an empty state."""
         began = time.perf_counter()
         ids = drawn_ids(model, prompt, count, lambda _: None)
-        with ExitStack() as stack:
-            groups = stack.enter_context(drawn_ahead(ids)) if beside else one_by_one(ids)
-            stream = HeardStream(acoustics)
-            stream.listen(groups)
+        stream = HeardStream(acoustics)
+        stream.listen(ids)
         firsts.append(stream.first - began)
 
     once = timed(acoustics.read_voice, model.device, 1)
