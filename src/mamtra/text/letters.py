@@ -172,16 +172,6 @@ PAIRS = (
     rule(r"(?<=\()a(?=[,)])", "ay"),
     rule(r"(?:(?<=^)|(?<=\s))(?<!\d )([a-h])\)(?= )", lambda m: f"{spell(m[1])},"),
 )
-
-
-def letter_range(match: Match) -> str:
-    """Say from which letter to which; two letters near each other are something else."""
-    first, last = (ord(letter) for letter in match.groups())
-    if last - first < 3 and not (match[1] in "Aa" and last > first):
-        return match[0]
-    return f" {spell(match[1])} to {spell(match[2])} "
-
-
 # before the numbers are spoken: capitals joined to digits, as in MP3, A4 and F-16
 JOINED = (
     rule(r"(?<![A-Za-z'])a(?=\d)", " ay "),
@@ -191,8 +181,9 @@ JOINED = (
 )
 
 RULES = (
-    rule(r"(?<![\w'-])([a-z])-([a-z])(?![\w'-])", letter_range),
-    rule(r"(?<![\w'-])([A-Z])-([A-Z])(?![\w'-])", letter_range),
+    # from which letter to which; two neighbours, as in A-B, are something else
+    rule(r"(?<![\w'-])(?:a-([d-z])|A-([D-Z]))(?![\w'-])",
+         lambda m: f" ay to {spell(m[1] or m[2])} "),
     # names of two words written as one
     rule(r"(?<=[a-z]{3})(?=[A-Z][a-z]{3})", " "),
     rule(r"^([^A-Za-z\0]*)([AaIi])([^A-Za-z\0]*)$", lone_letter),
