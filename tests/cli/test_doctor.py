@@ -73,7 +73,7 @@ def test_voices_are_listed_with_the_default_starred(
     tiny_model_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ended(["voices", "--model", str(tiny_model_folder)]) == 0
-    high, low = capsys.readouterr().out.splitlines()
+    low, high = capsys.readouterr().out.splitlines()
     assert high.split() == ["high", "0.80", "s", "a", "buzz"]
     assert low.split() == ["*", "low", "0.80", "s", "a", "buzz"]
 

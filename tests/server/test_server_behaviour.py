@@ -7,6 +7,8 @@ import struct
 
 import pytest
 
+from mamtra.voice.voice import default_voice
+
 pytest.importorskip("starlette")
 
 POST = "POST /v1/audio/speech HTTP/1.1\r\n"
@@ -211,7 +213,8 @@ def test_lists_describe_models_and_voices(running) -> None:
     own = running.service.synthesizer.voices
     assert [voice["id"] for voice in voices["voices"]][: len(own)] == own
     assert voices["data"] == voices["voices"]
-    assert "alloy" in [voice["id"] for voice in voices["voices"]]
+    alloy = next(voice for voice in voices["voices"] if voice["id"] == "alloy")
+    assert alloy["alias_of"] == own[0] == default_voice(running.service.synthesizer.folder)
 
 
 def test_metrics_and_description_are_there(running) -> None:

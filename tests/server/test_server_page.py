@@ -54,6 +54,7 @@ def wait_for_status(page, text: str) -> None:
 
 def test_a_sentence_is_spoken_and_drawn(page, running) -> None:
     open_page(page, running)
+    assert page.input_value("#voice") == running.service.synthesizer.voices[0]
     page.fill("#text", "Good morning. It is warm today.")
     page.click("#speak")
     wait_for_status(page, "Done")

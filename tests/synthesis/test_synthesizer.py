@@ -59,7 +59,7 @@ def test_every_stage_is_timed(synthesizer: Synthesizer) -> None:
 
 
 def test_another_voice_changes_the_sound_and_not_the_tokens(synthesizer: Synthesizer) -> None:
-    assert synthesizer.voices == ["high", "low"]
+    assert synthesizer.voices == ["low", "high"]
     low, high = synthesizer.say("Hello.", voice="low"), synthesizer.say("Hello.", voice="high")
     assert low.speech_tokens == high.speech_tokens
     assert not np.array_equal(low.samples, high.samples)
@@ -182,7 +182,7 @@ def test_a_teacher_may_share_all_but_its_language_model(
     )
     synthesizer = mamtra.load(teacher)
     assert synthesizer.name == "tiny-teacher"
-    assert synthesizer.voices == ["high", "low"]
+    assert synthesizer.voices == ["low", "high"]
     assert synthesizer.guard == mamtra.load(tiny_model_folder).guard
     assert len(synthesizer.say("Hello.").samples)
 

@@ -14,13 +14,13 @@ def voices(
     """List the voices of a model; the one that speaks when none is asked for has a star."""
     # numpy loads here and not for --help
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.voice.voice import Voice, default_voice
+    from mamtra.voice.voice import Voice, default_voice, voice_names
 
     folder = ModelFolder(locate(model))
     default = default_voice(folder)
     files = folder.voice_files()
-    for name, path in files.items():
-        voice = Voice.load(path)
+    for name in voice_names(folder):
+        voice = Voice.load(files[name])
         row = {
             "name": name,
             "default": name == default,

@@ -27,7 +27,7 @@ from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.synthesis.text_stream import checked_parts
 from mamtra.text.lexicon import Lexicon
 from mamtra.text.pauses import Passage
-from mamtra.voice.voice import Voice, check_voice, find_voice
+from mamtra.voice.voice import Voice, check_voice, find_voice, voice_names
 
 DEFAULTS = SpeakOptions()
 
@@ -60,8 +60,8 @@ class Synthesizer:
 
     @property
     def voices(self) -> list[str]:
-        """Names of the voices that belong to the model."""
-        return list(self.folder.voice_files())
+        """Names of the voices that belong to the model, the default first."""
+        return voice_names(self.folder)
 
     def voice(self, voice: AnyVoice = None) -> Voice:
         """A voice by name or path; without one, the model's default.

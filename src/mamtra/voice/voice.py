@@ -169,6 +169,12 @@ def default_voice(folder: ModelFolder) -> str | None:
     return names[0] if names else None
 
 
+def voice_names(folder: ModelFolder) -> list[str]:
+    """The names of a model's voices, the default first."""
+    default = default_voice(folder)
+    return sorted(folder.voice_files(), key=lambda name: name != default)
+
+
 def find_voice(folder: ModelFolder, name: str | Path | None) -> Path:
     """The file of a voice: a voice of the model, the path of a saved voice, or the default.
 

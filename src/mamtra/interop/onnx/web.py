@@ -30,6 +30,7 @@ from mamtra.interop.onnx.text_script import text_script
 from mamtra.runtime.onnx.session import WEIGHTS
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
+from mamtra.voice.voice import voice_names
 
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 TESTED = "1.30.0"  # of onnxruntime-web
@@ -160,5 +161,5 @@ def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]])
         "guard": asdict(model.optional("guard", GuardConfig)),
         "pronunciations": text.pronunciations,
         "piece_characters": text.piece_characters,
-        "voices": list(model.voice_files()),
+        "voices": voice_names(model),
     }
