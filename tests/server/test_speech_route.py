@@ -55,7 +55,7 @@ def test_a_dialogue_is_spoken_in_its_voices(running) -> None:
     status, _, data = running.speak("[voice:anna] Hello.", **form)
     told = json.loads(data)["error"]
     assert (status, told["code"]) == (400, "voice_not_found")
-    assert told["message"].endswith("possible are high, low")
+    assert told["message"].endswith("possible are low, high")
 
 
 @pytest.mark.parametrize("name", ["mp3", "opus", "wav", "flac"])

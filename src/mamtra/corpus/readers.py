@@ -190,7 +190,9 @@ def lines_of(file: Path) -> list[str]:
     """
     try:
         text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
+    except OSError as problem:
+        raise CorpusError(f"cannot read {str(file)!r}: {problem.strerror or problem}") from problem
+    except UnicodeDecodeError as problem:
         raise CorpusError(f"cannot read {str(file)!r}: {problem}") from problem
     return [line for line in text.split("\n") if line.strip()]
 
