@@ -7,6 +7,7 @@ long. Times below a few milliseconds tell nothing and pass.
 import contextlib
 import string
 import time
+import timeit
 from collections.abc import Callable
 
 import pytest
@@ -28,14 +29,14 @@ PHRASES = (
 
 
 def seconds(read: Callable[[str], object], unit: str, length: int, rounds: int) -> float:
-    """Time of the processor that reading takes, the best of several rounds."""
-    text, taken = (unit * length)[:length], []
-    for _ in range(rounds):
-        start = time.process_time()
+    """Time that reading takes of this thread, garbage collection apart: the best of the rounds."""
+    text = (unit * length)[:length]
+
+    def once() -> None:
         with contextlib.suppress(TextError):
             read(text)
-        taken.append(time.process_time() - start)
-    return min(taken)
+
+    return min(timeit.repeat(once, timer=time.thread_time, number=1, repeat=rounds))
 
 
 def grows_faster(read: Callable[[str], object], unit: str) -> bool:
