@@ -110,7 +110,8 @@ def require(module: str, extra: str) -> ModuleType:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as missing:
+        name = (missing.name or module).partition(".")[0]
         raise MissingExtraError(
-            f"this needs the package {module.partition('.')[0]!r}, which is not installed; "
+            f"this needs the package {name!r}, which is not installed; "
             f"run: {install_command(extra)}"
         ) from missing

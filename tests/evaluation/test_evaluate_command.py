@@ -11,6 +11,7 @@ from mamtra.audio.clip import Audio, write
 from mamtra.cli.evaluate import app
 from mamtra.cli.evaluate_intelligibility import lines_to_say
 from mamtra.errors import ConfigError, CorpusError, ModelError
+from mamtra.evaluation.report import failure_notes
 
 TEXTS = "Hello there.\n\nGood morning to you.\nSee you soon.\n"
 
@@ -64,6 +65,24 @@ def test_anybodys_recordings_are_judged_without_a_model(sentences: Path, tmp_pat
     done = run("intelligibility", "--sentences", str(sentences), "--wavs", str(folder))
     assert done.exit_code == 0
     assert "theirs failed on 1 lines" in done.stdout.replace("\n", " ")
+
+
+def test_without_a_recogniser_it_is_counted_how_speech_ended(
+    tiny_model_folder: Path, sentences: Path, tmp_path: Path
+) -> None:
+    row = tmp_path / "rows.jsonl"
+    common = ["--judge", "none", "--row", str(row)]
+    done = run("seed-tts", str(tiny_model_folder), "--set", str(sentences), *common)
+    assert done.exit_code == 0
+    (stops,) = (told["stops"] for told in json.loads(row.read_text())["systems"].values())
+    assert sum(stops.values()) == 3
+    assert f"{stops.get('end', 0)} of 3" in done.stdout
+    assert "WER" not in done.stdout
+
+
+def test_speech_that_did_not_end_by_itself_is_told() -> None:
+    told = {"m": {"failed": [], "stops": {"end": 8, "budget": 2, "error": 1}}}
+    assert failure_notes(told) == ["m did not end by itself: budget 2"]
 
 
 def test_an_unknown_model_is_refused_before_anything_loads() -> None:

@@ -12,6 +12,7 @@ from mamtra.evaluation.clip import Clip, fault
 from mamtra.evaluation.harness import Judged, Judges, judged_lines
 from mamtra.evaluation.judges.judge import Hearing, Identity, Quality, Similarity
 from mamtra.evaluation.line_set import Line, LineSet, plain_set
+from mamtra.evaluation.report import difference_notes
 from mamtra.evaluation.run_folder import RunFolder
 from mamtra.evaluation.scores import check_lines, loops, score
 from mamtra.evaluation.systems import Recordings, file_of_each_line
@@ -210,6 +211,22 @@ def test_naturalness_and_likeness_are_rated(tmp_path: Path) -> None:
     assert told["nice"]["value"] == pytest.approx(4.2, abs=1e-3)
     assert told["nice"]["least"] == pytest.approx(4.1, abs=1e-3)
     assert told["alike"]["value"] == pytest.approx(0.9, abs=1e-3)
+
+
+def test_ratings_are_compared_line_by_line_and_what_failed_is_not_rated(tmp_path: Path) -> None:
+    judges = Judges(hearing=[Ear()], quality=[Ear("nice")])
+    systems = [Voice(), Voice("bad", shift=1, fails=(TEXTS[2],))]
+    told = figures(
+        list(judged_lines(LINES.lines, systems, judges, RunFolder(tmp_path), 2)), bad="good"
+    )
+    # good is rated 4.1, 4.2 and 4.3; bad 4.2 and 4.3, and not at all
+    apart = told["bad"]["ratings_against"]["nice"]
+    assert apart["interval"] == {"value": 0.1, "low": 0.1, "high": 0.1}
+    assert (apart["better"], apart["worse"], apart["sign_p"]) == (2, 0, 0.5)
+    assert (told["good"]["rated"]["nice"]["rated"], told["bad"]["rated"]["nice"]["rated"]) == (6, 4)
+    assert told["bad"]["stops"] == {"end": 4, "error": 2}
+    (beside,) = (note for note in difference_notes(told, "all words") if "nice" in note)
+    assert "(nice) +0.10 (+0.10 to +0.10): better in 2 and worse in 0 lines" in beside
 
 
 @pytest.mark.parametrize("first", [0, 1])

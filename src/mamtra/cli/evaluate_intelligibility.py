@@ -7,7 +7,6 @@ import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.evaluate_run import (
-    JUDGE,
     Evaluation,
     JudgeOption,
     Limit,
@@ -20,6 +19,7 @@ from mamtra.cli.evaluate_run import (
     SimilarityOption,
     Threads,
     Wavs,
+    asked_judges,
     evaluate,
     opened_judges,
 )
@@ -117,7 +117,7 @@ def evaluate_intelligibility(
         locate(model or DEFAULT)
     line_set = lines_to_say(sentences, limit)
     texts = [line.text for line in line_set.lines]
-    names = [*(judge or [JUDGE]), *(quality or ()), *(similarity or ())]
+    names = asked_judges(judge, quality, similarity)
     judges = opened_judges(names, texts, "en", threads, reference)
     # torch loads here and not for --help
     from rich.console import Console

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SCORES, TABLE, TEX = "scores.json", "table.md", "table.tex"
 JUDGE = "pocketsphinx"
+NOBODY = "none"  # in place of a judge: only how speech ended is counted
 PACKAGES = ("jiwer", "onnxruntime")
 
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of what the model says.")]
@@ -31,7 +32,8 @@ JudgeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--judge",
-        help="Who hears the words: pocketsphinx, pocketsphinx:unigram, whisper:FOLDER; repeatable.",
+        help="Who hears the words: pocketsphinx, pocketsphinx:unigram, whisper:FOLDER; repeatable. "
+        "none: nobody; how speech ended is counted all the same.",
     ),
 ]
 QualityOption = Annotated[
@@ -84,6 +86,14 @@ class Evaluation:
     seed: int = 0
     baselines: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+def asked_judges(
+    judge: Sequence[str] | None, quality: Sequence[str] | None, similarity: Sequence[str] | None
+) -> list[str]:
+    """The judges' names of a command's options; the default recogniser if none was named."""
+    hearing = [name for name in judge or [JUDGE] if name != NOBODY]
+    return [*hearing, *(quality or ()), *(similarity or ())]
 
 
 def opened_judges(
@@ -198,8 +208,9 @@ def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) ->
     from mamtra.evaluation.report import difference_notes, failure_notes, table
 
     first, systems = evaluation.profile.first, row["systems"]
+    rule = f"WER: {first}, text rule {evaluation.profile.name}; 95 % intervals over lines"
     notes = [
-        f"WER: {first}, text rule {evaluation.profile.name}; 95 % intervals over lines",
+        *[rule] * bool(evaluation.judges.hearing),
         *(str(judge.identity) for judge in evaluation.judges.all),
         *difference_notes(systems, first),
         *failure_notes(systems),

@@ -5,7 +5,6 @@ from typing import Annotated
 import typer
 
 from mamtra.cli.evaluate_run import (
-    JUDGE,
     Evaluation,
     JudgeOption,
     Limit,
@@ -18,6 +17,7 @@ from mamtra.cli.evaluate_run import (
     SimilarityOption,
     Threads,
     Wavs,
+    asked_judges,
     evaluate,
 )
 from mamtra.errors import ConfigError
@@ -100,7 +100,6 @@ def evaluate_seed_tts(
     if (shares > 1 or workers > 1 or engine == "ray") and output is None:
         raise ConfigError("parts of a set need a folder to meet in; add -o FOLDER")
     chosen = profile_named(profile)
-    asked = [*(judge or [JUDGE]), *(quality or ()), *(similarity or ())]
     order = Order(
         line_set=rooted(sentences),
         limit=limit,
@@ -110,7 +109,7 @@ def evaluate_seed_tts(
         seed=seed,
         runs=runs,
         one_piece=one_piece,
-        judges=tuple(map(rooted, asked)),
+        judges=tuple(map(rooted, asked_judges(judge, quality, similarity))),
         language=language,
         threads=threads,
         reference=None if reference is None else str(reference.absolute()),

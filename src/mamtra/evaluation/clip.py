@@ -8,6 +8,7 @@ from jaxtyping import Float
 from mamtra.audio.clip import Audio
 
 ENDED = "end"  # the stop reason of speech that ended by itself
+ERROR = "error"  # that of a system that failed
 SILENT_RMS = 1e-3  # -60 dB; the quietest source voice has 0.04
 # four voices of flite needed 0.05-0.10 s a letter in sentences and up to 0.15 in single words
 LEAST_SECONDS_PER_LETTER = 0.03

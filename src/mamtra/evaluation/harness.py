@@ -13,7 +13,7 @@ import numpy as np
 
 from mamtra.audio.clip import Audio, read, write
 from mamtra.errors import AudioError, MamtraError
-from mamtra.evaluation.clip import Clip, fault
+from mamtra.evaluation.clip import ERROR, Clip, fault
 from mamtra.evaluation.judges.judge import Hearing, Judge, Quality, Similarity
 from mamtra.evaluation.line_set import Line
 from mamtra.evaluation.run_folder import RunFolder, Said
@@ -106,7 +106,7 @@ def say(folder: RunFolder, system: System, line: Line, run: int) -> tuple[Said, 
         clip = system.speak(line, run)
         said, audio = keep(folder, system, line, clip, names)
     except MamtraError as problem:
-        said, audio = Said(**names, stop="error", fault="error", error=str(problem)), None
+        said, audio = Said(**names, stop=ERROR, fault=ERROR, error=str(problem)), None
     if said != before:
         folder.add_said(said)
     return said, audio

@@ -12,6 +12,7 @@ from mamtra.evaluation.report import (
     Grid,
     difference_notes,
     failure_notes,
+    hearing_of,
     judge_cells,
     rating_cell,
 )
@@ -65,7 +66,7 @@ def joint_table(rows: Sequence[Row]) -> Grid:
     lines = [
         cells_of(row, name, judge, ratings)
         for row, name in systems
-        for judge in row["systems"][name]["heard"]
+        for judge in hearing_of(row["systems"][name])
     ]
     first = profile_named(profiles[0]).first
     notes = [f"WER: {first}, text rule {profiles[0]}; 95 % intervals over lines"]

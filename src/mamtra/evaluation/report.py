@@ -7,6 +7,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from mamtra.evaluation.clip import ENDED, ERROR
 from mamtra.evaluation.scores import Figures
 
 
@@ -92,6 +93,8 @@ def character_rate(heard: Mapping[str, Any]) -> str:
 
 def judge_cells(told: Figures, judge: str, first: str) -> tuple[str, str, str, str]:
     """What one recogniser heard: words wrong, that less the baseline's, characters, dropped."""
+    if not judge:
+        return "", "", "", ""
     heard, apart = told["heard"][judge], told.get("against", {}).get(judge)
     over = ranged(apart[first]["interval"], "+") if apart else ""
     dropped = f"{heard['dropped_percent']['value']:.1f}"
@@ -104,6 +107,16 @@ def rating_cell(told: Figures, rating: str) -> str:
     return f"{rated['value']:.2f} ({rated['least']:.2f})" if rated else ""
 
 
+def ended_cell(told: Figures) -> str:
+    """How many clips ended by themselves, of how many."""
+    return f"{told['stops'].get(ENDED, 0)} of {sum(told['stops'].values())}"
+
+
+def hearing_of(told: Figures) -> list[str]:
+    """The recognisers of a system; a nameless one where nobody heard words."""
+    return list(told["heard"]) or [""]
+
+
 def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequence[str]) -> Grid:
     """One row for each system, or for each system and recogniser if there are several.
 
@@ -113,21 +126,34 @@ def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequenc
         title: above the table.
         notes: below it.
     """
-    judges = list(dict.fromkeys(name for told in systems.values() for name in told["heard"]))
+    judges = list(dict.fromkeys(name for told in systems.values() for name in hearing_of(told)))
     ratings = list(dict.fromkeys(name for told in systems.values() for name in told["rated"]))
     compared = any("against" in told for told in systems.values())
     headings = ["system"] + ["judge"] * (len(judges) > 1) + ["WER %"]
     headings += ["over baseline"] * compared + ["CER %", "dropped %"]
+    if judges == [""]:
+        headings = ["system", "ended by itself"]
     headings += [*(f"{name} (least)" for name in ratings), "bad %"]
     rows = []
     for name, told in systems.items():
         whole = [*(rating_cell(told, r) for r in ratings), f"{told['degenerate_percent']:.1f}"]
+        if judges == [""]:
+            rows.append((name, ended_cell(told), *whole))
+            continue
         for place, judge in enumerate(judges):
             rate, over, characters, dropped = judge_cells(told, judge, first)
             cells = ["" if place else name] + [judge] * (len(judges) > 1)
             cells += [rate, *[over] * compared, characters, dropped]
             rows.append((*cells, *([""] * len(whole) if place else whole)))
     return Grid(tuple(headings), tuple(rows), title, tuple(notes))
+
+
+def split_note(names: str, apart: Mapping[str, Any]) -> str:
+    """Who was better in how many lines, and how likely that is by chance."""
+    return (
+        f"{names}: better in {apart['better']} and worse in {apart['worse']} lines, "
+        f"sign test p {apart['sign_p']:.3f}"
+    )
 
 
 def difference_notes(systems: Mapping[str, Figures], first: str) -> list[str]:
@@ -138,22 +164,27 @@ def difference_notes(systems: Mapping[str, Figures], first: str) -> list[str]:
             continue
         for judge, found in told.get("against", {}).items():
             apart, count = found[first], told["utterances"]
-            note = (
-                f"{name} against {told['baseline']} ({judge}): better in {apart['better']} and "
-                f"worse in {apart['worse']} lines, sign test p {apart['sign_p']:.3f}"
-            )
+            note = split_note(f"{name} against {told['baseline']} ({judge})", apart)
             if apart["detectable"] is not None:
                 note += f"; {count} lines show differences from {apart['detectable']:.1f} points"
             notes.append(note)
+        for judge, apart in told.get("ratings_against", {}).items():
+            over = ranged(apart["interval"], "+", 2)
+            notes.append(split_note(f"{name} against {told['baseline']} ({judge}) {over}", apart))
     return notes
 
 
 def failure_notes(systems: Mapping[str, Figures]) -> list[str]:
-    """A sentence for each system that failed."""
-    return [
-        f"{name} failed on {len(told['failed'])} lines, each counted as all words dropped: "
-        f"{told['failed'][0]['line']} ({told['failed'][0]['why']})"
-        + (", ..." if len(told["failed"]) > 1 else "")
-        for name, told in systems.items()
-        if told["failed"]
-    ]
+    """A sentence for each system that failed, or whose speech did not end by itself."""
+    notes = []
+    for name, told in systems.items():
+        if failed := told["failed"]:
+            notes.append(
+                f"{name} failed on {len(failed)} lines, each counted as all words dropped and not "
+                f"rated: {failed[0]['line']} ({failed[0]['why']}){', ...' * (len(failed) > 1)}"
+            )
+        stops = {why: n for why, n in told.get("stops", {}).items() if why not in (ENDED, ERROR)}
+        if stops:
+            listed = ", ".join(f"{why} {count}" for why, count in stops.items())
+            notes.append(f"{name} did not end by itself: {listed}")
+    return notes

@@ -5,6 +5,7 @@ ways that are published: all wrong words over all words, and the mean of the utt
 Several runs of a line are averaged first, so that intervals are over lines.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from statistics import fmean
@@ -145,14 +146,43 @@ def hearing_figures(counted: Sequence[Counted], judge: str, seed: int) -> Figure
     }
 
 
+def ratings_by_line(counted: Sequence[Counted], judge: str) -> dict[str, float]:
+    """A judge's rating of each line that it could rate, averaged over runs."""
+    rated = {
+        line: [one.judged.ratings.get(judge) for one in runs]
+        for line, runs in by_line(counted).items()
+    }
+    known = {line: [v for v in values if v is not None] for line, values in rated.items()}
+    return {line: fmean(values) for line, values in known.items() if values}
+
+
 def rating_figures(counted: Sequence[Counted], judge: str, seed: int) -> Figures | None:
-    """Mean with interval and least of a judge's ratings; None without any."""
-    values = [one.judged.ratings.get(judge) for one in counted]
-    known = [value for value in values if value is not None]
+    """Mean and least of a judge's ratings, and how many clips it rated; None without any."""
+    known = [v for one in counted if (v := one.judged.ratings.get(judge)) is not None]
     if not known:
         return None
-    rounded = {name: round(value, 3) for name, value in asdict(interval(known, None, seed)).items()}
+    found = interval(list(ratings_by_line(counted, judge).values()), None, seed)
+    rounded = {name: round(value, 3) for name, value in asdict(found).items()}
     return rounded | {"least": round(min(known), 3), "rated": len(known)}
+
+
+def ratings_against(counted: Sequence[Counted], other: Sequence[Counted], seed: int) -> Figures:
+    """A system's ratings less another's on the lines that were rated of both; more is better."""
+    found = {}
+    for judge in dict.fromkeys(name for one in counted for name in one.judged.ratings):
+        mine, theirs = ratings_by_line(counted, judge), ratings_by_line(other, judge)
+        both = [line for line in mine if line in theirs]
+        if not both:
+            continue
+        apart = difference([mine[x] for x in both], [theirs[x] for x in both], None, seed)
+        known = apart.detectable < float("inf")
+        found[judge] = asdict(apart) | {
+            "interval": {name: round(v, 3) for name, v in asdict(apart.interval).items()},
+            "better": apart.worse,  # a difference counts what is smaller as better
+            "worse": apart.better,
+            "detectable": round(apart.detectable, 3) if known else None,
+        }
+    return found
 
 
 def length_figures(counted: Sequence[Counted], judge: str) -> list[Figures]:
@@ -206,6 +236,7 @@ def system_figures(counted: Sequence[Counted], seed: int) -> Figures:
             for one in counted
             if one.failed
         ],
+        "stops": dict(Counter(one.stop for one in said)),
         "retried_percent": share([one.attempts > 1 for one in said]),
         "seconds": round(seconds, 2),
         "seconds_per_character": round(seconds / letters, 4) if letters else None,
@@ -258,6 +289,9 @@ def score(
     figures = {name: system_figures(counted, seed) for name, counted in groups.items()}
     for name, other in (baselines or {}).items():
         if name in groups and other in groups and name != other:
-            apart = against(groups[name], groups[other], seed)
-            figures[name] |= {"baseline": other, "against": apart}
+            figures[name] |= {
+                "baseline": other,
+                "against": against(groups[name], groups[other], seed),
+                "ratings_against": ratings_against(groups[name], groups[other], seed),
+            }
     return figures

@@ -6,15 +6,15 @@ takes a ``JudgeRequest`` and returns an object with one of the protocols of ``ju
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, require
 from mamtra.evaluation.judges.judge import Hearing, Judge, Quality, Similarity
 
 GROUP = "mamtra.judges"
+EXTRA = "judges"  # brings torch for those that need it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ def needed(request: JudgeRequest, name: str, what: str) -> str:
 def fetched(name: str) -> Any:
     """A class of this room, ``MODULE:CLASS``; its packages load only now."""
     module, _, kind = name.partition(":")
-    return getattr(import_module(f"mamtra.evaluation.judges.{module}"), kind)
+    return getattr(require(f"mamtra.evaluation.judges.{module}", EXTRA), kind)
 
 
 def whisper(request: JudgeRequest) -> Judge:
