@@ -5,7 +5,8 @@
 #
 # MODELS     folder with nano, nano-teacher and whatever else mamtra nano model wrote beside them
 # SOUNDS     folder that hibari and Kokoro record the sets into (once; Kokoro lies at MAMTRA_KOKORO)
-# WHISPER    folder of the recogniser's weights, as mamtra fetch Systran/faster-whisper-tiny.en made
+# WHISPER    folders of recognisers' weights, as mamtra fetch Systran/faster-whisper-tiny.en makes
+#            them; several with blanks between, the one whose figures come first before the others
 # REFERENCE  a recording of hibari's voice that is in no set
 # OUT        everything that was said and judged; what is there is not done again
 #
@@ -20,7 +21,8 @@ students="nano nano-1-3 nano-1-5 nano-1-11 nano-removed-6"
 # shellcheck disable=SC2046,SC2086  # names of models hold no blanks
 set -- nano-teacher $students
 all=$(here "$@")
-common="--profile spoken --judge whisper:$whisper --workers ${WORKERS:-1}"
+common="--profile spoken --workers ${WORKERS:-1}"
+for folder in $whisper; do common="$common --judge whisper:$folder"; done
 voices="--quality distillmos --similarity resemblyzer --reference $reference"
 
 for part in "everyday 200" "unpredictable 60"; do

@@ -90,6 +90,36 @@ def test_wavlm_ecapa_compares_with_weights_of_the_published_names(tmp_path: Path
         open_judge(f"wavlm-ecapa:{path}")
 
 
+def test_the_default_sizes_are_those_of_the_published_weights() -> None:
+    transformers = pytest.importorskip("transformers")
+    from mamtra.evaluation.judges.ecapa import Ecapa, EcapaConfig
+
+    config = EcapaConfig()
+    with torch.device("meta"):
+        modules = {
+            "WavLM-large": transformers.WavLMModel(transformers.WavLMConfig(**config.wavlm)),
+            "wav2vec 2.0 base": transformers.Wav2Vec2Model(transformers.Wav2Vec2Config()),
+            "ECAPA-TDNN": Ecapa(config),
+            "UTMOS22 strong": utmos22.Strong(768),
+        }
+    # the first two as their publishers count them; BLSTM and projection of UTMOS22, ECAPA by hand
+    blstm = 2 * (4 * 512 * (768 + 2 * 128 + 512) + 2 * 4 * 512)
+    projection = (1024 + 1) * 2048 + 2048 + 1
+    counts = {
+        "WavLM-large": 315_453_120,
+        "wav2vec 2.0 base": 94_371_712,
+        "UTMOS22 strong": 2 * 128 + blstm + projection,
+    }
+    for name, count in counts.items():
+        assert sum(weight.numel() for weight in modules[name].parameters()) == count, name
+    shapes = {
+        name: tuple(weight.shape) for name, weight in modules["ECAPA-TDNN"].named_parameters()
+    }
+    assert shapes["feature_weight"] == (25,)
+    assert shapes["layer1.conv.weight"] == (512, 1024, 5)
+    assert shapes["linear.weight"] == (256, 3072)
+
+
 def test_fairseq_names_become_those_of_transformers() -> None:
     known = {
         "post_extract_proj.bias": "feature_projection.projection.bias",

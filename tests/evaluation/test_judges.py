@@ -8,26 +8,33 @@ import numpy as np
 import pytest
 
 from mamtra.errors import ConfigError, MissingExtraError, ModelError
-from mamtra.evaluation.judges import registry
 from mamtra.evaluation.judges.judge import Hearing, Identity, Quality, Similarity, file_sha256
 from mamtra.evaluation.judges.registry import open_judge
 
 NOISE = np.random.default_rng(0).normal(0, 0.05, 16_000 * 2).astype(np.float32)
 
 
+MY_JUDGES = """
+from mamtra.evaluation.judges.judge import Identity
+
+
 class Deaf:
-    """Hears nothing."""
+    def __init__(self, always):
+        self.always = always
+        self.identity = Identity(name="deaf", package="my-judges", version="1")
 
-    identity = Identity(name="deaf", package="mine", version="1")
-
-    def hear(self, samples: np.ndarray, rate_hz: int) -> str:
-        return ""
+    def hear(self, samples, rate_hz):
+        return self.always
 
 
 class Mute:
-    """No judge at all."""
+    def __init__(self, request):
+        self.identity = Identity(name="mute", package="my-judges", version="1")
 
-    identity = Identity(name="mute", package="mine", version="1")
+
+def deaf(request):
+    return Deaf(request.argument)
+"""
 
 
 def test_an_unknown_judge_is_refused_with_the_known_ones() -> None:
@@ -35,17 +42,18 @@ def test_an_unknown_judge_is_refused_with_the_known_ones() -> None:
         open_judge("nobody")
 
 
-def test_a_package_adds_its_own_judge(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Entry:
-        def __init__(self, name: str, judge: type) -> None:
-            self.name, self.judge = name, judge
-
-        def load(self) -> object:
-            return lambda request: self.judge()
-
-    entries = [Entry("deaf", Deaf), Entry("mute", Mute)]
-    monkeypatch.setattr(registry, "entry_points", lambda group: entries)
-    assert isinstance(open_judge("deaf:anything"), Hearing)
+def test_a_package_adds_its_own_judge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "my_judges.py").write_text(MY_JUDGES)
+    about = tmp_path / "my_judges-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: my-judges\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(
+        "[mamtra.judges]\ndeaf = my_judges:deaf\nmute = my_judges:Mute\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    judge = open_judge("deaf:anything")
+    assert isinstance(judge, Hearing)
+    assert judge.hear(NOISE, 16_000) == "anything"
     with pytest.raises(ConfigError, match="'mute' opens cannot judge"):
         open_judge("mute")
     with pytest.raises(ConfigError, match="wavlm-ecapa, deaf, mute"):

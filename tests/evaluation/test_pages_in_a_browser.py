@@ -89,6 +89,26 @@ def test_the_page_of_an_evaluation_shows_its_spectrograms_and_finds_its_sounds(
     assert page.locator("audio").first.evaluate(seconds) == pytest.approx(0.5, abs=0.01)
 
 
+def test_the_page_of_a_table_of_systems_tells_what_failed_and_begins_with_the_largest_difference(
+    page, recordings: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "two" / "3.wav").unlink()
+    lines = recordings.index("--sentences")
+    recordings[lines] = "--set"
+    run("seed-tts", *recordings, "--judge", "pocketsphinx:choice", "--baseline", "one", "--page")
+    loaded(page, tmp_path / "out" / "page" / "index.html")
+    assert page.locator("audio").count() == page.locator("img").count() == 2 * len(LINES) - 1
+    assert page.locator("td", has_text="missing").count() == 1
+    assert page.locator("th", has_text="over baseline").count() == 1
+    apart = [
+        abs(line.locator("tr").nth(0).locator("del, ins").count()
+            - line.locator("tr").nth(1).locator("del, ins").count())
+        for line in page.locator("div.line").all()
+    ]  # fmt: skip
+    assert len(apart) == len(LINES)
+    assert apart[0] == max(apart)
+
+
 @pytest.mark.parametrize(("form", "mark", "told"), [("ab", "0", "CMOS"), ("mos", "4", "MOS")])
 def test_a_form_gives_its_answers_back_as_a_file(
     page, recordings: list[str], tmp_path: Path, form: str, mark: str, told: str

@@ -38,7 +38,8 @@ class Grid:
             caption_justify="left",
         )
         for place, heading in enumerate(self.headings):
-            drawn.add_column(heading, justify="right" if place else "left")
+            # folded, never cut: a cell may be a command
+            drawn.add_column(heading, justify="right" if place else "left", overflow="fold")
         for row in self.rows:
             drawn.add_row(*row)
         return drawn

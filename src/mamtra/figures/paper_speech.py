@@ -17,7 +17,8 @@ from mamtra.sizing.sizes import COSYVOICE2, model_sizes, shaped
 FLOAT = 4
 SPEECH_ROWS = "paper-speech.jsonl"
 RATIOS = "lab-ratios.json"
-STRESS = "length"  # the set of it
+STRESS = "length"  # the set of it; as in the paper, only its words are counted
+NONE = "-"
 NANO = {"1:3": "nano-1-3", "1:5": "nano-1-5", "1:11": "nano-1-11"}  # what does not ship
 # ratio: WER, WER of the stress set, similarity, UTMOS, NMOS; CosyVoice 2 and MamTra
 PAPER_SPEECH = {
@@ -64,9 +65,9 @@ def own_line(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
         name,
         f"{row['set']}, {told['utterances']} lines",
         ", ".join(rates),
-        ", ".join(likeness),
-        ", ".join(quality),
-        f"{row['parameters'][name] / 1e6:.1f}" if name in row.get("parameters", ()) else "",
+        ", ".join(likeness) or NONE,
+        ", ".join(quality) or NONE,
+        f"{row['parameters'][name] / 1e6:.1f}" if name in row.get("parameters", ()) else NONE,
     )
 
 
