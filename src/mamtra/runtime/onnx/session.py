@@ -4,6 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ import numpy as np
 import onnxruntime
 
 from mamtra.errors import ModelError
+from mamtra.runtime.onnx.huge_pages import in_huge_pages
 
 QUIET = 3  # onnxruntime's level "error": its warnings are about its own optimiser
 WEIGHTS = "weights "  # before the name of a weight file, in a graph's notes
 ROUNDED = "rounded from "  # before the name of a file whose weights were rounded and stored anew
 SAMPLES, SAMPLE_BYTES = 64, 256  # of a file that tell whether its values are the same
 PROVIDERS = ["CPUExecutionProvider"]
+LARGE_BYTES = 64 << 20  # weights of this size do not fit into a processor's caches
 
 
 def fingerprint(file: Path) -> str:
@@ -59,6 +62,12 @@ def check_weights(path: Path, notes: Mapping[str, str]) -> None:
             )
 
 
+def weights_beside(path: Path) -> int:
+    """Bytes of the largest file of weights in a graph's folder that has the name of its part."""
+    files = path.parent.glob(f"{path.name.partition('.')[0]}*.safetensors")
+    return max((file.stat().st_size for file in files), default=0)
+
+
 def open_session(path: Path, threads: int) -> Any:
     """A session for one graph.
 
@@ -80,7 +89,8 @@ def open_session(path: Path, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if threads > 1 else "0")
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS)
+        with in_huge_pages() if weights_beside(path) >= LARGE_BYTES else nullcontext():
+            session = onnxruntime.InferenceSession(str(path), options, providers=PROVIDERS)
     except Exception as broken:  # the runtime raises its own exceptions, which share no parent
         raise ModelError(
             f"cannot open {str(path)!r}; if its weights were written anew, make it again with "
