@@ -39,8 +39,8 @@ VARIANTS = {
     "delta-bare": GatedDeltaNetConfig(conv_width=0, gate="none", activation="none", kv_heads=4),
     "two taps": MambaConfig(conv_width=2, gate="open", decay="group", head_dim=4),
 }
-# layout, Mamba variant, head width: 6 needs attention by standard operators, 8 a rotation of its
-# own, 16 is taken whole by the fused operator
+# layout, Mamba variant, head width: 6 needs attention as plain products, 8 a rotation of its own,
+# 16 is taken whole by the operator; one key head for all queries needs plain products as well
 STACKS = {
     "A6": ("A", "parity", 6),
     "A8": ("A", "parity", 8),
@@ -58,18 +58,20 @@ STACKS = {
     "AMMA": ("AMMA", "parity", 16),
     "MAM": ("MAM", "grouped", 8),
     "MA-rotary": ("MA", "rotary", 16),
+    "A16-one-key": ("A", "parity", 16, 1),
+    "MA-one-key": ("MA", "parity", 8, 1),
 }
 
 
 def toy_speech_lm(name: str, dim: int = 24) -> SpeechLM:
     """A speech language model with random weights, its norms and biases too."""
-    layout, variant, head_dim = STACKS[name]
+    layout, variant, head_dim, *kv_heads = STACKS[name]
     torch.manual_seed(0)
     backbone = BackboneConfig(
         dim=dim,
         layout=layout,
         query_heads=4,
-        kv_heads=2,
+        kv_heads=kv_heads[0] if kv_heads else 2,
         head_dim=head_dim,
         mlp_dim=32,
         rope_theta=1e4,

@@ -74,7 +74,7 @@ def test_rows_of_a_batch_are_those_of_each_alone(module, tmp_path):
 
 
 @pytest.mark.parametrize("form", ["fused", "standard"])
-@pytest.mark.parametrize("name", ["A6", "A16", "AMMA", "MA-rotary"])
+@pytest.mark.parametrize("name", ["A6", "A16", "AMMA", "MA-rotary", "MA-one-key"])
 def test_what_the_reading_head_looked_at_is_what_the_module_says(name, form, tmp_path) -> None:
     module = toy_speech_lm(name)
     layer = module.config.backbone.layout.rindex("A")
@@ -110,8 +110,9 @@ def test_text_after_speech_is_read_as_in_a_bi_stream(module, tmp_path):
     assert_near(model.read(rows, model.new_state(1)), module.read(rows, module.new_state(1)))
 
 
-def test_a_state_grows_and_its_bytes_are_true(tmp_path):
-    module = toy_speech_lm("AMMA")
+@pytest.mark.parametrize("name", ["AMMA", "MA-one-key"])
+def test_a_state_grows_and_its_bytes_are_true(name, tmp_path):
+    module = toy_speech_lm(name)
     model = open_speech_lm(module, tmp_path)
     state, exact = model.new_state(1), module.new_state(1)
     model.read(PROMPTS[:1], state)
@@ -123,6 +124,15 @@ def test_a_state_grows_and_its_bytes_are_true(tmp_path):
     assert_near(got, expected.numpy())
     assert state.nbytes > before
     assert state.nbytes == sum(array.nbytes for array in state.arrays.values())
+
+
+def test_a_row_is_to_the_bit_what_it_is_beside_a_longer_one(tmp_path):
+    model = open_speech_lm(toy_speech_lm("A16-one-key"), tmp_path)
+    long = [speech_segment([index % 27 for index in range(300)])]
+    together = graph_logits(model, [PROMPTS[0], long], FOLLOWING, model.new_state(2))[:, 0]
+    alone = [[each[0]] for each in FOLLOWING]
+    alone = graph_logits(model, PROMPTS[:1], alone, model.new_state(1))[:, 0]
+    assert np.array_equal(together, alone)
 
 
 def test_a_hint_saves_growth(tmp_path):

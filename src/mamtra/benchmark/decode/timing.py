@@ -27,7 +27,7 @@ from mamtra.benchmark.memory import held_now, wait_for
 from mamtra.errors import ConfigError
 from mamtra.generation.randomness import RandomSource, seeded
 from mamtra.generation.sampling import SamplingConfig, choose
-from mamtra.runtime.onnx.speech_model import OnnxState
+from mamtra.runtime.onnx.speech_model import OnnxState, read_so_far
 from mamtra.runtime.torch.speech_model import as_array
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 from mamtra.speech_lm import Segment, cross_lingual
@@ -108,7 +108,8 @@ def fill_arrays(state: OnnxState, tokens: int) -> None:
     generator = np.random.default_rng(0)
     state.reserve(tokens)
     for name, array in state.arrays.items():
-        filled = array[:, :, :tokens] if name in state.cached else array
+        axis = state.cached.get(name)
+        filled = array if axis is None else read_so_far(array, tokens, axis)
         for row in filled:
             row[...] = generator.standard_normal(row.shape, np.float32) * np.float32(SPREAD)
     state.positions = [tokens] * len(state.positions)

@@ -1,4 +1,4 @@
-"""Layers of the stack as nodes of a graph: norms, gated MLP, attention.
+"""Layers of the stack as nodes of a graph: norms, gated MLP, and what mixers share.
 
 Between layers, vectors lie flat (batch * time, dim); a mixer turns them to (batch, time, ...) where
 its operators need that. Two forms with the same inputs, outputs and states:
@@ -12,12 +12,10 @@ from typing import Literal
 
 from mamtra.backbone import BackboneConfig
 from mamtra.interop.onnx.graph import MICROSOFT, Graph
-from mamtra.interop.onnx.products import Matrix, joined, multiply
+from mamtra.interop.onnx.products import Matrix, multiply
 from mamtra.speech_lm.reading import ReadingConfig
 
 Form = Literal["fused", "standard"]
-ROTARY_WIDTH = 16  # GroupQueryAttention rotates heads whose width is a multiple of this
-ATTENTION_WIDTH = 8  # and takes heads of multiples of this
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,10 +27,12 @@ class Pass:
         shape: (batch, time, -1), for a Reshape.
         positions: (batch, time) of the ids.
         cosine, sine: rotary tables (positions, head_dim / 2).
-        last: position of each row's last id, int32, and ``total``: the largest of them plus one.
+        last, total: for GroupQueryAttention: position of each row's last id, int32, and the largest
+            of them plus one.
+        heads: (batch, time, heads of queries, keys and values, width), for a Reshape.
+        places: where new keys and values are stored, as indices into their caches.
+        hidden: (batch, 1, group * time, capacity), minus infinity where an id may not look.
         reading: the head whose queries are an output.
-        starts, visible: for attention by standard operators: position of each row's first id, and
-            (batch, 1, time, capacity) of what each id may see.
     """
 
     graph: Graph
@@ -45,15 +45,11 @@ class Pass:
     sine: str = "sine"
     last: str = ""
     total: str = ""
-    starts: str = ""
-    visible: str = ""
+    heads: str = ""
+    places: list[str] = field(default_factory=list)
+    hidden: str = ""
     matrices: dict[str, Matrix] = field(default_factory=dict)
     reading: ReadingConfig | None = None
-
-    @property
-    def plain_attention(self) -> bool:
-        """Whether attention is made of standard operators."""
-        return self.form == "standard" or self.config.head_dim % ATTENTION_WIDTH != 0
 
     def product(self, vectors: str, name: str, bias: str | None = None) -> str:
         """Multiply by a matrix of the model."""
@@ -88,15 +84,15 @@ class Pass:
         return found[0], found[3]
 
     def rotate(self, heads: str, count: int) -> str:
-        """Apply rotary positions to (batch, time, count * width) heads."""
+        """Rotate (batch, time, count * width) or (batch, count, time, width) heads."""
         inputs, domain = [heads, self.positions, self.cosine, self.sine], MICROSOFT
         if self.form == "standard":
             inputs, domain = [heads, self.cosine, self.sine, self.positions], ""
         return self.graph.add("RotaryEmbedding", inputs, domain=domain, num_heads=count)
 
-    def split(self, vectors: str, *sizes: int) -> list[str]:
-        """Cut the last axis."""
-        return self.graph.add("Split", [vectors, self.graph.shape(*sizes)], len(sizes), axis=-1)
+    def split(self, vectors: str, *sizes: int, axis: int = -1) -> list[str]:
+        """Cut an axis."""
+        return self.graph.add("Split", [vectors, self.graph.shape(*sizes)], len(sizes), axis=axis)
 
     def reshape(self, vectors: str, *sizes: int) -> str:
         """Give other sizes; 0 keeps one."""
@@ -132,58 +128,3 @@ def gated_mlp(step: Pass, vectors: str, name: str) -> str:
     gate, up = step.split(step.product(vectors, f"{name}.gate_up"), width, width)
     inner = step.graph.add("Mul", [step.silu(gate), up])
     return step.product(inner, f"{name}.down")
-
-
-def plain_attention(step: Pass, parts: tuple[str, str, str], names: tuple[str, str]) -> str:
-    """Attention by standard operators: scatter into the caches, look at what is visible."""
-    graph, config = step.graph, step.config
-    queries, keys, values = parts
-    caches = []
-    for name, part in zip(names, (keys, values), strict=True):
-        heads = step.reshape(part, 0, 0, config.kv_heads, config.head_dim)
-        heads = graph.add("Transpose", [heads], perm=[0, 2, 1, 3])
-        graph.add_to([f"next.{name}"], "TensorScatter", [name, heads, step.starts], axis=2)
-        caches.append(f"next.{name}")
-    queries = step.reshape(queries, 0, 0, config.query_heads, config.head_dim)
-    queries = graph.add("Transpose", [queries], perm=[0, 2, 1, 3])
-    mixed = graph.add("Attention", [queries, *caches, step.visible])
-    return graph.add("Transpose", [mixed], perm=[0, 2, 1, 3])
-
-
-def attention(step: Pass, vectors: str, layer: int) -> str:
-    """Grouped-query attention with rotary positions and caches."""
-    graph, config = step.graph, step.config
-    mixer, width = f"backbone.layers.{layer}.mixer", config.head_dim
-    queries, kv = config.query_heads, config.kv_heads
-    names = f"keys.{layer}", f"values.{layer}"
-    bias = None
-    if config.attention_bias:
-        bias = joined(graph, tuple(f"{mixer}.{part}_proj.bias" for part in "qkv"))
-    flat = graph.add("Reshape", [step.product(vectors, f"{mixer}.qkv", bias), step.shape])
-    if step.reading is not None and step.reading.layer == layer:
-        first = step.reading.head * width
-        ends_of_slice = [graph.shape(first), graph.shape(first + width), graph.shape(-1)]
-        graph.add_to(["queries"], "Slice", [flat, *ends_of_slice])
-    ends = [*names, step.last, step.total]
-    turns = not step.plain_attention and width % ROTARY_WIDTH == 0
-    if turns:
-        inputs = [flat, "", "", *ends, step.cosine, step.sine]
-    else:
-        turned, value = step.split(flat, (queries + kv) * width, kv * width)
-        turned = step.rotate(turned, queries + kv)
-        query, key = step.split(turned, queries * width, kv * width)
-        inputs = [query, key, value, *ends]
-    if step.plain_attention:
-        mixed = plain_attention(step, (inputs[0], inputs[1], inputs[2]), names)
-    else:
-        mixed = f"attention.{layer}"
-        graph.add_to(
-            [mixed, *(f"next.{name}" for name in names)],
-            "GroupQueryAttention",
-            inputs,
-            domain=MICROSOFT,
-            num_heads=queries,
-            kv_num_heads=kv,
-            do_rotary=int(turns),
-        )
-    return step.product(step.reshape(mixed, -1, queries * width), f"{mixer}.out")

@@ -122,10 +122,12 @@ def mamba(step: Pass, vectors: str, layer: int) -> str:
     sizes = [sections["z"], config.channels, config.states]
     *gate, inputs, raw = step.split(flat, *(size for size in sizes if size))
     inputs = convolution(step, inputs, layer, config)
-    x, both = step.split(inputs, sections["x"], sections["B"] + sections["C"])
     if config.rotary:
+        x, both = step.split(inputs, sections["x"], sections["B"] + sections["C"])
         both = step.rotate(both, kv + config.heads)
-    writes, reads = step.split(both, sections["B"], sections["C"])
+        writes, reads = step.split(both, sections["B"], sections["C"])
+    else:
+        x, writes, reads = step.split(inputs, *(sections[name] for name in "xBC"))
     x = step.reshape(x, 0, 0, kv, 1, width)
     mixed = scan(step, (x, writes, reads, raw), layer)
     if gate:

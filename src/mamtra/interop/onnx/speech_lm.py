@@ -3,13 +3,13 @@
     ids         (batch, time) int64: special ids, then speech ids, then text ids, in one numbering
     positions   (batch, time) int64: where they stand in their rows
     cosine, sine  (positions, head_dim / 2): rotary tables, as long as needed
-    keys.N, values.N   (batch, kv_heads, capacity, head_dim): caches of attention layer N
+    keys.N      (batch, kv_heads, capacity, head_dim): cache of attention layer N
+    values.N    the same, or with its last two axes exchanged (``attention.cache_shapes``)
     scan.N, window.N   memory of recurrent layer N (Mamba, Gated DeltaNet)
 
 gives ``logits`` (batch, speech ids) after each row's last id, and ``next.`` of each state. Caches
-may be given and taken in the same memory; their capacity must hold the new ids (in the fused form
-without shared memory they may also be as long as what was read, and grow by the new ids). Rows of a
-batch bring the same number of ids; several at once on top of what was read need a batch of one.
+may be given and taken in the same memory; their capacity must hold the new ids. Rows of a batch
+bring the same number of ids; several at once on top of what was read need a batch of one.
 """
 
 from collections.abc import Mapping
@@ -20,14 +20,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from mamtra.backbone.config import KINDS
+from mamtra.interop.onnx.attention import attention, cache_shapes, prepare_attention
 from mamtra.interop.onnx.graph import Graph, StoredTensor
-from mamtra.interop.onnx.layers import (
-    Form,
-    Pass,
-    attention,
-    gated_mlp,
-    layer_matrices,
-)
+from mamtra.interop.onnx.layers import Form, Pass, gated_mlp, layer_matrices
 from mamtra.interop.onnx.products import Matrix
 from mamtra.interop.onnx.recurrent import deltanet, mamba
 from mamtra.speech_lm import SpeechLMConfig
@@ -35,7 +30,6 @@ from mamtra.speech_lm.reading import ReadingConfig
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS
 
 FUSED_OPSET = 21  # the newest that needs no newer runtime, browsers included
-PLAIN_ATTENTION_OPSET = 24  # TensorScatter
 STANDARD_OPSET = 27  # LinearAttention, CausalConvWithState
 MIXERS = {"A": attention, "M": mamba, "G": deltanet}
 
@@ -54,15 +48,12 @@ def declare(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
     graph.inputs.append(helper.make_tensor_value_info(name, kind, sizes))
 
 
-def declare_states(graph: Graph, config: SpeechLMConfig) -> None:
+def declare_states(graph: Graph, config: SpeechLMConfig, form: Form) -> None:
     """Add the states of all layers, as inputs and as outputs."""
     backbone = config.backbone
-    cache = ("batch", backbone.kv_heads, "capacity", backbone.head_dim)
+    caches = cache_shapes(backbone, form)
     for layer, kind in enumerate(backbone.layout):
-        states: dict[str, tuple[int | str, ...]] = {
-            f"keys.{layer}": cache,
-            f"values.{layer}": cache,
-        }
+        states = {f"keys.{layer}": caches[0], f"values.{layer}": caches[1]}
         if kind != "A":
             sizes = KINDS[kind].variant(backbone)
             heads = backbone.mamba_sizes.states if kind == "M" else sizes.heads
@@ -71,9 +62,8 @@ def declare_states(graph: Graph, config: SpeechLMConfig) -> None:
                 states[f"window.{layer}"] = ("batch", sizes.channels, sizes.conv_width - 1)
         for name, shape in states.items():
             declare(graph, name, TensorProto.FLOAT, *shape)
-            grown = ["grown" if size == "capacity" else size for size in shape]
             graph.outputs.append(
-                helper.make_tensor_value_info(f"next.{name}", TensorProto.FLOAT, grown)
+                helper.make_tensor_value_info(f"next.{name}", TensorProto.FLOAT, shape)
             )
 
 
@@ -93,26 +83,6 @@ def embed(graph: Graph, config: SpeechLMConfig) -> str:
     is_text = graph.add("GreaterOrEqual", ["ids", first_text])
     is_text = graph.add("Unsqueeze", [is_text, graph.shape(-1)])
     return graph.add("Where", [is_text, text, other])
-
-
-def prepare_attention(step: Pass) -> None:
-    """What all attention layers need to know of positions."""
-    graph = step.graph
-    if not step.plain_attention:
-        last = graph.add("Gather", ["positions", graph.constant(-1, np.int64)], axis=1)
-        step.last = graph.add("Cast", [last], to=TensorProto.INT32)
-        most = graph.add("ReduceMax", [step.last], keepdims=0)
-        step.total = graph.add("Add", [most, graph.constant(1, np.int32)])
-        return
-    step.starts = graph.add("Gather", ["positions", graph.constant(0, np.int64)], axis=1)
-    first = step.config.layout.index("A")
-    capacity = graph.add("Shape", [f"keys.{first}"], start=2, end=3)
-    capacity = graph.add("Squeeze", [capacity])
-    stored = graph.add(
-        "Range", [graph.constant(0, np.int64), capacity, graph.constant(1, np.int64)]
-    )
-    places = graph.add("Unsqueeze", ["positions", graph.shape(1, 3)])
-    step.visible = graph.add("LessOrEqual", [stored, places])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,15 +136,13 @@ def speech_lm_graph(
     if turns(config):
         for name in ("cosine", "sine"):
             declare(graph, name, TensorProto.FLOAT, "positions", backbone.head_dim // 2)
-    declare_states(graph, config)
+    declare_states(graph, config, export.form)
     if export.reading is not None:
         queries = ("batch", "time", backbone.head_dim)
         graph.outputs.append(helper.make_tensor_value_info("queries", TensorProto.FLOAT, queries))
     hidden = step.reshape(embed(graph, config), -1, backbone.dim)
     step.shape = graph.add("Concat", [graph.add("Shape", ["ids"]), graph.shape(-1)], axis=0)
     if "A" in backbone.layout:
-        if step.plain_attention:
-            graph.opset = max(opset, PLAIN_ATTENTION_OPSET)
         prepare_attention(step)
     last = run_layers(step, hidden)
     last = graph.add("Reshape", [last, step.shape])

@@ -24,20 +24,25 @@ TABLE_TOKENS = 2048  # rotary tables are made for a multiple of this many positi
 BATCH, CAPACITY = "batch", "capacity"  # axes of states whose sizes are not fixed
 
 
+def read_so_far(array: np.ndarray, tokens: int, axis: int) -> np.ndarray:
+    """The part of a cache that so many ids fill."""
+    return array[(slice(None),) * axis + (slice(tokens),)]
+
+
 @dataclass(slots=True, eq=False)
 class OnnxState:
     """What a speech model remembers: one array for each state of the graph, rows first.
 
     Attributes:
         arrays: by the graph's names.
-        cached: names of those that grow with the ids read, along their axis 2.
+        cached: the axis along which those grow that grow with the ids read, by their names.
         positions: ids that each row has read.
         steps: the graph bound to the first rows, by their number.
         queries: of the reading head, where it is known.
     """
 
     arrays: dict[str, np.ndarray]
-    cached: frozenset[str]
+    cached: dict[str, int]
     positions: list[int]
     queries: Float[np.ndarray, "rows room width"] | None = None
     steps: dict[int, "Step"] = field(default_factory=dict, repr=False)
@@ -51,17 +56,19 @@ class OnnxState:
     @property
     def capacity(self) -> int:
         """Ids that fit before the state must grow; without caches, any number."""
-        return min((self.arrays[name].shape[2] for name in self.cached), default=2**62)
+        return min(
+            (self.arrays[name].shape[axis] for name, axis in self.cached.items()), default=2**62
+        )
 
     def reserve(self, tokens: int) -> None:
         """Grow so that so many ids fit in each row."""
         if tokens <= self.capacity:
             return
         room = -(-tokens // GROWTH_TOKENS) * GROWTH_TOKENS
-        for name in self.cached:
+        for name, axis in self.cached.items():
             old = self.arrays[name]
-            new = np.zeros((*old.shape[:2], room, old.shape[3]), old.dtype)
-            new[:, :, : old.shape[2]] = old
+            new = np.zeros((*old.shape[:axis], room, *old.shape[axis + 1 :]), old.dtype)
+            read_so_far(new, old.shape[axis], axis)[...] = old
             self.arrays[name] = new
         if self.queries is not None:
             old = self.queries
@@ -81,11 +88,11 @@ class OnnxState:
         tokens = other.positions[other_row]
         self.reserve(tokens)
         for name, array in self.arrays.items():
-            theirs = other.arrays[name][other_row]
+            mine, theirs = array[row], other.arrays[name][other_row]
             if name in self.cached:
-                array[row, :, :tokens] = theirs[:, :tokens]
-            else:
-                array[row] = theirs
+                axis = self.cached[name] - 1
+                mine, theirs = (read_so_far(each, tokens, axis) for each in (mine, theirs))
+            mine[...] = theirs
         if self.queries is not None and other.queries is not None:
             self.queries[row, :tokens] = other.queries[other_row, :tokens]
         self.positions[row] = tokens
@@ -137,7 +144,9 @@ class OnnxSpeechModel:
         self._states = {
             name: shape for name, shape in inputs.items() if f"next.{name}" in self._outputs
         }
-        self._cached = frozenset(name for name, shape in self._states.items() if CAPACITY in shape)
+        self._cached = {
+            name: shape.index(CAPACITY) for name, shape in self._states.items() if CAPACITY in shape
+        }
         self._tables: list[Any] = []
         self._table_tokens = 0
         self._first = {"special": 0, "speech": SPECIAL_ROWS}
