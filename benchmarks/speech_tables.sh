@@ -31,8 +31,10 @@ for part in "everyday 200" "unpredictable 60"; do
         mamtra corpus record --set "$1" --limit "$2" --voice heart -o "$sounds/$1/hibari"
         mamtra corpus record --set "$1" --limit "$2" --voice af_heart -o "$sounds/$1/kokoro"
     fi
-    # the second time everything is there: only what is compared with changes
-    for baseline in nano-teacher "hibari --page"; do
+    further=
+    if [ -d "$models/nano-1-5" ]; then further=nano-1-5; fi
+    # after the first time everything is there: only what is compared with changes
+    for baseline in nano-teacher $further "hibari --page"; do
         mamtra evaluate seed-tts $all --set "$1" --limit "$2" --baseline $baseline \
             --wavs "$sounds/$1/hibari" --wavs "$sounds/$1/kokoro" $common $voices \
             -o "$out/$1" --row "$rows"

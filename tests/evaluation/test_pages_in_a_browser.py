@@ -107,6 +107,8 @@ def test_the_page_of_a_table_of_systems_tells_what_failed_and_begins_with_the_la
     ]  # fmt: skip
     assert len(apart) == len(LINES)
     assert apart[0] == max(apart)
+    page.set_viewport_size({"width": 320, "height": 640})
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
 
 
 @pytest.mark.parametrize(("form", "mark", "told"), [("ab", "0", "CMOS"), ("mos", "4", "MOS")])

@@ -41,6 +41,16 @@ def test_cells_come_from_the_committed_rows() -> None:
     assert all("not measured" not in figures.rows[place][3] for place in (0, 2))
 
 
+def test_every_cell_of_nano_in_table_3_is_filled() -> None:
+    lines = [row for row in speech_table(Rows(ROOT)).rows if row[0].startswith("nano")]
+    ratios = {"nano-teacher", "nano", "nano-1-3", "nano-1-5", "nano-1-11"}
+    for kind in ("everyday", "unpredictable", "length"):
+        assert ratios <= {row[0] for row in lines if row[1].startswith(kind)}
+    assert not any("not measured" in cell or not cell for row in lines for cell in row)
+    spoken = [row for row in lines if not row[1].startswith("length")]
+    assert all(cell != "-" for row in spoken for cell in row)
+
+
 def test_without_rows_every_cell_names_its_command(tmp_path: Path) -> None:
     told = "\n".join(grid.markdown() for grid in paper_tables([], tmp_path))
     for command in (

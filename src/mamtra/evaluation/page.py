@@ -26,6 +26,7 @@ table { border-collapse: collapse } td, th { padding: .25em .7em; text-align: le
 th, .line { border-bottom: 1px solid #bbb } .line { margin: 1.2em 0; padding-bottom: .8em }
 .text { font-weight: 600 } .note { color: #666 } audio { height: 2em; vertical-align: middle }
 img { height: 5em; max-width: 24em; margin-top: .2em }
+@media (max-width: 60em) { table { display: block; overflow-x: auto } .line td { display: block } }
 del { color: #b00020 } ins { color: #0050b0; text-decoration: none; border-bottom: 2px solid }
 """
 
