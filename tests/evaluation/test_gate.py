@@ -70,16 +70,24 @@ def test_a_model_is_not_worse_than_itself_and_worse_than_a_perfect_one(
     lines = tmp_path / "lines.txt"
     lines.write_text("Hello there.\nGood morning.\nSee you soon.\nIt was late.\n")
     common = ["--model", str(tiny_model_folder), "--sentences", str(lines)]
-    common += ["--judge", "pocketsphinx:choice", "-o", str(tmp_path / "out")]
+    common += ["-o", str(tmp_path / "out")]
 
     def run(*arguments: str) -> int:
-        return CliRunner().invoke(app, [*arguments, *common], catch_exceptions=False).exit_code
+        judge = [] if "--judge" in arguments else ["--judge", "pocketsphinx:choice"]
+        given = [*arguments, *judge, *common]
+        return CliRunner().invoke(app, given, catch_exceptions=False).exit_code
 
     assert run("intelligibility", "--stage", "speech") == 0
     path = tmp_path / "out" / "scores.json"
     before = tmp_path / "before.json"
     before.write_text(path.read_text())
     assert run("gate", "--baseline", str(before)) == 0
+    said = (tmp_path / "out" / "said.jsonl").read_text()
+    with pytest.raises(CorpusError, match="differ in set_sha256"):
+        run("gate", "--baseline", str(before), "--limit", "2", "--seed", "9")
+    with pytest.raises(CorpusError, match="no judge is the same"):
+        run("gate", "--baseline", str(before), "--judge", "pocketsphinx", "--seed", "9")
+    assert (tmp_path / "out" / "said.jsonl").read_text() == said, "nothing was said for nothing"
     told = json.loads(before.read_text())
     (system,) = told["systems"].values()
     assert sum(system["wrong_by_line"]["pocketsphinx choice"]) > 0

@@ -52,7 +52,7 @@ def evaluate_gate(
     from rich.console import Console
 
     from mamtra.cli.evaluate_intelligibility import lines_to_say
-    from mamtra.evaluation.gate import compare, read_row, system_of
+    from mamtra.evaluation.gate import compare, read_row, same_judges, system_of
     from mamtra.evaluation.named_sets import OWN
     from mamtra.evaluation.systems import SpeakingModel
     from mamtra.evaluation.text_rules import profile_named
@@ -73,6 +73,13 @@ def evaluate_gate(
         language=before["language"],
         seed=seed,
     )
+    asked = {
+        "set_sha256": lines.sha256,
+        "profile": before["profile"],
+        "language": before["language"],
+        "judges": [one.identity.row() for one in evaluation.judges.all],
+    }
+    same_judges(asked, before, system)  # refused before anything is said
     verdicts = compare(evaluate(evaluation, output), before, None, system)
     console = Console()
     for verdict in verdicts:

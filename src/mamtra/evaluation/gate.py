@@ -70,6 +70,39 @@ def system_of(row: Mapping[str, Any], name: str | None) -> Mapping[str, Any]:
     return systems[name]
 
 
+def same_judges(
+    new: Mapping[str, Any], old: Mapping[str, Any], system: str | None = None
+) -> list[str]:
+    """The recognisers whose figures two rows have in common; needs no figures of the new one.
+
+    Args:
+        new, old: rows; of the new one only lines, profile, language and judges.
+        system: which one of the old row.
+
+    Raises:
+        CorpusError: other lines, another profile, or no judge of the same identity in both.
+    """
+    if other := [name for name in SAME if new.get(name) != old.get(name)]:
+        raise CorpusError(
+            f"the rows differ in {', '.join(other)}; only figures of the same lines, profile and "
+            f"language can be compared"
+        )
+    theirs = system_of(old, system)
+    identities = {judge["name"]: judge for judge in old["judges"]}
+    same = [
+        judge["name"]
+        for judge in new["judges"]
+        if identities.get(judge["name"]) == judge and judge["name"] in theirs["wrong_by_line"]
+    ]
+    if not same:
+        raise CorpusError(
+            f"no judge is the same in both rows (package, version, checksum, settings): "
+            f"{', '.join(judge['name'] for judge in new['judges'])} against "
+            f"{', '.join(identities)}; figures of different judges are not comparable"
+        )
+    return same
+
+
 def compare(
     new: Mapping[str, Any],
     old: Mapping[str, Any],
@@ -85,24 +118,8 @@ def compare(
     Raises:
         CorpusError: other lines, another profile, or no judge of the same identity in both.
     """
-    if other := [name for name in SAME if new.get(name) != old.get(name)]:
-        raise CorpusError(
-            f"the rows differ in {', '.join(other)}; only figures of the same lines, profile and "
-            f"language can be compared"
-        )
+    same = same_judges(new, old, old_system)
     mine, theirs = system_of(new, new_system), system_of(old, old_system)
-    identities = {judge["name"]: judge for judge in old["judges"]}
-    same = [
-        judge["name"]
-        for judge in new["judges"]
-        if identities.get(judge["name"]) == judge and judge["name"] in theirs["wrong_by_line"]
-    ]
-    if not same:
-        raise CorpusError(
-            f"no judge is the same in both rows (package, version, checksum, settings): "
-            f"{', '.join(judge['name'] for judge in new['judges'])} against "
-            f"{', '.join(identities)}; figures of different judges are not comparable"
-        )
     words = mine["words_by_line"]
     return [
         Verdict(
