@@ -15,6 +15,7 @@ Types: excitation, spectra and samples are float32; the trunk computes in the ty
 
 import math
 from itertools import pairwise
+from typing import cast
 
 import torch
 from einops import rearrange
@@ -160,7 +161,7 @@ class Vocoder(nn.Module):
             hidden = upsampler(functional.leaky_relu(hidden, LEAK))
             if stage == last:
                 hidden = functional.pad(hidden, (1, 0), "reflect")
-            down = self.source_downs[stage]
+            down = cast(nn.Conv1d, self.source_downs[stage])
             seen = functional.pad(source, (down.stride[0] - 1, 0)) if causal else source
             hidden = hidden + self.source_blocks[stage](down(seen))
             blocks = self.blocks[stage * kernels : (stage + 1) * kernels]

@@ -101,13 +101,12 @@ def write_acoustics(config: BenchConfig, folder: Path) -> None:
     sizes = model_sizes(config.model)
     assert sizes.decoder is not None
     assert sizes.vocoder is not None
-    values = {"decoder": asdict(sizes.decoder), "vocoder": asdict(sizes.vocoder)}
-    write_config(folder, ModelConfig(name="random", **values))
-    for name, module, part in (
-        ("decoder", Decoder, sizes.decoder),
-        ("vocoder", Vocoder, sizes.vocoder),
-    ):
-        made = with_random_weights(lambda build=module, of=part: build(of), seed=config.seed)
+    decoder, vocoder = sizes.decoder, sizes.vocoder
+    values = ModelConfig(name="random", decoder=asdict(decoder), vocoder=asdict(vocoder))
+    write_config(folder, values)
+    build = {"decoder": lambda: Decoder(decoder), "vocoder": lambda: Vocoder(vocoder)}
+    for name, part in build.items():
+        made = with_random_weights(part, seed=config.seed)
         save_part(made, folder / f"{name}.safetensors", torch.float32)
     from mamtra.interop.onnx.export import OnnxExport, export_onnx
 

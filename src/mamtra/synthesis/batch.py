@@ -160,7 +160,7 @@ def with_options(
         """What is no pair is looked at like a text: it fails by itself."""
         if isinstance(text, tuple) and len(text) == 2 and isinstance(text[1], SpeakOptions):
             return text
-        return text, options
+        return text, options  # pyright: ignore[reportReturnType]  # may be no text, as said
 
     return map(pair_of, texts)
 

@@ -158,7 +158,7 @@ class OnnxSpeechModel:
 
     def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
         """An empty state for so many rows."""
-        known: dict[str, int] = {BATCH: batch, CAPACITY: capacity_hint}
+        known: dict[Any, Any] = {BATCH: batch, CAPACITY: capacity_hint}
         arrays = {
             name: np.zeros([known.get(size, size) for size in shape], np.float32)
             for name, shape in self._states.items()
