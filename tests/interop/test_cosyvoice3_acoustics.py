@@ -31,7 +31,7 @@ from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames, new_state
 from mamtra.errors import CheckpointError, ConfigError
 from mamtra.interop.cosyvoice3_flow import decoder_from_cosyvoice3
 from mamtra.interop.cosyvoice_vocoder import is_causal, vocoder_from_cosyvoice
-from mamtra.runtime.protocols import VocoderSizes
+from mamtra.runtime.sizes import VocoderSizes
 from mamtra.synthesis.acoustics import NoiseSource
 
 NOISE = fixed_noise(80)

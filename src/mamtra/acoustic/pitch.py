@@ -117,12 +117,6 @@ def agreement_by_lag(
     return autocorrelation(centred * window) / autocorrelation(window)
 
 
-def median_of_three(track: Float[Tensor, "batch frames"]) -> Float[Tensor, "batch frames"]:
-    """Replace every frame by the median of itself and its neighbours."""
-    padded = functional.pad(track[:, None], (1, 1), "replicate")[:, 0]
-    return padded.unfold(-1, 3, 1).median(-1).values
-
-
 @torch.no_grad()
 def track_pitch(
     samples: Float[Tensor, "batch samples"],
@@ -148,4 +142,5 @@ def track_pitch(
     pitch = (rate_hz / (best + shift)).squeeze(-1)
     loud = frames.square().mean(-1).sqrt() > SILENCE
     voiced = (at.squeeze(-1) > VOICED_AGREEMENT) & loud
-    return median_of_three(pitch * voiced)
+    padded = functional.pad((pitch * voiced)[:, None], (1, 1), "replicate")[:, 0]
+    return padded.unfold(-1, 3, 1).median(-1).values  # of each frame and its neighbours

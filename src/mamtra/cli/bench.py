@@ -18,7 +18,7 @@ import typer
 from mamtra.benchmark.speak import SENTENCE
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.bench_show import show
-from mamtra.cli.options import Device, Model, Voice
+from mamtra.cli.options import Device, FlowContext, Model, Seed, Voice
 from mamtra.cli.progress import tracked
 
 app = typer.Typer(help="Measure what speaking costs.", no_args_is_help=True)
@@ -28,7 +28,9 @@ TARGETS = "baseline,1:0,1:1,1:5"
 Sizes = Annotated[
     str, typer.Option("--model", help="Whose sizes: cosyvoice2, cosyvoice3, toy, nano, a folder.")
 ]
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of what is said.")]
+PromptSeconds = Annotated[
+    float, typer.Option("--prompt-seconds", min=0, help="Of the voice's recording.")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Add the row to this file.")]
 Figure = Annotated[Path | None, typer.Option("--figure", help="Draw the row here.")]
 
@@ -147,12 +149,8 @@ def bench_decode(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0, help="Of speech through the whole chain; 0: none.")
     ] = 0.0,
-    prompt_seconds: Annotated[
-        float, typer.Option("--prompt-seconds", min=0, help="Of the voice that --seconds continue.")
-    ] = 0.0,
-    flow_context: Annotated[
-        int, typer.Option("--flow-context", min=0, help="Seconds that a stream's flow remembers.")
-    ] = 0,
+    prompt_seconds: PromptSeconds = 0.0,
+    flow_context: FlowContext = 0,
     spoken: Annotated[
         int, typer.Option("--spoken", min=0, help="Tokens spoken while memory is measured.")
     ] = 25,
@@ -243,9 +241,7 @@ def bench_decode(
 def bench_flow(
     model: Sizes = "cosyvoice2",
     seconds: Annotated[float, typer.Option("--seconds", min=0.04, help="Of speech.")] = 2.0,
-    prompt: Annotated[
-        float, typer.Option("--prompt-seconds", min=0.0, help="Of the voice's recording.")
-    ] = 1.0,
+    prompt: PromptSeconds = 1.0,
     threads: Annotated[int, typer.Option("--threads", min=1, help="That compute.")] = 1,
     few: Annotated[int, typer.Option("--few", min=1, help="Euler steps of the last form.")] = 5,
     context: Annotated[

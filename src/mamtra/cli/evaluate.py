@@ -12,10 +12,9 @@ from mamtra.cli.evaluate_intelligibility import chains_of, evaluate_intelligibil
 from mamtra.cli.evaluate_listening import evaluate_blind, evaluate_listening
 from mamtra.cli.evaluate_paper import evaluate_paper
 from mamtra.cli.evaluate_reading import evaluate_reading
-from mamtra.cli.evaluate_run import Seed
 from mamtra.cli.evaluate_seed_tts import evaluate_seed_tts
 from mamtra.cli.evaluate_ways import evaluate_bits, evaluate_carry, evaluate_stream
-from mamtra.cli.options import Model, Voice
+from mamtra.cli.options import Model, Seed, Voice
 from mamtra.errors import ConfigError
 
 app = typer.Typer(help="Measure how well a model speaks.", no_args_is_help=True)

@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.evaluate_run import RowFile, Seed
-from mamtra.cli.options import Model
+from mamtra.cli import evaluate_options as options
+from mamtra.cli.options import Model, Seed
 
 JUDGE = "resemblyzer"
 LINES = 3
@@ -24,7 +24,7 @@ def evaluate_cloning(
         int, typer.Option("--lines", min=1, help="Held-out sentences that each voice says.")
     ] = LINES,
     seed: Seed = 0,
-    row: RowFile = None,
+    row: options.RowFile = None,
 ) -> None:
     """Make a voice from each recording, let it speak, and compare it with all recordings.
 

@@ -6,18 +6,9 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.evaluate_run import (
-    JUDGE,
-    Evaluation,
-    JudgeOption,
-    Limit,
-    Output,
-    Seed,
-    Threads,
-    evaluate,
-    opened_judges,
-)
-from mamtra.cli.options import Model, Voice
+from mamtra.cli import evaluate_options as options
+from mamtra.cli.evaluate_run import Evaluation, evaluate
+from mamtra.cli.options import Model, Seed, Voice
 
 WORSE = 1  # exit code
 
@@ -36,11 +27,11 @@ def evaluate_gate(
     system: Annotated[
         str | None, typer.Option("--system", help="System of the baseline, if it has several.")
     ] = None,
-    judge: JudgeOption = None,
-    limit: Limit = None,
+    judge: options.Judge = None,
+    limit: options.Limit = None,
     seed: Seed = 0,
-    threads: Threads = 1,
-    output: Output = None,
+    threads: options.Threads = 1,
+    output: options.Output = None,
 ) -> None:
     """Speak the baseline's lines again; end with 1 if more words are wrong, beyond the interval.
 
@@ -53,6 +44,7 @@ def evaluate_gate(
 
     from mamtra.cli.evaluate_intelligibility import lines_to_say
     from mamtra.evaluation.gate import compare, read_row, same_judges, system_of
+    from mamtra.evaluation.harness import open_judges
     from mamtra.evaluation.named_sets import OWN
     from mamtra.evaluation.systems import SpeakingModel
     from mamtra.evaluation.text_rules import profile_named
@@ -63,12 +55,11 @@ def evaluate_gate(
     if sentences is None and before["set"] in OWN:
         sentences, limit = before["set"], limit or before["lines"]
     lines = lines_to_say(sentences, limit)
-    texts = [line.text for line in lines.lines]
     evaluation = Evaluation(
         kind="gate",
         line_set=lines,
         systems=[SpeakingModel(load(model), voice, seed)],
-        judges=opened_judges(judge or [JUDGE], texts, before["language"], threads, None),
+        judges=open_judges(judge or [options.JUDGE], lines, before["language"], threads),
         profile=profile_named(before["profile"]),
         language=before["language"],
         seed=seed,
@@ -87,7 +78,7 @@ def evaluate_gate(
         percent = told.interval.times(100.0)
         console.print(
             f"{verdict.judge}: {percent.signed} points of wrong words against the baseline; "
-            f"{len(texts)} lines show {100 * told.detectable:.1f}: "
+            f"{len(lines.lines)} lines show {100 * told.detectable:.1f}: "
             f"{'worse' if verdict.worse else 'not worse'}",
             soft_wrap=True,
             highlight=False,

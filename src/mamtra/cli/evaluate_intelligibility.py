@@ -6,23 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.evaluate_run import (
-    Evaluation,
-    JudgeOption,
-    Limit,
-    Output,
-    Page,
-    QualityOption,
-    Reference,
-    RowFile,
-    Seed,
-    SimilarityOption,
-    Threads,
-    Wavs,
-    asked_judges,
-    evaluate,
-    opened_judges,
-)
+from mamtra.cli import evaluate_options as options
+from mamtra.cli.evaluate_run import Evaluation, evaluate
+from mamtra.cli.options import Seed
 from mamtra.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -84,7 +70,7 @@ def evaluate_intelligibility(
             help="One a line, meta.lst, or a set's name; else everyday, kept from training.",
         ),
     ] = None,
-    wavs: Wavs = None,
+    wavs: options.Wavs = None,
     voice: Annotated[
         list[str] | None, typer.Option("--voice", help="A voice of the model; repeatable.")
     ] = None,
@@ -92,16 +78,16 @@ def evaluate_intelligibility(
         list[str] | None,
         typer.Option("--stage", help="source, vocoder, copy, forced or speech; else all."),
     ] = None,
-    judge: JudgeOption = None,
-    quality: QualityOption = None,
-    similarity: SimilarityOption = None,
-    reference: Reference = None,
-    limit: Limit = None,
+    judge: options.Judge = None,
+    quality: options.Quality = None,
+    similarity: options.Similarity = None,
+    reference: options.Reference = None,
+    limit: options.Limit = None,
     seed: Seed = 0,
-    threads: Threads = 1,
-    output: Output = None,
-    row: RowFile = None,
-    page: Page = False,
+    threads: options.Threads = 1,
+    output: options.Output = None,
+    row: options.RowFile = None,
+    page: options.Page = False,
 ) -> None:
     """Let judges write down and rate what is said, and count wrong and dropped words.
 
@@ -116,15 +102,15 @@ def evaluate_intelligibility(
     if speaks:
         locate(model or DEFAULT)
     line_set = lines_to_say(sentences, limit)
-    texts = [line.text for line in line_set.lines]
-    names = asked_judges(judge, quality, similarity)
-    judges = opened_judges(names, texts, "en", threads, reference)
     # torch loads here and not for --help
     from rich.console import Console
 
+    from mamtra.evaluation.harness import open_judges
     from mamtra.evaluation.systems import Recordings
     from mamtra.evaluation.text_rules import profile_named
 
+    names = options.asked_judges(judge, quality, similarity)
+    judges = open_judges(names, line_set, threads=threads, reference=reference)
     systems: list[System] = [Recordings(folder, line_set) for folder in wavs or ()]
     baselines: dict[str, str] = {}
     if speaks:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mamtra.cli.options import AsJson
+from mamtra.cli.options import AsJson, Seed
 from mamtra.errors import ConfigError
 
 
@@ -23,9 +23,7 @@ def evaluate_blind(
         str, typer.Option("--form", help="ab: which of two is better; mos: how good is each.")
     ] = "ab",
     count: Annotated[int, typer.Option("--count", min=1, help="Lines to compare.")] = 20,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Random seed of lines, order and sides.")
-    ] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Write a blind test: a page to hand out, and a key to keep.
 

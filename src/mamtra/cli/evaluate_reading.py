@@ -7,8 +7,8 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import CONFIG, DEFAULT, locate
-from mamtra.cli.evaluate_run import JUDGE, Limit, Seed, Threads
-from mamtra.cli.options import Model
+from mamtra.cli import evaluate_options as options
+from mamtra.cli.options import Model, Seed
 
 HEADS_FROM = 12  # sentences that tell which head it is
 TOGETHER = 3  # held-out sentences that make one long piece; words get lost in long ones
@@ -17,8 +17,8 @@ SHOWN = ("sentences", "with_a_dropped_word", "words", "dropped_words", "attempts
 
 def evaluate_reading(
     model: Model = DEFAULT,
-    judge: Annotated[str, typer.Option("--judge", help="Who hears the words.")] = JUDGE,
-    limit: Limit = None,
+    judge: Annotated[str, typer.Option("--judge", help="Who hears the words.")] = options.JUDGE,
+    limit: options.Limit = None,
     together: Annotated[
         int, typer.Option("--together", min=1, help="Held-out sentences in one long piece.")
     ] = TOGETHER,
@@ -27,7 +27,7 @@ def evaluate_reading(
         typer.Option("--keep", help="Measure the head and threshold of the model as they are."),
     ] = False,
     seed: Seed = 0,
-    threads: Threads = 1,
+    threads: options.Threads = 1,
     write: Annotated[
         bool, typer.Option("--write", help="Put the result into the model's config.json.")
     ] = False,
@@ -40,7 +40,7 @@ def evaluate_reading(
     mamtra evaluate reading --model nano --judge whisper:whisper-base --write
     """
     folder = locate(model)
-    from mamtra.atomic import write_json
+    from mamtra.atomic import append_row, write_json
     from mamtra.checkpoints.checksums import renew_checksums
     from mamtra.corpus.synthetic.sentences import held_out_sentences
     from mamtra.errors import ConfigError, ModelError
@@ -80,8 +80,7 @@ def evaluate_reading(
     print("chosen", json.dumps(found["chosen"]))
     print("reading", json.dumps(found["reading"]))
     if output is not None:
-        with output.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        append_row(output, row, ConfigError)
     if write:
         path = folder / CONFIG
         values = json.loads(path.read_text(encoding="utf-8"))

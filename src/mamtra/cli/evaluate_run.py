@@ -1,13 +1,11 @@
-"""What the commands of ``mamtra evaluate`` share: options, running, the table, the row."""
+"""What the commands of ``mamtra evaluate`` share: running, the table, the row."""
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from mamtra.atomic import append_row, write_file, write_json
 from mamtra.cli.progress import tracked
@@ -22,48 +20,7 @@ if TYPE_CHECKING:
     from mamtra.evaluation.text_rules import Profile
 
 SCORES, TABLE, TEX = "scores.json", "table.md", "table.tex"
-JUDGE = "pocketsphinx"
-NOBODY = "none"  # in place of a judge: only how speech ended is counted
 PACKAGES = ("jiwer", "onnxruntime")
-
-Seed = Annotated[int, typer.Option("--seed", min=0, help="Random seed of what the model says.")]
-Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first lines.")]
-JudgeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--judge",
-        help="Who hears the words: pocketsphinx, pocketsphinx:unigram, whisper:FOLDER; repeatable. "
-        "none: nobody; how speech ended is counted all the same.",
-    ),
-]
-QualityOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--quality",
-        help="Who rates naturalness: distillmos, dnsmos; pitch measures its spread; repeatable.",
-    ),
-]
-SimilarityOption = Annotated[
-    list[str] | None,
-    typer.Option("--similarity", help="Who compares voices: resemblyzer; repeatable."),
-]
-Reference = Annotated[
-    Path | None,
-    typer.Option("--reference", help="A recording of the right voice, where lines have no prompt."),
-]
-Wavs = Annotated[
-    list[Path] | None,
-    typer.Option("--wavs", help="Judge the recordings of this folder; repeatable."),
-]
-Output = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", help="Folder of sounds and results; a stopped run goes on."),
-]
-RowFile = Annotated[
-    Path | None, typer.Option("--row", help="Also add the figures to this file of rows (.jsonl).")
-]
-Page = Annotated[bool, typer.Option("--page", help="Write a page to listen to, in -o.")]
-Threads = Annotated[int, typer.Option("--threads", min=1, help="CPU threads of the judges.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,35 +43,6 @@ class Evaluation:
     seed: int = 0
     baselines: Mapping[str, str] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
-
-
-def asked_judges(
-    judge: Sequence[str] | None, quality: Sequence[str] | None, similarity: Sequence[str] | None
-) -> list[str]:
-    """The judges' names of a command's options; the default recogniser if none was named."""
-    hearing = [name for name in judge or [JUDGE] if name != NOBODY]
-    return [*hearing, *(quality or ()), *(similarity or ())]
-
-
-def opened_judges(
-    names: Sequence[str],
-    sentences: Sequence[str],
-    language: str,
-    threads: int,
-    reference: Path | None,
-) -> "Judges":
-    """The judges that were asked for.
-
-    Raises:
-        ConfigError: one is unknown.
-        ModelError: its weights are not here.
-        MissingExtraError: its package is not installed.
-    """
-    from mamtra.evaluation.harness import Judges
-    from mamtra.evaluation.judges.registry import open_judge
-
-    opened = [open_judge(name, sentences, language, threads) for name in names]
-    return Judges.of(opened, reference)
 
 
 def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":

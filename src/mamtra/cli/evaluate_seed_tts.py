@@ -4,22 +4,9 @@ from typing import Annotated
 
 import typer
 
-from mamtra.cli.evaluate_run import (
-    Evaluation,
-    JudgeOption,
-    Limit,
-    Output,
-    Page,
-    QualityOption,
-    Reference,
-    RowFile,
-    Seed,
-    SimilarityOption,
-    Threads,
-    Wavs,
-    asked_judges,
-    evaluate,
-)
+from mamtra.cli import evaluate_options as options
+from mamtra.cli.evaluate_run import Evaluation, evaluate
+from mamtra.cli.options import Seed
 from mamtra.errors import ConfigError
 
 
@@ -35,7 +22,7 @@ def evaluate_seed_tts(
             "libri-length:FOLDER, librispeech-pc:FILE, minimax:FILE.",
         ),
     ] = ...,  # pyright: ignore[reportArgumentType]  # typer's way of saying that it is needed
-    wavs: Wavs = None,
+    wavs: options.Wavs = None,
     profile: Annotated[
         str, typer.Option("--profile", help="seed-tts, f5, leaderboard or spoken.")
     ] = "seed-tts",
@@ -44,10 +31,10 @@ def evaluate_seed_tts(
         str | None,
         typer.Option("--voice", help="One voice for all lines, instead of their prompts."),
     ] = None,
-    judge: JudgeOption = None,
-    quality: QualityOption = None,
-    similarity: SimilarityOption = None,
-    reference: Reference = None,
+    judge: options.Judge = None,
+    quality: options.Quality = None,
+    similarity: options.Similarity = None,
+    reference: options.Reference = None,
     baseline: Annotated[
         str | None, typer.Option("--baseline", help="System that the others are compared with.")
     ] = None,
@@ -66,12 +53,12 @@ def evaluate_seed_tts(
     engine: Annotated[
         str, typer.Option("--engine", help="Of the workers: processes or ray.")
     ] = "processes",
-    limit: Limit = None,
+    limit: options.Limit = None,
     seed: Seed = 0,
-    threads: Threads = 1,
-    output: Output = None,
-    row: RowFile = None,
-    page: Page = False,
+    threads: options.Threads = 1,
+    output: options.Output = None,
+    row: options.RowFile = None,
+    page: options.Page = False,
 ) -> None:
     """Speak a test set, judge it and make the table; every stage resumes.
 
@@ -109,7 +96,7 @@ def evaluate_seed_tts(
         seed=seed,
         runs=runs,
         one_piece=one_piece,
-        judges=tuple(map(rooted, asked_judges(judge, quality, similarity))),
+        judges=tuple(map(rooted, options.asked_judges(judge, quality, similarity))),
         language=language,
         threads=threads,
         reference=None if reference is None else str(reference.absolute()),

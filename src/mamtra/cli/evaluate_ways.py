@@ -5,18 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.evaluate_run import (
-    JUDGE,
-    Evaluation,
-    JudgeOption,
-    Output,
-    RowFile,
-    Seed,
-    Threads,
-    evaluate,
-    opened_judges,
-)
-from mamtra.cli.options import Model, Voice
+from mamtra.cli import evaluate_options as options
+from mamtra.cli.evaluate_run import Evaluation, evaluate
+from mamtra.cli.options import Model, Seed, Voice
 
 if TYPE_CHECKING:
     from mamtra.evaluation.line_set import LineSet
@@ -35,14 +26,14 @@ def in_ways(
     settings: dict[str, Any],
 ) -> Evaluation:
     """The other systems compared with the first."""
+    from mamtra.evaluation.harness import open_judges
     from mamtra.evaluation.text_rules import profile_named
 
-    texts = [line.text for line in line_set.lines]
     return Evaluation(
         kind=kind,
         line_set=line_set,
         systems=systems,
-        judges=opened_judges(judge or [JUDGE], texts, "en", threads, None),
+        judges=open_judges(judge or [options.JUDGE], line_set, threads=threads),
         profile=profile_named("spoken"),
         seed=seed,
         baselines={system.name: systems[0].name for system in systems[1:]},
@@ -54,11 +45,11 @@ def evaluate_carry(
     model: Model = DEFAULT,
     voice: Voice = None,
     pairs: Annotated[int, typer.Option("--pairs", min=1, help="Pairs of sentences.")] = 20,
-    judge: JudgeOption = None,
+    judge: options.Judge = None,
     seed: Seed = 0,
-    threads: Threads = 1,
-    output: Output = None,
-    row: RowFile = None,
+    threads: options.Threads = 1,
+    output: options.Output = None,
+    row: options.RowFile = None,
 ) -> None:
     """Count wrong words of second sentences, spoken fresh and with the first one carried.
 
@@ -82,11 +73,11 @@ def evaluate_stream(
     model: Model = DEFAULT,
     voice: Voice = None,
     sentences: Sentences = 20,
-    judge: JudgeOption = None,
+    judge: options.Judge = None,
     seed: Seed = 0,
-    threads: Threads = 1,
-    output: Output = None,
-    row: RowFile = None,
+    threads: options.Threads = 1,
+    output: options.Output = None,
+    row: options.RowFile = None,
 ) -> None:
     """Count wrong words of sentences spoken whole and as a stream, and compare the sound.
 
@@ -111,11 +102,11 @@ def evaluate_bits(
     model: Model = DEFAULT,
     voice: Voice = None,
     sentences: Sentences = 60,
-    judge: JudgeOption = None,
+    judge: options.Judge = None,
     seed: Seed = 0,
-    threads: Threads = 1,
-    output: Output = None,
-    row: RowFile = None,
+    threads: options.Threads = 1,
+    output: options.Output = None,
+    row: options.RowFile = None,
 ) -> None:
     """Compare a model in 32, 8 and 4 bits: words that a judge hears, and the ids it draws.
 

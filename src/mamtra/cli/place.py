@@ -10,7 +10,7 @@ import typer
 from mamtra.checkpoints.locate import locate
 from mamtra.cli.convert import read_ratio
 from mamtra.cli.evaluate_intelligibility import lines_to_say
-from mamtra.cli.options import AsJson
+from mamtra.cli.options import AsJson, Seed
 
 if TYPE_CHECKING:
     from mamtra.distillation.layer_ranking import Ranking
@@ -109,9 +109,7 @@ def place(
     greedy: Annotated[
         bool, typer.Option("--greedy", help="Replace layer after layer, measuring again each time.")
     ] = False,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Random seed of what the teacher says.")
-    ] = 0,
+    seed: Seed = 0,
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="JSON file; a stopped ranking goes on with it."),

@@ -66,30 +66,19 @@ def fit_line(card: str, planned: "Plan", found: "Fit") -> str:
     )
 
 
-def break_even_line(planned: "Plan") -> str:
-    """From which length a Mamba layer saves memory."""
-    return (
-        f"a Mamba layer saves memory beyond {planned.break_even} tokens "
-        f"({planned.paper_break_even} if its state were as narrow as the keys, as in the paper)"
-    )
-
-
-def operations_line(planned: "Plan") -> str:
-    """How much there is to compute, counted both ways."""
-    return (
-        f"{planned.paper_operations / 1e12:.2f} TFLOPs for a forward over 2,000 positions by the "
-        f"paper's counting; {planned.token_operations / 1e9:.2f} GFLOPs for the last token of a "
-        f"piece"
-    )
-
-
 def show(console: Any, planned: "Plan", fits: dict[str, "Fit"]) -> None:
     """Table and sentences for people."""
     console.print(plan_table(planned))
-    console.print(break_even_line(planned), soft_wrap=True, highlight=False)
-    console.print(operations_line(planned), soft_wrap=True, highlight=False)
-    for name, found in fits.items():
-        console.print(fit_line(name, planned, found), soft_wrap=True, highlight=False)
+    lines = [
+        f"a Mamba layer saves memory beyond {planned.break_even} tokens "
+        f"({planned.paper_break_even} if its state were as narrow as the keys, as in the paper)",
+        f"{planned.paper_operations / 1e12:.2f} TFLOPs for a forward over 2,000 positions by the "
+        f"paper's counting; {planned.token_operations / 1e9:.2f} GFLOPs for the last token of a "
+        f"piece",
+        *(fit_line(name, planned, found) for name, found in fits.items()),
+    ]
+    for line in lines:
+        console.print(line, soft_wrap=True, highlight=False)
 
 
 def plan(

@@ -10,7 +10,16 @@ import typer
 
 from mamtra.audio.clip import check_target
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.options import STANDARD, AsJson, Device, Mark, Model, Threads
+from mamtra.cli.options import (
+    STANDARD,
+    AsJson,
+    Device,
+    FlowContext,
+    Mark,
+    Model,
+    Seed,
+    Threads,
+)
 from mamtra.cli.say_batch import Sharing, say_lines
 from mamtra.cli.say_stream import say_stream
 from mamtra.cli.say_whole import say_whole
@@ -32,17 +41,6 @@ def read_text(text: str) -> str:
     if not text.strip():
         raise TextError("the text is empty; give a sentence, or - to read standard input")
     return text
-
-
-def text_of_file(text: str | None, path: Path) -> str:
-    """What a text file holds.
-
-    Raises:
-        TextError: it cannot be read, is not UTF-8, or a text was given as well.
-    """
-    if text is not None:
-        raise TextError(f"the text {text[:SHOWN]!r} and --file were given; give one of them")
-    return read_text_file(path)
 
 
 def hint_at_file(text: str) -> None:
@@ -95,9 +93,7 @@ def say(
     voice: Annotated[
         str | None, typer.Option("--voice", help="A voice of the model, or a saved voice.")
     ] = None,
-    seed: Annotated[
-        int, typer.Option("--seed", min=0, help="Random seed; another seed is another take.")
-    ] = 0,
+    seed: Seed = 0,
     model: Model = DEFAULT,
     mode: Annotated[
         str | None, typer.Option("--mode", help="zero-shot, cross-lingual or instruct.")
@@ -165,10 +161,7 @@ def say(
     flow_dtype: Annotated[
         str, typer.Option("--flow-dtype", help="Of the flow: float32, bfloat16; auto decides.")
     ] = "auto",
-    flow_context: Annotated[
-        int,
-        typer.Option("--flow-context", min=0, help="Seconds that a stream's flow remembers."),
-    ] = 0,
+    flow_context: FlowContext = 0,
     as_json: AsJson = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
 ) -> None:
@@ -182,7 +175,9 @@ def say(
 
     mamtra say --batch lines.jsonl -o folder
     """
-    text = text_of_file(text, file) if file else text
+    if file and text is not None:
+        raise TextError(f"the text {text[:SHOWN]!r} and --file were given; give one of them")
+    text = read_text_file(file) if file else text
     if text is not None and not file and not quiet:
         hint_at_file(text)
     run = {

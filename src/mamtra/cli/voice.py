@@ -139,7 +139,7 @@ def voice_show(
     from mamtra.acoustic.config import DecoderConfig
     from mamtra.audio.log_mel import MelConfig
     from mamtra.checkpoints.format import ModelFolder
-    from mamtra.runtime.protocols import DecoderSizes
+    from mamtra.runtime.sizes import DecoderSizes
     from mamtra.voice.voice import Voice, check_voice, find_voice
 
     opened = ModelFolder(folder)

@@ -15,7 +15,8 @@ from mamtra.audio.clip import Audio, read, write
 from mamtra.errors import AudioError, MamtraError
 from mamtra.evaluation.clip import ERROR, Clip, fault
 from mamtra.evaluation.judges.judge import Hearing, Judge, Quality, Similarity
-from mamtra.evaluation.line_set import Line
+from mamtra.evaluation.judges.registry import open_judge
+from mamtra.evaluation.line_set import Line, LineSet
 from mamtra.evaluation.run_folder import RunFolder, Said
 from mamtra.evaluation.systems import Recordings, System, short_hash
 
@@ -50,6 +51,24 @@ class Judges:
             similarity=[judge for judge in judges if isinstance(judge, Similarity)],
             reference=reference,
         )
+
+
+def open_judges(
+    names: Sequence[str],
+    line_set: LineSet,
+    language: str = "en",
+    threads: int = 1,
+    reference: Path | None = None,
+) -> Judges:
+    """The judges that were asked for, told the lines that they will hear.
+
+    Raises:
+        ConfigError: one is unknown.
+        ModelError: its weights are not here.
+        MissingExtraError: its package is not installed.
+    """
+    texts = [line.text for line in line_set.lines]
+    return Judges.of([open_judge(name, texts, language, threads) for name in names], reference)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

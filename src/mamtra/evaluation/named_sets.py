@@ -60,13 +60,6 @@ def joined(sentences: list[str], words: int, draw: random.Random) -> str:
     return f"{whole[0].upper()}{whole[1:]}."
 
 
-def length_set() -> LineSet:
-    """Lines of 1 to 62 words, two for each bin, the same every time."""
-    draw, sentences = random.Random(LENGTH_SEED), held_out_sentences()
-    texts = [joined(sentences, words, draw) for words in lengths_of()]
-    return plain_set("length", texts)
-
-
 def transcripts(folder: Path) -> Iterator[tuple[str, str]]:
     """Names and texts of a LibriTTS tree, or of a LibriSpeech tree, whose capitals become small."""
     for path in sorted(folder.rglob(f"*{TRANSCRIPT}")):
@@ -180,8 +173,9 @@ def open_set(written: str) -> LineSet:
     kind, sign, place = written.partition(":")
     if written in HELD_OUT:
         return plain_set(written, held_out_sentences(written))
-    if written == "length":
-        return length_set()
+    if written == "length":  # 1 to 62 words, two lines for each bin, the same every time
+        draw, sentences = random.Random(LENGTH_SEED), held_out_sentences()
+        return plain_set(written, [joined(sentences, words, draw) for words in lengths_of()])
     if kind in FOUND and not Path(written).exists():
         if not (sign and place):
             raise ConfigError(f"the set {kind!r} needs a place; write {kind}:PATH")

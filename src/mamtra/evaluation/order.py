@@ -14,8 +14,7 @@ from typing import Any
 
 from mamtra.checkpoints.locate import locate
 from mamtra.errors import ConfigError
-from mamtra.evaluation.harness import Judges, judged_lines
-from mamtra.evaluation.judges.registry import open_judge
+from mamtra.evaluation.harness import Judges, judged_lines, open_judges
 from mamtra.evaluation.line_set import Line, LineSet
 from mamtra.evaluation.named_sets import OWN, open_set
 from mamtra.evaluation.run_folder import RunFolder
@@ -92,33 +91,21 @@ def names_of(order: Order) -> list[str]:
     return names
 
 
-def systems_of(order: Order, lines: LineSet) -> list[System]:
-    """Models and folders of recordings, named by their folders."""
-    spoken: list[System] = [
+@cache
+def opened(order: Order) -> tuple[list[System], Judges]:
+    """Systems and judges of this process: models and recordings, named by their folders.
+
+    Raises:
+        MamtraError: a model or a judge cannot be opened.
+    """
+    lines = order.lines()
+    systems: list[System] = [
         SpeakingModel(load(folder), order.voice, order.seed, name, order.one_piece)
         for name, folder in order.models
     ]
-    return spoken + [Recordings(Path(folder), lines) for folder in order.wavs]
-
-
-def judges_of(order: Order, lines: LineSet) -> Judges:
-    """The judges that were asked for.
-
-    Raises:
-        ConfigError: one is unknown.
-        ModelError: its weights are not here.
-        MissingExtraError: its package is not installed.
-    """
-    texts = [line.text for line in lines.lines]
-    opened = [open_judge(name, texts, order.language, order.threads) for name in order.judges]
-    return Judges.of(opened, None if order.reference is None else Path(order.reference))
-
-
-@cache
-def opened(order: Order) -> tuple[list[System], Judges]:
-    """Systems and judges of this process."""
-    lines = order.lines()
-    return systems_of(order, lines), judges_of(order, lines)
+    systems += [Recordings(Path(folder), lines) for folder in order.wavs]
+    reference = None if order.reference is None else Path(order.reference)
+    return systems, open_judges(order.judges, lines, order.language, order.threads, reference)
 
 
 def judge_part(order: Order, folder: Path, name: str, lines: Sequence[Line]) -> Receipt:

@@ -19,7 +19,6 @@ from mamtra.evaluation.judges.judge import Hearing
 from mamtra.evaluation.word_errors import marked_words, plain_words
 from mamtra.generation.coverage import looks_of_words
 from mamtra.generation.generate import Generation, generate
-from mamtra.generation.request import Request
 from mamtra.runtime.torch.speech_model import TorchSpeechModel, head_of
 from mamtra.speech_lm.prompt import speech_segment
 from mamtra.speech_lm.reading import ReadingConfig, looked_at
@@ -87,12 +86,6 @@ def torch_model(speaker: Speaker) -> TorchSpeechModel:
     return model
 
 
-def text_place(request: Request) -> slice:
-    """Where the text that is spoken lies in what the model reads."""
-    end = sum(len(segment.ids) for segment in request.segments[:2])
-    return slice(end - request.text_tokens, end)
-
-
 def rank_heads(speaker: Speaker, texts: Sequence[str], seed: int) -> list[Head]:
     """Every attention head, those that follow the text best first."""
     model = torch_model(speaker)
@@ -107,7 +100,9 @@ def rank_heads(speaker: Speaker, texts: Sequence[str], seed: int) -> list[Head]:
         request = replace(speaker.request(text, 0), seed=seed + number)
         ids = generate(model, request, speaker.sampling, speaker.guard).ids
         segments = [*request.segments, speech_segment(ids)]
-        prompt, place = sum(len(s.ids) for s in request.segments), text_place(request)
+        lengths = [len(segment.ids) for segment in request.segments]
+        prompt, end = sum(lengths), sum(lengths[:2])
+        place = slice(end - request.text_tokens, end)  # where the text lies
         for (layer, head), total in found.items():
             reading = ReadingConfig(layer=layer, head=head, least=0.0)
             queries, keys = head_of(model.model, segments, reading)

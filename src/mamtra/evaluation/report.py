@@ -87,19 +87,16 @@ def ranged(found: Mapping[str, Any] | None, sign: str = "", digits: int = 1) -> 
     return f"{value} ({low} to {high})"
 
 
-def character_rate(heard: Mapping[str, Any]) -> str:
-    """Wrong characters in percent; nothing of rows that were kept before they were counted."""
-    return f"{heard['cer']['all characters']['value']:.1f}" if "cer" in heard else ""
-
-
 def judge_cells(told: Figures, judge: str, first: str) -> tuple[str, str, str, str]:
     """What one recogniser heard: words wrong, that less the baseline's, characters, dropped."""
     if not judge:
         return "", "", "", ""
     heard, apart = told["heard"][judge], told.get("against", {}).get(judge)
     over = ranged(apart[first]["interval"], "+") if apart else ""
+    # rows that were kept before characters were counted have none
+    characters = f"{heard['cer']['all characters']['value']:.1f}" if "cer" in heard else ""
     dropped = f"{heard['dropped_percent']['value']:.1f}"
-    return ranged(heard["wer"][first]), over, character_rate(heard), dropped
+    return ranged(heard["wer"][first]), over, characters, dropped
 
 
 def rating_cell(told: Figures, rating: str) -> str:

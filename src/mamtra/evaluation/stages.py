@@ -136,10 +136,6 @@ class Chain:
         hop, samples = self.mel.hop, self.source_samples(text)
         return samples[: len(samples) // hop // 2 * 2 * hop]
 
-    def source_mel(self, text: str) -> Float[np.ndarray, "bins frames"]:
-        """Mel features of the source's sound."""
-        return log_mel(self.whole_samples(text), self.mel)
-
     def source_tokens(self, text: str) -> list[int]:
         """Speech tokens of the source's sound."""
         audio = Audio(samples=self.whole_samples(text), rate_hz=self.synthesizer.rate)
@@ -168,7 +164,7 @@ class Chain:
     def vocode(self, text: str) -> Clip:
         """The source through the vocoder alone."""
         started = time.perf_counter()
-        return self.finish(self.source_mel(text), started)
+        return self.finish(log_mel(self.whole_samples(text), self.mel), started)
 
     def copy(self, text: str) -> Clip:
         """The source through tokenizer, decoder and vocoder."""

@@ -83,19 +83,14 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
     return plain
 
 
-def plain_tensors(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """A hift.pt's entries without the training prefix, their weight norm folded."""
-    bare = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
-    return folded(bare, is_causal(bare))
-
-
 def from_hift(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors of a hift.pt as those of a ``Vocoder``, float32; unknown ones keep their names.
 
     Args:
         tensors: theirs, normed or not, with or without the prefix of adversarial training.
     """
-    plain = plain_tensors(tensors)
+    bare = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
+    plain = folded(bare, is_causal(bare))
     return {renamed(name, NAMES) or name: tensor.float() for name, tensor in plain.items()}
 
 

@@ -17,7 +17,8 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.acoustic.chunk_borders import ChunkBorders
-from mamtra.runtime.protocols import ChunkDecoder, Decoder, DecoderSizes, EncodedPrompt
+from mamtra.runtime.protocols import ChunkDecoder, Decoder, EncodedPrompt
+from mamtra.runtime.sizes import DecoderSizes
 
 
 @dataclass(slots=True, kw_only=True)

@@ -17,7 +17,8 @@ from mamtra.audio.joiner import Samples
 from mamtra.generation.guard import GuardConfig, SilenceFilter
 from mamtra.generation.randomness import random_state
 from mamtra.runtime.decoder_stream import DecoderStream
-from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, LoadedModel, VocoderSizes
+from mamtra.runtime.protocols import EncodedPrompt, LoadedModel
+from mamtra.runtime.sizes import DecoderSizes, VocoderSizes
 from mamtra.synthesis.speech import ComputeSeconds
 from mamtra.synthesis.stopwatch import Stopwatch
 
@@ -27,13 +28,6 @@ MANTISSA = (1 << 24) - 1
 Noise = Float[np.ndarray, "_channels _time"]
 
 
-def seeded_words(seed: int) -> np.random.MT19937:
-    """The words of ``random_state(seed)``, as they are."""
-    words = np.random.MT19937()
-    np.random.RandomState(words).seed(seed)
-    return words
-
-
 @lru_cache(maxsize=1)
 def published_state() -> Any:
     """The generator's state before CosyVoice 3's fixed noise, which is in no checkpoint.
@@ -41,7 +35,8 @@ def published_state() -> Any:
     It is what torch's generator gives with seed 0 after the networks were built: 5,052,961 words
     for their weights, 9 for phases without effect.
     """
-    words = seeded_words(0)
+    words = np.random.MT19937()
+    np.random.RandomState(words).seed(0)
     words.random_raw(PUBLISHED_SKIP, output=False)
     return words.state
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from mamtra.atomic import write_file
 from mamtra.audio.clip import Audio
@@ -81,7 +80,8 @@ class Aligner:
                 self.decoder.add_word(word, rough_phones(word), True)
         self.decoder.set_align_text(" ".join(words))
         self.decoder.start_utt()
-        self.decoder.process_raw(as_int16(samples), full_utt=True)
+        whole = (np.clip(samples, -1, 1) * FULL_SCALE).round().astype(np.int16)
+        self.decoder.process_raw(whole.tobytes(), full_utt=True)
         self.decoder.end_utt()
         found = []
         for segment in self.decoder.seg() or ():
@@ -112,11 +112,6 @@ class WordLog:
         offset = (self.samples - start) / audio.rate_hz
         self.words += self.aligner.align(audio, text, offset)
         self.samples += end - start + round(pause_seconds * audio.rate_hz)
-
-
-def as_int16(samples: Float[np.ndarray, " samples"]) -> bytes:
-    """16-bit samples, as pocketsphinx reads them."""
-    return (np.clip(samples, -1, 1) * FULL_SCALE).round().astype(np.int16).tobytes()
 
 
 def clock(seconds: float, mark: str) -> str:

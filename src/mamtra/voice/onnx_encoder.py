@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from mamtra.acoustic.config import FRAMES_PER_TOKEN
 from mamtra.audio.clip import Audio
@@ -115,11 +115,6 @@ class OnnxVoiceEncoder:
         found = run_graph(self._tokenizer, mel, np.array([mel.shape[-1]], np.int32))
         return found.astype(np.int64)
 
-    def speaker_vector(self, audio: Audio) -> Float[np.ndarray, " width"]:
-        """The speaker vector."""
-        found = run_graph(self._speaker, kaldi_fbank(audio.at(RATE_HZ).samples)[None])
-        return found.astype(np.float32)
-
     def tokens(self, audio: Audio) -> Int[np.ndarray, " tokens"]:
         """Speech tokens alone, no more than there are mel features for."""
         samples = len(audio.at(self.rate_hz).samples)
@@ -130,8 +125,9 @@ class OnnxVoiceEncoder:
         mel = log_mel(audio.at(self.rate_hz).samples, self.mel)
         tokens = self.every_token(audio)
         count = min(mel.shape[1] // FRAMES_PER_TOKEN, len(tokens))
+        speaker = run_graph(self._speaker, kaldi_fbank(audio.at(RATE_HZ).samples)[None])
         return EncodedPrompt(
             tokens=tokens[:count],
             mel=mel[:, : FRAMES_PER_TOKEN * count].copy(),
-            speaker=self.speaker_vector(audio),
+            speaker=speaker.astype(np.float32),
         )

@@ -19,7 +19,8 @@ from mamtra.atomic import write_file
 from mamtra.audio.clip import Audio
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import VoiceError
-from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, VoiceEncoder
+from mamtra.runtime.protocols import EncodedPrompt, VoiceEncoder
+from mamtra.runtime.sizes import DecoderSizes
 
 SUFFIX = ".safetensors"
 FLOATS, INTEGERS = ("F16", "F32"), ("I32", "I64")

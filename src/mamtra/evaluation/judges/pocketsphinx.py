@@ -91,7 +91,9 @@ class Pocketsphinx:
             for words, text in zip(known, spoken, strict=True):
                 self.sentence_of.setdefault(" ".join(words), text)
             self.sentence_of.pop("", None)
-            self.listen_for_sentences()
+            choices = f"public <sentence> = {' | '.join(self.sentence_of)};"
+            self.decoder.add_jsgf_string(NAME, f"#JSGF V1.0;\ngrammar {NAME};\n{choices}\n")
+            self.decoder.activate_search(NAME)
         self.identity = Identity(
             name="pocketsphinx" if form == "default" else f"pocketsphinx {form}",
             package="pocketsphinx",
@@ -108,14 +110,6 @@ class Pocketsphinx:
             path.write_text(unigram_file(sentences))
             words = sphinx.NGramModel(self.decoder.config, self.decoder.logmath, str(path))
         self.decoder.add_lm(NAME, words)
-        self.decoder.activate_search(NAME)
-
-    def listen_for_sentences(self) -> None:
-        """Hear one of the sentences and nothing else."""
-        choices = " | ".join(self.sentence_of)
-        self.decoder.add_jsgf_string(
-            NAME, f"#JSGF V1.0;\ngrammar {NAME};\npublic <sentence> = {choices};\n"
-        )
         self.decoder.activate_search(NAME)
 
     def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:

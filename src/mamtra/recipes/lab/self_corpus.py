@@ -63,12 +63,6 @@ def check_workshop(workshop: Workshop) -> None:
         )
 
 
-def sentences_for(count: int, seed: int) -> list[str]:
-    """Sentences from templates that are no neighbours of the held-out ones."""
-    source = random.Random(f"laboratory {seed}")
-    return exclude_neighbours(filled_templates(count, source), held_out_sentences())
-
-
 def speak_corpus(
     workshop: Workshop,
     teacher: ModelFolder,
@@ -94,7 +88,8 @@ def speak_corpus(
         raise CorpusError(f"{sentences} sentences are too few; the least is {FEWEST}")
     synthesizer, rows, tokens = open_folder(teacher), list[Utterance](), dict[str, np.ndarray]()
     voice = SpeechLMRun().voice
-    for number, sentence in enumerate(sentences_for(sentences, seed)):
+    templates = filled_templates(sentences, random.Random(f"laboratory {seed}"))
+    for number, sentence in enumerate(exclude_neighbours(templates, held_out_sentences())):
         said = spoken_sequences(synthesizer, [sentence], seed + number)
         report()
         if len(said) != 1:

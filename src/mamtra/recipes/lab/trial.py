@@ -27,6 +27,7 @@ from mamtra.errors import TrainingError
 from mamtra.evaluation.intervals import interval
 from mamtra.evaluation.judges.pocketsphinx import Pocketsphinx
 from mamtra.evaluation.understood import understood
+from mamtra.files import read_rows
 from mamtra.recipes.nano.assemble import LM_FILE
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, SpeechLMTask
 from mamtra.recipes.nano.stages import Workshop
@@ -34,6 +35,7 @@ from mamtra.recipes.nano.student import StudentRun, train_student, untrained
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.synthesis.load import open_folder
 from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.training.loop import LOG
 
 RESULT = "result.json"
 TEACHER = "teacher"  # its own row is kept beside the trials'
@@ -190,7 +192,7 @@ def carry_out(trial: Trial, bench: Bench) -> dict[str, Any]:
     model, weights = untrained(run), folder / "model.safetensors"
     row = {"trial": trial.name, **trial.facts, **describe(run, model)}
     row |= measured(bench, folder, model, weights, run)
-    row["train_seconds"] = last_seconds(folder)
+    row["train_seconds"] = read_rows(folder / LOG, TrainingError)[-1]["seconds"]
     (folder / "checkpoint.pt").unlink(missing_ok=True)
     return keep(folder, row)
 
@@ -210,9 +212,3 @@ def describe(run: StudentRun, student: SpeechLM) -> dict[str, Any]:
         "learning_rate": run.settings.learning_rate,
         "seed": run.settings.seed,
     }
-
-
-def last_seconds(folder: Path) -> float:
-    """Seconds that training took, as its log tells."""
-    rows = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
-    return rows[-1]["seconds"]

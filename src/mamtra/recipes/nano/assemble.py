@@ -24,10 +24,7 @@ from mamtra.recipes.nano.stages import PRONUNCIATIONS, Workshop
 from mamtra.recipes.nano.student import SHIPPED, STUDENTS, untrained
 from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun
 from mamtra.recipes.nano.tokens import trained_tokenizer
-from mamtra.recipes.nano.vocoder import (
-    NANO_VOCODER,
-    trained_vocoder,
-)
+from mamtra.recipes.nano.vocoder import NANO_VOCODER, trained_vocoder
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.pronunciations import read_pronunciations
@@ -78,12 +75,6 @@ def fill(module: nn.Module, weights: Path) -> nn.Module:
     return module.eval()
 
 
-def source_of(corpus: Corpus, voice: str) -> str:
-    """Whose speech a voice learned from, in words."""
-    told = corpus.sources.get(voice, {})
-    return " ".join(filter(None, (told.get("package"), told.get("version"), voice)))
-
-
 def blended(voice: Voice, main: Voice, share: float) -> Voice:
     """A voice with a share of the main voice in its speaker vector, of its own length."""
     mixed = (1 - share) * voice.speaker + share * main.speaker
@@ -111,12 +102,13 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
         if not suitable:
             raise CorpusError(f"no validation utterance of voice {name!r} is of a suitable length")
         chosen, short = suitable[0], name.rpartition("_")[2]
+        told = corpus.sources.get(name, {})
         voice = make_voice(
             encoder,
             Audio(corpus.audio(chosen), corpus.rate_hz),
             short,
             text=chosen.text,
-            source=source_of(corpus, name),
+            source=" ".join(filter(None, (told.get("package"), told.get("version"), name))),
             licence=LICENCE,
         )
         if name in BLENDED:

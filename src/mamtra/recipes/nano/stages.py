@@ -22,18 +22,13 @@ from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, STUDENTS, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import TokenizerRun, train_tokenizer
 from mamtra.recipes.nano.tokens import extract_tokens
-from mamtra.recipes.nano.vocoder import (
-    VocoderRun,
-    train_vocoder,
-)
+from mamtra.recipes.nano.vocoder import VocoderRun, train_vocoder
 from mamtra.recipes.nano.voices import VoicesRun, teach_voices
 from mamtra.training.workers import launch
 
 VOICES = "voices"
 PRONUNCIATIONS = "pronunciations.txt"
 Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun, VoicesRun)
-STARTS = ("attention", "xavier", "random")
-COMPARED_STEPS = 80  # of each start, when the two are compared
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,25 +132,6 @@ def distil(workshop: Workshop, stage: str = "student", run: StudentRun = SHIPPED
     )
 
 
-def compare_starts(workshop: Workshop) -> None:
-    """Train the paper's student for a while from the teacher's weights and from random ones.
-
-    Same teacher, batches, steps and learning rate; ``mamtra evaluate curves`` draws the two logs.
-    """
-    run = StudentRun()
-    brief = replace(run.settings, steps=COMPARED_STEPS, evaluate_every=COMPARED_STEPS // 8)
-    for start in STARTS:
-        launch(
-            workshop.workers,
-            train_student,
-            workshop.corpus,
-            workshop.tokens,
-            workshop.weights("teacher"),
-            workshop.folder / f"start-{start}",
-            replace(run, start=start, settings=brief),
-        )
-
-
 STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "pronunciations": (make_pronunciations, PRONUNCIATIONS),
     "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
@@ -165,7 +141,6 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "vocoder": (make_vocoder, "vocoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),
     "student": (distil, "student/model.safetensors"),
-    "starts": (compare_starts, "start-random/model.safetensors"),
     **{
         stage: (partial(distil, stage=stage, run=run), f"{stage}/model.safetensors")
         for stage, run in STUDENTS.items()

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from mamtra.runtime.onnx.session import open_session, sizes_of
-from mamtra.runtime.protocols import VocoderSizes
+from mamtra.runtime.sizes import VocoderSizes
 
 
 @dataclass(slots=True)

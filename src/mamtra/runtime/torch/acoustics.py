@@ -19,7 +19,8 @@ from mamtra.acoustic.vocoder_stream import (
     new_state,
     speak_chunk,
 )
-from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt, VocoderSizes
+from mamtra.runtime.protocols import EncodedPrompt
+from mamtra.runtime.sizes import DecoderSizes, VocoderSizes
 from mamtra.runtime.torch.speech_model import as_array
 
 
