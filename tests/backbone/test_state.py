@@ -43,3 +43,14 @@ def test_what_the_row_held_before_is_forgotten(stack: Stack) -> None:
     stack(hidden[1:, :4], own)
     running.copy_row(0, own)
     torch.testing.assert_close(stack(hidden[1:, 4:9], running), stack(hidden[1:, 4:9], own))
+
+
+@torch.inference_mode()
+def test_a_memory_taken_over_goes_on_as_the_one_it_was_taken_from(stack: Stack) -> None:
+    hidden, following = torch.randn(2, 300, DIM), torch.randn(2, 1, DIM)
+    own, other = stack.new_state(2, 512), stack.new_state(2)
+    stack(hidden, other)
+    for mine, theirs in zip(own.layers, other.layers, strict=True):
+        mine.copy_from(theirs)
+    own.positions = list(other.positions)
+    torch.testing.assert_close(stack(following, own), stack(following, other))

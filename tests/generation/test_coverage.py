@@ -97,6 +97,12 @@ def test_a_head_that_looks_elsewhere_tells_nothing() -> None:
     assert coverage_of(model, REQUEST, [1, 2, 3], model.new_state(1, 9), 0) is None
 
 
+def test_what_an_id_looks_at_is_summed_for_each_id() -> None:
+    model = small_model()  # 21 ids look at 7 positions: 0.35 of each, and 1.05 of each position
+    model.looked = lambda *_: np.full((21, 7), 0.05, np.float32)
+    assert coverage_of(model, REQUEST, [1] * 21, model.new_state(1, 29), 0) is None
+
+
 def test_small_words_are_not_judged() -> None:
     model = Scripted((0, 1), (1, 0))
     model.wrapped.reading = ReadingConfig(layer=0, head=1, least=0.5, shortest=2)

@@ -1,6 +1,7 @@
 """Generation against the original's ids, in batches, and under guard."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from mamtra.errors import ConfigError, TextError
 from mamtra.generation import request as request_module
 from mamtra.generation.generate import generate, generate_batch, stream
 from mamtra.generation.guard import GuardConfig, LoopDetector
+from mamtra.generation.queue import Generation, better
 from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.cosyvoice_lm import speech_lm_from_cosyvoice
@@ -162,6 +164,27 @@ def test_a_short_pause_is_neither_silence_nor_repetition():
     detector = LoopDetector(GuardConfig(silent_ids=(7,), repeat_tokens=10, silence_tokens=30))
     assert {detector.update(token) for token in [1, *[7] * 30, 2, *[7] * 30]} == {None}
     assert detector.update(7) == "silence"
+
+
+def test_an_id_counts_once_towards_a_repetition():
+    detector = LoopDetector(GuardConfig(repeat_tokens=6))
+    assert [detector.update(5) for _ in range(7)] == [None] * 6 + ["repetition"]
+    assert detector.surplus == 6
+
+
+def test_of_two_failures_the_milder_and_longer_one_is_kept():
+    short = Generation(ids=(1,), reason="budget", seed=0, attempts=1)
+    long, silent = replace(short, ids=(1, 2)), replace(short, reason="silence", ids=(1, 2, 3))
+    assert better(None, short) is short
+    assert {better(short, long).ids, better(long, short).ids} == {long.ids}
+    kept = {better(short, silent).reason, better(silent, short).reason}
+    assert len(kept) == 1
+
+
+@pytest.mark.parametrize("name", ["spare_tokens", "sounded_silence"])
+def test_a_guard_counts_from_nothing(name):
+    with pytest.raises(ConfigError, match=f"{name}=-1 must not be negative"):
+        GuardConfig(**{name: -1})
 
 
 def test_a_failed_text_is_tried_again_with_another_seed(hybrid):

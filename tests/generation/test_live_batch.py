@@ -87,3 +87,24 @@ def test_rows_are_given_up_once_half_of_them_are_free(model: SpeechModel) -> Non
     batch.remove(2)
     batch.narrow()
     assert len(batch.rows) == (4 if model.fixed_width else 2)
+
+
+def test_who_leaves_is_the_one_that_was_named(model: SpeechModel) -> None:
+    batch = LiveBatch(model, 4, RAS, GUARD)
+    for number, request in enumerate(texts(2)):
+        batch.add(number, request)
+    batch.remove(7)
+    batch.remove(1)
+    assert {record.row for record in batch.step()} == {0}
+
+
+def test_a_text_ends_with_its_share_of_the_memory(model: SpeechModel) -> None:
+    batch = LiveBatch(model, 4, RAS, GUARD)
+    for number, request in enumerate(texts(2)):
+        batch.add(number, request)
+    ended: list[Stopped] = []
+    while not ended:
+        held = batch.nbytes // len(batch.rows) if batch.rows else 0
+        ended = [record for record in batch.step() if isinstance(record, Stopped)]
+    assert ended[0].state_bytes >= held
+    assert ended[0].state_bytes < 4 * max(held, 1)

@@ -116,6 +116,8 @@ def test_logits_that_are_not_numbers_are_an_error(method: str) -> None:
         ({"top_p": 0.0}, "top_p"),
         ({"method": "best"}, "repetition-aware, top, greedy"),
         ({"window": 0}, "window"),
+        ({"repetition_share": 0.0}, "repetition_share"),
+        ({"repetition_penalty": 0.5}, "repetition_penalty"),
     ],
 )
 def test_a_config_that_cannot_work_says_so(wrong, message) -> None:

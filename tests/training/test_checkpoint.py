@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mamtra.errors import TrainingError
-from mamtra.training.checkpoint import FILE, PREVIOUS, read_checkpoint
+from mamtra.training.checkpoint import FILE, PREVIOUS, clean_folder, read_checkpoint
 from mamtra.training.loop import LoopSettings, train
 
 SETTINGS = LoopSettings(steps=6, warmup_steps=0, log_every=1, checkpoint_seconds=-1.0)
@@ -61,6 +61,13 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_is_used(
     assert torch.equal(run(stopped)["weight"], run(tmp_path / "whole")["weight"])
     assert "is damaged (the checksum of" in caplog.text
     assert f"the run goes on from the one before, {PREVIOUS}" in caplog.text
+
+
+def test_a_damaged_line_of_the_log_takes_no_other_with_it(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"step": 1}\n{"ste\n{"step": 2}\n{"step": 3}\n')
+    clean_folder(tmp_path, log.name, 2)
+    assert log.read_text() == '{"step": 1}\n{"step": 2}\n'
 
 
 def test_a_run_without_a_whole_checkpoint_says_so(stopped: Path) -> None:

@@ -8,6 +8,7 @@ import signal
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -264,6 +265,39 @@ def test_a_rehearsed_step_is_drawn_by_the_seed_and_its_number() -> None:
 
     assert values(0) == values(0)
     assert len({*values(0), *values(1)}) == 6
+
+
+def test_a_rehearsal_draws_what_training_will_draw(tmp_path) -> None:
+    model, settings = make_model(), replace(SETTINGS, steps=3, seed=2, log_every=1)
+
+    def loss(_: int) -> dict[str, torch.Tensor]:
+        return {"loss": torch.rand(()) + 0 * model[0].weight.sum()}
+
+    rehearsed = [row["loss"] for row in rehearse(model, loss, settings)]
+    train(tmp_path, model, loss, settings)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    trained = [json.loads(line)["loss"] for line in lines]
+    assert trained == pytest.approx(rehearsed, rel=1e-5)
+
+
+def test_a_rehearsed_step_is_timed_from_its_beginning(monkeypatch) -> None:
+    clock = iter(range(100, 200))
+    fake = SimpleNamespace(monotonic=lambda: float(next(clock)))
+    monkeypatch.setattr("mamtra.training.loop.time", fake)
+    model = make_model()
+    rows = list(rehearse(model, loss_of(model), replace(SETTINGS, steps=2)))
+    assert [row["seconds"] for row in rows] == [1.0, 1.0]
+
+
+def test_a_weight_without_a_gradient_keeps_no_other_from_learning(tmp_path) -> None:
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    before = model[1].weight.clone()
+
+    def loss(_: int) -> dict[str, torch.Tensor]:
+        return {"loss": model[1](torch.ones(1, 2)).square().mean()}
+
+    train(tmp_path, model, loss, replace(SETTINGS, steps=1))
+    assert not torch.equal(before, model[1].weight)
 
 
 def test_another_mistake_is_not_hidden(tmp_path) -> None:

@@ -98,9 +98,9 @@ with placed("cpu") as device:
 
 def test_gradients_are_averaged_in_groups_of_limited_size(monkeypatch) -> None:
     monkeypatch.setattr("mamtra.training.workers.BUCKET", 10)
-    sizes = [4, 4, 4, 20, 1]
-    groups = list(buckets([torch.zeros(size) for size in sizes]))
-    assert [[len(gradient) for gradient in group] for group in groups] == [[4, 4, 4], [20], [1]]
+    sizes = [4, 4, 4, 20, 10, 1]
+    groups = [[*map(len, group)] for group in buckets([torch.zeros(size) for size in sizes])]
+    assert groups == [[4, 4, 4], [20], [10], [1]]
 
 
 def test_one_cpu_needs_no_accelerate(monkeypatch) -> None:

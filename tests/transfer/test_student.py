@@ -172,6 +172,15 @@ def test_random_mixers_leave_the_rest_copied(teacher, start):
     assert torch.equal(student.layers[1].mlp.up_proj.weight, teacher.layers[1].mlp.up_proj.weight)
 
 
+@pytest.mark.parametrize(("start", "bound"), [("xavier", 3**0.5), ("kaiming", 6**0.5)])
+def test_projections_that_are_drawn_anew_are_drawn_as_asked(teacher, start, bound):
+    student, _ = make_student(teacher, "AMAM", start=start)
+    weight = student.layers[1].mixer.out_proj.weight
+    assert weight.shape[0] == weight.shape[1]
+    largest = float(weight.detach().abs().max()) * weight.shape[1] ** 0.5
+    assert 0.9 * bound < largest <= bound * (1 + 1e-6)  # PyTorch's own layers end at 1
+
+
 def test_a_random_student_copies_nothing_and_follows_its_seed(teacher):
     first, report = make_student(teacher, "AMAM", start="random", seed=3)
     again, _ = make_student(teacher, "AMAM", start="random", seed=3)
