@@ -15,7 +15,7 @@ from pathlib import Path
 
 MAPS = Path("/proc/self/maps")
 COLLAPSE = 25  # linux/mman.h: MADV_COLLAPSE, which Python has no name for
-LEAST_BYTES = 4 << 20  # of a stretch; smaller ones are stacks and scratch memory
+LEAST_BYTES = 16 << 20  # of a stretch; what is smaller may be the stack of a thread
 ANONYMOUS = re.compile(r"([0-9a-f]+)-([0-9a-f]+) rw-p \S+ \S+ 0\s+(?:\[heap\])?\n")
 
 Span = tuple[int, int]
