@@ -53,7 +53,10 @@ def declare_states(graph: Graph, config: SpeechLMConfig, form: Form) -> None:
     backbone = config.backbone
     caches = cache_shapes(backbone, form)
     for layer, kind in enumerate(backbone.layout):
-        states = {f"keys.{layer}": caches[0], f"values.{layer}": caches[1]}
+        states: dict[str, tuple[int | str, ...]] = {
+            f"keys.{layer}": caches[0],
+            f"values.{layer}": caches[1],
+        }
         if kind != "A":
             sizes = KINDS[kind].variant(backbone)
             heads = backbone.mamba_sizes.states if kind == "M" else sizes.heads
