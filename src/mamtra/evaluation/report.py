@@ -39,7 +39,8 @@ class Grid:
         )
         for place, heading in enumerate(self.headings):
             # folded, never cut: a cell may be a command
-            drawn.add_column(heading, justify="right" if place else "left", overflow="fold")
+            side = "right" if place else "left"
+            drawn.add_column(heading, justify=side, overflow="fold", no_wrap=not place)
         for row in self.rows:
             drawn.add_row(*row)
         return drawn
