@@ -20,7 +20,8 @@ from mamtra.interop.onnx.speech_lm import SpeechLMExport, matrices_of, speech_lm
 from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
-from mamtra.runtime.onnx.decoder import STREAM_GRAPH, OnnxDecoder
+from mamtra.runtime.onnx.decoder import OnnxDecoder
+from mamtra.runtime.onnx.flow import STREAM_GRAPH
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig

@@ -15,7 +15,7 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig, Prompt
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
-from mamtra.runtime.decoder_stream import DecoderStream
+from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.protocols import ChunkDecoder, EncodedPrompt
 from mamtra.runtime.protocols import Decoder as DecoderProtocol
@@ -178,3 +178,19 @@ def test_graphs_know_the_sizes_of_their_configs(tmp_path, nano_decoder):
     vocoder: OnnxVocoder = open_vocoder(small("spectrum"), tmp_path)
     assert vocoder.sizes.hop == VocoderConfig().mel_hop
     assert vocoder.sizes.noises == 9
+
+
+@pytest.mark.parametrize("prompt", [0, 28])
+@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("context", [1, 2, 10])
+def test_whole_speech_that_goes_on_from_a_prompt_equals_its_stream(tmp_path, flow, context, prompt):
+    module = FLOWS[flow]().eval()
+    decoder = open_decoder(module, tmp_path, context)
+    voice, noise = voice_for(module.config, prompt), fixed_noise(module.config.bins)[0].numpy()
+    tokens = [(5 * index) % 20 for index in range(173)]
+    stream = DecoderStream(voice=voice, noise=noise)
+    pieces = [stream.push(decoder, tokens[start : start + 9]) for start in range(0, 173, 9)]
+    pieces.append(stream.push(decoder, [], final=True))
+    whole = decode_whole(decoder, tokens, voice, noise)
+    assert whole.shape[1] == 2 * len(tokens)
+    np.testing.assert_allclose(whole, np.concatenate(pieces, 1), atol=1e-4, rtol=1e-4)

@@ -118,17 +118,20 @@ def decode_chunks(
                 f"{end} mel frames are more than the {state.noise.shape[-1]} of the noise; "
                 f"split the text into shorter pieces"
             )
-        first = borders.first_token(state.frames, state.memories[0].context)
-        mean = decoder.expect(
-            tokens[:, first:],
-            state.speaker,
-            chunked=True,
-            final=final,
-            shift=0 if first else borders.shift,
-        )
-        given, skipped = decoder.given(state.prompt, end), first * encoder.frames_per_token
+        given = decoder.given(state.prompt, end)
         while (start := state.frames) < end:
             here = slice(start, min(borders.after(start), end))
+            # what a stream reads that has come so far, so that it gives the same
+            first = borders.first_token(start, state.memories[0].context)
+            seen = here.stop // encoder.frames_per_token + borders.lookahead
+            mean = decoder.expect(
+                tokens[:, first:seen],
+                state.speaker,
+                chunked=True,
+                final=final and seen > tokens.shape[1],
+                shift=0 if first else borders.shift,
+            )
+            skipped = first * encoder.frames_per_token
             mel = decoder.follow(
                 mean[..., start - skipped : here.stop - skipped],
                 state.speaker,

@@ -16,7 +16,7 @@ from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, require
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
-from mamtra.runtime.onnx.decoder import STREAM_GRAPH
+from mamtra.runtime.onnx.flow import STREAM_GRAPH
 from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs

@@ -107,3 +107,22 @@ class DecoderStream:
         while (group := self.next_group(decoder, final)) is not None:
             groups.append(group)
         return np.concatenate(groups, axis=1)
+
+
+def decode_whole(
+    decoder: Decoder,
+    tokens: Sequence[int],
+    voice: EncodedPrompt,
+    noise: Float[np.ndarray, "bins noise_frames"] | None,
+    *,
+    chunked: bool = False,
+) -> Float[np.ndarray, "bins frames"]:
+    """Mel features of all tokens of an utterance at once, as the decoder does it soonest.
+
+    A decoder that remembers goes on from the voice's prompt, which it read before, in the chunks of
+    a stream; any other sees everything in one pass, or with ``chunked`` as far as a stream would.
+    """
+    state = decoder.new_state(voice, noise) if isinstance(decoder, ChunkDecoder) else None
+    if state is not None and isinstance(decoder, ChunkDecoder):
+        return decoder.decode_chunks(tokens, state, final=True)
+    return decoder.decode(tokens, voice, noise, chunked=chunked)

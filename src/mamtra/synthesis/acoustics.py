@@ -16,7 +16,7 @@ from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.audio.joiner import Samples
 from mamtra.generation.guard import GuardConfig, SilenceFilter
 from mamtra.generation.randomness import random_state
-from mamtra.runtime.decoder_stream import DecoderStream
+from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
 from mamtra.runtime.protocols import EncodedPrompt, LoadedModel
 from mamtra.runtime.sizes import DecoderSizes, VocoderSizes
 from mamtra.synthesis.speech import ComputeSeconds
@@ -95,7 +95,7 @@ def sound(
         seed: of the vocoder's noise.
     """
     watch = Stopwatch()
-    mel = model.decoder.decode(tokens, voice, flow_noise(model.decoder.sizes))
+    mel = decode_whole(model.decoder, tokens, voice, flow_noise(model.decoder.sizes))
     decoder = watch.lap()
     samples = model.vocoder.speak(mel, noise_of(model.vocoder.sizes, mel, seed))
     return samples, ComputeSeconds(decoder=decoder, vocoder=watch.lap())
@@ -108,7 +108,8 @@ def chunked_sound(
 
     Arguments as for ``sound``.
     """
-    mel = model.decoder.decode(tokens, voice, flow_noise(model.decoder.sizes), chunked=True)
+    noise = flow_noise(model.decoder.sizes)
+    mel = decode_whole(model.decoder, tokens, voice, noise, chunked=True)
     return model.vocoder.speak(mel, noise_of(model.vocoder.sizes, mel, seed))
 
 

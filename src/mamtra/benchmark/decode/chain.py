@@ -27,7 +27,7 @@ from mamtra.benchmark.random_weights import random_folder, with_random_weights
 from mamtra.errors import ConfigError
 from mamtra.generation.randomness import random_state
 from mamtra.runtime.choose import chosen_flow_dtype
-from mamtra.runtime.decoder_stream import DecoderStream
+from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.protocols import ChunkDecoder, DecoderSizes, EncodedPrompt
@@ -114,7 +114,7 @@ class Acoustics:
         """Mel features of so many speech tokens."""
         sizes = self.decoder.sizes
         ids = [number % sizes.codes for number in range(tokens)]
-        return self.decoder.decode(ids, self.voice, flow_noise(sizes))
+        return decode_whole(self.decoder, ids, self.voice, flow_noise(sizes))
 
     def sound(self, mel: np.ndarray) -> np.ndarray:
         """Samples of mel features."""

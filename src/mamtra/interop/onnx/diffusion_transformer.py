@@ -1,7 +1,6 @@
 """CosyVoice 3's velocity network as nodes; ``acoustic/diffusion_transformer.py`` says what it is.
 
-Between layers, vectors lie flat (rows * frames, dim); modulations are (1, dim), the same for both
-rows.
+Between layers, vectors lie flat (rows * frames, dim); modulations are (1, dim).
 """
 
 import numpy as np

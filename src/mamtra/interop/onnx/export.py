@@ -40,7 +40,7 @@ from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
-from mamtra.runtime.onnx.decoder import STREAM_GRAPH
+from mamtra.runtime.onnx.flow import STREAM_GRAPH
 from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig

@@ -19,7 +19,7 @@ from mamtra.interop.onnx.graph import Graph
 from mamtra.interop.onnx.modules import convolution, count, gives, length, number, takes
 from mamtra.interop.onnx.token_encoder import hidden_beyond_chunks
 
-ROWS = 2  # what is known, and nothing known
+ROWS = 1  # with what is known and without are passes of their own
 NEWEST = 2**62  # an end that no axis reaches
 
 

@@ -1,15 +1,14 @@
-"""One Euler step of the flow as a graph, guidance included; the loop over steps is outside.
+"""The flow's velocity as a graph; ``runtime/onnx/flow.py`` has Euler's steps and guidance.
 
     point    (bins, frames): where the flow is
     time     the flow's time, 0 to 1
-    move     how far to go along the velocity
-    guidance  how far to push away from what is drawn without knowing anything
+    known    1, or 0 for the velocity of a network that is told nothing but the point
     mean, given  (bins, frames): what the token encoder expects, and the prompt's mel features
     speaker  (speaker_dim) of any length
     chunk    frames of a chunk, beyond which attention does not look; a large number for all
 
-gives ``next.point``. A graph for streams takes the frames of one chunk, no ``chunk``, and what is
-remembered of the frames before (``frames_seen.py``).
+gives ``velocity`` (bins, frames). A graph for streams takes the frames of one chunk, no ``chunk``,
+and what is remembered of the frames before (``frames_seen.py``).
 """
 
 import math
@@ -103,7 +102,7 @@ def stage(
 
 
 def inputs_of(graph: Graph, config: DecoderConfig) -> str:
-    """Point, mean, speaker and given mel side by side; a second row knows nothing but the point.
+    """Point, mean, speaker and given mel side by side, (1, inputs, frames).
 
     A diffusion transformer has the given mel before the mean, and the speaker last.
     """
@@ -114,13 +113,9 @@ def inputs_of(graph: Graph, config: DecoderConfig) -> str:
     speaker = graph.add("Expand", [column, graph.add("Concat", [graph.shape(1), frames], axis=0)])
     transformer = isinstance(config.velocity, DiffusionTransformerConfig)
     order = ["given", "mean", speaker] if transformer else ["mean", speaker, "given"]
-    known = graph.add("Concat", order, axis=0)
-    nothing = graph.add("Mul", [known, number(graph, 0.0)])
-    rows = [
-        graph.add("Unsqueeze", [graph.add("Concat", ["point", part], axis=0), graph.shape(0)])
-        for part in (known, nothing)
-    ]
-    return graph.add("Concat", rows, axis=0)
+    known = graph.add("Mul", [graph.add("Concat", order, axis=0), "known"])
+    row = graph.add("Concat", ["point", known], axis=0)
+    return graph.add("Unsqueeze", [row, graph.shape(0)])
 
 
 def unet(graph: Graph, hidden: str, sizes: VelocityConfig, seen: FramesSeen) -> str:
@@ -144,14 +139,14 @@ def velocity_graph(
     *,
     stream: bool = False,
 ) -> onnx.ModelProto:
-    """The graph of one Euler step: over all frames, or over the next chunk of a ``stream``."""
+    """The graph of a velocity: of all frames, or of the next chunk of a ``stream``."""
     sizes = config.velocity
     assert sizes is not None, "a decoder with a flow has its sizes"
     graph = Graph(stored, OPSET)
     for name in ("point", "mean", "given"):
         takes(graph, name, TensorProto.FLOAT, config.bins, "frames")
     takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
-    for name in ("time", "move", "guidance"):
+    for name in ("time", "known"):
         takes(graph, name, TensorProto.FLOAT)
     hidden = inputs_of(graph, config)
     if stream:
@@ -164,9 +159,6 @@ def velocity_graph(
         hidden = diffusion_transformer(graph, hidden, sizes, time, seen)
     else:
         hidden = unet(graph, hidden, sizes, seen)
-    with_known, without = graph.add("Split", [hidden], 2, axis=0, num_outputs=2)
-    away = graph.add("Mul", [graph.add("Sub", [with_known, without]), "guidance"])
-    velocity = graph.add("Squeeze", [graph.add("Add", [with_known, away]), graph.shape(0)])
-    moved = graph.add("Add", ["point", graph.add("Mul", [velocity, "move"])])
-    gives(graph, "next.point", moved, config.bins, "frames")
+    velocity = graph.add("Squeeze", [hidden, graph.shape(0)])
+    gives(graph, "velocity", velocity, config.bins, "frames")
     return graph.model(notes)

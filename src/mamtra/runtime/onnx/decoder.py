@@ -1,30 +1,20 @@
 """The decoder run by onnxruntime: token encoder, and the flow's Euler steps where it has one."""
 
-import math
-from collections.abc import Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Sequence
 from pathlib import Path
 from threading import Lock
-from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.errors import ConfigError
-from mamtra.runtime.onnx.bfloat16 import Bfloat16Session
-from mamtra.runtime.onnx.flow_memory import FlowState, GraphInput, StepMemory
+from mamtra.runtime.onnx.flow import STREAM_GRAPH, UNBOUNDED, Flow
+from mamtra.runtime.onnx.flow_memory import FlowState
 from mamtra.runtime.onnx.session import open_session, sizes_of
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt
 
-UNBOUNDED = 2**40  # tokens or frames of a chunk where attention looks everywhere
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
-STREAM_GRAPH = "velocity_stream.onnx"
-
-
-def cosine_times(steps: int) -> list[float]:
-    """Times of the flow from 0 to 1, one more than steps, closer together at the start."""
-    return [1 - math.cos(math.pi / 2 * step / steps) for step in range(steps + 1)]
 
 
 class OnnxDecoder:
@@ -53,29 +43,23 @@ class OnnxDecoder:
         self._encoder = open_session(path, threads)
         noted = sizes_of(self._encoder, path)
         self._inputs = {entry.name for entry in self._encoder.get_inputs()}
-        self._steps: int = noted["steps"] and (flow_steps or noted["steps"])
-        self._velocity: Any = None
-        self._stream: Any = None
+        steps: int = noted["steps"] and (flow_steps or noted["steps"])
+        self._flow: Flow | None = None
+        self._stream: Flow | None = None
         self.context = 0
-        if self._steps:
-            half = flow_dtype == "bfloat16"
-            open_flow = Bfloat16Session if half else open_session
-            self._velocity = open_flow(path.with_name("velocity.onnx"), threads)
+        if steps:
+            how = threads, flow_dtype, steps, noted["guidance"]
+            self._flow = Flow(path.with_name("velocity.onnx"), *how)
             self._chunk_frames: int = noted["chunk_frames"]
             if flow_context:
                 frames = flow_context * TOKENS_PER_SECOND * noted["frames_per_token"]
                 self.context = -(-frames // self._chunk_frames) * self._chunk_frames
-                self._stream = open_flow(path.with_name(STREAM_GRAPH), threads)
-                self._stream_inputs = [
-                    GraphInput(entry.name, entry.shape, getattr(entry, "dtype", np.float32))
-                    for entry in self._stream.get_inputs()
-                ]
-        self._guidance: float = noted["guidance"]
+                self._stream = Flow(path.with_name(STREAM_GRAPH), *how)
         self._offset: float = noted["mel_offset"]
         self._scale: float = noted["mel_scale"]
         names = DecoderSizes.__dataclass_fields__
         shared = {name: value for name, value in noted.items() if name in names}
-        self.sizes = DecoderSizes(**shared, flow=self._steps > 0, goes_on=self.context > 0)
+        self.sizes = DecoderSizes(**shared, flow=steps > 0, goes_on=self.context > 0)
         self._read: FlowState | None = None  # the last voice's prompt
         self._reading = Lock()
 
@@ -115,57 +99,38 @@ class OnnxDecoder:
             "mean": np.ascontiguousarray(mean),
             "given": given,
             "speaker": voice.speaker,
-            "guidance": np.array(self._guidance, np.float32),
         }
-
-    def _moments(self) -> Iterator[dict[str, np.ndarray]]:
-        """Time and length of each Euler step."""
-        for now, after in pairwise(cosine_times(self._steps)):
-            yield {"time": np.array(now, np.float32), "move": np.array(after - now, np.float32)}
-
-    def _flow(
-        self,
-        mean: Float[np.ndarray, "bins frames"],
-        voice: EncodedPrompt,
-        noise: Float[np.ndarray, "bins noise_frames"],
-        chunked: bool,
-    ) -> Float[np.ndarray, "bins frames"]:
-        """Follow the velocity from noise to mel features."""
-        point, feed = self._feed(mean, voice, noise)
-        feed["chunk"] = np.array(self._chunk_frames if chunked else UNBOUNDED)
-        for moment in self._moments():
-            point = self._velocity.run(["next.point"], feed | moment | {"point": point})[0]
-        return point
-
-    def _flow_on(
-        self, mean: Float[np.ndarray, "bins frames"], state: FlowState
-    ) -> Float[np.ndarray, "bins frames"]:
-        """The same for the next chunk, from what each step remembers of those before."""
-        point, feed = self._feed(mean, state.voice, state.noise, state.frames)
-        feed["seen"] = np.array(state.frames)
-        for memory, moment in zip(state.memories, self._moments(), strict=True):
-            memory.settle()
-            given = feed | moment | memory.arrays | {"point": point}
-            point, *memory.taken = self._stream.run(["next.point", *memory.outputs], given)
-        state.frames += mean.shape[1]
-        return point
 
     def new_state(
         self, voice: EncodedPrompt, noise: Float[np.ndarray, "bins noise_frames"] | None
     ) -> FlowState | None:
         """The state before the first token; the prompt of the last voice is read once."""
-        if not self.context or noise is None:
+        if self._stream is None or noise is None:
             return None
         with self._reading:
             read = self._read
             if read is None or read.voice is not voice or read.noise is not noise:
                 self._read = None  # its memory first
-                empty = (self.context, self._stream_inputs)
-                memories = [StepMemory.empty(*empty) for _ in range(self._steps)]
+                memories = self._stream.empty_memories(self.context)
                 read = FlowState(voice=voice, noise=noise, memories=memories)
                 self.decode_chunks([], read, final=False)
                 self._read = read
             return read.copy()
+
+    def _expect_chunk(
+        self,
+        ids: np.ndarray,
+        voice: EncodedPrompt,
+        borders: ChunkBorders,
+        frames: tuple[int, int],
+        final: bool,
+    ) -> Float[np.ndarray, "bins frames"]:
+        """What the token encoder expects of a chunk, from what a stream has read by then."""
+        times, (start, end) = self.sizes.frames_per_token, frames
+        first, seen = borders.first_token(start, self.context), end // times + borders.lookahead
+        shift = 0 if first else borders.shift
+        mean = self._expect(ids[first:seen], voice, True, final and seen > len(ids), shift)
+        return mean[:, start - first * times : end - first * times]
 
     def decode_chunks(
         self, tokens: Sequence[int], state: FlowState, *, final: bool
@@ -175,18 +140,20 @@ class OnnxDecoder:
         Raises:
             ConfigError: there is less noise than frames.
         """
+        if self._stream is None:
+            raise ConfigError("this decoder remembers nothing; open it with flow_context")
         sizes, voice = self.sizes, state.voice
         ids = np.concatenate([voice.tokens.astype(np.int64), np.asarray(tokens, np.int64)])
         borders = ChunkBorders.of(sizes, len(voice.tokens))
         end, made = borders.readable(len(ids), final), [np.zeros((sizes.bins, 0), np.float32)]
-        if end > state.frames:
-            first = borders.first_token(state.frames, self.context)
-            shift, skipped = 0 if first else borders.shift, first * sizes.frames_per_token
-            mean = self._expect(ids[first:], voice, True, final, shift)
-            while (start := state.frames) < end:
-                stop = min(borders.after(start), end)
-                mel = self._flow_on(mean[:, start - skipped : stop - skipped], state)
-                made.append(mel[:, max(0, voice.mel.shape[1] - start) :])
+        while (start := state.frames) < end:
+            stop = min(borders.after(start), end)
+            expected = self._expect_chunk(ids, voice, borders, (start, stop), final)
+            point, feed = self._feed(expected, voice, state.noise, start)
+            feed["seen"] = np.array(start)
+            mel = self._stream.follow(point, feed, state.memories)
+            state.frames = stop
+            made.append(mel[:, max(0, voice.mel.shape[1] - start) :])
         return np.concatenate(made, 1) * np.float32(self._scale) + np.float32(self._offset)
 
     def decode(
@@ -204,14 +171,16 @@ class OnnxDecoder:
             ConfigError: the flow needs noise, or more of it.
         """
         ids, before = np.asarray(tokens, np.int64), 0
-        if self.sizes.flow:
+        if self._flow is not None:
             before = voice.mel.shape[1]
             ids = np.concatenate([voice.tokens.astype(np.int64), ids])
         if not len(ids):
             return np.zeros((self.sizes.bins, 0), np.float32)
         mel = self._expect(ids, voice, chunked, final)
-        if self.sizes.flow:
+        if self._flow is not None:
             if noise is None:
                 raise ConfigError("this decoder starts in noise; give it fixed_noise(bins)")
-            mel = self._flow(mel, voice, noise, chunked)
+            point, feed = self._feed(mel, voice, noise)
+            feed["chunk"] = np.array(self._chunk_frames if chunked else UNBOUNDED)
+            mel = self._flow.follow(point, feed)
         return mel[:, before:] * np.float32(self._scale) + np.float32(self._offset)

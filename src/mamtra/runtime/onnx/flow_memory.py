@@ -1,8 +1,8 @@
 """What a flow's graph remembers of earlier frames, so that a stream goes on from them.
 
-Each Euler step has arrays of its own: the last inputs of its convolutions, keys and values of a
-bounded number of frames. Attention knows no order among these, so once as many are held as may be,
-new ones are written over the oldest.
+Each pass of each Euler step has arrays of its own: the last inputs of its convolutions, keys and
+values of a bounded number of frames. Attention knows no order among these, so once as many are held
+as may be, new ones are written over the oldest.
 """
 
 from collections.abc import Sequence
@@ -110,20 +110,20 @@ class FlowState:
 
     Attributes:
         frames: mel frames that were made, those of the prompt included.
-        memories: of each Euler step.
+        memories: of each Euler step's passes.
     """
 
     voice: EncodedPrompt
     noise: Float[np.ndarray, "bins noise_frames"]
     frames: int = 0
-    memories: list[StepMemory] = field(default_factory=list[StepMemory])
+    memories: list[list[StepMemory]] = field(default_factory=list[list[StepMemory]])
 
     def copy(self) -> "FlowState":
         """Another that goes on from the same frames."""
-        memories = [memory.copy() for memory in self.memories]
+        memories = [[memory.copy() for memory in passes] for passes in self.memories]
         return FlowState(voice=self.voice, noise=self.noise, frames=self.frames, memories=memories)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(memory.nbytes for memory in self.memories)
+        return sum(memory.nbytes for passes in self.memories for memory in passes)
