@@ -13,7 +13,7 @@ Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Random seed; another seed is another take.")
 ]
 FlowContext = Annotated[
-    int, typer.Option("--flow-context", min=0, help="Seconds that a stream's flow remembers.")
+    int, typer.Option("--flow-context", min=0, help="Seconds that a decoder's flow remembers.")
 ]
 Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
 Threads = Annotated[
