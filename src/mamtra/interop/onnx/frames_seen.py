@@ -5,10 +5,10 @@
 ``Memory``: one chunk in a pass; what lies before it comes in as arrays,
 
     held.N            (rows, channels, frames): the last inputs of a causal convolution
-    keys.N, values.N  (rows, heads, frames before, width), the frames in any order
+    known             (keys and values of all layers, heads, frames before, width), in any order
     seen              frames before this chunk, of which the memory may have lost the first
 
-and ``next.held.N`` goes out with ``new.keys.N`` and ``new.values.N`` of this chunk's frames.
+and ``next.held.N`` goes out with ``new.known`` of this chunk's frames.
 """
 
 from typing import Protocol, runtime_checkable
@@ -79,7 +79,7 @@ class Memory:
     """One chunk and what is remembered."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph, self.convolutions, self.attentions = graph, 0, 0
+        self.graph, self.convolutions, self.own = graph, 0, list[str]()
         takes(graph, "seen", TensorProto.INT64)
 
     def convolve(self, signal: str, name: str, group: int = 1) -> str:
@@ -96,14 +96,11 @@ class Memory:
 
     def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
         """Scores of the frames before and of the chunk's own, one softmax over both."""
-        graph, number_of = self.graph, self.attentions
-        self.attentions += 1
+        graph = self.graph
         query, known = turned(graph, query, 0, 2, 1, 3), list[tuple[str, str]]()
-        for kind, new in (("keys", key), ("values", value)):
-            name, own = f"{kind}.{number_of}", turned(graph, new, 0, 2, 1, 3)
-            takes(graph, name, TensorProto.FLOAT, ROWS, heads, "before", width)
-            gives(graph, f"new.{name}", own, ROWS, heads, "frames", width)
-            known.append((name, own))
+        for new in (key, value):
+            self.own.append(turned(graph, new, 0, 2, 1, 3))
+            known.append((f"known.{len(self.own)}", self.own[-1]))
         keys, values = known
         scores = [graph.add("MatMul", [query, turned(graph, key, 0, 1, 3, 2)]) for key in keys]
         both = graph.add("Mul", [graph.add("Concat", scores, axis=3), number(graph, width**-0.5)])
@@ -119,3 +116,16 @@ class Memory:
     def positions(self, frames: str) -> str:
         """From those that were seen."""
         return self.graph.add("Add", [count(self.graph, frames), "seen"])
+
+    def finish(self, heads: int, width: int) -> None:
+        """Cut what is known into keys and values of each layer, and join the new ones.
+
+        They come as one array, since a runtime takes longer to be handed a hundred.
+        """
+        graph, count_of = self.graph, len(self.own)
+        takes(graph, "known", TensorProto.FLOAT, count_of, heads, "before", width)
+        names = [f"known.{index + 1}" for index in range(count_of)]
+        graph.add_to(names, "Split", ["known"], axis=0, num_outputs=count_of)
+        graph.nodes.insert(0, graph.nodes.pop())  # before those that use it
+        own = graph.add("Concat", self.own, axis=0)
+        gives(graph, "new.known", own, count_of, heads, "frames", width)

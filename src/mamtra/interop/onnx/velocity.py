@@ -2,7 +2,7 @@
 
     point    (bins, frames): where the flow is
     time     the flow's time, 0 to 1
-    known    1, or 0 for the velocity of a network that is told nothing but the point
+    told     1, or 0 for the velocity of a network that is told nothing but the point
     mean, given  (bins, frames): what the token encoder expects, and the prompt's mel features
     speaker  (speaker_dim) of any length
     chunk    frames of a chunk, beyond which attention does not look; a large number for all
@@ -113,7 +113,7 @@ def inputs_of(graph: Graph, config: DecoderConfig) -> str:
     speaker = graph.add("Expand", [column, graph.add("Concat", [graph.shape(1), frames], axis=0)])
     transformer = isinstance(config.velocity, DiffusionTransformerConfig)
     order = ["given", "mean", speaker] if transformer else ["mean", speaker, "given"]
-    known = graph.add("Mul", [graph.add("Concat", order, axis=0), "known"])
+    known = graph.add("Mul", [graph.add("Concat", order, axis=0), "told"])
     row = graph.add("Concat", ["point", known], axis=0)
     return graph.add("Unsqueeze", [row, graph.shape(0)])
 
@@ -146,7 +146,7 @@ def velocity_graph(
     for name in ("point", "mean", "given"):
         takes(graph, name, TensorProto.FLOAT, config.bins, "frames")
     takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
-    for name in ("time", "known"):
+    for name in ("time", "told"):
         takes(graph, name, TensorProto.FLOAT)
     hidden = inputs_of(graph, config)
     if stream:
@@ -159,6 +159,8 @@ def velocity_graph(
         hidden = diffusion_transformer(graph, hidden, sizes, time, seen)
     else:
         hidden = unet(graph, hidden, sizes, seen)
+    if isinstance(seen, Memory):
+        seen.finish(sizes.heads, sizes.head_dim)
     velocity = graph.add("Squeeze", [hidden, graph.shape(0)])
     gives(graph, "velocity", velocity, config.bins, "frames")
     return graph.model(notes)

@@ -77,7 +77,7 @@ class Bfloat16Session:
         require("openvino.preprocess", "openvino")
         steps = self._openvino.preprocess.PrePostProcessor(graph)
         for entry in graph.inputs:
-            if entry.any_name.startswith(CACHES):
+            if entry.any_name == CACHES:
                 half = self._openvino.Type.bf16
                 steps.input(entry.any_name).tensor().set_element_type(half)
                 steps.output(new_name(entry.any_name)).tensor().set_element_type(half)

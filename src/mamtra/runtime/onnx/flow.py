@@ -22,7 +22,7 @@ from mamtra.runtime.onnx.session import open_session
 
 UNBOUNDED = 2**40  # frames of a chunk where attention looks everywhere
 STREAM_GRAPH = "velocity_stream.onnx"
-KNOWN = "known"  # the input by which a pass is told what there is
+TOLD = "told"  # the input by which a pass is told what there is
 CALLERS = 64  # that may speak at once; each waits for one thread more
 
 Point = Float[np.ndarray, "bins frames"]
@@ -60,7 +60,7 @@ class Flow:
             GraphInput(entry.name, entry.shape, getattr(entry, "dtype", np.float32))
             for entry in self._session.get_inputs()
         ]
-        if KNOWN not in {entry.name for entry in self._inputs}:
+        if TOLD not in {entry.name for entry in self._inputs}:
             raise ModelError(
                 f"{str(path)!r} was exported by another version; make it again with mamtra export "
                 f"{str(path.parent)!r} --to onnx"
@@ -119,7 +119,7 @@ class Flow:
         self, feed: Mapping[str, np.ndarray], known: float, memory: StepMemory | None
     ) -> Point:
         """The velocity of one pass; ``known`` is 1, or 0 where it is told the point only."""
-        given = {**feed, KNOWN: np.array(known, np.float32)}
+        given = {**feed, TOLD: np.array(known, np.float32)}
         if memory is None:
             return self._session.run(["velocity"], given)[0]
         memory.settle()

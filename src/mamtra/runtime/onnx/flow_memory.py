@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from mamtra.runtime.protocols import EncodedPrompt
 
-CACHES = ("keys.", "values.")  # names of inputs with one entry a frame
+CACHES = "known"  # the input with an entry for each frame: keys and values of all layers
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class GraphInput:
 
 def new_name(name: str) -> str:
     """The output that makes up an input of the next chunk."""
-    return f"{'new' if name.startswith(CACHES) else 'next'}.{name}"
+    return f"{'new' if name == CACHES else 'next'}.{name}"
 
 
 @dataclass(slots=True)
@@ -59,7 +59,7 @@ class StepMemory:
         """
         arrays = {}
         for entry in inputs:
-            if entry.name.startswith(CACHES):
+            if entry.name == CACHES:
                 rows, heads, _, width = entry.shape
                 arrays[entry.name] = np.zeros((rows, heads, 0, width), entry.dtype)
             elif entry.name.startswith("held."):
@@ -83,7 +83,7 @@ class StepMemory:
             return
         oldest = self.oldest
         for (name, held), array in zip([*self.arrays.items()], self.taken, strict=True):
-            if not name.startswith(CACHES):
+            if name != CACHES:
                 self.arrays[name] = array
                 continue
             frames = array.shape[2]
