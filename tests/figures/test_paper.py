@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from mamtra.cli.evaluate import app
 from mamtra.errors import CorpusError
 from mamtra.figures.kept_rows import Rows
-from mamtra.figures.paper import correlation, operations_table, paper_tables
+from mamtra.figures.paper import operations_table, paper_tables
 from mamtra.figures.paper_speech import laboratory_lines, speech_table
 from mamtra.sizing.sizes import COSYVOICE2, TOY
 
@@ -71,11 +71,6 @@ def test_a_damaged_file_of_rows_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "docs" / "pictures" / "lab-losses.json").write_text("{")
     with pytest.raises(CorpusError, match="cannot read"):
         paper_tables([], tmp_path)
-
-
-def test_correlation_is_pearsons() -> None:
-    assert correlation([(1.0, 2.0), (2.0, 4.0), (3.0, 6.0)]) == pytest.approx(1)
-    assert correlation([(1.0, 1.0), (2.0, -1.0), (3.0, 1.0)]) == pytest.approx(0)
 
 
 def test_the_command_prints_and_writes_the_tables(tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ def bench_row(
         "settings": dict(settings),
         "rounds": rounds,
         "results": dict(results),
-        "provenance": provenance(settings.get("seed"), packages).row(),
+        "provenance": provenance(settings.get("seed"), packages),
     }
 
 

@@ -21,25 +21,10 @@ from mamtra.corpus.synthetic.synthesize import (
     synthesize,
 )
 from mamtra.errors import CorpusError
+from mamtra.evaluation.line_set import written_lines
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
 app.command("record")(record)
-
-
-def read_sentences(path: Path) -> list[str]:
-    """One sentence a line; empty lines are skipped.
-
-    Raises:
-        CorpusError: the file cannot be read or holds no sentence.
-    """
-    try:
-        lines = [line.strip() for line in path.read_text().splitlines()]
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CorpusError(f"cannot read sentences from {str(path)!r}: {problem}") from problem
-    sentences = [line for line in lines if line]
-    if not sentences:
-        raise CorpusError(f"{str(path)!r} holds no sentence; write one a line")
-    return sentences
 
 
 def counted(given: list[str]) -> dict[str, int]:
@@ -55,11 +40,6 @@ def counted(given: list[str]) -> dict[str, int]:
             raise CorpusError(f"voice {item!r} is not of the form NAME=COUNT, such as heart=4000")
         counts[name] = int(count)
     return counts
-
-
-@app.callback()
-def describe() -> None:
-    """Make a corpus of synthetic speech."""
 
 
 @app.command("synthesize")
@@ -87,7 +67,11 @@ def speak_corpus(
     voices = counted(voice) if voice else {}
     for name in voices:
         synthesiser_for(name)  # a missing one is reported before any work is done
-    texts = read_sentences(sentences) if sentences else training_sentences(count, seed)
+    texts = (
+        [line for _, line in written_lines(sentences)]
+        if sentences
+        else training_sentences(count, seed)
+    )
     voices = voices or {MAIN_VOICE: len(texts)}
     plans = plan_shards(texts, all_held_out(), voices, shard_sentences=shard, only_others=others)
     console = Console(stderr=True)

@@ -33,11 +33,6 @@ app.command("cloning")(evaluate_cloning)
 TEXT = "The weather was fine, so we walked along the river until evening."
 
 
-@app.callback()
-def describe() -> None:
-    """Measure how well a model speaks."""
-
-
 @app.command("spectrogram")
 def evaluate_spectrogram(
     output: Annotated[Path, typer.Option("--output", "-o", help="PNG, SVG or PDF.")],
@@ -60,7 +55,7 @@ def evaluate_spectrogram(
     stages = chain.stages
     clips = {stage: stages[stage](text) for stage in SHOWN if stage in stages}
     notes = {"model": Path(model).name, "voice": chain.voice.name, "seed": seed}
-    draw(clips, text, output, notes | {"provenance": provenance(seed).row()})
+    draw(clips, text, output, notes | {"provenance": provenance(seed)})
     print(output)
 
 
@@ -84,7 +79,7 @@ def evaluate_curves(
     check_picture(output)
     folders = {label: Path(folder) for label, folder in map(labelled, runs)}
     levels = {label: float(number) for label, number in map(labelled, level or [])}
-    draw_curves(folders, value, output, levels, {"provenance": provenance(None).row()})
+    draw_curves(folders, value, output, levels, {"provenance": provenance(None)})
     print(output)
 
 

@@ -68,7 +68,7 @@ def evaluate_cloning(
             "judge": asked.identity.row(),
             "lines": said,
             **found,
-            "provenance": provenance(seed).row(),
+            "provenance": provenance(seed),
         }
         append_row(row, whole, CorpusError)
         print(json.dumps({"row": str(row)}))

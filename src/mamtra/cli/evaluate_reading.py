@@ -71,7 +71,7 @@ def evaluate_reading(
         "sentences_in_a_piece": together,
         "judge": hearing.identity.row(),
         **found,
-        "provenance": provenance(seed).row(),
+        "provenance": provenance(seed),
     }
     for name in ("before", "after"):
         print(name, *(f"{key} {found[name][key]}" for key in SHOWN))

@@ -80,7 +80,7 @@ def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]
         "systems": score(
             judged, evaluation.profile, evaluation.language, evaluation.baselines, evaluation.seed
         ),
-        "provenance": provenance(evaluation.seed, [*PACKAGES, *packages]).row(),
+        "provenance": provenance(evaluation.seed, [*PACKAGES, *packages]),
     }
 
 

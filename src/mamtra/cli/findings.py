@@ -11,7 +11,8 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
 from mamtra.errors import MamtraError, listed
 from mamtra.extras import install_command
-from mamtra.runtime.choose import EngineRequest, available_cores, choose, has_torch
+from mamtra.runtime.choose import EngineRequest, choose, has_torch
+from mamtra.runtime.cores import available_cores
 
 # extra: the modules it brings
 EXTRAS = {

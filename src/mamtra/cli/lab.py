@@ -39,7 +39,7 @@ def draw(lab: str, rows: list[dict[str, Any]], bench: "Bench", picture: Path) ->
     by = ("ratio", "placement") if lab == "ratios" else ("what",)
     means = over_seeds(rows, by)
     teacher = measured_teacher(bench)
-    notes = {"laboratory": lab, "rows": rows, "provenance": provenance(None).row()}
+    notes = {"laboratory": lab, "rows": rows, "provenance": provenance(None)}
     Console(stderr=True).print(table(means, by, f"laboratory {lab}"))
     if lab == "ratios":
         draw_scatter(means, picture, colour="ratio", mark="placement", teacher=teacher, notes=notes)

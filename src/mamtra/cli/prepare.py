@@ -127,11 +127,6 @@ def run(
         )
 
 
-@app.callback()
-def describe() -> None:
-    """Turn recordings into shards to train from; a killed run goes on where it was."""
-
-
 def add_layout(layout: str, summary: str) -> None:
     """Add the command that prepares recordings of a layout."""
 

@@ -19,11 +19,6 @@ app = typer.Typer(help="Make a voice from a recording, or show one.", no_args_is
 SUFFIX = ".safetensors"
 
 
-@app.callback()
-def describe() -> None:
-    """Make a voice from a recording, or show one."""
-
-
 def check_output(output: Path) -> None:
     """Make sure that the voice can be written, before any work is spent on it.
 

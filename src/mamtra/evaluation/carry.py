@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
-from mamtra.evaluation.systems import fingerprint_of_model, short_hash
+from mamtra.evaluation.systems import SpeakingModel
 from mamtra.synthesis.long_text import Context
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.say import say_piece
@@ -26,7 +26,7 @@ def pairs_of(sentences: Sequence[str]) -> LineSet:
     return LineSet(name="pairs", lines=tuple(lines), numbered=True)
 
 
-class AfterAnother:
+class AfterAnother(SpeakingModel):
     """A model that has just said the line's prompt text.
 
     Args:
@@ -39,14 +39,8 @@ class AfterAnother:
     def __init__(
         self, synthesizer: Synthesizer, state: str, voice: str | None = None, seed: int = 0
     ) -> None:
-        self.name, self.synthesizer, self.seed = state, synthesizer, seed
+        super().__init__(synthesizer, voice, seed, name=state)
         self.voice = synthesizer.voice(voice)
-
-    @property
-    def fingerprint(self) -> str:
-        """Weights, voice and seed."""
-        weights = fingerprint_of_model(self.synthesizer.folder)
-        return short_hash(weights, self.voice.name, str(self.seed))
 
     def speak(self, line: Line, run: int) -> Clip:
         """Say the first sentence of a pair, then the second, which is handed out."""

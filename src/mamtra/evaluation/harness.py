@@ -93,16 +93,20 @@ def sound_sha256(audio: Audio) -> str:
     return total.hexdigest()[:32]
 
 
+def sound_file(folder: RunFolder, system: System, said: Said) -> Path:
+    """Where the sound of a clip lies."""
+    if isinstance(system, Recordings):
+        return system.files[said.line]
+    return folder.sound_path(said.system, said.run, said.line)
+
+
 def kept_sound(folder: RunFolder, system: System, said: Said) -> Audio:
     """The sound of a clip that was said before.
 
     Raises:
         AudioError: it is not there any more, or is another one.
     """
-    if isinstance(system, Recordings):
-        audio = read(system.files[said.line])
-    else:
-        audio = read(folder.sound_path(said.system, said.run, said.line))
+    audio = read(sound_file(folder, system, said))
     if sound_sha256(audio) != said.sha256:
         raise AudioError("the sound was changed")
     return audio
@@ -136,15 +140,8 @@ def sound_files(
 ) -> dict[str, Path]:
     """The sound file of every clip that has one, by the key of what was said."""
     by_name = {system.name: system for system in systems}
-    files = {}
-    for said in (one.said for one in judged if one.said.sha256):
-        system = by_name[said.system]
-        files[said.key] = (
-            system.files[said.line]
-            if isinstance(system, Recordings)
-            else folder.sound_path(said.system, said.run, said.line)
-        )
-    return files
+    sounding = (one.said for one in judged if one.said.sha256)
+    return {said.key: sound_file(folder, by_name[said.system], said) for said in sounding}
 
 
 def keep(

@@ -71,6 +71,22 @@ def plain_set(name: str, texts: list[str]) -> LineSet:
     return LineSet(name=name, lines=tuple(lines), numbered=True)
 
 
+def written_lines(path: Path) -> list[tuple[int, str]]:
+    """The lines of a list that are not empty, with their numbers from 1.
+
+    Raises:
+        CorpusError: it cannot be read, or is empty.
+    """
+    try:
+        written = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as problem:
+        raise CorpusError(f"cannot read sentences from {str(path)!r}: {problem}") from problem
+    rows = [(number, line.strip()) for number, line in enumerate(written, 1) if line.strip()]
+    if not rows:
+        raise CorpusError(f"{str(path)!r} holds no sentence; write one a line")
+    return rows
+
+
 def meta_line(written: str, columns: int, folder: Path) -> Line:
     """One line of a meta.lst."""
     cells = [cell.strip() for cell in written.split("|")]
@@ -90,13 +106,7 @@ def read_set(path: Path) -> LineSet:
         CorpusError: it cannot be read, is empty, or a line has another number of columns or an id
             that was there before.
     """
-    try:
-        written = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CorpusError(f"cannot read sentences from {str(path)!r}: {problem}") from problem
-    rows = [(number, line) for number, line in enumerate(written, 1) if line]
-    if not rows:
-        raise CorpusError(f"{str(path)!r} holds no sentence; write one a line")
+    rows = written_lines(path)
     columns = rows[0][1].count("|") + 1
     if columns == 1:
         return plain_set(path.stem, [line for _, line in rows])

@@ -17,7 +17,7 @@ from pathlib import Path
 from mamtra.audio.clip import FORMATS
 from mamtra.corpus.synthetic.sentences import HELD_OUT, held_out_sentences
 from mamtra.errors import ConfigError, CorpusError
-from mamtra.evaluation.line_set import Line, LineSet, plain_set, read_set
+from mamtra.evaluation.line_set import Line, LineSet, plain_set, read_set, written_lines
 
 # words of a line, at most; the paper's stress set ends at 62
 BINS = (5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55, 62)
@@ -98,18 +98,13 @@ def rows_of(path: Path, mark: str, columns: int) -> Iterator[list[str]]:
     Raises:
         CorpusError: it cannot be read, or a line has another number of columns.
     """
-    try:
-        written = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as problem:
-        raise CorpusError(f"cannot read sentences from {str(path)!r}: {problem}") from problem
-    for number, row in enumerate(written, 1):
+    for number, row in written_lines(path):
         cells = [cell.strip() for cell in row.split(mark)]
-        if row.strip() and len(cells) != columns:
+        if len(cells) != columns:
             raise CorpusError(
                 f"line {number} of {str(path)!r} has {len(cells)} columns instead of {columns}"
             )
-        if row.strip():
-            yield cells
+        yield cells
 
 
 def libri_recording(folder: Path, utterance: str) -> Path:

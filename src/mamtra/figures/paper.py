@@ -5,13 +5,13 @@ it was not measured here and which command would. Published: arXiv 2603.12342, T
 Figures 3 to 6; Seed-TTS-eval test-en.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from statistics import correlation
 
 from mamtra.errors import LayoutError
 from mamtra.evaluation.report import Grid
+from mamtra.figures.draw import middle
 from mamtra.figures.kept_rows import MISSING, PICTURES, RESULTS, Rows
 from mamtra.figures.paper_speech import speech_table
 from mamtra.sizing.inference_bytes import speech_lm_bytes, state_bytes
@@ -117,20 +117,6 @@ def losses_table(rows: Rows) -> Grid:
     )
 
 
-def correlation(points: Sequence[tuple[float, float]]) -> float:
-    """Pearson's."""
-    xs, ys = zip(*points, strict=True)
-    mean_x, mean_y = math.fsum(xs) / len(xs), math.fsum(ys) / len(ys)
-    both = math.fsum((x - mean_x) * (y - mean_y) for x, y in points)
-    spread = math.fsum((x - mean_x) ** 2 for x in xs) * math.fsum((y - mean_y) ** 2 for y in ys)
-    return both / math.sqrt(spread)
-
-
-def median_of(found: Any) -> float:
-    """A figure of a row of ``mamtra bench``: a number, or the median of several rounds."""
-    return float(found["median"] if isinstance(found, Mapping) else found)
-
-
 def memory_finding(rows: Rows, name: str, model: str) -> str:
     """Figure 3: memory of 1:1 beside how the original runs, and its state beside the teacher's."""
     found = rows.read(RESULTS / name)
@@ -138,7 +124,7 @@ def memory_finding(rows: Rows, name: str, model: str) -> str:
     own, teacher = results.get("1:1", {}), results.get("1:0", {})
     if "of_baseline" not in own.get("memory", {}):
         return MISSING.format(f"mamtra bench decode --model {model} --targets baseline,1:0,1:1")
-    whole = 100 * (median_of(own["memory"]["of_baseline"]) - 1)
+    whole = 100 * (middle(own["memory"]["of_baseline"]) - 1)
     engine = own["engine"]
     whole_numbers = engine.get("bits") == 8 or engine["dtype"] == "int8"
     bits = "8 bit" if whole_numbers else engine["dtype"]
@@ -157,7 +143,7 @@ def growth_finding(rows: Rows, name: str, model: str, where: str) -> str:
         for ratio in (ratio for ratio in RATIOS if row["results"].get(ratio, {}).get("decode")):
             points = [p for p in row["results"][ratio]["decode"] if p["batch"] == 1]
             if len(points) > 1:
-                seconds = [median_of(p["seconds_per_step"]) for p in (points[0], points[-1])]
+                seconds = [middle(p["seconds_per_step"]) for p in (points[0], points[-1])]
                 growths[ratio] = seconds[1] / seconds[0]
                 tokens = [points[0]["context"], points[-1]["context"]]
     if "1:0" not in growths or len(growths) < 2:
@@ -180,7 +166,8 @@ def prediction_finding(rows: Rows) -> str:
     ]
     if len(points) < 3:
         return MISSING.format("mamtra lab ratios")
-    return f"correlation {correlation(points):.2f} over {len(points)} layouts (lab-ratios.json)"
+    found = correlation(*zip(*points, strict=True))
+    return f"correlation {found:.2f} over {len(points)} layouts (lab-ratios.json)"
 
 
 def starts_finding(rows: Rows) -> str:

@@ -8,61 +8,18 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import mamtra
+from mamtra.runtime.cores import available_cores
 
 PACKAGES = ("torch", "numpy")
 PACKAGE_FILE = Path(mamtra.__file__)
 CPU_INFO = Path("/proc/cpuinfo")
 GIT_SECONDS = 10
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Machine:
-    """What a number was measured on.
-
-    Attributes:
-        cores: those that this process may use.
-        threads: those that torch uses.
-        load: processes that wanted to run in the last minute; other work makes figures worse.
-    """
-
-    cpu: str
-    cores: int
-    threads: int
-    memory_bytes: int | None
-    system: str
-    gpu: str | None
-    load: float | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Provenance:
-    """What a number needs beside it.
-
-    Attributes:
-        commit: of the repository; None outside one.
-        changed: whether tracked files differ from the commit.
-        date: UTC.
-    """
-
-    mamtra: str
-    commit: str | None
-    changed: bool | None
-    date: str
-    seed: int | None
-    python: str
-    versions: dict[str, str] = field(default_factory=dict)
-    machine: Machine
-
-    def row(self) -> dict[str, Any]:
-        """As JSON holds it."""
-        return asdict(self)
 
 
 def cpu_name() -> str:
@@ -73,13 +30,6 @@ def cpu_name() -> str:
             if name.strip() == "model name":
                 return value.strip()
     return platform.processor() or platform.machine()
-
-
-def core_count() -> int:
-    """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def memory_bytes() -> int | None:
@@ -96,7 +46,7 @@ def thread_count() -> int:
     if torch is not None:
         return torch.get_num_threads()
     threads = os.environ.get("OMP_NUM_THREADS", "")
-    return int(threads) if threads.isdigit() else core_count()
+    return int(threads) if threads.isdigit() else available_cores()
 
 
 def gpu_name() -> str | None:
@@ -107,18 +57,21 @@ def gpu_name() -> str | None:
     return torch.cuda.get_device_name()
 
 
-def this_machine() -> Machine:
-    """What the current process runs on."""
-    load = round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
-    return Machine(
-        cpu=cpu_name(),
-        cores=core_count(),
-        threads=thread_count(),
-        memory_bytes=memory_bytes(),
-        system=f"{platform.system()} {platform.machine()}",
-        gpu=gpu_name(),
-        load=load,
-    )
+def this_machine() -> dict[str, Any]:
+    """What the current process runs on.
+
+    ``cores`` are those that this process may use, ``threads`` those that torch uses; ``load`` tells
+    the processes that wanted to run in the last minute: other work makes figures worse.
+    """
+    return {
+        "cpu": cpu_name(),
+        "cores": available_cores(),
+        "threads": thread_count(),
+        "memory_bytes": memory_bytes(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "gpu": gpu_name(),
+        "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+    }
 
 
 def git(*arguments: str) -> str | None:
@@ -158,8 +111,11 @@ def installed(packages: Sequence[str]) -> dict[str, str]:
     return versions
 
 
-def provenance(seed: int | None = None, packages: Sequence[str] = ()) -> Provenance:
-    """Where numbers measured now come from.
+def provenance(seed: int | None = None, packages: Sequence[str] = ()) -> dict[str, Any]:
+    """Where numbers measured now come from, as a row holds it.
+
+    Outside of a repository ``commit`` and ``changed`` (whether tracked files differ from it) are
+    None; ``date`` is UTC.
 
     Args:
         seed: of what was measured.
@@ -167,13 +123,13 @@ def provenance(seed: int | None = None, packages: Sequence[str] = ()) -> Provena
     """
     found = commit()
     changes = git("status", "--porcelain", "--untracked-files=no") if found else None
-    return Provenance(
-        mamtra=mamtra.__version__,
-        commit=found,
-        changed=None if changes is None else bool(changes),
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        seed=seed,
-        python=platform.python_version(),
-        versions=installed([*PACKAGES, *packages]),
-        machine=this_machine(),
-    )
+    return {
+        "mamtra": mamtra.__version__,
+        "commit": found,
+        "changed": None if changes is None else bool(changes),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seed": seed,
+        "python": platform.python_version(),
+        "versions": installed([*PACKAGES, *packages]),
+        "machine": this_machine(),
+    }

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypedDict
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, require
+from mamtra.runtime.cores import available_cores
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.flow import STREAM_GRAPH
 from mamtra.runtime.onnx.open import graph_of
@@ -126,11 +127,6 @@ class Choice:
 def has_torch() -> bool:
     """Whether PyTorch is installed."""
     return importlib.util.find_spec("torch") is not None
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:

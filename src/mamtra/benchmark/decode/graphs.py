@@ -11,9 +11,9 @@ from jaxtyping import Float
 from mamtra.benchmark.decode.config import BITS, BenchConfig
 from mamtra.benchmark.random_weights import random_folder
 from mamtra.errors import require
+from mamtra.runtime.cores import available_cores
 from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel, OnnxState
-from mamtra.runtime.torch.engine import available_cores
 from mamtra.speech_lm import Segment, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 

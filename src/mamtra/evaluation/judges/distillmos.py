@@ -8,7 +8,6 @@ import sys
 import types
 import warnings
 from contextlib import redirect_stdout
-from importlib import metadata
 from typing import Any
 
 import numpy as np
@@ -16,8 +15,7 @@ import torch
 from jaxtyping import Float
 
 from mamtra.errors import require
-from mamtra.evaluation.judges.judge import Identity, package_file, sound_at
-from mamtra.files import file_sha256
+from mamtra.evaluation.judges.judge import identity_of, package_file, sound_at
 
 EXTRA = "judges"
 PACKAGE = "distillmos"
@@ -63,14 +61,9 @@ class DistillMos:
         with warnings.catch_warnings(), redirect_stdout(io.StringIO()):  # the package talks
             warnings.simplefilter("ignore")
             self.model = import_without_torchaudio().ConvTransformerSQAModel().eval()
-        self.identity = Identity(
-            name="distillmos",
-            package=PACKAGE,
-            version=metadata.version(PACKAGE),
-            weights=WEIGHTS,
-            sha256=file_sha256(package_file(PACKAGE, WEIGHTS)),
-            settings={"rate_hz": RATE_HZ, "peak": PEAK},
-        )
+        settings = {"rate_hz": RATE_HZ, "peak": PEAK}
+        weights = package_file(PACKAGE, WEIGHTS)
+        self.identity = identity_of("distillmos", PACKAGE, weights, settings, WEIGHTS)
 
     @torch.inference_mode()
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:

@@ -3,14 +3,11 @@
 It was made to rate noise suppression: it sees noise and clicks, hardly a voice's naturalness.
 """
 
-from importlib import metadata
-
 import numpy as np
 from jaxtyping import Float
 
 from mamtra.errors import require
-from mamtra.evaluation.judges.judge import Identity, package_file, sound_at
-from mamtra.files import file_sha256
+from mamtra.evaluation.judges.judge import identity_of, package_file, sound_at
 
 EXTRA = "judges"
 PACKAGE = "speechmos"
@@ -28,14 +25,9 @@ class Dnsmos:
 
     def __init__(self) -> None:
         self.package = require("speechmos.dnsmos", EXTRA)
-        self.identity = Identity(
-            name="dnsmos",
-            package=PACKAGE,
-            version=metadata.version(PACKAGE),
-            weights=WEIGHTS,
-            sha256=file_sha256(package_file(PACKAGE, WEIGHTS)),
-            settings={"rate_hz": RATE_HZ, "scale": "overall"},
-        )
+        settings = {"rate_hz": RATE_HZ, "scale": "overall"}
+        weights = package_file(PACKAGE, WEIGHTS)
+        self.identity = identity_of("dnsmos", PACKAGE, weights, settings, WEIGHTS)
 
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
         """A mean opinion score, 1 (bad) to 5 (excellent)."""

@@ -70,13 +70,8 @@ class Judge(Protocol):
 
 
 @runtime_checkable
-class Hearing(Protocol):
+class Hearing(Judge, Protocol):
     """A judge that writes down what it hears."""
-
-    @property
-    def identity(self) -> Identity:
-        """What its answers depend on."""
-        ...
 
     def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:
         """The words of one clip, as the recogniser writes them."""
@@ -84,13 +79,8 @@ class Hearing(Protocol):
 
 
 @runtime_checkable
-class Quality(Protocol):
+class Quality(Judge, Protocol):
     """A judge that rates how natural a clip sounds."""
-
-    @property
-    def identity(self) -> Identity:
-        """What its answers depend on."""
-        ...
 
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
         """A mean opinion score, 1 (bad) to 5 (excellent)."""
@@ -98,13 +88,8 @@ class Quality(Protocol):
 
 
 @runtime_checkable
-class Similarity(Protocol):
+class Similarity(Judge, Protocol):
     """A judge that compares voices."""
-
-    @property
-    def identity(self) -> Identity:
-        """What its answers depend on."""
-        ...
 
     def likeness(
         self,

@@ -27,6 +27,7 @@ from mamtra.checkpoints.modules import check_part
 from mamtra.checkpoints.shards import opened
 from mamtra.checkpoints.skip_init import skip_init
 from mamtra.errors import ConfigError
+from mamtra.runtime.cores import available_cores
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.cuda_graph import GraphStepper
 from mamtra.runtime.torch.eager import Stepper
@@ -91,11 +92,6 @@ class Engine:
     kind: EngineKind
     threads: int
     reasons: dict[str, str]
-
-
-def available_cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def chosen_threads(config: EngineConfig, parameters: int) -> tuple[int, str]:
