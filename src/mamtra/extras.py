@@ -6,7 +6,6 @@ wheel file is named by its path.
 
 import functools
 import json
-from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -39,6 +38,9 @@ def requirement(extra: str, package: Path, installed_from: str | None) -> str:
 @functools.cache
 def installed_from() -> str | None:
     """What pip noted about the origin of this installation."""
+    # takes as long to load as a piece of text to read, and only a missing package needs it
+    from importlib.metadata import PackageNotFoundError, distribution
+
     try:
         return distribution("mamtra").read_text("direct_url.json")
     except PackageNotFoundError:

@@ -9,7 +9,14 @@ from typer.testing import CliRunner
 
 from mamtra.benchmark.process import Finished, run_python
 from mamtra.benchmark.speak import sentence
-from mamtra.benchmark.speak.sentence import BASELINES, processes, say_arguments, summarise
+from mamtra.benchmark.speak.sentence import (
+    BASELINES,
+    hibari_arguments,
+    installed,
+    processes,
+    say_arguments,
+    summarise,
+)
 from mamtra.cli import bench
 from mamtra.errors import ConfigError, GenerationError, ModelError
 
@@ -18,6 +25,7 @@ PRINTED = {
     "compute_seconds": {"text": 0.0, "speech_lm": 0.4, "decoder": 0.2, "vocoder": 0.2},
 }
 SECONDS = {"python": 0.1, "torch": 1.0, "import": 1.5, "say": 3.5}
+COMMANDS = {**BASELINES, "say": ["-m", "mamtra"]}
 
 
 class Clock:
@@ -35,12 +43,12 @@ class Clock:
 
 def test_every_round_times_the_baselines_and_the_first_one_is_not_counted() -> None:
     clock = Clock()
-    assert len(list(processes(["-m", "mamtra"], 2, clock))) == 2
+    assert len(list(processes(COMMANDS, 2, clock))) == 2
     assert clock.asked == ["python", "torch", "import", "say"] * 3
 
 
 def test_figures_are_ratios_within_a_round() -> None:
-    results = summarise(list(processes([], 3, Clock())))
+    results = summarise(list(processes(COMMANDS, 3, Clock())))
     factor = {name: one["median"] for name, one in results["say"]["real_time_factor"].items()}
     assert factor["whole"] == pytest.approx(3.5 / 4)
     assert factor["without_import"] == pytest.approx(2.0 / 4)
@@ -48,6 +56,27 @@ def test_figures_are_ratios_within_a_round() -> None:
     assert factor["speech_lm"] == pytest.approx(0.1)
     assert results["say"]["times_import_torch"]["median"] == pytest.approx(3.5)
     assert results["say"]["peak_bytes"] == 2**20
+
+
+def test_a_process_is_compared_with_hibari_within_its_round() -> None:
+    times = {name: Finished(seconds=4.0, cpu_seconds=2.0, peak_bytes=100) for name in BASELINES}
+    times["say"] = Finished(seconds=3.0, cpu_seconds=1.0, peak_bytes=80, printed=PRINTED)
+    times["hibari"] = Finished(seconds=2.0, cpu_seconds=4.0, peak_bytes=100)
+    compared = summarise([times])["say"]["of_hibari"]
+    assert {name: found["median"] for name, found in compared.items()} == {
+        "seconds": 1.5,
+        "cpu_seconds": 0.25,
+        "peak_bytes": 0.8,
+    }
+
+
+def test_packages_that_are_not_installed_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sentence.importlib.util, "find_spec", lambda name: None)
+    found = installed({**COMMANDS, "hibari": hibari_arguments("Hello.", Path("a.wav"))})
+    assert list(found) == ["python", "import", "say"]
+    alone = {"say": Finished(seconds=3.0, cpu_seconds=1.0, peak_bytes=80, printed=PRINTED)}
+    alone["import"] = Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=80)
+    assert "times_import_torch" not in summarise([alone])["say"]
 
 
 def test_the_command_is_the_one_a_person_would_type() -> None:
@@ -80,7 +109,7 @@ def test_a_benchmark_shows_its_table_and_adds_its_row_to_a_file(
     tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fake(*arguments: object) -> Iterator[dict]:
-        return processes([], int(str(arguments[-1])), Clock())
+        return processes(COMMANDS, int(str(arguments[-1])), Clock())
 
     monkeypatch.setattr(sentence, "benchmark", fake)
     path = tmp_path / "speak.jsonl"

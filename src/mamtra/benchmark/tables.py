@@ -56,6 +56,7 @@ COLUMNS: dict[str, tuple[tuple[str, tuple[str, ...], Show], ...]] = {
         ("CPU s", ("cpu_seconds",), median),
         ("peak", ("peak_bytes",), size),
         ("x torch", ("times_import_torch",), median),
+        ("of hibari", ("of_hibari", "cpu_seconds"), percent),
         ("RTF", ("real_time_factor", "whole"), number),
         ("first audio, s", ("first_audio_seconds",), median),
         ("its CPU s", ("first_audio_cpu_seconds",), median),

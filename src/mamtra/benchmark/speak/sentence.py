@@ -2,12 +2,14 @@
 
 What a person waits for is the whole process: starting Python, importing, loading weights, speaking.
 So whole processes are timed, in rounds, and each round also times the same interpreter doing
-nothing, importing torch alone, and importing all that speaking needs. Then the same sentence is
+nothing, importing torch alone, importing all that speaking needs, and the package hibari-tts with
+the same sentence; torch and hibari-tts where they are installed. Then the same sentence is
 spoken in this process, as a stream and as a whole, and the streamed mel features are compared with
 those of the whole. Times on a machine depend on what else it does; the ratios within a round hardly
 do.
 """
 
+import importlib.util
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,7 +33,9 @@ BASELINES = {
     "torch": ["-c", "import torch"],
     "import": ["-c", "import mamtra.cli.say, mamtra.synthesis.synthesizer"],
 }
-SAY = "say"
+SAY, HIBARI = "say", "hibari"
+SPEAK_HIBARI = "from hibari.cli import main; main()"  # the whole of its program
+OPTIONAL = {"torch", HIBARI}
 STAGES = ("text", "speech_lm", "decoder", "vocoder")
 
 Run = Callable[[Sequence[str]], Finished]
@@ -50,14 +54,27 @@ def say_arguments(model: str, text: str, voice: str | None, seed: int, path: Pat
     return ["-m", "mamtra", "say", *options, *chosen, "--", text]
 
 
+def hibari_arguments(text: str, path: Path) -> list[str]:
+    """The package hibari-tts saying the same, in an interpreter of its own."""
+    return ["-c", SPEAK_HIBARI, text, "-o", str(path), "--seed", "0"]
+
+
+def installed(commands: Mapping[str, list[str]]) -> dict[str, list[str]]:
+    """Those processes whose package is here."""
+    return {
+        name: arguments
+        for name, arguments in commands.items()
+        if name not in OPTIONAL or importlib.util.find_spec(name)
+    }
+
+
 def processes(
-    say: Sequence[str], runs: int, run: Run = run_python
+    commands: Mapping[str, Sequence[str]], runs: int, run: Run = run_python
 ) -> Iterator[dict[str, Finished]]:
     """Time every process in turn, so that a busy spell of the machine meets them all.
 
     The first round warms files and is not handed out.
     """
-    commands = {**BASELINES, SAY: list(say)}
     for number in range(runs + 1):
         times = {name: run(arguments) for name, arguments in commands.items()}
         if number:
@@ -73,7 +90,9 @@ def benchmark(
         GenerationError: a process failed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        yield from processes(say_arguments(model, text, voice, seed, Path(folder) / "a.wav"), runs)
+        path = Path(folder) / "a.wav"
+        say, other = say_arguments(model, text, voice, seed, path), hibari_arguments(text, path)
+        yield from processes(installed({**BASELINES, SAY: say, HIBARI: other}), runs)
 
 
 def round_figures(times: Mapping[str, Finished]) -> dict[str, Any]:
@@ -87,10 +106,17 @@ def round_figures(times: Mapping[str, Finished]) -> dict[str, Any]:
             "seconds": finished.seconds,
             "cpu_seconds": finished.cpu_seconds,
             "peak_bytes": finished.peak_bytes,
-            "times_import_torch": finished.seconds / times["torch"].seconds,
         }
         for name, finished in times.items()
     }
+    if "torch" in times:
+        for name, finished in times.items():
+            figures[name]["times_import_torch"] = finished.seconds / times["torch"].seconds
+    if HIBARI in times:
+        figures[SAY]["of_hibari"] = {
+            name: figures[SAY][name] / figures[HIBARI][name]
+            for name in ("seconds", "cpu_seconds", "peak_bytes")
+        }
     figures[SAY] |= {
         "audio_seconds": audio,
         "real_time_factor": {

@@ -146,6 +146,8 @@ class Script:
         match found:
             case re.Pattern():
                 return regular_expression(found)
+            case rules.LatePattern():
+                return regular_expression(found.compiled)
             case dict():
                 pairs = (f"[{self.value(key)}, {self.value(one)}]" for key, one in found.items())
                 return f"new Map([{', '.join(pairs)}])"
