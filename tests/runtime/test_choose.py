@@ -14,6 +14,7 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, MissingExtraError, ModelError
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.runtime import choose as choosing
+from mamtra.runtime import many_streams
 from mamtra.runtime.choose import EngineRequest, choose, open_model, open_voice_encoder
 from mamtra.runtime.onnx import bfloat16
 from mamtra.runtime.onnx.decoder import OnnxDecoder
@@ -114,6 +115,49 @@ def test_fewer_bits_are_taken_where_they_were_exported(graphs, tmp_path):
     assert choose(ModelFolder(folder), EngineRequest()).bits == 8
     assert choose(ModelFolder(folder), EngineRequest(dtype="float32")).bits == 32
     assert open_folder(ModelFolder(folder)).say("Hello.").samples.any()
+
+
+def test_many_streams_of_a_large_model_take_compiled_steps_where_they_can(
+    graphs, tmp_path, monkeypatch
+):
+    shutil.copytree(graphs.folder, tmp_path / "tiny")
+    export_onnx(ModelFolder(tmp_path / "tiny"), OnnxExport(bits=8))
+    folder = ModelFolder(tmp_path / "tiny")
+    monkeypatch.setattr(many_streams, "missing_for_many_streams", lambda: None)
+    many = EngineRequest(streams=many_streams.MANY_STREAMS)
+    assert not choose(folder, many).compiled  # it is small
+    monkeypatch.setattr(choosing, "LARGE_BYTES", 0)
+    choice = choose(folder, many)
+    assert (choice.engine, choice.compiled, choice.bits) == ("onnx", True, 0)
+    assert choice.why == "compiled steps are the quickest for 8 streams of a large model"
+    assert not choose(folder, EngineRequest(streams=many_streams.MANY_STREAMS - 1)).compiled
+    assert not choose(folder, EngineRequest(streams=32, engine="onnx")).compiled
+    assert not choose(folder, EngineRequest(streams=32, dtype="float32")).compiled
+    assert not choose(graphs, many).compiled  # it has no weights of 8 bit to be compared with
+    monkeypatch.setattr(many_streams, "missing_for_many_streams", lambda: "numba is missing (get)")
+    choice = choose(folder, many)
+    assert (choice.compiled, choice.bits) == (False, 8)
+    assert choice.why == "compiled steps would be faster for 8 streams, but numba is missing (get)"
+    with pytest.raises(ConfigError, match=r"streams=0 must be a whole number of at least 1"):
+        EngineRequest(streams=0)
+
+
+@pytest.mark.skipif(bool(many_streams.missing_for_many_streams()), reason="nothing compiles here")
+def test_compiled_steps_speak_beside_graphs(graphs, tmp_path, monkeypatch):
+    shutil.copytree(graphs.folder, tmp_path / "tiny")
+    export_onnx(ModelFolder(tmp_path / "tiny"), OnnxExport(bits=8))
+    monkeypatch.setattr(choosing, "LARGE_BYTES", 0)
+    model = open_model(ModelFolder(tmp_path / "tiny"), EngineRequest(streams=8, threads=1))
+    assert isinstance(model.speech_model, TorchSpeechModel)
+    assert isinstance(model.decoder, OnnxDecoder)
+    synthesizer = open_folder(ModelFolder(tmp_path / "tiny"), streams=8, threads=1)
+    spoken = list(synthesizer.say_batch(["Hello.", "Good morning."], rows=8))
+    assert len(spoken) == 2
+
+
+def test_without_torch_compiled_steps_are_told_to_be_missing(monkeypatch):
+    monkeypatch.setattr(many_streams.importlib.util, "find_spec", lambda name: None)
+    assert "torch is not installed (pip install" in str(many_streams.missing_for_many_streams())
 
 
 def test_graphs_make_the_same_voice_as_modules(graphs, tiny_model_folder):

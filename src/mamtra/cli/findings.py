@@ -13,6 +13,7 @@ from mamtra.errors import MamtraError, listed
 from mamtra.extras import install_command
 from mamtra.runtime.choose import EngineRequest, choose, has_torch
 from mamtra.runtime.cores import available_cores
+from mamtra.runtime.many_streams import MANY_STREAMS, steps_to_take
 
 # extra: the modules it brings
 EXTRAS = {
@@ -105,6 +106,14 @@ def engine_of(name: str, folder: ModelFolder) -> Finding:
     return Finding(about=about, found=found, advice=advice)
 
 
+def many_streams() -> Finding:
+    """What runs a large language model that speaks many texts at once, and why."""
+    compiled, why = steps_to_take(MANY_STREAMS)
+    found = "steps compiled for this processor" if compiled else "onnxruntime"
+    about = "large, many streams"
+    return Finding(about=about, found=found, optional=not compiled, advice=why)
+
+
 def torch_findings() -> list[Finding]:
     """What torch would run, where it is installed."""
     if not has_torch():
@@ -158,4 +167,4 @@ def verified(name: str, folder: ModelFolder) -> list[Finding]:
 
 def findings() -> list[Finding]:
     """The whole report."""
-    return [*machine(), *models(), *torch_findings(), *extras()]
+    return [*machine(), *models(), many_streams(), *torch_findings(), *extras()]

@@ -188,6 +188,7 @@ def say(
         "flow_steps": flow_steps or 0,
         "flow_dtype": flow_dtype,
         "flow_context": flow_context,
+        "streams": rows if batch is not None else 1,
     }
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""

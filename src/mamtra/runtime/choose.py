@@ -3,8 +3,9 @@
     onnx    onnxruntime on a CPU: what speaks by default; needs the model's graphs
     torch   PyTorch on a CPU or a GPU; needs the extra torch
 
-``auto`` takes onnx on a CPU and torch on CUDA. What cannot be had is an error that says why, and
-where ``auto`` could not take the quicker engine, the reason is told.
+``auto`` takes onnx on a CPU and torch on CUDA; for many streams of a large model on a CPU, the
+language model's steps are compiled where they can be (``many_streams.py``). What cannot be had is
+an error that says why, and where ``auto`` could not take the quicker engine, the reason is told.
 """
 
 import importlib.util
@@ -16,6 +17,7 @@ from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, require
 from mamtra.runtime.cores import available_cores
+from mamtra.runtime.many_streams import open_compiled, steps_to_take
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.flow import STREAM_GRAPH
 from mamtra.runtime.onnx.open import graph_of
@@ -70,6 +72,7 @@ class EngineRequest:
         flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` or ``auto``.
         flow_context: seconds of speech that a stream's flow remembers; 0 decodes each chunk from
             the first token.
+        streams: texts that will be spoken at once.
     """
 
     device: str = "cpu"
@@ -79,6 +82,7 @@ class EngineRequest:
     flow_steps: int = 0
     flow_dtype: str = AUTO
     flow_context: int = 0
+    streams: int = 1
 
     def __post_init__(self) -> None:
         if type(self.flow_context) is not int or not 0 <= self.flow_context <= MOST_CONTEXT:
@@ -104,6 +108,8 @@ class EngineRequest:
             )
         if type(self.threads) is not int or self.threads < 0:
             raise ConfigError(f"threads={self.threads} must not be negative; 0 decides by itself")
+        if type(self.streams) is not int or self.streams < 1:
+            raise ConfigError(f"streams={self.streams!r} must be a whole number of at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +117,8 @@ class Choice:
     """What will run, and why.
 
     Attributes:
-        bits: of the speech_lm's graph; 0 for torch, which decides by itself.
+        bits: of the speech_lm's graph; 0 where none runs.
+        compiled: whether the speech_lm's steps are compiled, while graphs do the rest.
         flow_dtype: what the flow's network computes in, and why; no reason without a flow.
     """
 
@@ -120,6 +127,7 @@ class Choice:
     threads: int = 0
     why_threads: str = ""
     bits: int = 0
+    compiled: bool = False
     flow_dtype: str = "float32"
     why_flow: str = ""
 
@@ -129,6 +137,12 @@ def has_torch() -> bool:
     return importlib.util.find_spec("torch") is not None
 
 
+def is_large(folder: ModelFolder) -> bool:
+    """Whether the speech_lm's weights are too many for a processor's caches."""
+    files = folder.part_files("speech_lm")
+    return sum(path.stat().st_size for path in files if path.exists()) >= LARGE_BYTES
+
+
 def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:
     """How many threads compute, and why."""
     if asked:
@@ -136,8 +150,7 @@ def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:
     ordered = os.environ.get("OMP_NUM_THREADS", "")
     if ordered.isdecimal() and int(ordered):
         return min(int(ordered), 4 * available_cores()), "OMP_NUM_THREADS says so"
-    weights = sum(path.stat().st_size for path in folder.part_files("speech_lm") if path.exists())
-    if weights < LARGE_BYTES:
+    if not is_large(folder):
         return 1, "the operations of a small model end sooner than threads can meet"
     cores = min(available_cores(), MOST_THREADS)
     return cores, f"a large model's weights are read by {cores} cores together"
@@ -209,12 +222,18 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
     if reason is None:
         threads, why_threads = chosen_threads(folder, request.threads)
         flow_dtype, why_flow = chosen_flow_dtype(folder, request.flow_dtype)
+        bits = bits_to_use(folder, request.dtype)
+        compiled, why = False, "asked for"
+        if request.engine == AUTO:
+            may = bits == 8 and is_large(folder)
+            compiled, why = steps_to_take(request.streams if may else 1)
         return Choice(
             engine="onnx",
-            why="asked for" if request.engine == "onnx" else "the quickest on a CPU",
+            why=why,
             threads=threads,
             why_threads=why_threads,
-            bits=bits_to_use(folder, request.dtype),
+            bits=0 if compiled else bits,
+            compiled=compiled,
             flow_dtype=flow_dtype,
             why_flow=why_flow,
         )
@@ -264,6 +283,7 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
                 flow_dtype=choice.flow_dtype,
                 flow_context=request.flow_context,
             ),
+            open_compiled(folder, choice.threads) if choice.compiled else None,
         )
     # torch loads only where it runs
     from mamtra.runtime.torch.engine import EngineConfig

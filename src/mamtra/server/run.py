@@ -64,7 +64,7 @@ def open_models(
     metrics = Metrics()
     services = {}
     for name in names:
-        synthesizer = load(name, device, threads=threads)
+        synthesizer = load(name, device, threads=threads, streams=config.slots)
         services[synthesizer.name] = Service(synthesizer, config, metrics)
     return ServerState(config, Models(services), metrics)
 

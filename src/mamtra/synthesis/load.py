@@ -68,6 +68,7 @@ def open_folder(
     dtype: str = AUTO,
     engine: str = AUTO,
     threads: int = 0,
+    streams: int = 1,
     **flow: Unpack[FlowOptions],
 ) -> Synthesizer:
     """Load a model from its opened folder; arguments and errors as for ``load``."""
@@ -76,6 +77,7 @@ def open_folder(
         engine=engine,
         dtype=dtype,
         threads=threads,
+        streams=streams,
         **flow,
     )
     bits = choose(folder, request, dtypes).bits
@@ -94,6 +96,7 @@ def load(
     dtype: str = AUTO,
     engine: str = AUTO,
     threads: int = 0,
+    streams: int = 1,
     **flow: Unpack[FlowOptions],
 ) -> Synthesizer:
     """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
@@ -108,6 +111,7 @@ def load(
         engine: ``onnx`` (CPU only), ``torch``, or ``auto``; ``eager`` and ``graph`` (CUDA only) are
             ways in which torch steps.
         threads: of a CPU; 0 decides by the size of the model.
+        streams: texts that will be spoken at once, which may make another engine the fastest.
         flow: ``flow_steps``, ``flow_dtype`` and ``flow_context`` of a decoder with a flow, see
             ``FlowOptions``.
 
@@ -124,5 +128,6 @@ def load(
         dtype=dtype,
         engine=engine,
         threads=threads,
+        streams=streams,
         **flow,
     )

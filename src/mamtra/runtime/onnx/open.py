@@ -10,7 +10,7 @@ from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
-from mamtra.runtime.protocols import LoadedModel
+from mamtra.runtime.protocols import LoadedModel, SpeechModel
 from mamtra.runtime.reading import reading_of
 
 
@@ -32,6 +32,7 @@ def open_model(
     bits: int = 32,
     cores: int = 1,
     flow: Mapping[str, Any] | None = None,
+    speech_model: SpeechModel | None = None,
 ) -> LoadedModel:
     """Load what speaks.
 
@@ -41,14 +42,14 @@ def open_model(
         bits: of the speech language model's matrices.
         cores: that there are; decoder and vocoder may be used by as many threads as those allow.
         flow: how ``OnnxDecoder`` runs its flow, if it has one.
+        speech_model: in place of the speech language model's graph.
 
     Raises:
         ModelError: a graph is missing or damaged, or does not belong to its weights.
     """
     return LoadedModel(
-        speech_model=OnnxSpeechModel(
-            graph_of(folder, "speech_lm", bits), threads, reading_of(folder)
-        ),
+        speech_model=speech_model
+        or OnnxSpeechModel(graph_of(folder, "speech_lm", bits), threads, reading_of(folder)),
         decoder=OnnxDecoder(graph_of(folder, "decoder"), threads, **flow or {}),
         vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
         acoustic_threads=max(1, cores // threads),
