@@ -113,10 +113,13 @@ def bench_speak(
         return show(row, output)
     only_for_stages(of_stages)
     locate(model)
-    from mamtra.benchmark.speak import chapter, sentence
+    from mamtra.benchmark.speak import sentence
 
     settings: dict[str, Any] = {"model": Path(model).name, "voice": voice, "seed": seed}
     if sentences:
+        # needs torch; timing processes does not, so that a plain install can be timed
+        from mamtra.benchmark.speak import chapter
+
         settings |= {"state": state, "sentences": sentences}
         results = chapter.measure(load(model), sentences, voice, seed, state, tracked)
         return show(bench_row("long", settings, 1, results), output)

@@ -34,7 +34,10 @@ BASELINES = {
     "import": ["-c", "import mamtra.cli.say, mamtra.synthesis.synthesizer"],
 }
 SAY, HIBARI = "say", "hibari"
-SPEAK_HIBARI = "from hibari.cli import main; main()"  # the whole of its program
+# the whole of its program, without the path that it prints
+SPEAK_HIBARI = (
+    "import os, sys; sys.stdout = open(os.devnull, 'w'); from hibari.cli import main; main()"
+)
 OPTIONAL = {"torch", HIBARI}
 STAGES = ("text", "speech_lm", "decoder", "vocoder")
 
