@@ -6,6 +6,7 @@ own) in a file beside this one and add its row to the table.
 """
 
 import errno
+import gc
 import importlib
 import signal
 import sys
@@ -49,6 +50,7 @@ HINTS = {  # what people type, and what they mean
     ("speak",): "mamtra say",
 }
 TORCH_PACKAGES = ("torch", "einops")  # that only the extra torch brings
+MANY_OBJECTS = 20_000  # between two looks for garbage; Python's own 700 costs a start a fortieth
 READER_GONE = 141  # 128 + SIGPIPE, as shells report it
 LONGEST = 1500  # letters of a message; a name in it may have thousands
 # typer exports its children only
@@ -210,6 +212,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     if arguments[:1] == ["help"]:
         arguments = [*arguments[1:], "--help"]
+    gc.set_threshold(MANY_OBJECTS)
     open_streams()
     with interrupting_signals() as received:
         status = run(arguments)
