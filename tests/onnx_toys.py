@@ -21,7 +21,7 @@ from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.runtime.onnx.decoder import OnnxDecoder
-from mamtra.runtime.onnx.flow import STREAM_GRAPH
+from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
@@ -110,6 +110,9 @@ def open_speech_lm(
     return OnnxSpeechModel(folder / "speech_lm.onnx", reading=reading)
 
 
+GRAPHS_OF_A_FLOW = {"velocity.onnx": "all", CHUNK_GRAPH: "chunk", CHUNKS_GRAPH: "chunks"}
+
+
 def open_decoder(module, folder: Path, flow_context: int = 0) -> OnnxDecoder:
     """The runtime's form of a decoder."""
     save(module, folder / "decoder.safetensors")
@@ -117,8 +120,8 @@ def open_decoder(module, folder: Path, flow_context: int = 0) -> OnnxDecoder:
     notes = notes_for("decoder", **sizes_of_decoder(module.config))
     write_graph(decoder_graph(module.config, stored, notes), folder / "decoder.onnx")
     if module.config.steps:
-        for name, stream in (("velocity.onnx", False), (STREAM_GRAPH, True)):
-            graph = velocity_graph(module.config, stored, notes, stream=stream)
+        for name, frames in GRAPHS_OF_A_FLOW.items():
+            graph = velocity_graph(module.config, stored, notes, frames)
             write_graph(graph, folder / name)
     return OnnxDecoder(folder / "decoder.onnx", flow_context=flow_context)
 

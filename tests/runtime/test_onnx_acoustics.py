@@ -16,6 +16,7 @@ from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
 from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
+from mamtra.runtime.onnx.flow import Flow
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.protocols import ChunkDecoder, EncodedPrompt
 from mamtra.runtime.protocols import Decoder as DecoderProtocol
@@ -194,3 +195,20 @@ def test_whole_speech_that_goes_on_from_a_prompt_equals_its_stream(tmp_path, flo
     whole = decode_whole(decoder, tokens, voice, noise)
     assert whole.shape[1] == 2 * len(tokens)
     np.testing.assert_allclose(whole, np.concatenate(pieces, 1), atol=1e-4, rtol=1e-4)
+
+
+def test_whole_speech_takes_several_chunks_through_the_flow_at_once(tmp_path, monkeypatch):
+    module = toy_flow_decoder().eval()
+    decoder = open_decoder(module, tmp_path, flow_context=1)
+    voice, noise = voice_for(module.config, 28), fixed_noise(module.config.bins)[0].numpy()
+    tokens, frames = [(5 * index) % 20 for index in range(173)], list[int]()
+    decode_whole(decoder, tokens, voice, noise)  # the prompt is read by now
+    follow = Flow.follow
+
+    def counted(flow, point, *rest):
+        frames.append(point.shape[1])
+        return follow(flow, point, *rest)
+
+    monkeypatch.setattr(Flow, "follow", counted)
+    decode_whole(decoder, tokens, voice, noise)
+    assert frames == [350, 2]  # seven chunks of 25 tokens, and the rest

@@ -1,5 +1,6 @@
 """Where chunks end in a stream whose decoder goes on from states; the prompt is counted too."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -64,5 +65,21 @@ class ChunkBorders:
         return self.times * self.border(frames // self.times + self.chunk)
 
     def first_token(self, frames: int, context: int | None) -> int:
-        """The first token to encode, if so many frames were made and ``context`` are seen."""
-        return 0 if context is None else self.border((frames - context) // self.times)
+        """The first token to encode, if so many frames were made and ``context`` are seen.
+
+        It moves on by two chunks at a time, so that two chunks can be encoded together.
+        """
+        if context is None:
+            return 0
+        pair = 2 * self.chunk
+        place = (frames - context) // self.times + self.shift
+        return max(0, place // pair * pair - self.shift)
+
+    def encoded_together(self, start: int, end: int, context: int) -> Iterator[tuple[int, int]]:
+        """Cut frames, by their first and last, into runs of chunks that share a first token."""
+        while start < end:
+            stop, first = self.after(start), self.first_token(start, context)
+            while stop < end and self.first_token(stop, context) == first:
+                stop = self.after(stop)
+            yield start, min(stop, end)
+            start = stop

@@ -4,6 +4,7 @@
     decoder.onnx            speech tokens to mel features (or what a flow starts from)
     velocity.onnx           one step of the flow, for a decoder that has one
     velocity_stream.onnx    the same for the next chunk of a stream
+    velocity_chunks.onnx    the same for several chunks at once
     vocoder.onnx            mel features to samples
     speech_tokenizer.onnx, speaker.onnx    what makes voices
 
@@ -40,7 +41,7 @@ from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
-from mamtra.runtime.onnx.flow import STREAM_GRAPH
+from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
 from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
@@ -200,7 +201,8 @@ class FolderExport:
         found = {"decoder.onnx": decoder_graph(config, stored, notes)}
         if config.steps:
             found["velocity.onnx"] = velocity_graph(config, stored, notes)
-            found[STREAM_GRAPH] = velocity_graph(config, stored, notes, stream=True)
+            found[CHUNK_GRAPH] = velocity_graph(config, stored, notes, "chunk")
+            found[CHUNKS_GRAPH] = velocity_graph(config, stored, notes, "chunks")
         return found
 
     def vocoder(self) -> dict[str, onnx.ModelProto]:

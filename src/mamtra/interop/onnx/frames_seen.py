@@ -9,6 +9,12 @@
     seen              frames before this chunk, of which the memory may have lost the first
 
 and ``next.held.N`` goes out with ``new.known`` of this chunk's frames.
+
+``MemoryOfChunks``: several whole chunks in a pass, each of which sees what it would see in a pass
+of its own; ``known`` is then in order, and
+
+    windows           (chunks, blocks): which blocks of frames, a chunk long each, each chunk sees
+                      of those that are known and the chunks' own
 """
 
 from typing import Protocol, runtime_checkable
@@ -94,14 +100,15 @@ class Memory:
         gives(graph, f"next.{held}", graph.add("Slice", [signal, *ends]), *sizes)
         return convolution(graph, signal, name, group=group)
 
+    def keep(self, new: str) -> tuple[str, str]:
+        """Keys or values that are known, and the new ones: (rows, heads, frames, width) each."""
+        self.own.append(turned(self.graph, new, 0, 2, 1, 3))
+        return f"known.{len(self.own)}", self.own[-1]
+
     def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
         """Scores of the frames before and of the chunk's own, one softmax over both."""
         graph = self.graph
-        query, known = turned(graph, query, 0, 2, 1, 3), list[tuple[str, str]]()
-        for new in (key, value):
-            self.own.append(turned(graph, new, 0, 2, 1, 3))
-            known.append((f"known.{len(self.own)}", self.own[-1]))
-        keys, values = known
+        query, keys, values = turned(graph, query, 0, 2, 1, 3), self.keep(key), self.keep(value)
         scores = [graph.add("MatMul", [query, turned(graph, key, 0, 1, 3, 2)]) for key in keys]
         both = graph.add("Mul", [graph.add("Concat", scores, axis=3), number(graph, width**-0.5)])
         cut = [length(graph, scores[0], 3), length(graph, scores[1], 3)]
@@ -128,4 +135,37 @@ class Memory:
         graph.add_to(names, "Split", ["known"], axis=0, num_outputs=count_of)
         graph.nodes.insert(0, graph.nodes.pop())  # before those that use it
         own = graph.add("Concat", self.own, axis=0)
-        gives(graph, "new.known", own, count_of, heads, "frames", width)
+        gives(graph, "new.known", own, count_of, heads, "new_frames", width)
+
+
+class MemoryOfChunks(Memory):
+    """Several chunks of so many frames, and what is remembered."""
+
+    def __init__(self, graph: Graph, chunk_frames: int) -> None:
+        super().__init__(graph)
+        self.chunk_frames = chunk_frames
+        takes(graph, "windows", TensorProto.INT64, "chunks", "blocks")
+
+    def window(self, new: str, heads: int, width: int) -> str:
+        """What each chunk sees of keys or values: (heads, chunks, frames, width)."""
+        graph = self.graph
+        known, own = self.keep(new)
+        every = graph.add("Concat", [known, own], axis=2)
+        first = graph.add("Neg", [length(graph, known, 2)])  # so many frames can be remembered
+        self.own[-1] = graph.add("Slice", [own, first, graph.shape(NEWEST), graph.shape(2)])
+        blocks = graph.shape(heads, -1, self.chunk_frames * width)
+        every = graph.add("Gather", [graph.add("Reshape", [every, blocks]), "windows"], axis=1)
+        sizes = [graph.shape(heads), length(graph, "windows", 0), graph.shape(-1, width)]
+        return graph.add("Reshape", [every, graph.add("Concat", sizes, axis=0)])
+
+    def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
+        """Each chunk's frames see its window."""
+        graph, sizes = self.graph, self.graph.shape(heads, -1, self.chunk_frames, width)
+        query = graph.add("Reshape", [turned(graph, query, 0, 2, 1, 3), sizes])
+        keys, values = (self.window(new, heads, width) for new in (key, value))
+        scores = graph.add("MatMul", [query, turned(graph, keys, 0, 1, 3, 2)])
+        scores = graph.add("Mul", [scores, number(graph, width**-0.5)])
+        mixed = graph.add("MatMul", [graph.add("Softmax", [scores], axis=-1), values])
+        return graph.add(
+            "Reshape", [turned(graph, mixed, 1, 2, 0, 3), graph.shape(-1, heads * width)]
+        )

@@ -7,11 +7,12 @@
     speaker  (speaker_dim) of any length
     chunk    frames of a chunk, beyond which attention does not look; a large number for all
 
-gives ``velocity`` (bins, frames). A graph for streams takes the frames of one chunk, no ``chunk``,
-and what is remembered of the frames before (``frames_seen.py``).
+gives ``velocity`` (bins, frames). A graph for streams takes the frames of one chunk, or of several,
+no ``chunk``, and what is remembered of the frames before (``frames_seen.py``).
 """
 
 import math
+from typing import Literal
 
 import numpy as np
 import onnx
@@ -20,7 +21,13 @@ from onnx import TensorProto
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig
 from mamtra.acoustic.velocity import TIME_SCALE, WAVELENGTH_BASE, VelocityConfig
 from mamtra.interop.onnx.diffusion_transformer import diffusion_transformer
-from mamtra.interop.onnx.frames_seen import ROWS, AllFrames, FramesSeen, Memory
+from mamtra.interop.onnx.frames_seen import (
+    ROWS,
+    AllFrames,
+    FramesSeen,
+    Memory,
+    MemoryOfChunks,
+)
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.modules import (
     OPSET,
@@ -33,6 +40,8 @@ from mamtra.interop.onnx.modules import (
     takes,
 )
 from mamtra.interop.onnx.token_encoder import silu
+
+Frames = Literal["all", "chunk", "chunks"]
 
 
 def mish(graph: Graph, tensor: str) -> str:
@@ -136,10 +145,9 @@ def velocity_graph(
     config: DecoderConfig,
     stored: dict[str, StoredTensor],
     notes: dict[str, str],
-    *,
-    stream: bool = False,
+    frames: Frames = "all",
 ) -> onnx.ModelProto:
-    """The graph of a velocity: of all frames, or of the next chunk of a ``stream``."""
+    """The graph of a velocity: of all frames, or of the next chunk of a stream, or of several."""
     sizes = config.velocity
     assert sizes is not None, "a decoder with a flow has its sizes"
     graph = Graph(stored, OPSET)
@@ -149,11 +157,12 @@ def velocity_graph(
     for name in ("time", "told"):
         takes(graph, name, TensorProto.FLOAT)
     hidden = inputs_of(graph, config)
-    if stream:
-        seen: FramesSeen = Memory(graph)
-    else:
+    if frames == "all":
         takes(graph, "chunk", TensorProto.INT64)
-        seen = AllFrames(graph, length(graph, "point", 1), "chunk")
+        seen: FramesSeen = AllFrames(graph, length(graph, "point", 1), "chunk")
+    else:
+        one = frames == "chunk"
+        seen = Memory(graph) if one else MemoryOfChunks(graph, sizes.chunk_frames)
     if isinstance(sizes, DiffusionTransformerConfig):
         time = flow_time(graph, sizes.time_sines)
         hidden = diffusion_transformer(graph, hidden, sizes, time, seen)

@@ -1,6 +1,7 @@
 """The decoder run by onnxruntime: token encoder, and the flow's Euler steps where it has one."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 
@@ -9,11 +10,12 @@ from jaxtyping import Float
 
 from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.errors import ConfigError
-from mamtra.runtime.onnx.flow import STREAM_GRAPH, UNBOUNDED, Flow
+from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH, UNBOUNDED, WINDOWS, Flow
 from mamtra.runtime.onnx.flow_memory import FlowState
 from mamtra.runtime.onnx.session import open_session, sizes_of
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt
 
+LEAST_CHUNKS, MOST_CHUNKS = 2, 16  # that go through the flow together
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
 
 
@@ -44,17 +46,17 @@ class OnnxDecoder:
         noted = sizes_of(self._encoder, path)
         self._inputs = {entry.name for entry in self._encoder.get_inputs()}
         steps: int = noted["steps"] and (flow_steps or noted["steps"])
-        self._flow: Flow | None = None
+        self._path, self._how = path, (threads, flow_dtype, steps, noted["guidance"])
         self._stream: Flow | None = None
         self.context = 0
         if steps:
-            how = threads, flow_dtype, steps, noted["guidance"]
-            self._flow = Flow(path.with_name("velocity.onnx"), *how)
             self._chunk_frames: int = noted["chunk_frames"]
             if flow_context:
                 frames = flow_context * TOKENS_PER_SECOND * noted["frames_per_token"]
                 self.context = -(-frames // self._chunk_frames) * self._chunk_frames
-                self._stream = Flow(path.with_name(STREAM_GRAPH), *how)
+                self._stream, self._several = self._open(CHUNK_GRAPH), self._open(CHUNKS_GRAPH)
+            else:
+                self._flow = self._open("velocity.onnx")
         self._offset: float = noted["mel_offset"]
         self._scale: float = noted["mel_scale"]
         names = DecoderSizes.__dataclass_fields__
@@ -62,6 +64,15 @@ class OnnxDecoder:
         self.sizes = DecoderSizes(**shared, flow=steps > 0, goes_on=self.context > 0)
         self._read: FlowState | None = None  # the last voice's prompt
         self._reading = Lock()
+
+    def _open(self, graph: str) -> Flow:
+        """A flow from one of the graphs beside the decoder's."""
+        return Flow(self._path.with_name(graph), *self._how)
+
+    @cached_property
+    def _flow(self) -> Flow:
+        """The flow over all frames; one that remembers is seldom asked for them."""
+        return self._open("velocity.onnx")
 
     def _expect(
         self, tokens: np.ndarray, voice: EncodedPrompt, chunked: bool, final: bool, shift: int = 0
@@ -117,7 +128,7 @@ class OnnxDecoder:
                 self._read = read
             return read.copy()
 
-    def _expect_chunk(
+    def _expect_chunks(
         self,
         ids: np.ndarray,
         voice: EncodedPrompt,
@@ -125,12 +136,17 @@ class OnnxDecoder:
         frames: tuple[int, int],
         final: bool,
     ) -> Float[np.ndarray, "bins frames"]:
-        """What the token encoder expects of a chunk, from what a stream has read by then."""
+        """What the token encoder expects of chunks, from what a stream has read by then."""
         times, (start, end) = self.sizes.frames_per_token, frames
         first, seen = borders.first_token(start, self.context), end // times + borders.lookahead
         shift = 0 if first else borders.shift
         mean = self._expect(ids[first:seen], voice, True, final and seen > len(ids), shift)
         return mean[:, start - first * times : end - first * times]
+
+    def _chunks_together(self, state: FlowState, end: int) -> int:
+        """How many whole chunks one pass takes; 0 where it is better given what is there."""
+        chunks = min((end - state.frames) // self._chunk_frames, MOST_CHUNKS)
+        return chunks if chunks >= LEAST_CHUNKS and state.full else 0
 
     def decode_chunks(
         self, tokens: Sequence[int], state: FlowState, *, final: bool
@@ -147,11 +163,19 @@ class OnnxDecoder:
         borders = ChunkBorders.of(sizes, len(voice.tokens))
         end, made = borders.readable(len(ids), final), [np.zeros((sizes.bins, 0), np.float32)]
         while (start := state.frames) < end:
-            stop = min(borders.after(start), end)
-            expected = self._expect_chunk(ids, voice, borders, (start, stop), final)
-            point, feed = self._feed(expected, voice, state.noise, start)
+            chunks = self._chunks_together(state, end)
+            stop = start + chunks * self._chunk_frames if chunks else min(borders.after(start), end)
+            expected = [
+                self._expect_chunks(ids, voice, borders, frames, final)
+                for frames in borders.encoded_together(start, stop, self.context)
+            ]
+            point, feed = self._feed(np.concatenate(expected, 1), voice, state.noise, start)
             feed["seen"] = np.array(start)
-            mel = self._stream.follow(point, feed, state.memories)
+            if chunks:
+                blocks = self.context // self._chunk_frames + 1
+                feed[WINDOWS] = np.arange(chunks)[:, None] + np.arange(blocks)
+            flow = self._several if chunks else self._stream
+            mel = flow.follow(point, feed, state.memories)
             state.frames = stop
             made.append(mel[:, max(0, voice.mel.shape[1] - start) :])
         return np.concatenate(made, 1) * np.float32(self._scale) + np.float32(self._offset)
@@ -171,13 +195,13 @@ class OnnxDecoder:
             ConfigError: the flow needs noise, or more of it.
         """
         ids, before = np.asarray(tokens, np.int64), 0
-        if self._flow is not None:
+        if self.sizes.flow:
             before = voice.mel.shape[1]
             ids = np.concatenate([voice.tokens.astype(np.int64), ids])
         if not len(ids):
             return np.zeros((self.sizes.bins, 0), np.float32)
         mel = self._expect(ids, voice, chunked, final)
-        if self._flow is not None:
+        if self.sizes.flow:
             if noise is None:
                 raise ConfigError("this decoder starts in noise; give it fixed_noise(bins)")
             point, feed = self._feed(mel, voice, noise)

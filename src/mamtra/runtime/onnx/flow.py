@@ -21,8 +21,10 @@ from mamtra.runtime.onnx.flow_memory import GraphInput, StepMemory
 from mamtra.runtime.onnx.session import open_session
 
 UNBOUNDED = 2**40  # frames of a chunk where attention looks everywhere
-STREAM_GRAPH = "velocity_stream.onnx"
+CHUNK_GRAPH = "velocity_stream.onnx"
+CHUNKS_GRAPH = "velocity_chunks.onnx"
 TOLD = "told"  # the input by which a pass is told what there is
+WINDOWS = "windows"  # the input that tells which blocks of frames each chunk sees
 CALLERS = 64  # that may speak at once; each waits for one thread more
 
 Point = Float[np.ndarray, "bins frames"]
@@ -60,7 +62,9 @@ class Flow:
             GraphInput(entry.name, entry.shape, getattr(entry, "dtype", np.float32))
             for entry in self._session.get_inputs()
         ]
-        if TOLD not in {entry.name for entry in self._inputs}:
+        names = {entry.name for entry in self._inputs}
+        self._in_order = WINDOWS in names
+        if TOLD not in names:
             raise ModelError(
                 f"{str(path)!r} was exported by another version; make it again with mamtra export "
                 f"{str(path.parent)!r} --to onnx"
@@ -122,7 +126,7 @@ class Flow:
         given = {**feed, TOLD: np.array(known, np.float32)}
         if memory is None:
             return self._session.run(["velocity"], given)[0]
-        memory.settle()
+        memory.put_in_order() if self._in_order else memory.settle()
         found = self._session.run(["velocity", *memory.outputs], given | memory.arrays)
         velocity, *memory.taken = found
         return velocity

@@ -87,15 +87,34 @@ class StepMemory:
                 self.arrays[name] = array
                 continue
             frames = array.shape[2]
-            if self.shared or held.shape[2] < self.context:
-                ordered = held[:, :, self.oldest :], held[:, :, : self.oldest], array
-                joined = np.concatenate(ordered, 2)[:, :, -self.context :]
+            if frames >= self.context:
+                self.arrays[name], oldest = np.ascontiguousarray(array[:, :, -self.context :]), 0
+            elif self.shared or held.shape[2] < self.context:
+                joined = np.concatenate([*self._by_age(), array], 2)[:, :, -self.context :]
                 self.arrays[name], oldest = np.ascontiguousarray(joined), 0
             else:
                 places = np.arange(self.oldest, self.oldest + frames) % self.context
                 held[:, :, places] = array
                 oldest = (self.oldest + frames) % self.context
         self.oldest, self.shared, self.taken = oldest, False, ()
+
+    def _by_age(self) -> list[np.ndarray]:
+        """Keys and values that are held: those from the oldest on, and those before it."""
+        held = self.arrays[CACHES]
+        return [held[:, :, self.oldest :], held[:, :, : self.oldest]]
+
+    def put_in_order(self) -> None:
+        """Let the oldest frame lie first."""
+        self.settle()
+        if self.oldest:
+            self.arrays[CACHES] = np.concatenate(self._by_age(), 2)
+            self.oldest = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether keys and values of as many frames are held as may be."""
+        self.settle()
+        return self.arrays[CACHES].shape[2] == self.context
 
     @property
     def nbytes(self) -> int:
@@ -117,6 +136,11 @@ class FlowState:
     noise: Float[np.ndarray, "bins noise_frames"]
     frames: int = 0
     memories: list[list[StepMemory]] = field(default_factory=list[list[StepMemory]])
+
+    @property
+    def full(self) -> bool:
+        """Whether a pass sees as many frames before it as any that follows."""
+        return self.memories[0][0].full
 
     def copy(self) -> "FlowState":
         """Another that goes on from the same frames."""
