@@ -44,8 +44,26 @@ class Writer(ast.NodeVisitor):
         self.locals: set[str] = set()
 
     def generic_visit(self, node: ast.AST) -> str:
-        """Refuse what no method knows."""
-        raise ModelError(f"{ast.unparse(node)!r} in {self.place} has no form in JavaScript")
+        """What needs no method of its own; anything else is refused."""
+        match node:
+            case ast.Return(value):
+                return f"return {'null' if value is None else self.visit(value)};"
+            case ast.Raise(ast.Call(args=[message])):
+                return f"throw new Error({self.visit(message)});"
+            case ast.Break():
+                return "break;"
+            case ast.Constant(value):
+                return json.dumps(value)
+            case ast.IfExp(test, body, other):
+                return f"({self.truth(test)} ? {self.visit(body)} : {self.visit(other)})"
+            case ast.Tuple(elements) | ast.List(elements):
+                return f"[{self.every(elements)}]"
+            case ast.ListComp(element, generators) | ast.GeneratorExp(element, generators):
+                return self.comprehension(element, generators)
+            case ast.Starred(value):
+                return f"...{self.visit(value)}"
+            case _:
+                raise ModelError(f"{ast.unparse(node)!r} in {self.place} has no form in JavaScript")
 
     def every(self, nodes: "list[ast.expr]") -> str:
         """Expressions with commas between them."""
@@ -99,10 +117,6 @@ class Writer(ast.NodeVisitor):
         is_docstring = isinstance(node.value, ast.Constant)
         return "" if is_docstring else f"{self.visit(node.value)};"
 
-    def visit_Return(self, node: ast.Return) -> str:
-        """``return``."""
-        return f"return {'null' if node.value is None else self.visit(node.value)};"
-
     def visit_Assign(self, node: ast.Assign) -> str:
         """An assignment."""
         (target,) = node.targets
@@ -147,20 +161,7 @@ class Writer(ast.NodeVisitor):
         """``while``."""
         return f"while ({self.truth(node.test)}) {{{self.body(node.body)}}}"
 
-    def visit_Break(self, node: ast.Break) -> str:
-        """``break``."""
-        return f"{ast.unparse(node)};"
-
-    def visit_Raise(self, node: ast.Raise) -> str:
-        """An error, with its message."""
-        assert isinstance(node.exc, ast.Call)
-        return f"throw new Error({self.visit(node.exc.args[0])});"
-
     # expressions
-
-    def visit_Constant(self, node: ast.Constant) -> str:
-        """A value written down."""
-        return json.dumps(node.value)
 
     def visit_Name(self, node: ast.Name) -> str:
         """A local, something built in, or a global value."""
@@ -246,18 +247,6 @@ class Writer(ast.NodeVisitor):
                 found.append(f"{a} {OPERATORS[kind]} {b}")  # pyright: ignore[reportArgumentType]
         return f"({' && '.join(found)})"
 
-    def visit_IfExp(self, node: ast.IfExp) -> str:
-        """One of two values."""
-        return f"({self.truth(node.test)} ? {self.visit(node.body)} : {self.visit(node.orelse)})"
-
-    def visit_Tuple(self, node: ast.Tuple) -> str:
-        """A tuple."""
-        return f"[{self.every(node.elts)}]"
-
-    def visit_List(self, node: ast.List) -> str:
-        """A list."""
-        return f"[{self.every(node.elts)}]"
-
     def visit_Dict(self, node: ast.Dict) -> str:
         """A dict."""
         keys = [key for key in node.keys if key is not None]
@@ -268,14 +257,6 @@ class Writer(ast.NodeVisitor):
         """A dict from a loop."""
         pair = ast.Tuple([node.key, node.value], ast.Load())
         return f"new Map({self.comprehension(pair, node.generators)})"
-
-    def visit_ListComp(self, node: ast.ListComp) -> str:
-        """A list from a loop."""
-        return self.comprehension(node.elt, node.generators)
-
-    def visit_GeneratorExp(self, node: ast.GeneratorExp) -> str:
-        """A generator, as a list."""
-        return self.comprehension(node.elt, node.generators)
 
     def comprehension(self, element: ast.expr, generators: "list[ast.comprehension]") -> str:
         """A list of what one or more loops give."""
@@ -290,7 +271,3 @@ class Writer(ast.NodeVisitor):
     def visit_NamedExpr(self, node: ast.NamedExpr) -> str:
         """An assignment inside an expression."""
         return f"({self.assigned(node.target)} = {self.visit(node.value)})"
-
-    def visit_Starred(self, node: ast.Starred) -> str:
-        """All entries of a list."""
-        return f"...{self.visit(node.value)}"
