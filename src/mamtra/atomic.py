@@ -28,13 +28,6 @@ def leftovers(folder: Path) -> list[Path]:
     return sorted(folder.glob(f".*{PARTIAL}"))
 
 
-def reason_of(problem: BaseException) -> str:
-    """Why a file could not be written, without Python's numbers."""
-    if isinstance(problem, OSError) and problem.strerror:
-        return problem.strerror
-    return str(problem)
-
-
 @contextmanager
 def written_beside(path: Path, error: type[MamtraError] = MamtraError) -> Iterator[Path]:
     """Give a hidden path to write; when the ``with`` block ends well, it takes the file's name.
@@ -55,8 +48,9 @@ def written_beside(path: Path, error: type[MamtraError] = MamtraError) -> Iterat
             os.fsync(file.fileno())
         os.replace(beside, path)
     except OSError as problem:
+        reason = problem.strerror or problem  # without Python's numbers
         raise error(
-            f"cannot write {str(path)!r}: {reason_of(problem)}; what was there before is intact"
+            f"cannot write {str(path)!r}: {reason}; what was there before is intact"
         ) from problem
     finally:
         with suppress(OSError):  # renamed already, or its folder is none

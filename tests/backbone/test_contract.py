@@ -23,10 +23,18 @@ from mamtra.backbone import (
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch.compiled_step import CompiledStep
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
-from mamtra.runtime.torch.fuse import ready
+from mamtra.runtime.torch.fuse import WeightType, activation_type, ready_block
 from mamtra.runtime.torch.step import StackStep
 
 DIM, TIME = 24, 70
+
+
+def ready(stack: Stack, dtype: WeightType) -> None:
+    for block in stack.blocks:
+        ready_block(block, dtype)
+    stack.norm.to(activation_type(dtype)).requires_grad_(False)
+
+
 VARIANTS = {
     "parity": {},
     "grouped": {"mamba": MambaConfig(decay="group", decay_start="long", gate="open")},

@@ -102,13 +102,6 @@ def write_tensors(
                 file.write(piece)
 
 
-def shard_names(path: Path, count: int) -> list[Path]:
-    """Where so many shards lie."""
-    stem = path.name.removesuffix(".safetensors")
-    numbers = range(1, count + 1)
-    return [path.with_name(f"{stem}-{n:05}-of-{count:05}.safetensors") for n in numbers]
-
-
 def filled_shards(sizes: Mapping[str, int], limit: int) -> list[list[str]]:
     """Put tensors into shards of at most ``limit`` bytes, in their order; larger ones alone."""
     shards: list[list[str]] = [[]]
@@ -146,7 +139,10 @@ def write_weights(
     index, stem = path.with_name(path.name + INDEX), path.name.removesuffix(".safetensors")
     before = {path, index, *path.parent.glob(f"{stem}-[0-9]*-of-[0-9]*.safetensors")}
     shards = filled_shards(sizes, shard_bytes)
-    files = [path] if len(shards) == 1 else shard_names(path, len(shards))
+    files, count = [path], len(shards)
+    if count > 1:
+        ends = (f"{number:05}-of-{count:05}" for number in range(1, count + 1))
+        files = [path.with_name(f"{stem}-{end}.safetensors") for end in ends]
     for file, names in zip(files, shards, strict=True):
         write_tensors({name: tensors[name] for name in names}, file, notes, dtype)
     kept = set(files)

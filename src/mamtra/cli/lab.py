@@ -20,14 +20,6 @@ if TYPE_CHECKING:
     from mamtra.speech_lm import SpeechLMConfig
 
 
-def ranking_of(folder: Path) -> dict[str, list[int]]:
-    """Rankings that ``mamtra place`` left in the laboratory's folder, best layer first."""
-    found = {}
-    for path in sorted(folder.glob("ranking-*.json")):
-        found[path.stem.removeprefix("ranking-")] = json.loads(path.read_text())["order"]
-    return found
-
-
 def draw(lab: str, rows: list[dict[str, Any]], bench: "Bench", picture: Path) -> None:
     """Table on standard error, picture with its rows."""
     from rich.console import Console
@@ -149,9 +141,13 @@ def lab(
         sentences=held_out_sentences()[:sentences],
         teacher=brief.run(layout_of((1, 0))).teacher,
     )
+    rankings = {  # that mamtra place left in the folder, best layer first
+        path.stem.removeprefix("ranking-"): json.loads(path.read_text())["order"]
+        for path in sorted(output.glob("ranking-*.json"))
+    }
     chosen = [
         trial
-        for trial in trials_of(name, brief, range(seeds), ranking_of(output))
+        for trial in trials_of(name, brief, range(seeds), rankings)
         if only is None or trial.name.startswith(only)
     ]
     if draw_only:

@@ -63,10 +63,6 @@ def fetch(target: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
-def not_loaded() -> None:
-    """Stand for a command that was not asked for."""
-
-
 def show_version(wanted: bool) -> bool:
     """Print the version and end, if that is wanted."""
     if wanted:
@@ -97,7 +93,7 @@ def program(wanted: str | None) -> typer.Typer:
     )
     app.callback()(options)
     for name, (target, summary) in COMMANDS.items():
-        command = fetch(target) if name == wanted else not_loaded
+        command = fetch(target) if name == wanted else lambda: None
         if isinstance(command, typer.Typer):
             app.add_typer(command, name=name, help=summary)
         else:

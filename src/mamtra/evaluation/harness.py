@@ -5,6 +5,7 @@ Both steps look into the run's folder first, so that only what is missing is don
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -100,18 +101,6 @@ def sound_file(folder: RunFolder, system: System, said: Said) -> Path:
     return folder.sound_path(said.system, said.run, said.line)
 
 
-def kept_sound(folder: RunFolder, system: System, said: Said) -> Audio:
-    """The sound of a clip that was said before.
-
-    Raises:
-        AudioError: it is not there any more, or is another one.
-    """
-    audio = read(sound_file(folder, system, said))
-    if sound_sha256(audio) != said.sha256:
-        raise AudioError("the sound was changed")
-    return audio
-
-
 def say(folder: RunFolder, system: System, line: Line, run: int) -> tuple[Said, Audio | None]:
     """A clip of one line: the one that is there, or a new one; without sound if it failed."""
     prompt = "" if line.prompt is None else line.prompt.name
@@ -120,10 +109,10 @@ def say(folder: RunFolder, system: System, line: Line, run: int) -> tuple[Said, 
     if before is not None and before.error and not isinstance(system, Recordings):
         return before, None
     if before is not None and before.sha256:
-        try:
-            return before, kept_sound(folder, system, before)
-        except AudioError:
-            pass  # said again below
+        with suppress(AudioError):  # not there any more: said again below
+            audio = read(sound_file(folder, system, before))
+            if sound_sha256(audio) == before.sha256:
+                return before, audio
     names = {"key": key, "system": system.name, "run": run, "line": line.id}
     try:
         clip = system.speak(line, run)

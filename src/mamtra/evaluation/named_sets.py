@@ -107,12 +107,6 @@ def rows_of(path: Path, mark: str, columns: int) -> Iterator[list[str]]:
         yield cells
 
 
-def libri_recording(folder: Path, utterance: str) -> Path:
-    """Where LibriSpeech keeps a recording: SPEAKER/CHAPTER/SPEAKER-CHAPTER-NUMBER.flac."""
-    speaker, chapter, *_ = utterance.split("-")
-    return folder / speaker / chapter / f"{utterance}.flac"
-
-
 def librispeech_pc(path: Path) -> LineSet:
     """F5-TTS's list; prompts lie in the folder ``test-clean`` beside it.
 
@@ -124,7 +118,7 @@ def librispeech_pc(path: Path) -> LineSet:
         Line(
             id=said,
             text=text,
-            prompt=libri_recording(folder, prompt),
+            prompt=folder.joinpath(*prompt.split("-")[:2], f"{prompt}.flac"),  # SPEAKER/CHAPTER/ID
             prompt_text=prompt_text,
         )
         for prompt, _, prompt_text, said, _, text in rows_of(path, "\t", PC_COLUMNS)

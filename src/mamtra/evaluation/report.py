@@ -106,11 +106,6 @@ def rating_cell(told: Figures, rating: str) -> str:
     return f"{rated['value']:.2f} ({rated['least']:.2f})" if rated else ""
 
 
-def ended_cell(told: Figures) -> str:
-    """How many clips ended by themselves, of how many."""
-    return f"{told['stops'].get(ENDED, 0)} of {sum(told['stops'].values())}"
-
-
 def hearing_of(told: Figures) -> list[str]:
     """The recognisers of a system; a nameless one where nobody heard words."""
     return list(told["heard"]) or [""]
@@ -137,7 +132,8 @@ def table(systems: Mapping[str, Figures], first: str, title: str, notes: Sequenc
     for name, told in systems.items():
         whole = [*(rating_cell(told, r) for r in ratings), f"{told['degenerate_percent']:.1f}"]
         if judges == [""]:
-            rows.append((name, ended_cell(told), *whole))
+            ended = f"{told['stops'].get(ENDED, 0)} of {sum(told['stops'].values())}"
+            rows.append((name, ended, *whole))
             continue
         for place, judge in enumerate(judges):
             rate, over, characters, dropped = judge_cells(told, judge, first)

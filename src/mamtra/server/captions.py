@@ -53,15 +53,24 @@ class WordFinder:
         }
 
 
+def finder_for(speed: float, param: str) -> WordFinder:
+    """What finds words, if a request asks for their times by a field.
+
+    Raises:
+        HTTPError: 400, pocketsphinx is not installed.
+    """
+    try:
+        return WordFinder(speed)
+    except MissingExtraError as missing:
+        raise HTTPError(400, str(missing), "words_missing", param) from missing
+
+
 async def captioned(request: Request, state: ServerState) -> Response:
     """Speak a text and tell when each word is heard."""
     wanted = speech_request(await read_json(request), state.config)
     service = state.models.find(wanted.model)
     job, _ = job_of(wanted, service, state)
-    try:
-        finder = WordFinder(wanted.speed)
-    except MissingExtraError as missing:
-        raise HTTPError(400, str(missing), "words_missing", "return_timestamps") from missing
+    finder = finder_for(wanted.speed, "return_timestamps")
     output = Output(wanted, service.rate_hz, state.config.mark)
     ticket = service.submit(job)
     pieces = aiter(ticket)

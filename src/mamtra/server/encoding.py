@@ -10,7 +10,7 @@ flac   its header holds the length                                     whole
 """
 
 import io
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import soundfile
@@ -128,19 +128,6 @@ def id3_bytes(data: bytes) -> int:
     return ID3_HEADER + sum((data[6 + place] & 127) << (21 - 7 * place) for place in range(4))
 
 
-@runtime_checkable
-class Encoder(Protocol):
-    """Samples in, bytes out."""
-
-    def push(self, samples: Samples) -> bytes:
-        """Take samples; what can be sent by now."""
-        ...
-
-    def finish(self) -> bytes:
-        """What is left."""
-        ...
-
-
 class PcmEncoder:
     """Plain samples, after a header if one is wanted."""
 
@@ -240,6 +227,9 @@ class AacEncoder:
         self.container.mux(self.stream.encode(None))
         self.container.close()
         return self.outlet.drain()
+
+
+Encoder = PcmEncoder | WholeEncoder | SoundfileEncoder | AacEncoder  # samples in, bytes out
 
 
 def encoder_for(format_name: str, rate_hz: int, *, streamed: bool, mark: bool = True) -> Encoder:

@@ -81,14 +81,6 @@ class Output:
         }
 
 
-def headers_of(output: Output, ignored: list[str]) -> dict[str, str]:
-    """Headers of every reply with speech."""
-    headers = {"X-Sample-Rate": str(output.rate_hz), "X-Accel-Buffering": "no"}
-    if ignored:
-        headers["X-Ignored"] = ", ".join(ignored)
-    return headers
-
-
 async def whole_reply(
     wanted: SpeechRequest, ticket: Ticket, output: Output, headers: dict[str, str]
 ) -> Response:
@@ -191,7 +183,9 @@ async def reply(
     wanted: SpeechRequest, ticket: Ticket, output: Output, ignored: list[str]
 ) -> Response:
     """The reply in the form that was asked for."""
-    headers = headers_of(output, ignored)
+    headers = {"X-Sample-Rate": str(output.rate_hz), "X-Accel-Buffering": "no"}
+    if ignored:
+        headers["X-Ignored"] = ", ".join(ignored)
     try:
         if wanted.sse:
             return await event_reply(ticket, output, headers)

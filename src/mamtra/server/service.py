@@ -87,11 +87,6 @@ class Service:
             thread.start()
 
     @property
-    def follows_instructions(self) -> bool:
-        """Whether the model can be told how to speak."""
-        return self.synthesizer.reader.end_of_prompt is not None
-
-    @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is spoken."""
         return not self.waiting and not self.speaking

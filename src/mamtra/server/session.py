@@ -10,8 +10,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mamtra.errors import MissingExtraError
-from mamtra.server.captions import WordFinder
+from mamtra.server.captions import WordFinder, finder_for
 from mamtra.server.http_errors import HTTPError, http_error_of
 from mamtra.server.replies import Output
 from mamtra.server.service import Service
@@ -31,32 +30,6 @@ def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
     known = ("voice", "model", "response_format", "speed", "seed", "sample_rate", "instructions")
     given = {name: values[name] for name in known if name in values}
     return speech_request({"response_format": "pcm", **given, "input": "-"}, state.config)
-
-
-def checked(values: dict[str, Any], state: ServerState) -> tuple[SpeechRequest, Service]:
-    """Settings, and the service that they mean.
-
-    Raises:
-        HTTPError: a value, the voice or the model is not possible.
-    """
-    settings = settings_of(values, state)
-    service = state.models.find(settings.model)
-    job_of(settings, service, state)  # an unknown voice is told at once
-    return settings, service
-
-
-def finder_for(values: dict[str, Any], settings: SpeechRequest) -> WordFinder | None:
-    """What finds words, if a ``session.config`` asks for their times.
-
-    Raises:
-        HTTPError: 400, pocketsphinx is not installed.
-    """
-    if values.get("timestamp_type") != "word":
-        return None
-    try:
-        return WordFinder(settings.speed)
-    except MissingExtraError as missing:
-        raise HTTPError(400, str(missing), "words_missing", "timestamp_type") from missing
 
 
 def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
@@ -94,8 +67,8 @@ class Session:
 
     socket: WebSocket
     state: ServerState
-    settings: SpeechRequest
-    service: Service
+    settings: SpeechRequest = field(init=False)
+    service: Service = field(init=False)
     finder: WordFinder | None = None
     waiting: str = ""
     turn: str = ""
@@ -111,9 +84,13 @@ class Session:
         Raises:
             HTTPError: a value, the voice or the model is not possible.
         """
-        settings, service = checked(values, self.state)
+        settings = settings_of(values, self.state)
+        service = self.state.models.find(settings.model)
+        job_of(settings, service, self.state)  # an unknown voice is told at once
         self.settings, self.service = settings, service
-        self.finder = finder_for(values, settings)
+        self.finder = None
+        if values.get("timestamp_type") == "word":
+            self.finder = finder_for(settings.speed, "timestamp_type")
 
     async def tell(self, kind: str, **values: Any) -> None:
         """Send a message."""

@@ -33,7 +33,7 @@ def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple
     """
     ignored = []
     instruct = wanted.instructions
-    if instruct is not None and not service.follows_instructions:
+    if instruct is not None and service.synthesizer.reader.end_of_prompt is None:
         # clients send it by habit, and a refusal would shut them out
         ignored, instruct = ["instructions"], None
 

@@ -24,7 +24,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.guarding import check_host, check_key, origin_allowed
 from mamtra.server.http_errors import HTTPError, http_error_of
-from mamtra.server.session import Session, checked, finder_for
+from mamtra.server.session import Session
 from mamtra.server.speech_request import object_of
 from mamtra.server.state import ServerState
 
@@ -70,8 +70,8 @@ async def listen(session: Session) -> None:
 async def converse(socket: WebSocket, state: ServerState) -> None:
     """A whole session."""
     values = await message_of(socket, CONFIG_SECONDS)
-    settings, service = checked(values, state)
-    session = Session(socket, state, settings, service, finder_for(values, settings))
+    session = Session(socket, state)
+    session.configure(values)
     speaking = asyncio.ensure_future(session.speak_all())
     listening = asyncio.ensure_future(listen(session))
     try:

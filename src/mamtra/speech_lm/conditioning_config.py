@@ -47,8 +47,3 @@ class ConditioningConfig:
                 f"prompt_tokens={self.prompt_tokens} are more than "
                 f"speech_positions={self.speech_positions}"
             )
-
-    @property
-    def voice_positions(self) -> int:
-        """Vectors of a voice: speaker, resampled recording, emotion."""
-        return self.prompt_queries + 2

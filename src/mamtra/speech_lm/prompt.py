@@ -93,7 +93,7 @@ def conditioned(
     Twice, because the original's does, at the same position, so its weights may rely on it.
     """
     return [
-        Segment("voice", (0,) * config.voice_positions, voice),
+        Segment("voice", (0,) * (config.prompt_queries + 2), voice),
         text_segment([config.text_start, *text, config.text_end]),
         Segment("special", (TASK, TASK)),
     ]

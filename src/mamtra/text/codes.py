@@ -59,11 +59,6 @@ def vanity(match: re.Match[str]) -> str:
     return f" {'one ' if match[1] else ''}{said} {match[3].replace('-', ' ').lower()} "
 
 
-def book_number(match: re.Match[str]) -> str:
-    """Say an ISBN; its check digit may be an X."""
-    return f" {match[1]} {digits(match[2])}{' ex' if match[2].endswith('X') else ''} "
-
-
 def hexadecimal(match: re.Match[str]) -> str:
     """Say a number of base sixteen, digit by digit."""
     parts = (digits(part) if part.isdecimal() else spell(part) for part in match[1])
@@ -102,7 +97,8 @@ RULES = (
     rule(r"\b0x([0-9A-Fa-f]{1,32})\b", hexadecimal),
     rule(rf"\b(P\.? ?O\.? ?Box #?)(\d{{4,}}){DONE}", lambda m: m[1] + digits(m[2])),
     rule(rf"\b({VERSIONED} )(\d{{1,2}})\.(\d\d){DONE}", version),
-    rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b", book_number),
+    rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b",  # its check digit may be an X
+         lambda m: f" {m[1]} {digits(m[2])}{' ex' if m[2].endswith('X') else ''} "),
     rule(
         rf"(?<![\w.])(?:\+?\d{{1,3}}[ .-]?)?(?:\(\d{{2,4}}\) ?|\d{{3}}[ .-])"
         rf"\d{{3}}[ .-]\d{{4}}{DONE}",

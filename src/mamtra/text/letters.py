@@ -142,11 +142,6 @@ def slashed(match: Match) -> str:
     return f" {' '.join(spell(word) for word in words)} "
 
 
-def lone_letter(match: Match) -> str:
-    """Say a text that is one letter; ``a`` and ``I`` are no words then."""
-    return f"{match[1]}{spell(match[2])}{match[3]}"
-
-
 MIXED = (
     "PhD", "WiFi", "Wi-Fi", "GitHub", "macOS", "pH", "MySQL", "LaTeX",
 )  # fmt: skip
@@ -186,7 +181,8 @@ RULES = (
          lambda m: f" ay to {spell(m[1] or m[2])} "),
     # names of two words written as one
     rule(r"(?<=[a-z]{3})(?=[A-Z][a-z]{3})", " "),
-    rule(r"^([^A-Za-z\0]*)([AaIi])([^A-Za-z\0]*)$", lone_letter),
+    rule(r"^([^A-Za-z\0]*)([AaIi])([^A-Za-z\0]*)$",  # a text of one letter: no words then
+         lambda m: f"{m[1]}{spell(m[2])}{m[3]}"),
     rule(rf"(?<![A-Za-z'])(?:{'|'.join(MIXED)})(?![A-Za-z'])",
          lambda m: RESPELLED.get(m[0], m[0])),
     rule(rf"\b({OWNERS}) IT\b|\bIT(?= {DEPARTMENT}\b)", lambda m: f"{m[1] or ''} eye tee "),

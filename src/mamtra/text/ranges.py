@@ -3,8 +3,6 @@
 A dash between two of a kind is read ``to``. These rules come before dashes become commas.
 """
 
-import re
-
 from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
 from mamtra.text.money import SIGN
 from mamtra.text.numbers import NUMBER
@@ -23,11 +21,6 @@ HALF = r" ?[AaPp]\.?[Mm]\b\.?"
 TIME = rf"\d{{1,2}}(?:[:.]\d\d)?(?:{HALF})?"
 
 
-def listed_days(match: re.Match[str]) -> str:
-    """Say days with slashes between them."""
-    return ", ".join(LONG_DAYS[day.rstrip(".")] for day in match[0].split("/"))
-
-
 RULES = (
     rule(rf"\b({DAY}){DASH}({DAY})(?!\w)",
          lambda m: f"{LONG_DAYS[m[1].rstrip('.')]} to {LONG_DAYS[m[2].rstrip('.')]}"),
@@ -44,6 +37,7 @@ RULES = (
     rule(rf"(?<![\w.,/])({NUMBER} ?{UNIT})/(?={NUMBER} ?{UNIT}(?!\w))", r"\1, "),
     rule(rf"\b({DAY}) ?(?:&|and) ?({DAY})(?!\w)",
          lambda m: f"{LONG_DAYS[m[1].rstrip('.')]} and {LONG_DAYS[m[2].rstrip('.')]}"),
-    rule(rf"(?<![\w/]){DAY}(?:/{DAY})+(?![\w/])", listed_days),
+    rule(rf"(?<![\w/]){DAY}(?:/{DAY})+(?![\w/])",
+         lambda m: ", ".join(LONG_DAYS[day.rstrip(".")] for day in m[0].split("/"))),
     rule(rf"(?<![\w.,])({NUMBER} ?{UNIT}){CLOSE_DASH}(?={NUMBER} ?{UNIT}(?!\w))", r"\1 to "),
 )  # fmt: skip

@@ -58,11 +58,6 @@ def roman(written: str) -> int:
     )
 
 
-def the_nth(match: re.Match[str]) -> str:
-    """Say the number of a king."""
-    return f"{match[1]} the {ordinal(roman(match[2]))}"
-
-
 def nth_thing(match: re.Match[str]) -> str:
     """Say the number of a chapter or a war."""
     return f"{match[1]} {cardinal(roman(match[2]))}"
@@ -76,7 +71,7 @@ RULES = (
     rule(r"\bWWI\b", "World War one"),
     rule(r"\bWW ?(?=[123]\b)", "World War "),
     rule(rf"\b({LONG}|[VX])(?= (?:[Cc]entury|[Cc]enturies)\b)", lambda m: ordinal(roman(m[1]))),
-    rule(rf"\b({KING}) ({NUMERAL})(?!{PRONOUN})", the_nth),
+    rule(rf"\b({KING}) ({NUMERAL})(?!{PRONOUN})", lambda m: f"{m[1]} the {ordinal(roman(m[2]))}"),
     rule(rf"\b({one_of(COUNTED)}) ({NUMERAL})(?!{PRONOUN})", nth_thing),
     rule(rf"\b({one_of(LETTERED)}) ({LONG}|[IV]{END})(?!{PRONOUN})", nth_thing),
     rule(rf"\b({ANY_CASE}) ({LONG}|{SMALL}|[VX](?=[.,;:)]|$))", nth_thing),

@@ -86,12 +86,6 @@ class Run:
         wait()
         self.started = self.saved = time.monotonic()
 
-    def open_log(self) -> Log:
-        """The log; processes but the first write nowhere."""
-        path = self.folder / LOG if self.chief else Path(os.devnull)
-        board = self.chief and self.settings.tensorboard
-        return Log(path, self.first, self.settings.steps, board)
-
     @property
     def seconds(self) -> float:
         """Time spent, that of earlier starts included."""
@@ -157,7 +151,9 @@ def train(
     """
     with clear_errors(folder), stop_requests() as stop:
         run = Run(folder, model, settings, evaluate, sample)
-        with run.open_log() as log:
+        path = folder / LOG if run.chief else Path(os.devnull)  # others write nowhere
+        board = run.chief and settings.tensorboard
+        with Log(path, run.first, settings.steps, board) as log:
             for step in range(run.first, settings.steps):
                 torch.manual_seed(settings.seed * 1_000_003 + step)
                 model.train()

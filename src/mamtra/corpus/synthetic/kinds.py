@@ -37,11 +37,6 @@ FIGURES: tuple[Callable[[random.Random], str], ...] = (
 )
 
 
-def with_figures(source: random.Random) -> str:
-    """A sentence with a number in it, in words."""
-    return finish(normalize(source.choice(FIGURES)(source)))
-
-
 def letters(source: random.Random) -> str:
     """Names of letters, spelled as the normaliser spells them."""
     count = source.choice((1, 1, 2, 3, 3, 4))
@@ -104,7 +99,7 @@ def other_kinds(
     """Different sentences of all the kinds above."""
     proper = proper_names(dictionary) or ["Anna", "Robert", "Boston"]
     makers: list[tuple[Callable[[], str], float]] = [
-        (lambda: with_figures(source), 0.2),
+        (lambda: finish(normalize(source.choice(FIGURES)(source))), 0.2),
         (lambda: letters(source), 0.05),
         (lambda: names(proper, source), 0.2),
         (lambda: answer(words, source), 0.2),

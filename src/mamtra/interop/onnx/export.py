@@ -28,7 +28,7 @@ from mamtra.acoustic.speaker import SpeakerConfig
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
-from mamtra.atomic import written_beside
+from mamtra.atomic import write_file
 from mamtra.checkpoints.checksums import renew_checksums
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
@@ -76,8 +76,7 @@ class OnnxExport:
 
 def write_graph(model: onnx.ModelProto, path: Path) -> None:
     """Write a graph whole or not at all."""
-    with written_beside(path, ModelError) as beside:
-        beside.write_bytes(model.SerializeToString())
+    write_file(path, model.SerializeToString(), ModelError)
 
 
 def notes_for(part: str, **sizes: Any) -> dict[str, str]:
@@ -99,8 +98,8 @@ def with_few_bits(
 ) -> dict[str, StoredTensor]:
     """Round matrices, store them in a file of their own, and add them to what is stored."""
     path = folder / f"speech_lm.{bits}bit.safetensors"
-    with written_beside(path, ModelError) as beside:
-        beside.write_bytes(save(rounded(matrices, lambda name: read_stored(stored[name]), bits)))
+    few = rounded(matrices, lambda name: read_stored(stored[name]), bits)
+    write_file(path, save(few), ModelError)
     return stored | stored_tensors([path])
 
 
@@ -240,8 +239,9 @@ def copy_model(model: ModelFolder, output: Path) -> None:
     (output / VOICES).mkdir(parents=True, exist_ok=True)
     values = json.loads((model.folder / CONFIG).read_text())
     values.pop("parts_from", None)
-    for name, value in vars_of(model).items():
-        values.setdefault(name, value)
+    for name in (*PARTS, "text", "mel", "sampling", "guard", "voice"):  # that a donor adds
+        if model.donor and (value := getattr(model.donor.config, name)) is not None:
+            values.setdefault(name, value)
     (output / CONFIG).write_text(json.dumps(values, indent=2) + "\n")
     for part in PARTS:
         if not model.holds(part):
@@ -255,14 +255,6 @@ def copy_model(model: ModelFolder, output: Path) -> None:
         shutil.copyfile(model.holder("text").folder / words, output / words)
     for name, file in model.voice_files().items():
         shutil.copyfile(file, output / VOICES / f"{name}{file.suffix}")
-
-
-def vars_of(model: ModelFolder) -> dict[str, Any]:
-    """Sections and default voice of a folder that its donor adds."""
-    donor = model.donor.config if model.donor else None
-    names = (*PARTS, "text", "mel", "sampling", "guard", "voice")
-    found = {name: getattr(donor, name, None) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
 
 
 def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = None) -> list[Path]:

@@ -17,8 +17,6 @@ of its own; ``known`` is then in order, and
                       of those that are known and the chunks' own
 """
 
-from typing import Protocol, runtime_checkable
-
 from onnx import TensorProto
 
 from mamtra.interop.onnx.graph import Graph
@@ -27,23 +25,6 @@ from mamtra.interop.onnx.token_encoder import hidden_beyond_chunks
 
 ROWS = 1  # with what is known and without are passes of their own
 NEWEST = 2**62  # an end that no axis reaches
-
-
-@runtime_checkable
-class FramesSeen(Protocol):
-    """What a network asks of either."""
-
-    def convolve(self, signal: str, name: str, group: int = 1) -> str:
-        """A convolution over (rows, channels, frames) that never looks ahead."""
-        ...
-
-    def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
-        """Attention of (rows, frames, heads, width) each, as (rows * frames, heads * width)."""
-        ...
-
-    def positions(self, frames: str) -> str:
-        """The number of each frame, int64."""
-        ...
 
 
 def turned(graph: Graph, tensor: str, *perm: int) -> str:
@@ -63,12 +44,15 @@ class AllFrames:
         self.graph, self.mask = graph, hidden_beyond_chunks(graph, frames, chunk)
 
     def convolve(self, signal: str, name: str, group: int = 1) -> str:
-        """Zeros lie before the first frame."""
+        """A convolution over (rows, channels, frames); zeros lie before the first frame."""
         reach = self.graph.size(f"{name}.weight")[2] - 1
         return convolution(self.graph, signal, name, (reach, 0), group=group)
 
     def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
-        """Everything that the mask shows."""
+        """Attention to everything that the mask shows.
+
+        Of (rows, frames, heads, width) each, as (rows * frames, heads * width).
+        """
         graph = self.graph
         scores = [turned(graph, query, 0, 2, 1, 3), turned(graph, key, 0, 2, 3, 1)]
         scores = graph.add("Mul", [graph.add("MatMul", scores), number(graph, width**-0.5)])
@@ -77,7 +61,7 @@ class AllFrames:
         return joined_heads(graph, mixed, heads * width)
 
     def positions(self, frames: str) -> str:
-        """From 0."""
+        """The number of each frame, int64, from 0."""
         return count(self.graph, frames)
 
 
@@ -169,3 +153,6 @@ class MemoryOfChunks(Memory):
         return graph.add(
             "Reshape", [turned(graph, mixed, 1, 2, 0, 3), graph.shape(-1, heads * width)]
         )
+
+
+FramesSeen = AllFrames | Memory  # what a network asks of either

@@ -91,9 +91,14 @@ def takes(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
     graph.inputs.append(helper.make_tensor_value_info(name, kind, sizes))
 
 
+def promises(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
+    """Declare an output that a node of this name makes."""
+    graph.outputs.append(helper.make_tensor_value_info(name, kind, sizes))
+
+
 def gives(
     graph: Graph, name: str, tensor: str, *sizes: int | str, kind: int = TensorProto.FLOAT
 ) -> None:
-    """Declare an output."""
+    """Declare an output, and which tensor it is."""
     graph.add_to([name], "Identity", [tensor])
-    graph.outputs.append(helper.make_tensor_value_info(name, kind, sizes))
+    promises(graph, name, kind, *sizes)

@@ -84,14 +84,6 @@ def joined(graph: Graph, names: tuple[str, ...]) -> str:
     return parts[0] if len(parts) == 1 else graph.add("Concat", parts, axis=0)
 
 
-def float_matrix(graph: Graph, matrix: Matrix) -> str:
-    """A matrix put together by nodes that depend on weights alone."""
-    found = joined(graph, matrix.rows)
-    if matrix.columns is not None:
-        found = graph.add("Mul", [found, graph.weight(matrix.columns)])
-    return found
-
-
 def multiply(
     graph: Graph, vectors: str, name: str, matrix: Matrix, bits: int, bias: str | None = None
 ) -> str:
@@ -107,7 +99,10 @@ def multiply(
     """
     more = [] if bias is None else [bias]
     if bits == 32:
-        return graph.add("Gemm", [vectors, float_matrix(graph, matrix), *more], transB=1)
+        found = joined(graph, matrix.rows)  # by nodes that depend on weights alone
+        if matrix.columns is not None:
+            found = graph.add("Mul", [found, graph.weight(matrix.columns)])
+        return graph.add("Gemm", [vectors, found, *more], transB=1)
     rows, width = sum(graph.size(part)[0] for part in matrix.rows), graph.size(matrix.rows[0])[1]
     return graph.add(
         "MatMulNBits",

@@ -139,13 +139,6 @@ def mamba(step: Pass, vectors: str, layer: int) -> str:
     return step.product(step.reshape(mixed, -1, config.heads * width), f"{mixer}.out")
 
 
-def unit_length(step: Pass, heads: str, count: int, width: int) -> str:
-    """Each head at length one."""
-    cut = step.reshape(heads, 0, 0, count, width)
-    normal = step.graph.add("LpNormalization", [cut], axis=-1, p=2)
-    return step.reshape(normal, 0, 0, count * width)
-
-
 def deltanet(step: Pass, vectors: str, layer: int) -> str:
     """A Gated DeltaNet layer in any of its variants."""
     graph, config = step.graph, step.config.deltanet_sizes
@@ -159,7 +152,9 @@ def deltanet(step: Pass, vectors: str, layer: int) -> str:
     values, both = step.split(inputs, sections["v"], sections["k"] + sections["q"])
     if config.rotary:
         both = step.rotate(both, kv + heads)
-    both = unit_length(step, both, kv + heads, config.state_dim)
+    both = step.reshape(both, 0, 0, kv + heads, config.state_dim)
+    both = graph.add("LpNormalization", [both], axis=-1, p=2)
+    both = step.reshape(both, 0, 0, (kv + heads) * config.state_dim)
     writes, reads = step.split(both, sections["k"], sections["q"])
     if step.form == "standard":
         writes = repeated(step, writes, kv, heads // kv, config.state_dim)

@@ -17,12 +17,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
 from mamtra.backbone.config import KINDS
 from mamtra.interop.onnx.attention import attention, cache_shapes, prepare_attention
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.layers import Form, Pass, gated_mlp, layer_matrices
+from mamtra.interop.onnx.modules import promises, takes
 from mamtra.interop.onnx.products import Matrix
 from mamtra.interop.onnx.recurrent import deltanet, mamba
 from mamtra.speech_lm import SpeechLMConfig
@@ -43,11 +44,6 @@ def matrices_of(config: SpeechLMConfig) -> dict[str, Matrix]:
     return found
 
 
-def declare(graph: Graph, name: str, kind: int, *sizes: int | str) -> None:
-    """Add an input."""
-    graph.inputs.append(helper.make_tensor_value_info(name, kind, sizes))
-
-
 def declare_states(graph: Graph, config: SpeechLMConfig, form: Form) -> None:
     """Add the states of all layers, as inputs and as outputs."""
     backbone = config.backbone
@@ -64,10 +60,8 @@ def declare_states(graph: Graph, config: SpeechLMConfig, form: Form) -> None:
             if sizes.conv_width > 1:
                 states[f"window.{layer}"] = ("batch", sizes.channels, sizes.conv_width - 1)
         for name, shape in states.items():
-            declare(graph, name, TensorProto.FLOAT, *shape)
-            graph.outputs.append(
-                helper.make_tensor_value_info(f"next.{name}", TensorProto.FLOAT, shape)
-            )
+            takes(graph, name, TensorProto.FLOAT, *shape)
+            promises(graph, f"next.{name}", TensorProto.FLOAT, *shape)
 
 
 def embed(graph: Graph, config: SpeechLMConfig) -> str:
@@ -120,8 +114,8 @@ def speech_lm_graph(
     backbone = config.backbone
     opset = STANDARD_OPSET if export.form == "standard" else FUSED_OPSET
     graph = Graph(dict(stored), opset)
-    declare(graph, "ids", TensorProto.INT64, "batch", "time")
-    declare(graph, "positions", TensorProto.INT64, "batch", "time")
+    takes(graph, "ids", TensorProto.INT64, "batch", "time")
+    takes(graph, "positions", TensorProto.INT64, "batch", "time")
     step = Pass(
         graph=graph,
         config=backbone,
@@ -131,18 +125,13 @@ def speech_lm_graph(
         matrices=matrices_of(config),
         reading=export.reading,
     )
-    graph.outputs.append(
-        helper.make_tensor_value_info(
-            "logits", TensorProto.FLOAT, ("batch", config.vocabulary.size)
-        )
-    )
+    promises(graph, "logits", TensorProto.FLOAT, "batch", config.vocabulary.size)
     if turns(config):
         for name in ("cosine", "sine"):
-            declare(graph, name, TensorProto.FLOAT, "positions", backbone.head_dim // 2)
+            takes(graph, name, TensorProto.FLOAT, "positions", backbone.head_dim // 2)
     declare_states(graph, config, export.form)
     if export.reading is not None:
-        queries = ("batch", "time", backbone.head_dim)
-        graph.outputs.append(helper.make_tensor_value_info("queries", TensorProto.FLOAT, queries))
+        promises(graph, "queries", TensorProto.FLOAT, "batch", "time", backbone.head_dim)
     hidden = step.reshape(embed(graph, config), -1, backbone.dim)
     step.shape = graph.add("Concat", [graph.add("Shape", ["ids"]), graph.shape(-1)], axis=0)
     if "A" in backbone.layout:

@@ -44,11 +44,6 @@ from mamtra.interop.onnx.token_encoder import silu
 Frames = Literal["all", "chunk", "chunks"]
 
 
-def mish(graph: Graph, tensor: str) -> str:
-    """``x * tanh(softplus(x))``."""
-    return graph.add("Mish", [tensor])
-
-
 def flow_time(graph: Graph, sines: int) -> str:
     """The flow's time as a vector (1, width), through two linear layers."""
     half = sines // 2
@@ -67,12 +62,12 @@ def conv_block(graph: Graph, hidden: str, name: str, seen: FramesSeen) -> str:
     """Causal convolution, norm over channels, Mish; (rows, channels, frames)."""
     mixed = seen.convolve(hidden, f"{name}.conv.conv")
     mixed = layer_norm(graph, graph.add("Transpose", [mixed], perm=[0, 2, 1]), f"{name}.norm")
-    return mish(graph, graph.add("Transpose", [mixed], perm=[0, 2, 1]))
+    return graph.add("Mish", [graph.add("Transpose", [mixed], perm=[0, 2, 1])])
 
 
 def residual_block(graph: Graph, hidden: str, name: str, time: str, seen: FramesSeen) -> str:
     """Two convolution blocks with the flow's time added between, beside a direct path."""
-    moment = linear(graph, mish(graph, time), f"{name}.time")
+    moment = linear(graph, graph.add("Mish", [time]), f"{name}.time")
     moment = graph.add("Unsqueeze", [moment, graph.shape(2)])
     mixed = graph.add("Add", [conv_block(graph, hidden, f"{name}.first", seen), moment])
     mixed = conv_block(graph, mixed, f"{name}.second", seen)

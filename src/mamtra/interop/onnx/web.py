@@ -20,7 +20,7 @@ from typing import Any
 
 import onnx
 
-from mamtra.atomic import written_beside
+from mamtra.atomic import write_json
 from mamtra.checkpoints.format import VOICES, ModelFolder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.generation.guard import GuardConfig
@@ -126,8 +126,7 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
     for name, file in model.voice_files().items():
         shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
     graphs = graphs_for_page(model, inside)
-    with written_beside(inside / "manifest.json", ModelError) as beside:
-        beside.write_text(json.dumps(manifest(model, graphs), indent=2) + "\n")
+    write_json(inside / "manifest.json", manifest(model, graphs), indent=2, error=ModelError)
     return output
 
 

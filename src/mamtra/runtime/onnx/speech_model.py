@@ -141,9 +141,8 @@ class OnnxSpeechModel:
             entry.name: list(entry.shape) for entry in self._session.get_inputs()
         }
         self._table_width = inputs["cosine"][1] if "cosine" in inputs else 0
-        self._states = {
-            name: shape for name, shape in inputs.items() if f"next.{name}" in self._outputs
-        }
+        outputs = {entry.name for entry in self._session.get_outputs()}
+        self._states = {name: shape for name, shape in inputs.items() if f"next.{name}" in outputs}
         self._cached = {
             name: shape.index(CAPACITY) for name, shape in self._states.items() if CAPACITY in shape
         }
@@ -151,10 +150,6 @@ class OnnxSpeechModel:
         self._table_tokens = 0
         self._first = {"special": 0, "speech": SPECIAL_ROWS}
         self._first["text"] = SPECIAL_ROWS + self.vocabulary.size
-
-    @property
-    def _outputs(self) -> set[str]:
-        return {entry.name for entry in self._session.get_outputs()}
 
     def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
         """An empty state for so many rows."""
@@ -210,7 +205,11 @@ class OnnxSpeechModel:
         Raises:
             ConfigError: the rows do not fit the state, or a row brings nothing.
         """
-        self._check(len(rows), state)
+        if len(rows) != len(state.positions):
+            raise ConfigError(
+                f"{len(rows)} rows do not fit a state of {len(state.positions)}; give one for each "
+                "row"
+            )
         flat = [
             [self._first[part.kind] + id_ for part in segments for id_ in part.ids]
             for segments in rows
@@ -276,10 +275,3 @@ class OnnxSpeechModel:
         key_head = self.reading.head // self._queries_for_a_key
         keys = state.arrays[f"keys.{self.reading.layer}"][row, key_head, :end]
         return looked_at(rotated, keys)[:, :prompt]
-
-    def _check(self, rows: int, state: OnnxState) -> None:
-        """Refuse rows that a state does not have."""
-        if rows != len(state.positions):
-            raise ConfigError(
-                f"{rows} rows do not fit a state of {len(state.positions)}; give one for each row"
-            )

@@ -1,9 +1,9 @@
 """Getting a stack ready to speak: projections that read the same vector become one product.
 
 A stack in training has one layer per projection, under the names that checkpoints use. To speak,
-fewer and larger products are faster, and their weights may have another type. ``ready`` changes a
-stack in place, block by block, and lets go of each block's old weights at once, so that a large
-model is never in memory twice.
+fewer and larger products are faster, and their weights may have another type. ``ready_block``
+changes a stack in place, block by block, and lets go of each block's old weights at once, so that a
+large model is never in memory twice.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +14,6 @@ from torch import nn
 
 from mamtra.backbone.block import Block
 from mamtra.backbone.mixers.attention import Attention
-from mamtra.backbone.stack import Stack
 from mamtra.runtime.torch.int8 import Int8Linear
 
 WeightType = Literal["float32", "bfloat16", "int8"]
@@ -70,10 +69,3 @@ def ready_block(block: Block, dtype: WeightType) -> None:
     block.mlp.join(one_layer(block.mlp.projections, dtype))
     block.mlp.down_proj = one_layer([block.mlp.down_proj], dtype)
     block.to(activation_type(dtype)).requires_grad_(False)
-
-
-def ready(stack: Stack, dtype: WeightType) -> None:
-    """Make a whole stack ready to speak, in place; it cannot be trained or saved afterwards."""
-    for block in stack.blocks:
-        ready_block(block, dtype)
-    stack.norm.to(activation_type(dtype)).requires_grad_(False)
