@@ -11,9 +11,9 @@ import torch
 from mamtra.errors import AudioError, ConfigError, MissingExtraError, ModelError
 from mamtra.evaluation.gate import compare
 from mamtra.evaluation.judges import utmos22, wavlm_ecapa
-from mamtra.evaluation.judges.fairseq_names import transformers_name
 from mamtra.evaluation.judges.judge import Hearing, Quality, Similarity
 from mamtra.evaluation.judges.registry import BUILT_IN, open_judge
+from mamtra.evaluation.judges.torch_weights import transformers_name
 
 NOISE = np.random.default_rng(0).normal(0, 0.05, 16_000).astype(np.float32)
 OTHER = np.random.default_rng(1).normal(0, 0.2, 24_000).astype(np.float32)

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from mamtra.cli.evaluate import app
 from mamtra.errors import CorpusError
-from mamtra.figures.kept_rows import Rows
 from mamtra.figures.paper import operations_table, paper_tables
 from mamtra.figures.paper_speech import laboratory_lines, speech_table
 from mamtra.sizing.sizes import COSYVOICE2, TOY
@@ -42,7 +41,7 @@ def test_cells_come_from_the_committed_rows() -> None:
 
 
 def test_every_cell_of_nano_in_table_3_is_filled() -> None:
-    lines = [row for row in speech_table(Rows(ROOT)).rows if row[0].startswith("nano")]
+    lines = [row for row in speech_table(ROOT).rows if row[0].startswith("nano")]
     ratios = {"nano-teacher", "nano", "nano-1-3", "nano-1-5", "nano-1-11"}
     for kind in ("everyday", "unpredictable", "length"):
         assert ratios <= {row[0] for row in lines if row[1].startswith(kind)}
@@ -86,9 +85,9 @@ def test_ratios_of_nano_that_no_row_has_come_from_the_laboratory(tmp_path: Path)
     kept = Path("docs/pictures/lab-ratios.json")
     (tmp_path / kept).parent.mkdir(parents=True)
     shutil.copy(ROOT / kept, tmp_path / kept)
-    cells = {row[0]: row for row in speech_table(Rows(tmp_path)).rows}
+    cells = {row[0]: row for row in speech_table(tmp_path).rows}
     points = json.loads((ROOT / kept).read_text())["points"]
     best = min(point["wer"] for point in points if point["ratio"] == "1:11")
     assert cells["nano-1-11 (laboratory)"][2] == f"pocketsphinx {best:.1f}"
     assert "mamtra nano student-1-11" in cells["nano-1-11 (laboratory)"][3]
-    assert laboratory_lines(Rows(tmp_path), ["nano-1-3", "nano-1-5", "nano-1-11"]) == []
+    assert laboratory_lines(tmp_path, ["nano-1-3", "nano-1-5", "nano-1-11"]) == []

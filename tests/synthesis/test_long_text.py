@@ -17,7 +17,7 @@ from mamtra.audio.file_writer import GrowingSound
 from mamtra.checkpoints.locate import built_in
 from mamtra.errors import AudioError, ConfigError, GenerationError, NothingToSpeakError, TextError
 from mamtra.generation.request import Request
-from mamtra.runtime.torch.kernel_cache import CAPACITY, VARIABLE
+from mamtra.runtime.torch.malloc import CAPACITY, VARIABLE
 from mamtra.speech_lm.prompt import speech_segment, text_segment
 from mamtra.synthesis.conditioning import Conditioning
 from mamtra.synthesis.long_text import Context, paragraphs, write_pieces
@@ -115,7 +115,7 @@ def test_memory_does_not_grow_with_the_number_of_pieces(tmp_path: Path) -> None:
 CHAPTER = """
 import sys, mamtra
 from mamtra.corpus.synthetic.sentences import held_out_sentences
-from mamtra.runtime.torch.kernel_cache import CAPACITY, VARIABLE
+from mamtra.runtime.torch.malloc import CAPACITY, VARIABLE
 from mamtra.synthesis.long_text import write_pieces
 from mamtra.audio.file_writer import GrowingSound
 synthesizer = mamtra.load("nano")

@@ -14,7 +14,7 @@ from typing import Any
 from mamtra.atomic import leftovers, write_file
 from mamtra.audio.clip import FORMATS
 from mamtra.cli.options import STANDARD
-from mamtra.cli.stop_reasons import ENDED
+from mamtra.cli.say_report import ENDED
 from mamtra.errors import AudioError, ConfigError, CorpusError, MamtraError, TextError
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.text.files import read_standard_input, read_text_file

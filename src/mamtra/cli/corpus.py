@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from mamtra.cli.corpus_record import record
+from mamtra.audio.clip import Audio, write
 from mamtra.corpus.synthetic.sentences import all_held_out, training_sentences
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.synthesize import (
@@ -22,9 +22,9 @@ from mamtra.corpus.synthetic.synthesize import (
 )
 from mamtra.errors import CorpusError
 from mamtra.evaluation.line_set import written_lines
+from mamtra.evaluation.named_sets import open_set
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
-app.command("record")(record)
 
 
 def counted(given: list[str]) -> dict[str, int]:
@@ -40,6 +40,36 @@ def counted(given: list[str]) -> dict[str, int]:
             raise CorpusError(f"voice {item!r} is not of the form NAME=COUNT, such as heart=4000")
         counts[name] = int(count)
     return counts
+
+
+@app.command("record")
+def record(
+    sentences: Annotated[
+        str, typer.Option("--set", help="everyday, unpredictable, ..., or a list's path.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder of the recordings.")],
+    voice: Annotated[
+        str, typer.Option("--voice", help="Of a synthesiser, as of corpus synthesize.")
+    ] = "heart",
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Only the first lines.")
+    ] = None,
+) -> None:
+    """Speak a test set by a synthesiser, one file a line; what is there is not spoken again.
+
+    mamtra corpus record --set everyday --limit 200 --voice heart -o hibari
+
+    mamtra evaluate seed-tts nano --set everyday --limit 200 --wavs hibari
+    """
+    lines = open_set(sentences).part(limit).lines
+    source = synthesiser_for(voice)
+    output.mkdir(parents=True, exist_ok=True)
+    missing = [line for line in lines if not (output / f"{line.id}.wav").exists()]
+    console = Console(stderr=True)
+    for line in track(missing, "speaking", console=console, transient=True):
+        audio = Audio(samples=source.speak(line.text), rate_hz=source.rate_hz)
+        write(output / f"{line.id}.wav", audio)
+    console.print(f"{len(missing)} of {len(lines)} lines spoken into {output}", soft_wrap=True)
 
 
 @app.command("synthesize")

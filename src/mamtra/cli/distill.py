@@ -11,7 +11,7 @@ import typer
 
 from mamtra.checkpoints.locate import locate
 from mamtra.cli.distill_estimate import is_ratio, print_estimate
-from mamtra.cli.stopped import stop_reported
+from mamtra.cli.signals import stop_reported
 from mamtra.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 
 from mamtra.checkpoints.locate import locate
-from mamtra.cli.stopped import stop_reported
+from mamtra.cli.signals import stop_reported
 from mamtra.errors import ConfigError
 from mamtra.recipes.nano.assemble import assemble
 from mamtra.recipes.nano.stages import STAGES, Workshop, run_stage

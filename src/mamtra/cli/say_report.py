@@ -2,17 +2,41 @@
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
 
+from mamtra.cli.options import STANDARD
 from mamtra.cli.signals import INTERRUPTED
-from mamtra.cli.stop_reasons import ENDED, doubtful
 from mamtra.errors import GenerationError
 
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
+
+ENDED = "end"
+MEANINGS = {
+    "budget": "reached the limit of length",
+    "repetition": "repeated itself",
+    "silence": "fell silent",
+    "skipped": "skipped words of the text",
+    "cancelled": "was broken off",
+}
+
+
+def doubtful(reasons: Sequence[str], path: str) -> str:
+    """Say that what was written may not be what the text says.
+
+    Args:
+        reasons: why each piece ended.
+        path: where the sound is; ``-`` for standard output.
+    """
+    bad = [reason for reason in reasons if reason != ENDED]
+    where = "standard output has the sound" if path == STANDARD else f"{path} is written"
+    found = ", ".join(dict.fromkeys(MEANINGS.get(reason, reason) for reason in bad))
+    which = "the speech" if len(reasons) == 1 else f"{len(bad)} of {len(reasons)} pieces"
+    return f"{where}, but {which} {found}: words may be wrong; try another --seed"
 
 
 def report(written: "Written", pieces: int, output: str, seconds: float) -> dict:

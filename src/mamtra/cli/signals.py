@@ -6,12 +6,15 @@ key held down, a shell that signals twice) counts once, or the second would brea
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+import typer
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 BURST_SECONDS = 1.0
@@ -65,3 +68,13 @@ def interrupting_signals() -> Iterator[Received]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def stop_reported() -> Iterator[None]:
+    """Print the message of an interrupt and end with the exit code of interrupted programs."""
+    try:
+        yield
+    except KeyboardInterrupt as stopped:
+        print(stopped if stopped.args else "stopped; the same command goes on", file=sys.stderr)
+        raise typer.Exit(INTERRUPTED) from stopped

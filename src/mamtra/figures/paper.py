@@ -12,8 +12,7 @@ from statistics import correlation
 from mamtra.errors import LayoutError
 from mamtra.evaluation.report import Grid
 from mamtra.figures.draw import middle
-from mamtra.figures.kept_rows import MISSING, PICTURES, RESULTS, Rows
-from mamtra.figures.paper_speech import speech_table
+from mamtra.figures.paper_speech import MISSING, PICTURES, RESULTS, kept_rows, speech_table
 from mamtra.sizing.inference_bytes import speech_lm_bytes, state_bytes
 from mamtra.sizing.operations import PAPER_POSITIONS, paper_operations, token_operations
 from mamtra.sizing.plan import plan
@@ -99,9 +98,9 @@ def parts_table(sizes: ModelSizes) -> Grid:
     )
 
 
-def losses_table(rows: Rows) -> Grid:
+def losses_table(root: Path) -> Grid:
     """Table 4: each loss left out."""
-    found = rows.read(PICTURES / "lab-losses.json")
+    found = kept_rows(root / PICTURES / "lab-losses.json")
     ours = {bar["what"]: bar for bar in (found[0]["bars"] if found else ())}
     lines = []
     for what, wer in PAPER_LOSSES.items():
@@ -117,9 +116,9 @@ def losses_table(rows: Rows) -> Grid:
     )
 
 
-def memory_finding(rows: Rows, name: str, model: str) -> str:
+def memory_finding(root: Path, name: str, model: str) -> str:
     """Figure 3: memory of 1:1 beside how the original runs, and its state beside the teacher's."""
-    found = rows.read(RESULTS / name)
+    found = kept_rows(root / RESULTS / name)
     results = found[-1]["results"] if found else {}
     own, teacher = results.get("1:1", {}), results.get("1:0", {})
     if "of_baseline" not in own.get("memory", {}):
@@ -136,10 +135,10 @@ def memory_finding(rows: Rows, name: str, model: str) -> str:
     )
 
 
-def growth_finding(rows: Rows, name: str, model: str, where: str) -> str:
+def growth_finding(root: Path, name: str, model: str, where: str) -> str:
     """Figure 5: what a token costs more after many tokens than after few, ratio by ratio."""
     growths, tokens = dict[str, float](), list[int]()
-    for row in rows.read(RESULTS / name):
+    for row in kept_rows(root / RESULTS / name):
         for ratio in (ratio for ratio in RATIOS if row["results"].get(ratio, {}).get("decode")):
             points = [p for p in row["results"][ratio]["decode"] if p["batch"] == 1]
             if len(points) > 1:
@@ -156,9 +155,9 @@ def growth_finding(rows: Rows, name: str, model: str, where: str) -> str:
     )
 
 
-def prediction_finding(rows: Rows) -> str:
+def prediction_finding(root: Path) -> str:
     """Figure 4: cross entropy predicts word errors."""
-    found = rows.read(PICTURES / "lab-ratios.json")
+    found = kept_rows(root / PICTURES / "lab-ratios.json")
     points = [
         (float(point["validation_letters"]), float(point["wer"]))
         for point in (found[0]["points"] if found else ())
@@ -170,9 +169,9 @@ def prediction_finding(rows: Rows) -> str:
     return f"correlation {found:.2f} over {len(points)} layouts (lab-ratios.json)"
 
 
-def starts_finding(rows: Rows) -> str:
+def starts_finding(root: Path) -> str:
     """Figure 6: starting from attention beats random starts."""
-    found = rows.read(PICTURES / "lab-starts.json")
+    found = kept_rows(root / PICTURES / "lab-starts.json")
     nats = {bar["what"]: bar["validation_letters"] for bar in (found[0]["bars"] if found else ())}
     if not {"attention", "xavier", "kaiming"} <= set(nats):
         return MISSING.format("mamtra lab starts")
@@ -180,37 +179,37 @@ def starts_finding(rows: Rows) -> str:
     return f"nats after 60 steps: {text} (lab-starts.json)"
 
 
-def figures_table(rows: Rows) -> Grid:
+def figures_table(root: Path) -> Grid:
     """Figures 3 to 6, each as one finding, for nano and for CosyVoice 2."""
     needs_weights = f"needs its weights; {MISSING.format(DISTILL)}"
     own, large = (NANO_ROWS, "nano"), ("memory.jsonl", "cosyvoice2")
-    on_cpu = growth_finding(rows, "length.jsonl", "cosyvoice2", "CPU")
-    on_card = growth_finding(rows, "gpu.jsonl", "cosyvoice2 --device cuda", "H200")
+    on_cpu = growth_finding(root, "length.jsonl", "cosyvoice2", "CPU")
+    on_card = growth_finding(root, "gpu.jsonl", "cosyvoice2 --device cuda", "H200")
     return Grid(
         ("figure", "paper", "nano", "CosyVoice 2"),
         (
             (
                 "3, memory",
                 f"{PAPER_MEMORY} % against CosyVoice 2 (A6000)",
-                memory_finding(rows, *own),
-                memory_finding(rows, *large),
+                memory_finding(root, *own),
+                memory_finding(root, *large),
             ),
             (
                 "4, prediction",
                 "cross entropy predicts WER",
-                prediction_finding(rows),
+                prediction_finding(root),
                 needs_weights,
             ),
             (
                 "5, length",
                 "cost grows far slower",
-                growth_finding(rows, *own, "CPU"),
+                growth_finding(root, *own, "CPU"),
                 f"{on_cpu}; {on_card}",
             ),
             (
                 "6, starts",
                 "Q, K, V below Xavier and Kaiming",
-                starts_finding(rows),
+                starts_finding(root),
                 needs_weights,
             ),
         ),
@@ -228,11 +227,10 @@ def paper_tables(sizes: Sequence[ModelSizes], root: Path) -> list[Grid]:
     Raises:
         CorpusError: a file of rows is damaged.
     """
-    rows = Rows(root)
     return [
         *(operations_table(one) for one in sizes),
         *(parts_table(one) for one in sizes),
-        speech_table(rows),
-        losses_table(rows),
-        figures_table(rows),
+        speech_table(root),
+        losses_table(root),
+        figures_table(root),
     ]

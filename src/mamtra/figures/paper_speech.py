@@ -5,15 +5,19 @@ which command would. Other sentences and judges than the paper's: compare only o
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from mamtra.errors import CorpusError
 from mamtra.evaluation.joint import check_judges
 from mamtra.evaluation.report import Grid, ranged
 from mamtra.evaluation.text_rules import profile_named
-from mamtra.figures.kept_rows import MISSING, PICTURES, RESULTS, Rows
+from mamtra.files import read_rows
 from mamtra.sizing.inference_bytes import speech_lm_bytes
 from mamtra.sizing.sizes import COSYVOICE2, model_sizes, shaped
 
+RESULTS, PICTURES = Path("benchmarks/results"), Path("docs/pictures")  # of a repository
+MISSING = "not measured here: {}"
 FLOAT = 4
 SPEECH_ROWS = "paper-speech.jsonl"
 RATIOS = "lab-ratios.json"
@@ -31,6 +35,15 @@ PAPER_SPEECH = {
 PUBLISHED = "mamtra evaluate seed-tts cosyvoice2 student --set seedtts_testset/en/meta.lst"
 OURS = "mamtra evaluate seed-tts nano nano-teacher --set everyday --row benchmarks/results/"
 LISTEN = "mamtra evaluate blind --form mos"
+
+
+def kept_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a file; none if it does not exist.
+
+    Raises:
+        CorpusError: the file is damaged.
+    """
+    return read_rows(path, CorpusError) if path.exists() else []
 
 
 def millions(sizes: Any) -> str:
@@ -71,9 +84,9 @@ def own_line(row: Mapping[str, Any], name: str) -> tuple[str, ...]:
     )
 
 
-def laboratory_lines(rows: Rows, spoken: Collection[str]) -> list[tuple[str, ...]]:
+def laboratory_lines(root: Path, spoken: Collection[str]) -> list[tuple[str, ...]]:
     """Ratios of nano that no kept row has: the best student of the laboratory, words alone."""
-    found = rows.read(PICTURES / RATIOS)
+    found = kept_rows(root / PICTURES / RATIOS)
     points = found[0]["points"] if found else ()
     lines = []
     for ratio, name in NANO.items():
@@ -103,15 +116,15 @@ def latest(rows: Sequence[Mapping[str, Any]]) -> list[tuple[Mapping[str, Any], s
     return list(found.values())
 
 
-def speech_table(rows: Rows) -> Grid:
+def speech_table(root: Path) -> Grid:
     """Table 3.
 
     Raises:
         CorpusError: a file of rows is damaged, or a judge is another one in two rows.
     """
-    kept = rows.read(RESULTS / SPEECH_ROWS)
+    kept = kept_rows(root / RESULTS / SPEECH_ROWS)
     ours = [own_line(row, name) for row, name in latest(kept)]
-    further = laboratory_lines(rows, {name for _, name in latest(kept)})
+    further = laboratory_lines(root, {name for _, name in latest(kept)})
     lines = published_lines() + ours + further
     notes = [
         f"CosyVoice 2 and MamTra: published; {MISSING.format(PUBLISHED)}",

@@ -24,7 +24,7 @@ from mamtra.errors import MamtraError
 from mamtra.server import captions, openapi, speech_route, voice_routes, websocket
 from mamtra.server.guarding import OPEN_PATHS, check_host, check_key, origin_allowed
 from mamtra.server.http_errors import HTTPError, http_error_of
-from mamtra.server.state import ServerState
+from mamtra.server.models import ServerState
 
 PAGE = Path(__file__).parent / "page"
 # WebAssembly is what speaks inside the browser

@@ -17,10 +17,10 @@ from starlette.responses import Response, StreamingResponse
 from mamtra.audio.clip import Audio
 from mamtra.errors import MissingExtraError
 from mamtra.server.http_errors import HTTPError
+from mamtra.server.models import ServerState
 from mamtra.server.replies import Output
 from mamtra.server.speech_request import read_json, speech_request
 from mamtra.server.speech_route import job_of, watch
-from mamtra.server.state import ServerState
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.word_times import METHOD, Aligner, WordTime
 

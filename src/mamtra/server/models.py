@@ -3,7 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from mamtra.server.config import ServeConfig
 from mamtra.server.http_errors import HTTPError
+from mamtra.server.metrics import Metrics
 from mamtra.server.service import Service
 from mamtra.server.speech_request import MODEL_ALIASES, VOICE_ALIASES
 from mamtra.voice.voice import Voice
@@ -103,3 +105,14 @@ def row_of(voice: Voice, name: str) -> dict[str, str]:
         "source": voice.source,
         "consent": voice.consent,
     }
+
+
+@dataclass(slots=True)
+class ServerState:
+    """What the routes share."""
+
+    config: ServeConfig
+    models: Models
+    metrics: Metrics = field(default_factory=Metrics)
+    draining: bool = False
+    open_sockets: int = 0

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 import mamtra
 from mamtra.audio.time_stretch import FASTEST, SLOWEST
 from mamtra.server.encoding import CONTENT_TYPES
+from mamtra.server.models import ServerState
 from mamtra.server.speech_request import (
     DEFAULT_FORMAT,
     DEFAULT_RATE_HZ,
@@ -15,7 +16,6 @@ from mamtra.server.speech_request import (
     LOWEST_RATE_HZ,
     STREAM_FORMATS,
 )
-from mamtra.server.state import ServerState
 
 ERRORS = {
     "400": "A field is wrong; the message names it and what is possible.",

@@ -22,9 +22,8 @@ from mamtra.server.app import make_app
 from mamtra.server.config import ServeConfig
 from mamtra.server.header_timeout import PunctualProtocol
 from mamtra.server.metrics import Metrics
-from mamtra.server.models import Models
+from mamtra.server.models import Models, ServerState
 from mamtra.server.service import Service
-from mamtra.server.state import ServerState
 from mamtra.synthesis.load import load
 
 IDLE_SECONDS = 10  # for an idle connection to send its next request

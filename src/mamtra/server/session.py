@@ -12,11 +12,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.captions import WordFinder, finder_for
 from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.models import ServerState
 from mamtra.server.replies import Output
 from mamtra.server.service import Service
 from mamtra.server.speech_request import SpeechRequest, speech_request
 from mamtra.server.speech_route import job_of
-from mamtra.server.state import ServerState
 from mamtra.server.ticket import Ticket
 from mamtra.synthesis.text_stream import complete
 from mamtra.synthesis.word_times import METHOD, WordTime

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.models import ServerState
 from mamtra.server.replies import Output, reply
 from mamtra.server.service import Service
 from mamtra.server.speech_request import (
@@ -17,7 +18,6 @@ from mamtra.server.speech_request import (
     read_json,
     speech_request,
 )
-from mamtra.server.state import ServerState
 from mamtra.server.ticket import Job, Ticket
 from mamtra.synthesis.options import AnyVoice
 from mamtra.text.dialogue import voices_in

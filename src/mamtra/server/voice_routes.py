@@ -13,8 +13,8 @@ from starlette.responses import JSONResponse, Response
 from mamtra.audio.clip import read
 from mamtra.server.config import UPLOAD_BYTES
 from mamtra.server.http_errors import HTTPError
+from mamtra.server.models import ServerState
 from mamtra.server.speech_request import read_body
-from mamtra.server.state import ServerState
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 SHORTEST_SECONDS, LONGEST_SECONDS = 3.0, 30.0  # of a recording

@@ -24,9 +24,9 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.guarding import check_host, check_key, origin_allowed
 from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.models import ServerState
 from mamtra.server.session import Session
 from mamtra.server.speech_request import object_of
-from mamtra.server.state import ServerState
 
 CONFIG_SECONDS = 10.0  # for the first message
 IDLE_SECONDS = 30.0

@@ -14,9 +14,13 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mamtra.errors import require
-from mamtra.evaluation.judges.fairseq_names import transformers_names
 from mamtra.evaluation.judges.judge import identity_of, sound_at
-from mamtra.evaluation.judges.torch_weights import checked_file, fill, tensors_of
+from mamtra.evaluation.judges.torch_weights import (
+    checked_file,
+    fill,
+    tensors_of,
+    transformers_names,
+)
 
 EXTRA = "judges"
 PACKAGE = "transformers"

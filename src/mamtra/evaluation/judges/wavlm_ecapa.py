@@ -11,9 +11,13 @@ import torch
 
 from mamtra.errors import require
 from mamtra.evaluation.judges.ecapa import Ecapa, EcapaConfig
-from mamtra.evaluation.judges.fairseq_names import transformers_names
 from mamtra.evaluation.judges.judge import Comparing, identity_of, voice_at
-from mamtra.evaluation.judges.torch_weights import checked_file, fill, tensors_of
+from mamtra.evaluation.judges.torch_weights import (
+    checked_file,
+    fill,
+    tensors_of,
+    transformers_names,
+)
 
 EXTRA = "judges"
 PACKAGE = "transformers"

@@ -24,7 +24,7 @@ from mamtra.runtime.protocols import LoadedModel
 from mamtra.runtime.reading import reading_of
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import AUTO, EngineConfig, check_device, open_speech_lm
-from mamtra.runtime.torch.kernel_cache import bound_kernel_cache
+from mamtra.runtime.torch.malloc import bound_kernel_cache
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 
