@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from mamtra.audio.clip import read
+from mamtra.cli import corpus
 from mamtra.cli.corpus import app
-from mamtra.corpus.synthetic import synthesize
 
 
 class Beeps:
@@ -26,7 +26,7 @@ class Beeps:
 
 def test_a_set_is_recorded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = Beeps()
-    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: source)
+    monkeypatch.setattr(corpus, "synthesiser_for", lambda voice: source)
     out = tmp_path / "out"
     for limit in ("2", "3"):
         arguments = ["record", "--set", "everyday", "--limit", limit, "-o", str(out)]

@@ -24,7 +24,7 @@ GROWTH_TOKENS = 256  # capacity is rounded up to this; a growth copies the memor
 
 
 @dataclass(slots=True)
-class KeyValueState:
+class KeyValueState(State):
     """Keys and values of the tokens an attention layer has read, with room for more."""
 
     keys: Float[Tensor, "batch kv_heads capacity head_dim"]
@@ -35,20 +35,6 @@ class KeyValueState:
         """Tokens that fit before the memory must grow."""
         return self.keys.shape[2]
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held now, spare capacity included."""
-        return self.keys.nbytes + self.values.nbytes
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Keys and values."""
-        return [self.keys, self.values]
-
-    def set_tensors(self, tensors: list[Tensor]) -> None:
-        """Hold the memory in these tensors."""
-        self.keys, self.values = tensors
-
     def reserve(self, tokens: int) -> None:
         """Grow so that ``tokens`` fit in each row."""
         missing = -(-tokens // GROWTH_TOKENS) * GROWTH_TOKENS - self.capacity
@@ -56,10 +42,6 @@ class KeyValueState:
             room = self.keys.new_zeros(*self.keys.shape[:2], missing, self.keys.shape[3])
             self.keys = torch.cat([self.keys, room], dim=2)
             self.values = torch.cat([self.values, room], dim=2)
-
-    def keep_rows(self, rows: list[int]) -> None:
-        """Keep only these rows of the batch, in this order."""
-        self.keys, self.values = self.keys[rows], self.values[rows]
 
     def copy_row(self, row: int, other: State, other_row: int, tokens: int) -> None:
         """Overwrite a row with a row of another memory; grows if it must."""
@@ -75,48 +57,11 @@ class KeyValueState:
 
 
 @dataclass(slots=True)
-class ScanState:
+class ScanState(State):
     """Constant-size memory of a recurrent layer: the recurrence, the convolution's last inputs."""
 
     scan: Float[Tensor, "batch states state_dim width"]
     window: Float[Tensor, "batch taps channels"]
-
-    @property
-    def capacity(self) -> None:
-        """It never grows."""
-        return
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held now; does not grow with time."""
-        return self.scan.nbytes + self.window.nbytes
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Recurrence and window."""
-        return [self.scan, self.window]
-
-    def set_tensors(self, tensors: list[Tensor]) -> None:
-        """Hold the memory in these tensors."""
-        self.scan, self.window = tensors
-
-    def reserve(self, tokens: int) -> None:
-        """Any number of tokens fits."""
-
-    def keep_rows(self, rows: list[int]) -> None:
-        """Keep only these rows of the batch, in this order."""
-        self.scan, self.window = self.scan[rows], self.window[rows]
-
-    def copy_row(self, row: int, other: State, other_row: int, tokens: int) -> None:
-        """Overwrite a row with a row of another memory, however many tokens that has read."""
-        del tokens
-        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
-            mine[row] = theirs[other_row]
-
-    def copy_from(self, other: State) -> None:
-        """Copy the whole memory."""
-        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
-            mine.copy_(theirs)
 
 
 @dataclass(slots=True, weakref_slot=True)

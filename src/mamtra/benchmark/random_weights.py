@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.vocoder import Vocoder
-from mamtra.backbone.mixers.mixer import Recurrent
+from mamtra.backbone.mixers.recurrent import Recurrent
 from mamtra.benchmark.decode.config import BITS, ONNX, OWN, BenchConfig, read_config
 from mamtra.benchmark.process import answer, run_python
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 
@@ -34,25 +33,6 @@ CORPUS, TOKENS, PRONUNCIATIONS = "corpus", "tokens.safetensors", "pronunciations
 BI_STREAM_SHARE = 0.5  # of the draws, see speech_lm.prompt.training_sequence
 FINGERPRINT = 16  # hexadecimal digits that tell data apart
 MARKS = 3  # start, task and end, beside text and speech
-
-
-@runtime_checkable
-class Utterances(Protocol):
-    """Prepared speech: text ids and speech ids by number."""
-
-    @property
-    def lengths(self) -> Sequence[int]:
-        """Text and speech ids together, of every utterance."""
-        ...
-
-    @property
-    def lead(self) -> Sequence[int]:
-        """Text ids that are read before every utterance's own; they count in no length."""
-        ...
-
-    def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
-        """Text ids and speech ids of one utterance."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +124,9 @@ class ShardUtterances:
         """Text ids and speech ids of one utterance."""
         text = self.ids[self.ends[number] : self.ends[number + 1]]
         return text.tolist(), self.shards[self.numbers[number]].tokens.tolist()
+
+
+Utterances = UtterancesInMemory | ShardUtterances
 
 
 def open_utterances(folder: Path, model: ModelFolder) -> Utterances:

@@ -19,7 +19,7 @@ Axes: n predicted tokens, k kept ids, v vocabulary.
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,30 +27,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.atomic import write_json
+from mamtra.distillation.data import DistillBatches
 from mamtra.errors import ConfigError, TrainingError
 from mamtra.files import read_json
 
 ABOUT = "cache.json"
 LAYOUTS = 2  # uni-stream and bi-stream
 MAX_IDS = 2**16  # that uint16 can name
-
-
-@runtime_checkable
-class CachedBatches(Protocol):
-    """Batches whose logits can be kept utterance by utterance."""
-
-    @property
-    def ids(self) -> int:
-        """How many speech ids a model can predict."""
-        ...
-
-    def predicted(self) -> list[tuple[int, int]]:
-        """Predicted tokens of every utterance, uni-stream and bi-stream (0 if impossible)."""
-        ...
-
-    def layouts(self, number: int) -> list[tuple[int, bool]]:
-        """The utterances of a batch, and whether each is laid out in two streams."""
-        ...
 
 
 def narrowed(
@@ -86,7 +69,7 @@ class TeacherCache:
     """
 
     def __init__(
-        self, folder: Path, batches: CachedBatches, top: int, about: dict[str, Any]
+        self, folder: Path, batches: DistillBatches, top: int, about: dict[str, Any]
     ) -> None:
         self.batches, self.vocabulary, self.top = batches, batches.ids, top
         if not 1 <= top < self.vocabulary <= MAX_IDS:

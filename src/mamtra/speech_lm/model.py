@@ -9,7 +9,7 @@ Axes: b batch, t time, d dim, v speech ids (codes, end, unused, fill).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import torch
 import torch.nn.functional as F
@@ -76,16 +76,7 @@ class Losses:
 
 
 class Stepper(Protocol):
-    """A quick form of ``SpeechLM.step``, which an engine brings."""
-
-    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
-        """Continue each row by one speech id; logits of the next."""
-        ...
-
-
-@runtime_checkable
-class EmbeddingStepper(Protocol):
-    """A quick form of ``SpeechLM.step_embedded``."""
+    """A quick form of ``SpeechLM.step_embedded``, which an engine brings."""
 
     def step_embedded(
         self, inputs: Float[Tensor, "batch dim"], state: StackState
@@ -203,8 +194,6 @@ class SpeechLM(nn.Module):
     @torch.inference_mode()
     def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
         """Continue each row by one speech id; logits of the next."""
-        if self.stepper is not None:
-            return self.stepper.step(ids, state)
         return self.step_embedded(self.speech_embedding(ids), state)
 
     @torch.inference_mode()
@@ -212,6 +201,6 @@ class SpeechLM(nn.Module):
         self, inputs: Float[Tensor, "batch dim"], state: StackState
     ) -> Float[Tensor, "batch ids"]:
         """Continue each row by one embedding; logits of the next id."""
-        if isinstance(self.stepper, EmbeddingStepper):
+        if self.stepper is not None:
             return self.stepper.step_embedded(inputs, state)
         return self.head(self.backbone(inputs.unsqueeze(1), state)[:, 0])

@@ -170,7 +170,7 @@ class Speaker:
             request = self.conditioning.request(ids, seed)
         else:
             request = context.request(ids, seed, self.conditioning.request)
-        request = replace(request, words=self.reader.words(ids))
+        request = replace(request, words=self.reader.tokenizer.words(ids))
         if context is not None:  # the second half would not know the first
             return request
 

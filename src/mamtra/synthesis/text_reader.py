@@ -5,10 +5,8 @@ Whatever differs between the forms is known here and nowhere else: letters or by
 piece may be, who writes numbers as words, and whether a mark ends an instruction.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
 
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, NothingToSpeakError
@@ -73,70 +71,6 @@ class TextConfig:
             )
 
 
-@runtime_checkable
-class Tokenizer(Protocol):
-    """Text to ids, nothing else."""
-
-    @property
-    def size(self) -> int:
-        """Number of ids."""
-        ...
-
-    def encode(self, text: str) -> list[int]:
-        """The ids of text as it is."""
-        ...
-
-
-@runtime_checkable
-class Reader(Protocol):
-    """What a model does with text before it speaks."""
-
-    @property
-    def tokenizer(self) -> Tokenizer:
-        """Text to ids, nothing else."""
-        ...
-
-    @property
-    def end_of_prompt(self) -> int | None:
-        """The id that ends an instruction; None where there is no such mark."""
-        ...
-
-    @property
-    def opening(self) -> str:
-        """A sentence that stands before every instruction; may be empty."""
-        ...
-
-    @property
-    def lead(self) -> tuple[int, ...]:
-        """Ids that stand before a text without an instruction; may be empty."""
-        ...
-
-    def encode(self, piece: str) -> list[int]:
-        """The ids of one piece, read as a finished sentence."""
-        ...
-
-    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """Where each word of encoded text lies: its first id, and the one after its last."""
-        ...
-
-    def notes(self, text: str) -> list[str]:
-        """What will be left out of a text, or read otherwise than it looks."""
-        ...
-
-    def whole(self, text: str, spoken: bool = True) -> str:
-        """Text as it is spoken, in one piece whatever its length."""
-        ...
-
-    def pieces(self, text: str, spoken: bool = True) -> list[str]:
-        """Text as it is spoken, in pieces of a sentence or so.
-
-        Args:
-            text: what to say.
-            spoken: write numbers and abbreviations as words; otherwise the text stays as it is.
-        """
-        ...
-
-
 def closed(piece: str) -> str:
     """The piece with a mark that ends a sentence; models of letters have read nothing else.
 
@@ -169,10 +103,6 @@ class LettersReader:
     def encode(self, piece: str) -> list[int]:
         """The ids of one piece, read as a finished sentence."""
         return self.tokenizer.encode(closed(piece))
-
-    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """Where each word of encoded text lies: its first id, and the one after its last."""
-        return self.tokenizer.words(ids)
 
     def notes(self, text: str) -> list[str]:
         """What will be left out of a text, or read as words though it looks like markup."""
@@ -244,10 +174,6 @@ class QwenReader:
         """The ids of one piece; the frontend has closed it."""
         return self.tokenizer.encode(piece)
 
-    def words(self, ids: Sequence[int]) -> tuple[tuple[int, int], ...]:
-        """Where each word of encoded text lies: its first id, and the one after its last."""
-        return self.tokenizer.words(ids)
-
     def notes(self, text: str) -> list[str]:
         """Nothing: byte pairs can write every letter."""
         del text
@@ -273,6 +199,10 @@ class QwenReader:
         return frontend_pieces(
             text, lambda part: len(self.encode(part)), normaliser, budget=self.budget
         )
+
+
+Tokenizer = NanoTokenizer | QwenTokenizer
+Reader = LettersReader | QwenReader
 
 
 def reader_for(config: TextConfig, folder: Path) -> Reader:

@@ -22,7 +22,8 @@ from torch import Tensor
 
 from mamtra.backbone import Stack
 from mamtra.backbone.block import Block
-from mamtra.backbone.mixers.mixer import Mixer, Recurrent
+from mamtra.backbone.mixers.mixer import Mixer
+from mamtra.backbone.mixers.recurrent import Recurrent
 from mamtra.backbone.positions import Positions
 from mamtra.transfer.align import replaced_layers
 

@@ -34,7 +34,7 @@ from torch import Tensor, nn
 
 from mamtra.backbone.mixers.delta_rule import run_delta_rule
 from mamtra.backbone.mixers.recurrent import (
-    empty_state,
+    Recurrent,
     gated,
     new_inward,
     read_inputs,
@@ -73,11 +73,8 @@ class GatedDeltaNetConfig(Variant):
         return "z", "v", "k", "q", "a", "b"
 
 
-class GatedDeltaNet(nn.Module):
-    """A layer whose memory is corrected by the delta rule; the memory, if any, is an argument.
-
-    ``config`` must have its sizes filled in.
-    """
+class GatedDeltaNet(Recurrent[GatedDeltaNetConfig]):
+    """A layer whose memory is corrected by the delta rule; the memory, if any, is an argument."""
 
     def __init__(self, dim: int, config: GatedDeltaNetConfig) -> None:
         super().__init__()
@@ -98,13 +95,6 @@ class GatedDeltaNet(nn.Module):
         self.A_log.copy_(long_memory_rates(config.heads).log())
         self.beta_bias.fill_(math.log(config.beta_start / (1 - config.beta_start)))
         start_inward(config, self.in_proj, self.conv1d)
-
-    def new_state(
-        self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
-    ) -> ScanState:
-        """An empty memory; it never grows, so ``capacity`` is not needed."""
-        del capacity
-        return empty_state(self.config, batch, dtype, device)
 
     def forward(
         self,

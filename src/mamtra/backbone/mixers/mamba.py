@@ -32,7 +32,7 @@ from torch import Tensor, nn
 
 from mamtra.backbone.mixers.fused_scan import run_scan
 from mamtra.backbone.mixers.recurrent import (
-    empty_state,
+    Recurrent,
     gated,
     new_inward,
     read_inputs,
@@ -72,11 +72,8 @@ class MambaConfig(Variant):
         return "z", "x", "B", "C", "dt"
 
 
-class Mamba(nn.Module):
-    """A selective state space layer; the memory, if any, is an argument.
-
-    ``config`` must have its sizes filled in.
-    """
+class Mamba(Recurrent[MambaConfig]):
+    """A selective state space layer; the memory, if any, is an argument."""
 
     def __init__(self, dim: int, config: MambaConfig) -> None:
         super().__init__()
@@ -103,13 +100,6 @@ class Mamba(nn.Module):
         self.dt_bias.copy_(inverse_softplus(step))
         self.A_log.copy_(rate.log())
         start_inward(config, self.in_proj, self.conv1d)
-
-    def new_state(
-        self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
-    ) -> ScanState:
-        """An empty memory; it never grows, so ``capacity`` is not needed."""
-        del capacity
-        return empty_state(self.config, batch, dtype, device)
 
     def forward(
         self,

@@ -7,53 +7,60 @@ mixer is a table in ``backbone/config.py``.
 Axes: b batch, t time, d dim.
 """
 
+from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from mamtra.backbone.positions import Positions
 
 
-@runtime_checkable
-class State(Protocol):
-    """Memory of one layer for the rows of a batch."""
+@dataclass(slots=True)
+class State:
+    """Memory of one layer for the rows of a batch: its fields are tensors, a row for each.
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes held now, spare capacity included."""
-        ...
-
-    @property
-    def capacity(self) -> int | None:
-        """Tokens that fit before the memory must grow; None where it never grows."""
-        ...
+    It is of constant size, unless a kind of memory says otherwise.
+    """
 
     @property
     def tensors(self) -> list[Tensor]:
         """The tensors that hold it, in a fixed order."""
-        ...
+        return [getattr(self, field.name) for field in fields(self)]
 
     def set_tensors(self, tensors: list[Tensor]) -> None:
         """Hold the memory in these tensors, in the order of ``tensors``; nothing is copied."""
-        ...
+        for field, tensor in zip(fields(self), tensors, strict=True):
+            setattr(self, field.name, tensor)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held now, spare capacity included."""
+        return sum(tensor.nbytes for tensor in self.tensors)
+
+    @property
+    def capacity(self) -> int | None:
+        """Tokens that fit before the memory must grow; None where it never grows."""
+        return None
 
     def reserve(self, tokens: int) -> None:
         """Make room for ``tokens`` in each row; a memory that never grows has it already."""
-        ...
 
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows of the batch, in this order."""
-        ...
+        self.set_tensors([tensor[rows] for tensor in self.tensors])
 
     def copy_row(self, row: int, other: "State", other_row: int, tokens: int) -> None:
         """Overwrite a row with a row, of ``tokens`` tokens, of another memory of the same layer."""
-        ...
+        del tokens
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine[row] = theirs[other_row]
 
     def copy_from(self, other: "State") -> None:
         """Copy another memory of the same layer and rows into these tensors, as far as both go."""
-        ...
+        for mine, theirs in zip(self.tensors, other.tensors, strict=True):
+            mine.copy_(theirs)
 
 
 @runtime_checkable
@@ -82,18 +89,4 @@ class Mixer(Protocol):
 
         What is no recurrence is stored in ``dtype``; recurrences are float32 always.
         """
-        ...
-
-
-@runtime_checkable
-class Recurrent(Protocol):
-    """A mixer with a state of constant size, whose gates and decays begin at chosen values."""
-
-    @property
-    def out_proj(self) -> nn.Module:
-        """The last projection, which gives what the layer adds to its input."""
-        ...
-
-    def start(self) -> None:
-        """Set the values at which it begins; the projections keep those they have."""
         ...

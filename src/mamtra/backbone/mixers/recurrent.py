@@ -7,6 +7,8 @@ then what decides about steps and decays.
 Axes: b batch, t time, h heads, k key/value heads, w head width, s state width.
 """
 
+from typing import Generic, TypeVar
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -39,14 +41,33 @@ def start_inward(variant: Variant, in_proj: nn.Linear, conv: nn.Conv1d | None) -
         start_as_identity(conv)
 
 
-def empty_state(
-    variant: Variant, batch: int, dtype: torch.dtype, device: torch.device | str
-) -> ScanState:
-    """A memory that has read nothing; the recurrence is float32, the window has ``dtype``."""
-    sizes = variant.states, variant.state_dim, variant.head_dim
-    taps = max(variant.conv_width - 1, 0)
-    window = torch.zeros(batch, taps, variant.channels, dtype=dtype, device=device)
-    return ScanState(torch.zeros(batch, *sizes, device=device), window)
+Config = TypeVar("Config", bound=Variant)
+
+
+class Recurrent(nn.Module, Generic[Config]):
+    """A mixer with a state of constant size, whose gates and decays begin at chosen values.
+
+    ``config`` must have its sizes filled in.
+    """
+
+    config: Config
+    out_proj: nn.Linear  # gives what the layer adds to its input
+
+    def start(self) -> None:
+        """Set the values at which it begins; the projections keep those they have."""
+        raise NotImplementedError
+
+    def new_state(
+        self, batch: int, capacity: int, dtype: torch.dtype, device: torch.device | str
+    ) -> ScanState:
+        """A memory that has read nothing, for any ``capacity``; its window has ``dtype``."""
+        del capacity
+        config = self.config
+        scan = torch.zeros(batch, config.states, config.state_dim, config.head_dim, device=device)
+        taps = max(config.conv_width - 1, 0)
+        return ScanState(
+            scan, torch.zeros(batch, taps, config.channels, dtype=dtype, device=device)
+        )
 
 
 def read_inputs(

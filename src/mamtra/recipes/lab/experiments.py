@@ -216,14 +216,13 @@ def mixer_trials(brief: Brief) -> Iterator[Trial]:
             )
 
 
-Lab = Callable[..., Iterator[Trial]]
-LABS: dict[str, tuple[Lab, str]] = {
-    "ratios": (ratio_trials, "how many attention layers, and where"),
-    "starts": (start_trials, "where the Mamba layers begin"),
-    "losses": (loss_trials, "what the student learns from"),
-    "recipes": (recipe_trials, "the paper's recipe against ours"),
-    "rivals": (rival_trials, "other ways to a cheaper model"),
-    "mixers": (mixer_trials, "what replaces attention"),
+LABS: dict[str, Callable[..., Iterator[Trial]]] = {
+    "ratios": ratio_trials,
+    "starts": start_trials,
+    "losses": loss_trials,
+    "recipes": recipe_trials,
+    "rivals": rival_trials,
+    "mixers": mixer_trials,
 }
 
 
@@ -241,9 +240,8 @@ def trials_of(
     """
     if lab not in LABS:
         raise ConfigError(f"laboratory {lab!r} is unknown; possible are {', '.join(LABS)}")
-    make, _ = LABS[lab]
     needs_ranking = lab in ("ratios", "recipes")
-    trials = list(make(brief, ranked or {}) if needs_ranking else make(brief))
+    trials = list(LABS[lab](brief, *[ranked or {}] * needs_ranking))
     return [
         trial.seeded(seed)
         for seed in seeds

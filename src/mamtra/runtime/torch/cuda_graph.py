@@ -24,8 +24,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.state import StackState
@@ -111,8 +110,7 @@ class GraphStepper:
     """
 
     def __init__(self, model: "SpeechLM", record: Recorder = record_graph) -> None:
-        self.table, self.head = model.speech_embedding.weight, model.head
-        self.stack, self.record = model.backbone, record
+        self.stack, self.head, self.record = model.backbone, model.head, record
         self.buffers: dict[int, StaticBuffers] = {}
 
     def acquire(self, rows: int, tokens: int, state: StackState) -> StaticBuffers:
@@ -161,11 +159,6 @@ class GraphStepper:
             for tensor, before in kept:
                 tensor.copy_(before)
         return buffers.replays[cache_len]
-
-    @torch.inference_mode()
-    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
-        """Continue each row by one speech id; logits of the next."""
-        return self.step_embedded(F.embedding(ids, self.table), state)
 
     @torch.inference_mode()
     def step_embedded(

@@ -3,8 +3,7 @@
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.state import StackState
@@ -21,8 +20,7 @@ class Stepper:
     """Steps of a model that was made ready, operation by operation."""
 
     def __init__(self, model: "SpeechLM") -> None:
-        self.table, self.head = model.speech_embedding.weight, model.head
-        self.stack = model.backbone
+        self.stack, self.head = model.backbone, model.head
         self.plan_kind = CompiledStep if is_compiled(self.stack) else StackStep
         self.plans: dict[int, CompiledStep | StackStep] = {}
 
@@ -33,11 +31,6 @@ class Stepper:
                 del self.plans[next(iter(self.plans))]
             self.plans[rows] = self.plan_kind(self.stack, rows)
         return self.plans[rows]
-
-    @torch.inference_mode()
-    def step(self, ids: Int[Tensor, " batch"], state: StackState) -> Float[Tensor, "batch ids"]:
-        """Continue each row by one speech id; logits of the next."""
-        return self.step_embedded(F.embedding(ids, self.table), state)
 
     @torch.inference_mode()
     def step_embedded(
