@@ -7,23 +7,30 @@ import pytest
 from tiny_model import EAGER_TO_END
 
 import mamtra
+from mamtra.corpus.synthetic.spoken import Speaking
 from mamtra.errors import MissingExtraError
 from mamtra.evaluation import stages
 from mamtra.evaluation.clip import Clip, fault
-from mamtra.evaluation.stages import STAGES, Chain, Source
+from mamtra.evaluation.stages import STAGES, Chain
 from mamtra.evaluation.systems import fingerprint_of_model
 from mamtra.synthesis.synthesizer import Synthesizer
 
 TEXT = "Hello there."
 
 
-class Whistle:
+class Whistle(Speaking):
     """A source that whistles one second and a bit, whatever the text."""
 
     rate_hz = 16_000
 
     def __init__(self) -> None:
         self.asked = 0
+
+    def say(self, text: str) -> None:
+        raise NotImplementedError
+
+    def identity(self) -> dict[str, str]:
+        raise NotImplementedError
 
     def speak(self, text: str) -> np.ndarray:
         self.asked += 1
@@ -41,7 +48,7 @@ def chain(synthesizer: Synthesizer) -> Chain:
 
 
 def test_every_stage_makes_sound(chain: Chain) -> None:
-    assert isinstance(chain.source, Source)
+    assert isinstance(chain.source, Speaking)
     clips = {name: stage(TEXT) for name, stage in chain.stages.items()}
     assert tuple(clips) == STAGES
     for clip in clips.values():
@@ -90,7 +97,7 @@ def test_a_voice_nobody_knows_a_source_of_still_speaks(synthesizer: Synthesizer)
 def test_a_missing_synthesiser_is_named_with_its_install_line(
     synthesizer: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def absent(voice: str) -> Source:
+    def absent(voice: str) -> Speaking:
         raise MissingExtraError("no hibari; run: pip install hibari-tts")
 
     monkeypatch.setattr(stages, "find_source", absent)

@@ -42,9 +42,6 @@ class Finished:
     printed: dict[str, Any] = field(default_factory=dict)
 
 
-Run = Callable[[Sequence[str]], Finished]
-
-
 def run_python(arguments: Sequence[str]) -> Finished:
     """Run a fresh interpreter of the kind that runs this one, and take its time.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,14 +27,8 @@ from mamtra.workers import check_engine, in_parts, shared_out
 
 PLAN = "plan.json"
 
-
-@runtime_checkable
-class Extractor(Protocol):
-    """Hears a recording: speech tokens, int64, and the speaker's vector, float32."""
-
-    def __call__(self, audio: Audio) -> tuple[Tensor, Tensor]:
-        """Hear one recording."""
-        ...
+# hears a recording: speech tokens, int64, and the speaker's vector, float32
+Extractor = Callable[[Audio], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,6 @@ from mamtra.synthesis.load import load
 from mamtra.synthesis.options import SpeakOptions
 
 FORMS = {32: "float32", 8: "int8", 4: "int4"}  # bits, and the name of the type
-EXACT = 32
 Logits = Float[np.ndarray, "ids codes"]
 
 

@@ -14,7 +14,6 @@ is hard to understand names the part to work on.
 import time
 from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from jaxtyping import Float
 from mamtra.audio.clip import Audio
 from mamtra.audio.log_mel import MelConfig, log_mel
 from mamtra.checkpoints.modules import open_language_model
+from mamtra.corpus.synthetic.spoken import Speaking
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.systems import Stage, fingerprint_of_model, short_hash
@@ -35,18 +35,7 @@ from mamtra.voice.voice import Voice
 SOURCE, VOCODER, COPY, FORCED, SPEECH = STAGES = ("source", "vocoder", "copy", "forced", "speech")
 
 
-@runtime_checkable
-class Source(Protocol):
-    """The synthesiser that a voice learned from."""
-
-    rate_hz: int
-
-    def speak(self, text: str) -> np.ndarray:
-        """Samples of one sentence at ``rate_hz``."""
-        ...
-
-
-def find_source(voice: Voice) -> Source:
+def find_source(voice: Voice) -> Speaking:
     """The synthesiser that a voice learned from: the last word of its source, else its name.
 
     Raises:
@@ -79,7 +68,7 @@ class Chain:
         synthesizer: Synthesizer,
         voice: str | None = None,
         seed: int = 0,
-        source: Source | None = None,
+        source: Speaking | None = None,
     ) -> None:
         self.synthesizer = synthesizer
         self.voice: Voice = synthesizer.voice(voice)

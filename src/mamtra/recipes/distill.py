@@ -6,7 +6,6 @@ from mamtra.distillation.settings import DistillRun
 from mamtra.errors import ConfigError
 from mamtra.transfer.losses import DistillLosses
 
-DEFAULT = "paper"
 EPOCHS = 15.0  # of the paper's shorter runs
 CALIBRATION_BATCHES = 8
 

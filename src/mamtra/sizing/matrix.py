@@ -6,7 +6,6 @@ from mamtra.errors import ConfigError
 
 BYTES = {"float32": 4, "bfloat16": 2, "float16": 2, "int8": 1}
 EXACT = 4  # bytes of a float32
-DTYPES = tuple(BYTES)
 
 
 def activation_bytes(dtype: str) -> int:
