@@ -42,7 +42,7 @@ NANO_DECODER = DecoderConfig(
         mlp_dim=384,
         mlp_taps=3,
         lower_layers=2,
-        upper_layers=2,
+        upper_layers=4,
         chunk_tokens=16,  # not CosyVoice 2's 25: the first sound needs a third less work
         speaker_dim=64,
     ),

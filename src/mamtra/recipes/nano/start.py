@@ -5,6 +5,7 @@ taken over as they are, and the tables of tokens are translated: both tokenizers
 speech, and each new token gets the mean of the old rows that it coincides with.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,20 @@ UTTERANCES = 600  # that both tokenizers hear
 RARE = 0.5  # a token counts as having met every old one this often in all
 
 
+def heard(
+    folder: ModelFolder, corpus: Corpus, tokens: TokenSource, count: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The new tokens of some training utterances, and the earlier tokenizer's."""
+    mel = LogMel(folder.section("mel", MelConfig))
+    tokenizer = SpeechTokenizer(folder.section("speech_tokenizer", SpeechTokenizerConfig)).eval()
+    tokenizer.load_state_dict(load_file(folder.part_file("speech_tokenizer")))
+    chosen = [u for u in corpus.choose("train") if u.id in tokens][:count]
+    for utterance in chosen:
+        clip = Audio(corpus.audio(utterance), corpus.rate_hz).at(mel.config.rate_hz)
+        old = tokenizer.encode(mel(torch.from_numpy(clip.samples)[None]))[0]
+        yield tokens.of(utterance.id), old.numpy().astype(np.int64)
+
+
 def coincidence(
     folder: ModelFolder, corpus: Corpus, tokens: TokenSource, codes: int, old_codes: int
 ) -> Tensor:
@@ -33,19 +48,17 @@ def coincidence(
     Returns:
         A row of shares for each new token.
     """
-    mel = LogMel(folder.section("mel", MelConfig))
-    tokenizer = SpeechTokenizer(folder.section("speech_tokenizer", SpeechTokenizerConfig)).eval()
-    tokenizer.load_state_dict(load_file(folder.part_file("speech_tokenizer")))
     counts = torch.full((codes, old_codes), RARE / old_codes)
-    chosen = [u for u in corpus.choose("train") if u.id in tokens][:UTTERANCES]
-    for utterance in chosen:
-        new = tokens.of(utterance.id)
-        clip = Audio(corpus.audio(utterance), corpus.rate_hz).at(mel.config.rate_hz)
-        old = tokenizer.encode(mel(torch.from_numpy(clip.samples)[None]))[0]
+    for new, old in heard(folder, corpus, tokens, UTTERANCES):
         both = min(len(new), len(old))
-        places = (torch.from_numpy(new[:both]), old[:both].clone())
+        places = (torch.from_numpy(new[:both]), torch.from_numpy(old[:both]))
         counts.index_put_(places, torch.ones(both), accumulate=True)
     return counts / counts.sum(1, keepdim=True)
+
+
+def same_tokens(folder: ModelFolder, corpus: Corpus, tokens: TokenSource) -> bool:
+    """Whether the earlier tokenizer names a few utterances exactly as the tokens at hand do."""
+    return all(np.array_equal(new, old) for new, old in heard(folder, corpus, tokens, 8))
 
 
 def between_bins(rows: Tensor, old: MelConfig, new: MelConfig) -> Tensor:
@@ -92,6 +105,15 @@ def translated(rows: Tensor, shares: Tensor) -> Tensor:
     return torch.cat([shares @ rows[:codes].float(), rows[codes:].float()])
 
 
+def silence_new_layers(model: nn.Module, new: list[str]) -> None:
+    """Let encoder layers that the earlier decoder lacked begin by adding nothing."""
+    ends = ("o_proj.weight", "o_proj.bias", "narrow.weight", "narrow.bias")
+    with torch.no_grad():
+        for name in new:
+            if "layers." in name and name.endswith(ends):
+                model.get_parameter(name).zero_()
+
+
 def start_language_model(
     model: SpeechLM, folder: Path, corpus: Corpus, tokens: TokenSource
 ) -> dict[str, list[str]]:
@@ -118,12 +140,22 @@ def start_decoder(
         ModelError: the folder is no model.
     """
     earlier = ModelFolder(folder)
-    old = {f"decoder.{k}": v for k, v in load_file(earlier.part_file("decoder")).items()}
-    old_codes = earlier.section("speech_tokenizer", SpeechTokenizerConfig)
-    table = "decoder.encoder.embedding.weight"
-    codes = model.state_dict()[table].shape[0]
-    shares = coincidence(earlier, corpus, tokens, codes, 3**old_codes.digits)
+    old = {
+        f"{part}.{name}": value
+        for part in ("decoder", "speaker")
+        for name, value in load_file(earlier.part_file(part)).items()
+    }
+    tables: dict[str, Tensor] = {}
     before = earlier.section("mel", MelConfig)
-    heads = ("decoder.mean_head.weight", "decoder.mean_head.bias")
-    tables = {name: between_bins(old[name].float(), before, mel) for name in heads}
-    return start_from(model, old, tables | {table: translated(old[table], shares)})
+    if before != mel:
+        heads = ("decoder.mean_head.weight", "decoder.mean_head.bias")
+        tables = {name: between_bins(old[name].float(), before, mel) for name in heads}
+    if not same_tokens(earlier, corpus, tokens):
+        old_codes = earlier.section("speech_tokenizer", SpeechTokenizerConfig)
+        table = "decoder.encoder.embedding.weight"
+        codes = model.state_dict()[table].shape[0]
+        shares = coincidence(earlier, corpus, tokens, codes, 3**old_codes.digits)
+        tables[table] = translated(old[table], shares)
+    told = start_from(model, old, tables)
+    silence_new_layers(model, told["new"])
+    return told
