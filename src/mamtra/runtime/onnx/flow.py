@@ -126,7 +126,9 @@ class Flow:
         given = {**feed, TOLD: np.array(known, np.float32)}
         if memory is None:
             return self._session.run(["velocity"], given)[0]
-        memory.put_in_order() if self._in_order else memory.settle()
+        if self._in_order:
+            memory.put_in_order()
+        memory.settle()
         found = self._session.run(["velocity", *memory.outputs], given | memory.arrays)
         velocity, *memory.taken = found
         return velocity
