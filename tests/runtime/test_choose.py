@@ -142,6 +142,17 @@ def test_many_streams_of_a_large_model_take_compiled_steps_where_they_can(
         EngineRequest(streams=0)
 
 
+def test_each_graph_of_a_stream_that_an_older_export_lacks_is_named(graphs, tmp_path):
+    shutil.copytree(graphs.folder, tmp_path / "tiny")
+    (tmp_path / "tiny" / choosing.CHUNK_GRAPH).touch()
+    folder = ModelFolder(tmp_path / "tiny")
+    told = choosing.obstacle(folder, EngineRequest(flow_context=2), None)
+    assert told is not None
+    assert told.startswith(f"the model has no {choosing.CHUNKS_GRAPH}, which mamtra export")
+    (tmp_path / "tiny" / choosing.CHUNKS_GRAPH).touch()
+    assert choosing.obstacle(folder, EngineRequest(flow_context=2), None) is None
+
+
 @pytest.mark.skipif(bool(many_streams.missing_for_many_streams()), reason="nothing compiles here")
 def test_compiled_steps_speak_beside_graphs(graphs, tmp_path, monkeypatch):
     shutil.copytree(graphs.folder, tmp_path / "tiny")

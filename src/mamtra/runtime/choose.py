@@ -19,7 +19,7 @@ from mamtra.errors import ConfigError, require
 from mamtra.runtime.cores import available_cores
 from mamtra.runtime.many_streams import open_compiled, steps_to_take
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
-from mamtra.runtime.onnx.flow import CHUNK_GRAPH
+from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
 from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
@@ -181,8 +181,10 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
     if request.dtype not in (AUTO, *BITS):
         return f"dtype {request.dtype!r} is PyTorch's"
     missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))
-    stream = graph_of(folder, "decoder").with_name(CHUNK_GRAPH)
-    missing += [stream.name] if request.flow_context and not stream.is_file() else []
+    if request.flow_context:
+        beside = graph_of(folder, "decoder")
+        needed = CHUNK_GRAPH, CHUNKS_GRAPH
+        missing += [name for name in needed if not beside.with_name(name).is_file()]
     if missing:
         return (
             f"the model has no {', '.join(missing)}, which mamtra export {folder.folder} "
