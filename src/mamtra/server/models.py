@@ -1,4 +1,4 @@
-"""The models that a server offers, the names by which clients ask for them, what all routes share."""
+"""The models that a server offers, the names that clients use for them, what all routes share."""
 
 from dataclasses import dataclass, field
 from typing import Any
