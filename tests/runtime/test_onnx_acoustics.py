@@ -133,7 +133,7 @@ def test_a_vocoder_gives_the_modules_samples(head, tmp_path):
     vocoder = open_vocoder(module, tmp_path)
     assert isinstance(vocoder, VocoderProtocol)
     mel = 2 * drawn(module.config.bins, 40) - 4
-    noise = drawn(module.source.noises, 40 * module.config.mel_hop, seed=2)
+    noise = drawn(module.config.noises, 40 * module.config.mel_hop, seed=2)
     with torch.inference_mode():
         pitch = module.predict_pitch(torch.tensor(mel)[None])
         whole = module(torch.tensor(mel)[None], torch.tensor(noise)[None], pitch)[0].numpy()

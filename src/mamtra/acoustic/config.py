@@ -182,6 +182,10 @@ class VocoderConfig:
             network and ``conv_in``; samples are repeated where the other form has transposed
             convolutions; phases stand still within a frame; pitch is computed in float64, its
             weights normed; the noise is uniform and the same for every utterance.
+        sampled_phases: Chatterbox's excitation: phases grow at every sample, and each overtone
+            begins at a random one; else they grow between the middles of frames.
+        opening_frames: frames of silence at the start of every utterance, over which as many fade
+            in; they hide what spills over from a prompt.
     """
 
     rate_hz: int = 24_000
@@ -202,9 +206,11 @@ class VocoderConfig:
     mel_scale: float = 1.0
     head: Literal["spectrum", "filter"] = "spectrum"
     causal: bool = False
+    sampled_phases: bool = False
+    opening_frames: int = 0
 
     def __post_init__(self) -> None:
-        check_sizes(self, "overtones")
+        check_sizes(self, "overtones", "opening_frames")
         stages = len(self.upsample_rates)
         if not len(self.upsample_kernels) == len(self.source_kernels) == stages:
             raise ConfigError(
@@ -223,6 +229,10 @@ class VocoderConfig:
             )
         if self.causal and (self.head == "filter" or self.pitch_scale_hz != 1.0):
             raise ConfigError("a causal vocoder has the head 'spectrum' and a pitch in hertz")
+        if self.sampled_phases and (self.causal or self.head == "filter"):
+            raise ConfigError(
+                "sampled_phases go with the head 'spectrum' and a vocoder that is not causal"
+            )
         if self.channels % 2**stages:
             raise ConfigError(f"channels={self.channels} cannot be halved {stages} times")
 
@@ -230,6 +240,11 @@ class VocoderConfig:
     def mel_hop(self) -> int:
         """Samples that one mel frame stands for."""
         return math.prod(self.upsample_rates) * self.hop
+
+    @property
+    def noises(self) -> int:
+        """Channels of noise: one a harmonic, and one from which random phases come."""
+        return self.overtones + 1 + self.sampled_phases
 
     @property
     def frequencies(self) -> int:

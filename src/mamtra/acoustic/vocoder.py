@@ -8,7 +8,8 @@ last step has two variants:
     spectrum   the trunk names magnitude and phase (CosyVoice 2: 6,000 short frames a second)
     filter     the trunk names how pulses and noise are to be filtered (nano: 250 frames a second)
 
-CosyVoice 3's trunk is causal (``VocoderConfig.causal``).
+CosyVoice 3's trunk is causal (``VocoderConfig.causal``); Chatterbox has an excitation of its own
+and fades every utterance in (``sampled_phases``, ``opening_frames``).
 
 Types: excitation, spectra and samples are float32; the trunk computes in the type of its weights.
 """
@@ -72,7 +73,11 @@ class Vocoder(nn.Module):
             else PitchPredictor(config.bins, config.pitch_channels, config.pitch_scale_hz)
         )
         self.source = HarmonicSource(
-            config.rate_hz, config.mel_hop, config.overtones, config.voiced_above_hz, config.causal
+            config.rate_hz,
+            config.mel_hop,
+            config.overtones,
+            config.voiced_above_hz,
+            "samples" if config.sampled_phases else "stairs" if config.causal else "frames",
         )
         self.conv_in = (
             nn.Conv1d(config.bins, widths[0], FRAMES_AHEAD + 1)
@@ -117,7 +122,7 @@ class Vocoder(nn.Module):
         self, batch: int, frames: int, generator: torch.Generator
     ) -> Float[Tensor, "batch noises samples"]:
         """Noise for so many mel frames, from a generator of the caller's."""
-        shape = (batch, self.source.noises, frames * self.config.mel_hop)
+        shape = (batch, self.config.noises, frames * self.config.mel_hop)
         draw = torch.rand if self.config.causal else torch.randn
         noise = draw(shape, generator=generator, device=generator.device)
         return noise.to(self.conv_out.weight.device)
@@ -194,6 +199,22 @@ class Vocoder(nn.Module):
         # a clamped sample has no gradient, so training sees it as it is
         return samples if self.training else samples.clamp(-LOUDEST, LOUDEST)
 
+    def opened(
+        self, samples: Float[Tensor, "batch samples"], before: int = 0
+    ) -> Float[Tensor, "batch samples"]:
+        """Samples with the silence and the fade at the start of an utterance.
+
+        Args:
+            samples: from ``decode``.
+            before: samples of the utterance that lie before these.
+        """
+        length = self.config.opening_frames * self.config.mel_hop
+        if before >= 2 * length:
+            return samples
+        rising = (torch.linspace(math.pi, 0, length, device=samples.device).cos() + 1) / 2
+        gain = torch.cat([torch.zeros_like(rising), rising])[before : before + samples.shape[1]]
+        return torch.cat([samples[:, : len(gain)] * gain, samples[:, len(gain) :]], 1)
+
     def forward(
         self,
         mel: Float[Tensor, "batch bins frames"],
@@ -214,4 +235,4 @@ class Vocoder(nn.Module):
         if noise is None:
             generator = generator or torch.Generator().manual_seed(0)
             noise = self.draw_noise(mel.shape[0], mel.shape[-1], generator)
-        return self.decode(mel, self.source(pitch, noise))
+        return self.opened(self.decode(mel, self.source(pitch, noise)))

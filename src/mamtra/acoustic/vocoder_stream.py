@@ -34,6 +34,7 @@ class VocoderState:
         noise: of all kept frames.
         cycles: how far the phases had come before the first kept frame.
         tail: the held-back samples from which the next chunk is faded in.
+        spoken: samples that have left.
     """
 
     context_frames: int
@@ -44,6 +45,7 @@ class VocoderState:
     noise: Float[Tensor, "batch noises kept_samples"]
     cycles: Float[Tensor, "batch counters"]
     tail: Float[Tensor, "batch held_samples"]
+    spoken: int = 0
 
     @property
     def nbytes(self) -> int:
@@ -128,7 +130,7 @@ def new_state(
         fade_frames=fade_frames,
         mel=empty(batch, vocoder.config.bins, 0),
         pitch=empty(batch, 0),
-        noise=empty(batch, vocoder.source.noises, 0),
+        noise=empty(batch, vocoder.config.noises, 0),
         cycles=empty(batch, vocoder.source.counters, dtype=torch.float64),
         tail=empty(batch, 0),
     )
@@ -162,24 +164,28 @@ def speak_chunk(
         last: nothing is held back, the stream ends.
     """
     hop, settled = vocoder.config.mel_hop, state.pitch.shape[-1]
+    begins = not state.spoken and not state.mel.shape[-1]
     mel = torch.cat([state.mel, mel], dim=-1)
     noise = torch.cat([state.noise, noise], dim=-1)
     if not mel.shape[-1]:
         return state.tail  # nothing has come yet
+    if begins:
+        state.cycles = vocoder.source.start(noise)
     pitch = torch.cat([state.pitch, vocoder.predict_pitch(mel)[:, settled:]], dim=-1)
     made = vocoder.decode(mel, vocoder.source(pitch, noise, state.cycles))
     made = faded(state.tail, made[:, settled * hop :])
     if last:
-        return made
+        return vocoder.opened(made, state.spoken)
     frames = mel.shape[-1]
     held = min(state.overlap_frames, frames - settled)
     dropped = max(0, frames - held - state.context_frames)
     state.cycles = state.cycles + vocoder.source.passed(pitch[:, :dropped])
-    if not vocoder.config.causal:  # whose phases are rounded as they grow
+    if vocoder.source.phases == "frames":  # the others are rounded as they grow
         state.cycles %= 1
     state.mel, state.noise = mel[..., dropped:], noise[..., dropped * hop :]
     state.pitch = pitch[:, dropped : frames - held]
     spoken = made.shape[-1] - held * hop
     if spoken:  # else there is no older sound to come from
         state.tail = made[:, spoken : spoken + state.fade_frames * hop]
-    return made[:, :spoken]
+    before, state.spoken = state.spoken, state.spoken + spoken
+    return vocoder.opened(made[:, :spoken], before)

@@ -8,6 +8,7 @@ every weight filled. Both versions have the same names; shapes tell them apart.
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -108,12 +109,16 @@ def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
     return replace(VocoderConfig(), channels=channels, pitch_channels=pitch, causal=causal)
 
 
-def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor]) -> Vocoder:
+def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor], **more: Any) -> Vocoder:
     """Build the vocoder from a checkpoint's tensors.
+
+    Args:
+        tensors: its entries.
+        more: what no shape tells, where it is not CosyVoice's own (``VocoderConfig``).
 
     Raises:
         CheckpointError: a tensor is unknown, missing or of another shape; all such are listed.
     """
     ours = from_hift(tensors)
-    config = config_from_hift(ours)
+    config = replace(config_from_hift(ours), **more)
     return built_around(lambda: Vocoder(config), ours, "these weights do not fit the vocoder")

@@ -71,6 +71,6 @@ class VocoderSizes:
             rate_hz=config.rate_hz,
             bins=config.bins,
             hop=config.mel_hop,
-            noises=config.overtones + 1,
+            noises=config.noises,
             uniform_noise=config.causal,
         )

@@ -207,6 +207,11 @@ class FolderExport:
     def vocoder(self) -> dict[str, onnx.ModelProto]:
         """The file of the vocoder."""
         config = self.model.section("vocoder", VocoderConfig)
+        if config.sampled_phases:
+            raise ModelError(
+                f"the vocoder of {self.model.config.name!r} counts phases at every sample, which "
+                f"its graph cannot yet; run it with torch"
+            )
         notes = notes_for("vocoder", **sizes_of_vocoder(config))
         return {"vocoder.onnx": vocoder_graph(config, self.stored("vocoder"), notes)}
 
