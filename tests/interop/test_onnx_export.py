@@ -1,6 +1,7 @@
 """Whole folders as graphs: beside their weights, or copied into a folder of their own."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,12 @@ import torch
 
 pytest.importorskip("onnx")
 import onnx
+from onnx_toys import save, toy_speech_lm
 from tiny_model import write_tiny_model
 
 from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
-from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import fill
 from mamtra.cli.export import export as command
 from mamtra.errors import ConfigError, ModelError
@@ -101,6 +103,20 @@ def test_few_bits_get_a_graph_and_a_file_of_their_own(folder, capsys):
     assert (folder.folder / "speech_lm.8bit.safetensors").is_file()
     model = OnnxSpeechModel(folder.folder / "speech_lm.8bit.onnx")
     assert model.step([1], model.new_state(1)).shape == (1, 30)
+
+
+def test_a_model_whose_queries_share_a_key_gets_a_graph_for_one_stream_too(tmp_path):
+    module = toy_speech_lm("MA-one-key")
+    save(module, tmp_path / "speech_lm.safetensors")
+    write_config(tmp_path, ModelConfig(name="shared", speech_lm=asdict(module.config)))
+    made = export_onnx(ModelFolder(tmp_path), OnnxExport(bits=8))
+    names = ["speech_lm", "speech_lm.8bit"]
+    assert {path.name for path in made} == {
+        f"{name}{form}.onnx" for name in names for form in ("", ".short")
+    }
+    standard = export_onnx(ModelFolder(tmp_path), OnnxExport(standard=True))
+    assert [path.name for path in standard] == ["speech_lm.onnx"]
+    assert not (tmp_path / "speech_lm.short.onnx").exists()
 
 
 def test_rounded_weights_of_an_earlier_training_are_refused(folder):

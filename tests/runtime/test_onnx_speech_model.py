@@ -10,6 +10,7 @@ pytest.importorskip("onnx")
 from onnx_toys import STACKS, open_speech_lm, toy_speech_lm
 
 from mamtra.errors import ConfigError, ModelError
+from mamtra.runtime.onnx import speech_model
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel, OnnxState
 from mamtra.runtime.protocols import SpeechModel, State
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
@@ -210,3 +211,62 @@ def test_a_graph_of_other_weights_is_refused(tmp_path: Path):
 def test_a_missing_graph_says_how_to_make_it(tmp_path: Path):
     with pytest.raises(ModelError, match="make it with mamtra export"):
         OnnxSpeechModel(tmp_path / "speech_lm.onnx")
+
+
+SHARED = [name for name in STACKS if name.endswith("one-key")]  # four query heads on a key
+
+
+@pytest.fixture(params=SHARED)
+def both_forms(request, tmp_path) -> tuple[SpeechLM, Path]:
+    """A module, and its graph for any number beside that for one stream of few ids."""
+    module = toy_speech_lm(request.param)
+    open_speech_lm(module, tmp_path, "short")
+    (tmp_path / "speech_lm.onnx").rename(tmp_path / "speech_lm.short.onnx")
+    open_speech_lm(module, tmp_path)
+    return module, tmp_path / "speech_lm.onnx"
+
+
+def caches_of(state: OnnxState) -> set[int]:
+    return set(state.cached.values())
+
+
+@pytest.mark.parametrize("after", [3, 11, 12, 14])
+def test_one_stream_goes_on_where_the_graph_for_few_ids_ends(both_forms, after, monkeypatch):
+    module, path = both_forms
+    monkeypatch.setattr(speech_model, "SHORT_TOKENS", after)
+    model, ids = OnnxSpeechModel(path), [[each[0]] for each in FOLLOWING]
+    state = model.new_state(1)
+    assert caches_of(state) == {2}
+    found = graph_logits(model, PROMPTS[:1], ids, state)
+    assert_near(found, module_logits(module, PROMPTS[:1], ids))
+    assert caches_of(state) == {2, 3}
+    assert caches_of(model.new_state(1)) == {2, 3}
+
+
+def test_one_stream_of_few_ids_keeps_its_graph(both_forms):
+    module, path = both_forms
+    model, ids = OnnxSpeechModel(path), [[each[0]] for each in FOLLOWING]
+    state = model.new_state(1)
+    assert_near(
+        graph_logits(model, PROMPTS[:1], ids, state), module_logits(module, PROMPTS[:1], ids)
+    )
+    assert caches_of(state) == {2}
+
+
+def test_a_row_that_was_read_alone_joins_a_batch(both_forms):
+    module, path = both_forms
+    model = OnnxSpeechModel(path)
+    alone, joining = model.new_state(1), model.new_state(1)
+    first = [
+        model.read([row], state)[0] for row, state in zip(PROMPTS, (alone, joining), strict=True)
+    ]
+    batch = model.new_state(2)
+    batch.copy_row(0, alone)
+    batch.copy_row(1, joining)
+    found = np.stack([np.stack(first), *(model.step(ids, batch) for ids in FOLLOWING)])
+    assert_near(found, module_logits(module, PROMPTS, FOLLOWING))
+
+
+def test_several_streams_begin_with_the_graph_for_any_number(both_forms):
+    _, path = both_forms
+    assert caches_of(OnnxSpeechModel(path, streams=2).new_state(1)) == {2, 3}

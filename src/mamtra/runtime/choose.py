@@ -286,6 +286,7 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
                 flow_context=request.flow_context,
             ),
             open_compiled(folder, choice.threads) if choice.compiled else None,
+            request.streams,
         )
     # torch loads only where it runs
     from mamtra.runtime.torch.engine import EngineConfig

@@ -1,6 +1,8 @@
 """A speech language model on onnxruntime, with the calls and facts that a measurement uses."""
 
+import weakref
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,9 +77,10 @@ def open_onnx(config: BenchConfig, sizes: SpeechLMConfig) -> tuple[OnnxTarget, d
     onnx = require("onnx", "onnx")
     bits = BITS[config.dtype]
     threads = config.threads or min(2, available_cores())
-    with random_folder(config) as folder:
-        path = graph_of(folder, "speech_lm", bits)
-        weights = stored_bytes(onnx.load(path, load_external_data=False))
-        # what it maps of a file stays readable when the file is gone
-        model = OnnxTarget(OnnxSpeechModel(path, threads), sizes, *weights)
+    kept = ExitStack()
+    path = graph_of(kept.enter_context(random_folder(config)), "speech_lm", bits)
+    weights = stored_bytes(onnx.load(path, load_external_data=False))
+    graph = OnnxSpeechModel(path, threads, streams=min(config.batches))
+    weakref.finalize(graph, kept.close)  # its other form is opened from there when it is needed
+    model = OnnxTarget(graph, sizes, *weights)
     return model, {"engine": "onnx", "dtype": config.dtype, "bits": bits, "threads": threads}

@@ -1,7 +1,7 @@
 """Attention layers as nodes of a graph, with rotary positions and caches, in two forms.
 
-GroupQueryAttention is one node, and the fastest where few query heads share a key. Where many do,
-and by standard operators, ``shared_keys.py`` reads each key once.
+GroupQueryAttention is one node, and the fastest where few query heads share a key, or few ids are
+held. Where many share it, and by standard operators, ``shared_keys.py`` reads each key once.
 """
 
 import numpy as np
@@ -23,7 +23,8 @@ ATTENTION_WIDTH = 8  # and takes heads of multiples of this
 def in_one_node(config: BackboneConfig, form: Form) -> bool:
     """Whether GroupQueryAttention does it."""
     few = config.query_heads < MANY_QUERIES * config.kv_heads
-    return form == "fused" and few and config.head_dim % ATTENTION_WIDTH == 0
+    wanted = form == "short" or (form == "fused" and few)
+    return wanted and config.head_dim % ATTENTION_WIDTH == 0
 
 
 def cache_shapes(config: BackboneConfig, form: Form) -> tuple[tuple[int | str, ...], ...]:

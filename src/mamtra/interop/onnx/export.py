@@ -1,6 +1,7 @@
 """A model folder as ONNX graphs: one file per part, beside the weights that it uses.
 
     speech_lm.onnx          the speech language model
+    speech_lm.short.onnx    the same for one stream of few ids, where that is faster
     decoder.onnx            speech tokens to mel features (or what a flow starts from)
     velocity.onnx           one step of the flow, for a decoder that has one
     velocity_stream.onnx    the same for the next chunk of a stream
@@ -10,7 +11,7 @@
 
 A graph holds no weights: it points into the safetensors files of its folder. With 8 or 4 bits the
 matrices of the speech language model are rounded and stored anew (``speech_lm.8bit.safetensors``)
-for a graph of their own (``speech_lm.8bit.onnx``).
+for graphs of their own (``speech_lm.8bit.onnx``).
 """
 
 import json
@@ -29,10 +30,12 @@ from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
 from mamtra.atomic import write_file
+from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.checksums import renew_checksums
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import ConfigError, ModelError
+from mamtra.interop.onnx.attention import in_one_node
 from mamtra.interop.onnx.graph import StoredTensor, stored_tensors
 from mamtra.interop.onnx.layers import Form
 from mamtra.interop.onnx.products import Bits, Matrix, rounded
@@ -42,7 +45,9 @@ from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
+from mamtra.runtime.onnx.open import graph_name
 from mamtra.runtime.onnx.session import ROUNDED, sampled
+from mamtra.runtime.onnx.speech_model import short_form
 from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.reading import ReadingConfig
@@ -181,17 +186,26 @@ class FolderExport:
             )
         stored, found, reading = self.stored("speech_lm"), {}, reading_of(self.model)
         for bits in sorted({32, self.export.bits} - {16}):
-            name = "speech_lm.onnx"
             if bits not in EXACT_BITS:
-                name = f"speech_lm.{bits}bit.onnx"
                 stored = with_few_bits(stored, matrices_of(config), bits, self.output)
             notes = notes_for("speech_lm", **sizes_of_speech_lm(config, bits, reading))
             if bits not in EXACT_BITS:
                 sources = self.model.part_files("speech_lm")
                 notes |= {f"{ROUNDED}{file.name}": sampled(file) for file in sources}
-            made = SpeechLMExport(form=self.form, bits=bits, reading=reading)
-            found[name] = speech_lm_graph(config, stored, made, notes)
+            name = graph_name("speech_lm", bits)
+            names: dict[Form, str] = {self.form: name}
+            if self.has_short_form(config.backbone):
+                names["short"] = short_form(Path(name)).name
+            for form, file in names.items():
+                made = SpeechLMExport(form=form, bits=bits, reading=reading)
+                found[file] = speech_lm_graph(config, stored, made, notes)
         return found
+
+    def has_short_form(self, backbone: BackboneConfig) -> bool:
+        """Whether attention in one node makes another graph than the form asked for."""
+        if self.export.standard or "A" not in backbone.layout:
+            return False
+        return in_one_node(backbone, "short") and not in_one_node(backbone, self.form)
 
     def decoder(self) -> dict[str, onnx.ModelProto]:
         """Files of the decoder."""
@@ -287,5 +301,8 @@ def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = No
         for name, graph in getattr(made, part)().items():
             write_graph(graph, model.folder / name)
             written.append(model.folder / name)
+    for path in written:
+        if short_form(path) not in written:
+            short_form(path).unlink(missing_ok=True)  # of an earlier export in another form
     renew_checksums(model.folder)
     return written

@@ -1,10 +1,13 @@
 """Layers of the stack as nodes of a graph: norms, gated MLP, and what mixers share.
 
 Between layers, vectors lie flat (batch * time, dim); a mixer turns them to (batch, time, ...) where
-its operators need that. Two forms with the same inputs, outputs and states:
+its operators need that. Three forms with the same inputs and outputs:
 
-    fused      com.microsoft's operators: fewest nodes, onnxruntime only (its browser build too)
+    fused      com.microsoft's operators, onnxruntime only (its browser build too)
+    short      the same with the fewest nodes: the fastest for one stream that holds few ids
     standard   opset 27 of ONNX alone, for any runtime
+
+``short`` may keep the values of attention layers in another order (``attention.cache_shapes``).
 """
 
 from dataclasses import dataclass, field
@@ -15,7 +18,7 @@ from mamtra.interop.onnx.graph import MICROSOFT, Graph
 from mamtra.interop.onnx.products import Matrix, multiply
 from mamtra.speech_lm.reading import ReadingConfig
 
-Form = Literal["fused", "standard"]
+Form = Literal["fused", "short", "standard"]
 
 
 @dataclass(slots=True, kw_only=True)

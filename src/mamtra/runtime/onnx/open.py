@@ -14,6 +14,16 @@ from mamtra.runtime.protocols import LoadedModel, SpeechModel
 from mamtra.runtime.reading import reading_of
 
 
+def graph_name(part: str, bits: int = 32) -> str:
+    """The name of a part's graph.
+
+    Args:
+        part: as in ``config.json``.
+        bits: of the speech language model's matrices.
+    """
+    return f"{part}.onnx" if bits == 32 else f"{part}.{bits}bit.onnx"
+
+
 def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
     """Where the graph of a part lies, whether it is there or not: beside the part's weights.
 
@@ -22,8 +32,7 @@ def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
         part: as in ``config.json``.
         bits: of the speech language model's matrices.
     """
-    name = part if bits == 32 else f"{part}.{bits}bit"
-    return folder.holder(part).folder / f"{name}.onnx"
+    return folder.holder(part).folder / graph_name(part, bits)
 
 
 def open_model(
@@ -33,6 +42,7 @@ def open_model(
     cores: int = 1,
     flow: Mapping[str, Any] | None = None,
     speech_model: SpeechModel | None = None,
+    streams: int = 1,
 ) -> LoadedModel:
     """Load what speaks.
 
@@ -43,13 +53,16 @@ def open_model(
         cores: that there are; decoder and vocoder may be used by as many threads as those allow.
         flow: how ``OnnxDecoder`` runs its flow, if it has one.
         speech_model: in place of the speech language model's graph.
+        streams: texts that will be spoken at once.
 
     Raises:
         ModelError: a graph is missing or damaged, or does not belong to its weights.
     """
+    if speech_model is None:
+        graph, reading = graph_of(folder, "speech_lm", bits), reading_of(folder)
+        speech_model = OnnxSpeechModel(graph, threads, reading, streams)
     return LoadedModel(
-        speech_model=speech_model
-        or OnnxSpeechModel(graph_of(folder, "speech_lm", bits), threads, reading_of(folder)),
+        speech_model=speech_model,
         decoder=OnnxDecoder(graph_of(folder, "decoder"), threads, **flow or {}),
         vocoder=OnnxVocoder(graph_of(folder, "vocoder"), threads),
         acoustic_threads=max(1, cores // threads),

@@ -3,6 +3,10 @@
 One graph reads prompts and single steps. States are numpy arrays that the graph reads and writes
 where they lie, so a step copies nothing and allocates nothing. Prompts are read row by row, each
 into its own part of the batch's arrays; a step takes all rows at once.
+
+Where many query heads share a key there are two graphs: one with the fewest nodes, the fastest for
+one stream of few ids, and one whose attention reads each key once. A model begins with the first
+and goes on with the second as soon as there are several rows or many ids.
 """
 
 from collections.abc import Sequence
@@ -21,7 +25,13 @@ from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
 
 GROWTH_TOKENS = 256  # capacity of caches is rounded up to this; a growth copies them once
 TABLE_TOKENS = 2048  # rotary tables are made for a multiple of this many positions
+SHORT_TOKENS = 1024  # of one stream; up to here the graph with the fewest nodes is faster
 BATCH, CAPACITY = "batch", "capacity"  # axes of states whose sizes are not fixed
+
+
+def short_form(path: Path) -> Path:
+    """Where the graph for one stream of few ids lies, beside the graph for any number."""
+    return path.with_suffix(".short.onnx")
 
 
 def read_so_far(array: np.ndarray, tokens: int, axis: int) -> np.ndarray:
@@ -76,6 +86,17 @@ class OnnxState:
             self.queries[:, : old.shape[1]] = old
         self.steps.clear()
 
+    def turn(self, cached: dict[str, int]) -> None:
+        """Lay the caches as another graph of the same model wants them, which is what it grows."""
+        if self.cached == cached:
+            return
+        for name, axis in cached.items():
+            if self.cached[name] != axis:
+                turned = self.arrays[name].swapaxes(axis, self.cached[name])
+                self.arrays[name] = np.ascontiguousarray(turned)
+        self.cached = cached
+        self.steps.clear()
+
     def keep_rows(self, rows: list[int]) -> None:
         """Keep only these rows, in this order."""
         self.arrays = {name: array[rows] for name, array in self.arrays.items()}
@@ -87,6 +108,7 @@ class OnnxState:
         """Overwrite a row with a row of another state of the same model."""
         tokens = other.positions[other_row]
         self.reserve(tokens)
+        other.turn(self.cached)
         for name, array in self.arrays.items():
             mine, theirs = array[row], other.arrays[name][other_row]
             if name in self.cached:
@@ -114,9 +136,10 @@ class OnnxSpeechModel:
     """A speech model from its graph.
 
     Args:
-        path: of the graph.
+        path: of the graph for any number of rows and ids.
         threads: that compute.
         reading: the head that follows the text, if the graph shows its queries.
+        streams: that are expected at once.
 
     Raises:
         ModelError: the graph is missing or damaged.
@@ -125,18 +148,33 @@ class OnnxSpeechModel:
     fixed_width = False
     steps_first_rows = True
 
-    def __init__(self, path: Path, threads: int = 1, reading: ReadingConfig | None = None) -> None:
-        self._session = open_session(path, threads)
-        sizes = sizes_of(self._session, path)
+    def __init__(
+        self,
+        path: Path,
+        threads: int = 1,
+        reading: ReadingConfig | None = None,
+        streams: int = 1,
+    ) -> None:
+        self.threads, self._path = threads, path
+        short = short_form(path)
+        self._is_short = streams == 1 and path.is_file() and short.is_file()
+        sizes = self._open(short if self._is_short else path)
         self.vocabulary = SpeechVocabulary(
             **sizes.get("marks", {"codes": sizes["speech_vocabulary"]})
         )
         self.text_vocabulary: int = sizes["text_vocabulary"]
-        self.threads = threads
         self._theta: float = sizes["rope_theta"]
         shown = sizes.get("reading")
         self.reading = reading if reading and shown == [reading.layer, reading.head] else None
         self._queries_for_a_key: int = sizes.get("queries_for_a_key", 1)
+        self._tables: list[Any] = []
+        self._table_tokens = 0
+        self._first = {"special": 0, "speech": SPECIAL_ROWS}
+        self._first["text"] = SPECIAL_ROWS + self.vocabulary.size
+
+    def _open(self, path: Path) -> dict[str, Any]:
+        """Open a graph; returns the sizes that it notes."""
+        self._session = open_session(path, self.threads)
         inputs: dict[str, list[Any]] = {
             entry.name: list(entry.shape) for entry in self._session.get_inputs()
         }
@@ -146,13 +184,18 @@ class OnnxSpeechModel:
         self._cached = {
             name: shape.index(CAPACITY) for name, shape in self._states.items() if CAPACITY in shape
         }
-        self._tables: list[Any] = []
-        self._table_tokens = 0
-        self._first = {"special": 0, "speech": SPECIAL_ROWS}
-        self._first["text"] = SPECIAL_ROWS + self.vocabulary.size
+        return sizes_of(self._session, path)
+
+    def _fit(self, rows: int, tokens: int) -> None:
+        """Go on with the graph for any number where rows or ids are many."""
+        if self._is_short and (rows > 1 or tokens > SHORT_TOKENS):
+            del self._session  # so that its weights are never in memory twice
+            self._open(self._path)
+            self._is_short = False
 
     def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
         """An empty state for so many rows."""
+        self._fit(batch, 0)
         known: dict[Any, Any] = {BATCH: batch, CAPACITY: capacity_hint}
         arrays = {
             name: np.zeros([known.get(size, size) for size in shape], np.float32)
@@ -217,6 +260,8 @@ class OnnxSpeechModel:
         if not all(flat):
             raise ConfigError("a row brings no ids; give each at least one")
         ends = [start + len(ids) for start, ids in zip(state.positions, flat, strict=True)]
+        self._fit(len(rows), max(ends))
+        state.turn(self._cached)
         state.reserve(max(ends))
         self._reserve_tables(max(ends))
         logits = np.empty((len(rows), self.vocabulary.size), np.float32)
@@ -244,6 +289,8 @@ class OnnxSpeechModel:
                 "row that goes on"
             )
         end = max(state.positions[:count]) + 1
+        self._fit(count, end)
+        state.turn(self._cached)
         state.reserve(end)
         self._reserve_tables(end)
         bound = state.steps.get(count)
