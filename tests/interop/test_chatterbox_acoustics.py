@@ -3,15 +3,32 @@
 import math
 from functools import cache
 
+import numpy as np
 import pytest
 import torch
+import toy_flow
 from reference_chatterbox import tensors_of
 from torch import Tensor
 from toy_vocoder import relative, toy_tensors
 
+from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.flow_matching import flow
+from mamtra.acoustic.velocity import Condition
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames, new_state, speak_chunk
-from mamtra.interop.chatterbox_acoustics import VOCODER, vocoder_from_chatterbox
+from mamtra.errors import CheckpointError
+from mamtra.interop.chatterbox_acoustics import (
+    FLOW,
+    TIME_MIXER,
+    VOCODER,
+    decoder_from_chatterbox,
+    vocoder_from_chatterbox,
+)
+from mamtra.runtime.decoder_stream import DecoderStream
+from mamtra.runtime.protocols import EncodedPrompt
+from mamtra.runtime.sizes import DecoderSizes
+from mamtra.runtime.torch.acoustics import TorchDecoder
+from mamtra.synthesis.acoustics import flow_noise
 
 TOLERANCE = 1e-4  # relative, of whole signals
 
@@ -21,6 +38,20 @@ def vocoder() -> Vocoder:
     """The toy vocoder, through the real converter."""
     named = {VOCODER + name: tensor for name, tensor in toy_tensors().items()}
     return vocoder_from_chatterbox(named).eval()
+
+
+def flow_entries(case: str) -> dict[str, Tensor]:
+    """The toy flow's entries in an s3gen file; the mean flow has one more."""
+    # its name holds "embed", so the reference draws it as a table, with a deviation of 1
+    mixer = math.sqrt(512) * toy_flow.synthetic(TIME_MIXER, (256, 512))
+    more = {} if case == "cfm" else {TIME_MIXER: mixer}
+    return {FLOW + name: tensor for name, tensor in (toy_flow.toy() | more).items()}
+
+
+@cache
+def decoder(case: str) -> Decoder:
+    """The toy decoder, through the real converter."""
+    return decoder_from_chatterbox(flow_entries(case), toy_flow.TOY_HEAD_DIM).eval()
 
 
 def reference_noise(seed: int) -> Tensor:
@@ -79,3 +110,68 @@ def test_a_stream_equals_the_whole(cuts: list[int]) -> None:
         part = noise[..., start * 480 : end * 480]
         pieces.append(speak_chunk(model, case["mel"][..., start:end], state, part, last=end == 60))
     assert relative(torch.cat(pieces, 1), model(case["mel"], noise)) < TOLERANCE
+
+
+@pytest.mark.parametrize("case", ["cfm", "cfm_meanflow"])
+def test_the_flow_equals_the_original(case: str) -> None:
+    random = np.random.default_rng(2)
+    mean, given = (
+        torch.from_numpy(random.standard_normal((1, 80, 90)).astype(np.float32)) for _ in range(2)
+    )
+    speaker = torch.from_numpy(random.standard_normal((1, 80)).astype(np.float32))
+    given[..., 30:] = 0
+    known = Condition(
+        content=torch.ones(1, 90, dtype=torch.bool), mean=mean, speaker=speaker, given=given
+    )
+    noise = torch.randn(1, 80, 90, generator=torch.Generator().manual_seed(3))
+    model = decoder(case)
+    assert model.velocity is not None
+    with torch.inference_mode():
+        found = flow(
+            model.velocity,
+            noise,
+            known,
+            steps=model.config.steps,
+            guidance=model.config.guidance,
+            mean_flow=model.config.mean_flow,
+        )
+    assert relative(found, tensors_of(case)["out"]) < TOLERANCE
+
+
+@pytest.mark.parametrize("case", ["cfm", "cfm_meanflow"])
+def test_a_decoded_stream_waits_for_all_tokens_and_equals_the_whole(case: str) -> None:
+    model = decoder(case)
+    random = np.random.default_rng(0)
+    tokens = random.integers(0, 200, 40).tolist()
+    voice = EncodedPrompt(
+        tokens=random.integers(0, 200, 5),
+        mel=random.standard_normal((80, 10), np.float32),
+        speaker=random.standard_normal(192, np.float32),
+    )
+    engine = TorchDecoder(model)
+    noise = flow_noise(engine.sizes, seed=3)
+    stream = DecoderStream(voice=voice, noise=noise)
+    assert stream.push(engine, tokens[:30]).shape == (80, 0)
+    streamed = torch.from_numpy(stream.push(engine, tokens[30:], final=True))
+    whole = torch.from_numpy(engine.decode(tokens, voice, noise))
+    assert whole.shape == (80, 80)
+    assert relative(streamed, whole) < 1e-5
+
+
+def test_the_noise_of_the_flow_follows_the_seed() -> None:
+    sizes = DecoderSizes.of(decoder("cfm").config)
+    first, again, other = (flow_noise(sizes, seed) for seed in (1, 1, 2))
+    assert first is not None
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    own = flow_noise(DecoderSizes.of(toy_flow.decoder().config), 1)
+    assert own is flow_noise(DecoderSizes.of(toy_flow.decoder().config), 2)
+
+
+def test_entries_that_are_left_over_or_missing_are_listed() -> None:
+    entries = flow_entries("cfm")
+    with pytest.raises(CheckpointError, match=r"Chatterbox's flow: decoder\.more\.weight"):
+        decoder_from_chatterbox({**entries, "flow.decoder.more.weight": torch.zeros(1)})
+    del entries["flow.encoder_proj.bias"]
+    with pytest.raises(CheckpointError, match=r"missing: mean_head\.bias"):
+        decoder_from_chatterbox(entries, toy_flow.TOY_HEAD_DIM)

@@ -68,7 +68,7 @@ def test_pieces_equal_the_whole_wherever_tokens_are_cut(synthesizer: Synthesizer
     voice = synthesizer.voice().prompt
     whole = chunked_sound(synthesizer.model, tokens, voice, 5)
     for step in (1, 7, 61):
-        stream = AcousticStream(synthesizer.model, voice, 5, None)
+        stream = AcousticStream(synthesizer.model, voice, 5)
         cuts = [tokens[start : start + step] for start in range(0, len(tokens), step)]
         pieces = [stream.push(part) for part in cuts]
         pieces.append(stream.push([], final=True))
@@ -194,7 +194,7 @@ def test_a_model_that_says_nothing_is_an_error(
 
 
 def test_a_loop_at_the_end_is_cut_as_far_as_nobody_has_heard_it(synthesizer: Synthesizer) -> None:
-    stream = AcousticStream(synthesizer.model, synthesizer.voice().prompt, 0, None)
+    stream = AcousticStream(synthesizer.model, synthesizer.voice().prompt, 0)
     stream.push(list(range(20)))
     stream.drop(5)
     assert stream.tokens == list(range(15))

@@ -61,6 +61,8 @@ class VelocityConfig:
         blocks: transformer blocks after each residual block.
         middle: residual blocks between the first and the last.
         chunk_frames: length of a chunk in streaming.
+        mean_flow: the network is also told where a step ends, and gives the mean velocity over it
+            (Chatterbox Turbo); the steps of such a flow are equal.
     """
 
     bins: int = 80
@@ -71,6 +73,7 @@ class VelocityConfig:
     blocks: int = 4
     middle: int = 12
     chunk_frames: int = 50
+    mean_flow: bool = False
 
     def __post_init__(self) -> None:
         check_sizes(self, "blocks", "middle")
@@ -134,6 +137,8 @@ class DecoderConfig:
         steps: Euler steps of the flow; 0 takes what the encoder expects.
         guidance: strength of classifier-free guidance.
         mel_offset, mel_scale: mean and spread that the networks do not have to learn.
+        fresh_noise: every utterance starts in noise of its own, drawn from its seed; else all start
+            in the same.
     """
 
     encoder: TokenEncoderConfig = field(default_factory=TokenEncoderConfig)
@@ -146,6 +151,7 @@ class DecoderConfig:
     guidance: float = 0.7
     mel_offset: float = 0.0
     mel_scale: float = 1.0
+    fresh_noise: bool = False
 
     def __post_init__(self) -> None:
         check_sizes(self, "steps", *OPTIONAL)
@@ -164,6 +170,11 @@ class DecoderConfig:
                 f"the encoder hears a speaker vector of {heard} and the decoder is given one of "
                 f"{self.speaker_dim}; make them equal or the encoder's 0"
             )
+
+    @property
+    def mean_flow(self) -> bool:
+        """Whether the velocity network is also told where a step ends."""
+        return isinstance(self.velocity, VelocityConfig) and self.velocity.mean_flow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -157,6 +157,7 @@ class Decoder(nn.Module):
             guidance=self.config.guidance,
             chunked=chunked,
             memories=memories,
+            mean_flow=self.config.mean_flow,
         )
 
     def forward(

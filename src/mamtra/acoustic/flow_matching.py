@@ -36,6 +36,11 @@ def cosine_times(steps: int) -> list[float]:
     return [1 - math.cos(math.pi / 2 * step / steps) for step in range(steps + 1)]
 
 
+def even_times(steps: int) -> list[float]:
+    """Times of a mean flow from 0 to 1, one more than steps, equally far apart."""
+    return [step / steps for step in range(steps + 1)]
+
+
 def flow(
     velocity: Callable[..., Tensor],
     noise: Float[Tensor, "batch bins time"],
@@ -45,6 +50,7 @@ def flow(
     guidance: float = 0.7,
     chunked: bool = False,
     memories: Sequence[FlowMemory] | None = None,
+    mean_flow: bool = False,
 ) -> Float[Tensor, "batch bins time"]:
     """Follow the velocity from noise to mel features.
 
@@ -56,19 +62,22 @@ def flow(
         guidance: how far to push away from the unconditional velocity; at 0 it is not computed.
         chunked: as in streaming.
         memories: of each step; the frames go on from those that they hold, and are left there.
+        mean_flow: the steps are equal, and the network is told where each ends.
     """
     rows = noise.shape[0]
     if guidance:
         known = known.twice()
     point = noise
-    for step, (now, after) in enumerate(pairwise(cosine_times(steps))):
+    times = even_times(steps) if mean_flow else cosine_times(steps)
+    for step, (now, after) in enumerate(pairwise(times)):
         moment = noise.new_full((known.mean.shape[0],), now)
         doubled = torch.cat([point, point]) if guidance else point
+        end = {"end": torch.full_like(moment, after)} if mean_flow else {}
         if memories is None:
-            found = velocity(doubled, moment, known, chunked=chunked)
+            found = velocity(doubled, moment, known, chunked=chunked, **end)
         else:
             memories[step].begin()
-            found = velocity(doubled, moment, known, memory=memories[step])
+            found = velocity(doubled, moment, known, memory=memories[step], **end)
             memories[step].end(noise.shape[-1])
         if guidance:
             found = (1 + guidance) * found[:rows] - guidance * found[rows:]

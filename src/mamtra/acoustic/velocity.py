@@ -215,7 +215,9 @@ class Velocity(nn.Module):
     def __init__(self, config: VelocityConfig) -> None:
         super().__init__()
         self.config = config
-        self.time = FlowTime(config.inputs, 4 * config.dim)
+        width = 4 * config.dim
+        self.time = FlowTime(config.inputs, width)
+        self.time_mixer = nn.Linear(2 * width, width, bias=False) if config.mean_flow else None
         self.first = Stage(config, config.inputs)
         self.first_conv = CausalConv(config.dim, config.dim)
         self.middle = nn.ModuleList(Stage(config, config.dim) for _ in range(config.middle))
@@ -232,6 +234,7 @@ class Velocity(nn.Module):
         *,
         chunked: bool = False,
         memory: FlowMemory | None = None,
+        end: Float[Tensor, "batch"] | None = None,
     ) -> Float[Tensor, "batch bins time"]:
         """The velocity.
 
@@ -241,6 +244,8 @@ class Velocity(nn.Module):
             known: what the flow may know.
             chunked: attention ends with each frame's own chunk, as in streaming.
             memory: earlier frames; these ones are the next chunk, and all of them real.
+            end: of a mean flow, the time at which the step ends; the velocity is the mean until
+                then. ``time`` itself if left: the velocity at the point.
         """
         frames = point.shape[-1]
         speaker = repeat(known.speaker, "b c -> b c t", t=frames)
@@ -249,6 +254,9 @@ class Velocity(nn.Module):
         mask = known.content[:, None].to(hidden.dtype)
         visible = visible_frames(known, self.config.chunk_frames if chunked else None, memory)
         moment = self.time(time)
+        if self.time_mixer is not None:
+            until = moment if end is None else self.time(end)
+            moment = self.time_mixer(torch.cat([moment, until], -1))
         first = self.first(hidden, mask, moment, visible, memory)
         hidden = self.first_conv(first * mask, memory)
         for stage in self.middle:

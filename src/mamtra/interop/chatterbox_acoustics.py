@@ -1,18 +1,31 @@
 """Chatterbox's ``s3gen.safetensors``: CosyVoice 2's flow and vocoder under prefixes, which behave
 otherwise in places that no shape tells.
 
-The excitation is older (phases counted at every sample), and every utterance begins with 20 ms of
+The flow sees the whole utterance at once and starts in noise of its own each time. That of Turbo
+(``s3gen_meanflow.safetensors``) has one weight more and makes two equal steps without guidance. The
+excitation is older (phases counted at every sample), and every utterance begins with 20 ms of
 silence and fades in over the next 20 ms.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
+from mamtra.acoustic.config import NOISE_FRAMES
+from mamtra.acoustic.decoder import Decoder, DecoderConfig
+from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import Vocoder
+from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.interop.cosyvoice_flow import FROM_FLOW, HEAD_DIM, config_from_flow
 from mamtra.interop.cosyvoice_vocoder import vocoder_from_cosyvoice
+from mamtra.interop.names import rename_all
 
-VOCODER = "mel2wav."
+FLOW, VOCODER = "flow.", "mel2wav."
+TIME_MIXER = "decoder.estimator.time_embed_mixer.weight"
+FROM_S3GEN = FROM_FLOW | {TIME_MIXER: "velocity.time_mixer.weight"}
+MEAN_FLOW_STEPS = 2  # s3gen.py: n_cfm_timesteps of a mean flow
+WHAT, ADVICE = "Chatterbox's flow", "give s3gen.safetensors or s3gen_meanflow.safetensors"
 OPENING_FRAMES = 1  # s3gen.py: trim_fade is 20 ms of silence, then 20 ms of a cosine
 
 
@@ -23,6 +36,44 @@ def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
         for name, tensor in tensors.items()
         if name.startswith(prefix)
     }
+
+
+def config_from_s3gen(tensors: Mapping[str, Tensor], head_dim: int = HEAD_DIM) -> DecoderConfig:
+    """Sizes and behaviour of the decoder.
+
+    A chunk is as long as the longest utterance: the original never cuts, so attention sees all, and
+    a stream of it waits for all tokens of a piece.
+
+    Args:
+        tensors: entries of the flow, without their prefix.
+        head_dim: width of an attention head of the velocity network, which no shape shows.
+
+    Raises:
+        CheckpointError: an entry that tells a size is missing.
+    """
+    config = config_from_flow(tensors, head_dim, WHAT, ADVICE)
+    assert isinstance(config.velocity, VelocityConfig)
+    mean_flow = TIME_MIXER in tensors
+    chunk = NOISE_FRAMES // config.encoder.frames_per_token
+    config = replace(
+        config,
+        encoder=replace(config.encoder, chunk_tokens=chunk),
+        velocity=replace(config.velocity, chunk_frames=NOISE_FRAMES, mean_flow=mean_flow),
+        fresh_noise=True,
+    )
+    return replace(config, steps=MEAN_FLOW_STEPS, guidance=0.0) if mean_flow else config
+
+
+def decoder_from_chatterbox(tensors: Mapping[str, Tensor], head_dim: int = HEAD_DIM) -> Decoder:
+    """Build the decoder around an s3gen file's entries, without copying them.
+
+    Raises:
+        CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
+    """
+    flow = under(FLOW, tensors)
+    ours = rename_all(flow, FROM_S3GEN, WHAT, ADVICE)
+    config = config_from_s3gen(flow, head_dim)
+    return built_around(lambda: Decoder(config), ours)
 
 
 def vocoder_from_chatterbox(tensors: Mapping[str, Tensor]) -> Vocoder:

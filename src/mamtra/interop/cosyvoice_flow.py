@@ -100,6 +100,7 @@ def name_table(single: Single, repeated: Repeated) -> dict[str, str]:
 
 FROM_FLOW = name_table(SINGLE, REPEATED)
 UNUSED = COUNTERS
+WHAT, ADVICE = "CosyVoice 2's flow", "give the flow.pt of version 2"
 HEAD_DIM = 64  # cosyvoice2.yaml: attention_head_dim; the one size that tensor shapes do not show
 CARRIERS = {  # the entries whose shapes tell the sizes
     "embedding": "input_embedding.weight",
@@ -117,18 +118,23 @@ def count_of(names: Mapping[str, Tensor], before: str) -> int:
     return len({name[len(before) :].split(".")[0] for name in names if name.startswith(before)})
 
 
-def config_from_flow(tensors: Mapping[str, Tensor], head_dim: int = HEAD_DIM) -> DecoderConfig:
+def config_from_flow(
+    tensors: Mapping[str, Tensor],
+    head_dim: int = HEAD_DIM,
+    what: str = WHAT,
+    advice: str = ADVICE,
+) -> DecoderConfig:
     """Read the sizes from the shapes of ``flow.pt``; the chunk length is not in them.
 
     Args:
         tensors: its entries.
         head_dim: width of an attention head of the velocity network, which no shape shows.
+        what: the checkpoint is, and ``advice``, what to give instead; for the message.
 
     Raises:
         CheckpointError: an entry that tells a size is missing.
     """
-    advice = "give the flow.pt of version 2"
-    sizes = sizes_of(tensors, CARRIERS, "CosyVoice 2's flow.pt", advice)
+    sizes = sizes_of(tensors, CARRIERS, what, advice)
     encoder = TokenEncoderConfig(
         vocabulary=sizes["embedding"][0],
         dim=sizes["embedding"][1],
@@ -167,7 +173,6 @@ def decoder_from_cosyvoice(
     Raises:
         CheckpointError: an entry is unknown, missing or of another shape; all such are listed.
     """
-    advice = "give the flow.pt of version 2"
-    ours = rename_all(tensors, FROM_FLOW, "CosyVoice 2's flow", advice, UNUSED)
+    ours = rename_all(tensors, FROM_FLOW, WHAT, ADVICE, UNUSED)
     config = config_from_flow(tensors, head_dim)
     return built_around(lambda: Decoder(config), ours), tuple(set(UNUSED) & set(tensors))

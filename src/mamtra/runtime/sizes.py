@@ -19,6 +19,7 @@ class DecoderSizes:
         flow: whether it starts in noise (flow matching) and continues a voice's prompt; without, it
             knows a voice from its speaker vector alone.
         goes_on: whether a stream of it goes on from states (``ChunkDecoder``).
+        fresh_noise: whether the flow of every utterance starts in noise of its own.
     """
 
     codes: int
@@ -29,6 +30,7 @@ class DecoderSizes:
     lookahead_tokens: int
     flow: bool
     goes_on: bool = False
+    fresh_noise: bool = False
 
     @classmethod
     def of(cls, config: DecoderConfig, goes_on: bool = False) -> "DecoderSizes":
@@ -43,6 +45,7 @@ class DecoderSizes:
             lookahead_tokens=encoder.lookahead_tokens,
             flow=config.steps > 0,
             goes_on=goes_on and config.steps > 0,
+            fresh_noise=config.fresh_noise,
         )
 
 

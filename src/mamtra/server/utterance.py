@@ -14,7 +14,7 @@ from mamtra.errors import GenerationError
 from mamtra.generation.guard import FAILURES
 from mamtra.generation.request import Stopped
 from mamtra.server.ticket import Ticket
-from mamtra.synthesis.acoustics import AcousticStream, flow_noise
+from mamtra.synthesis.acoustics import AcousticStream
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import Spoken
 from mamtra.synthesis.stream import AudioPiece
@@ -89,9 +89,8 @@ class Utterance:
 
 def acoustics_of(speaker: Speaker, piece: int) -> AcousticStream:
     """What turns the ids of a piece into sound."""
-    noise = flow_noise(speaker.model.decoder.sizes)
     voice, seed = speaker.voice.prompt, speaker.seed(piece)
-    return AcousticStream(speaker.model, voice, seed, noise, speaker.guard)
+    return AcousticStream(speaker.model, voice, seed, speaker.guard)
 
 
 @dataclass(slots=True)

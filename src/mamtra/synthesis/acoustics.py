@@ -15,7 +15,7 @@ from jaxtyping import Float
 from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.audio.joiner import Samples
 from mamtra.generation.guard import GuardConfig, SilenceFilter
-from mamtra.generation.randomness import random_state
+from mamtra.generation.randomness import WORD, random_state
 from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
 from mamtra.runtime.protocols import EncodedPrompt, LoadedModel
 from mamtra.runtime.sizes import DecoderSizes, VocoderSizes
@@ -25,6 +25,7 @@ from mamtra.synthesis.stopwatch import Stopwatch
 SILENT_PEAK = 1e-4  # of full scale, -80 dB; speech peaks above 0.1
 PUBLISHED_SKIP = 5_052_961 + 9  # words before the published noise
 MANTISSA = (1 << 24) - 1
+FLOW_STREAM = 1  # third word of the seed of a flow's own noise
 Noise = Float[np.ndarray, "_channels _time"]
 
 
@@ -78,8 +79,18 @@ def fixed_noise(bins: int) -> Noise:
     return np.ascontiguousarray(drawn.T, np.float32)
 
 
-def flow_noise(sizes: DecoderSizes) -> Noise | None:
-    """Where the decoder's flow starts, the same for every utterance; None if it has no flow."""
+def flow_noise(sizes: DecoderSizes, seed: int = 0) -> Noise | None:
+    """Where the decoder's flow starts; None if it has no flow.
+
+    Args:
+        sizes: of the decoder.
+        seed: of the utterance, for a decoder with ``fresh_noise``; all others start in the same.
+    """
+    if sizes.flow and sizes.fresh_noise:
+        # another stream than the vocoder's, whose noise has the same seed
+        words = np.random.RandomState([seed % WORD, seed // WORD % WORD, FLOW_STREAM])
+        drawn = words.standard_normal((NOISE_FRAMES, sizes.bins))
+        return np.ascontiguousarray(drawn.T, np.float32)
     return fixed_noise(sizes.bins) if sizes.flow else None
 
 
@@ -92,10 +103,10 @@ def sound(
         model: decoder and vocoder.
         tokens: at least one.
         voice: the voice.
-        seed: of the vocoder's noise.
+        seed: of the noise.
     """
     watch = Stopwatch()
-    mel = decode_whole(model.decoder, tokens, voice, flow_noise(model.decoder.sizes))
+    mel = decode_whole(model.decoder, tokens, voice, flow_noise(model.decoder.sizes, seed))
     decoder = watch.lap()
     samples = model.vocoder.speak(mel, noise_of(model.vocoder.sizes, mel, seed))
     return samples, ComputeSeconds(decoder=decoder, vocoder=watch.lap())
@@ -108,7 +119,7 @@ def chunked_sound(
 
     Arguments as for ``sound``.
     """
-    noise = flow_noise(model.decoder.sizes)
+    noise = flow_noise(model.decoder.sizes, seed)
     mel = decode_whole(model.decoder, tokens, voice, noise, chunked=True)
     return model.vocoder.speak(mel, noise_of(model.vocoder.sizes, mel, seed))
 
@@ -119,8 +130,7 @@ class AcousticStream:
     Args:
         model: decoder and vocoder.
         voice: the voice.
-        seed: of the vocoder's noise.
-        noise: from ``flow_noise``.
+        seed: of the noise.
         guard: says which silent tokens are left out; none without it.
     """
 
@@ -129,10 +139,10 @@ class AcousticStream:
         model: LoadedModel,
         voice: EncodedPrompt,
         seed: int,
-        noise: Noise | None,
         guard: GuardConfig | None = None,
     ) -> None:
         self.model = model
+        noise = flow_noise(model.decoder.sizes, seed)
         self.decoding = DecoderStream(voice=voice, noise=noise)
         self.state = model.vocoder.new_state()
         self.source = NoiseSource(model.vocoder.sizes, seed)

@@ -25,7 +25,7 @@ from mamtra.generation.bistream import stream_bistream
 from mamtra.generation.generate import RETRY_STRIDE, stream
 from mamtra.generation.guard import FAILURES
 from mamtra.generation.request import Stopped, Token
-from mamtra.synthesis.acoustics import AcousticStream, Noise, flow_noise
+from mamtra.synthesis.acoustics import AcousticStream
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import ComputeSeconds, Spoken
 from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces
@@ -173,7 +173,6 @@ def speak_part(
     part: Part,
     number: int,
     joiner: StreamJoiner,
-    noise: Noise | None,
     clock: Clock,
 ) -> Generator[AudioPiece, None, str]:
     """Speak one piece and give its text; one that fails before anything is heard begins again.
@@ -187,7 +186,7 @@ def speak_part(
 
     def begin() -> AcousticStream:
         voice = speaker.voice.prompt
-        return AcousticStream(speaker.model, voice, seed, noise, speaker.guard)
+        return AcousticStream(speaker.model, voice, seed, speaker.guard)
 
     acoustics = begin()
     for attempt in range(part.attempts):
@@ -259,7 +258,6 @@ def speak_parts(speaker: Speaker, parts: Iterator[Part]) -> Iterator[AudioPiece]
         GenerationError: the model said nothing.
     """
     clock, joiner, before, number = Clock(), StreamJoiner(speaker.rate), "", 0
-    noise = flow_noise(speaker.model.decoder.sizes)
     for number, part in enumerate(parts):
         if number:
             seconds = part.pause_seconds
@@ -267,5 +265,5 @@ def speak_parts(speaker: Speaker, parts: Iterator[Part]) -> Iterator[AudioPiece]
                 seconds = pause_after(before, part.starts_paragraph)
             pause = joiner.next_piece(seconds)
             yield AudioPiece(samples=pause, rate=speaker.rate, piece=number - 1)
-        before = yield from speak_part(part, number, joiner, noise, clock)
+        before = yield from speak_part(part, number, joiner, clock)
     yield AudioPiece(samples=joiner.finish(), rate=speaker.rate, piece=number)

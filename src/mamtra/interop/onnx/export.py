@@ -210,6 +210,11 @@ class FolderExport:
     def decoder(self) -> dict[str, onnx.ModelProto]:
         """Files of the decoder."""
         config = self.model.section("decoder", DecoderConfig)
+        if config.mean_flow or config.fresh_noise:
+            raise ModelError(
+                f"the flow of {self.model.config.name!r} starts in noise of each utterance's own, "
+                f"or is a mean flow, which its graphs cannot yet; run it with torch"
+            )
         stored, notes = self.stored("decoder"), notes_for("decoder", **sizes_of_decoder(config))
         found = {"decoder.onnx": decoder_graph(config, stored, notes)}
         if config.steps:
