@@ -6,16 +6,15 @@ import torch
 from safetensors.torch import save_file
 
 from mamtra.backbone import BackboneConfig, GatedDeltaNetConfig, MambaConfig
-from mamtra.interop.onnx.export import (
+from mamtra.interop.onnx.export import with_few_bits, write_graph
+from mamtra.interop.onnx.graph import stored_tensors
+from mamtra.interop.onnx.layers import Form
+from mamtra.interop.onnx.sizes import (
     notes_for,
     sizes_of_decoder,
     sizes_of_speech_lm,
     sizes_of_vocoder,
-    with_few_bits,
-    write_graph,
 )
-from mamtra.interop.onnx.graph import stored_tensors
-from mamtra.interop.onnx.layers import Form
 from mamtra.interop.onnx.speech_lm import SpeechLMExport, matrices_of, speech_lm_graph
 from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph

@@ -27,7 +27,8 @@ from mamtra.errors import CheckpointError, ModelError
 from mamtra.interop.cosyvoice_release import RELEASE2, RELEASE3
 from mamtra.interop.import_cosyvoice import import_cosyvoice
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
-from mamtra.runtime.choose import EngineRequest, open_model
+from mamtra.runtime.choose import open_model
+from mamtra.runtime.request import EngineRequest
 from mamtra.sizing.plan import plan
 from mamtra.sizing.sizes import model_sizes
 from mamtra.synthesis.acoustics import chunked_sound

@@ -15,12 +15,13 @@ from mamtra.errors import ConfigError, MissingExtraError, ModelError
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.runtime import choose as choosing
 from mamtra.runtime import many_streams
-from mamtra.runtime.choose import EngineRequest, choose, open_model, open_voice_encoder
+from mamtra.runtime.choose import choose, open_model, open_voice_encoder
 from mamtra.runtime.onnx import bfloat16
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
 from mamtra.runtime.protocols import EncodedPrompt, VoiceEncoder
+from mamtra.runtime.request import EngineRequest
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.runtime.torch.voice_encoder import TorchVoiceEncoder
 from mamtra.synthesis.load import open_folder

@@ -11,7 +11,8 @@ from onnx_toys import STACKS, open_speech_lm, toy_speech_lm
 
 from mamtra.errors import ConfigError, ModelError
 from mamtra.runtime.onnx import speech_model
-from mamtra.runtime.onnx.speech_model import OnnxSpeechModel, OnnxState
+from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
+from mamtra.runtime.onnx.state import OnnxState
 from mamtra.runtime.protocols import SpeechModel, State
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import SpeechLM

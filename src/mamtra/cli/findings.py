@@ -11,9 +11,10 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
 from mamtra.errors import MamtraError, listed
 from mamtra.extras import install_command
-from mamtra.runtime.choose import EngineRequest, choose, has_torch
+from mamtra.runtime.choose import choose, has_torch
 from mamtra.runtime.cores import available_cores
 from mamtra.runtime.many_streams import MANY_STREAMS, steps_to_take
+from mamtra.runtime.request import EngineRequest
 
 # extra: the modules it brings
 EXTRAS = {

@@ -19,8 +19,9 @@ from mamtra.errors import MamtraError, listed
 from mamtra.evaluation.judges.judge import Hearing
 from mamtra.evaluation.word_errors import plain_words, word_errors
 from mamtra.generation.randomness import random_state
-from mamtra.runtime.choose import SPEAKING, EngineRequest, has_torch, missing_graphs, open_model
+from mamtra.runtime.choose import SPEAKING, has_torch, missing_graphs, open_model
 from mamtra.runtime.protocols import EncodedPrompt, LoadedModel
+from mamtra.runtime.request import EngineRequest
 from mamtra.speech_lm.prompt import cross_lingual
 from mamtra.synthesis.load import open_folder
 

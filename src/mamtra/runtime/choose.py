@@ -11,7 +11,7 @@ an error that says why, and where ``auto`` could not take the quicker engine, th
 import importlib.util
 import os
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal
 
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
@@ -24,92 +24,13 @@ from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
 from mamtra.runtime.protocols import LoadedModel, VoiceEncoder
+from mamtra.runtime.request import AUTO, TORCH_KINDS, EngineRequest, FlowOptions
 
-AUTO = "auto"
-TORCH_KINDS = ("eager", "graph")  # ways in which the torch engine steps
-ENGINES = ("onnx", "torch", *TORCH_KINDS)
 BITS = {"float32": 32, "int8": 8, "int4": 4}  # of the speech_lm's graphs
 SPEAKING = ("speech_lm", "decoder", "vocoder")
 LISTENING = ("speech_tokenizer", "speaker")
 LARGE_BYTES = 200_000_000  # of a speech_lm's weights; above, cores read them together
-FLOW_DTYPES = ("float32", "bfloat16")
-MOST_CONTEXT = 300  # seconds; the noise of a flow is no longer
-MOST_STEPS = 100  # beyond, a step moves the flow by less than its arithmetic rounds
 MOST_THREADS = 8  # beyond, memory gives a single token nothing more
-
-
-class FlowOptions(TypedDict, total=False):
-    """How a decoder with a flow is run.
-
-    Attributes:
-        flow_steps: Euler steps; 0 takes the model's own number (CosyVoice: 10). Fewer are faster
-            and less exact.
-        flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` (extra
-            ``openvino``, on a processor with its instructions), or ``auto``, which takes bfloat16
-            where it is faster.
-        flow_context: seconds of speech whose keys and values a stream's flow remembers: a voice's
-            prompt is then read once, and no chunk begins again from the first token. Speech further
-            back is no longer seen. 0 remembers nothing.
-    """
-
-    flow_steps: int
-    flow_dtype: str
-    flow_context: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EngineRequest:
-    """What was asked for; ``auto`` and 0 are decided by device and model.
-
-    Attributes:
-        device: ``cpu``, ``cuda`` or ``cuda:N``.
-        engine: ``onnx``, ``torch`` or ``auto``; ``eager`` and ``graph`` are ways in which torch
-            steps.
-        dtype: of the speech_lm's weights: ``float32``, ``bfloat16``, ``int8``, ``int4`` or
-            ``auto``.
-        threads: of a CPU.
-        flow_steps: Euler steps of a decoder with a flow; 0 takes the model's own number.
-        flow_dtype: what the flow's network computes in: ``float32``, ``bfloat16`` or ``auto``.
-        flow_context: seconds of speech that a stream's flow remembers; 0 decodes each chunk from
-            the first token.
-        streams: texts that will be spoken at once.
-    """
-
-    device: str = "cpu"
-    engine: str = AUTO
-    dtype: str = AUTO
-    threads: int = 0
-    flow_steps: int = 0
-    flow_dtype: str = AUTO
-    flow_context: int = 0
-    streams: int = 1
-
-    def __post_init__(self) -> None:
-        if type(self.flow_context) is not int or not 0 <= self.flow_context <= MOST_CONTEXT:
-            raise ConfigError(
-                f"flow_context={self.flow_context} must lie between 0 (none) and {MOST_CONTEXT} "
-                f"seconds"
-            )
-        if type(self.flow_steps) is not int or not 0 <= self.flow_steps <= MOST_STEPS:
-            raise ConfigError(
-                f"flow_steps={self.flow_steps} must lie between 0 (the model's own) and "
-                f"{MOST_STEPS}"
-            )
-        if self.flow_dtype not in (AUTO, *FLOW_DTYPES):
-            raise ConfigError(
-                f"flow_dtype {self.flow_dtype!r} is unknown; possible are {AUTO}, "
-                f"{', '.join(FLOW_DTYPES)}"
-            )
-        if self.device.partition(":")[0] not in ("cpu", "cuda"):
-            raise ConfigError(f"device {self.device!r} is unknown; possible are cpu and cuda")
-        if self.engine not in (AUTO, *ENGINES):
-            raise ConfigError(
-                f"engine {self.engine!r} is unknown; possible are {AUTO}, {', '.join(ENGINES)}"
-            )
-        if type(self.threads) is not int or self.threads < 0:
-            raise ConfigError(f"threads={self.threads} must not be negative; 0 decides by itself")
-        if type(self.streams) is not int or self.streams < 1:
-            raise ConfigError(f"streams={self.streams!r} must be a whole number of at least 1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,15 +8,9 @@ from mamtra.checkpoints.checksums import compared
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.errors import ModelError
-from mamtra.runtime.choose import (
-    AUTO,
-    LISTENING,
-    EngineRequest,
-    FlowOptions,
-    choose,
-    open_model,
-)
+from mamtra.runtime.choose import LISTENING, choose, open_model
 from mamtra.runtime.protocols import LoadedModel
+from mamtra.runtime.request import AUTO, EngineRequest, FlowOptions
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_reader import Tokenizer, model_reader
 

@@ -15,7 +15,8 @@ from mamtra.benchmark.random_weights import random_folder
 from mamtra.errors import require
 from mamtra.runtime.cores import available_cores
 from mamtra.runtime.onnx.open import graph_of
-from mamtra.runtime.onnx.speech_model import OnnxSpeechModel, OnnxState
+from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
+from mamtra.runtime.onnx.state import OnnxState
 from mamtra.speech_lm import Segment, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 

@@ -27,7 +27,7 @@ from mamtra.benchmark.memory import held_now, wait_for
 from mamtra.errors import ConfigError
 from mamtra.generation.randomness import RandomSource, seeded
 from mamtra.generation.sampling import SamplingConfig, choose
-from mamtra.runtime.onnx.speech_model import OnnxState, read_so_far
+from mamtra.runtime.onnx.state import OnnxState, read_so_far
 from mamtra.runtime.torch.speech_model import as_array
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
 from mamtra.speech_lm import Segment, cross_lingual

@@ -16,9 +16,9 @@ for graphs of their own (``speech_lm.8bit.onnx``).
 
 import json
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import onnx
@@ -28,7 +28,6 @@ from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.speaker import SpeakerConfig
 from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
 from mamtra.acoustic.vocoder import VocoderConfig
-from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
 from mamtra.atomic import write_file
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.checksums import renew_checksums
@@ -39,6 +38,12 @@ from mamtra.interop.onnx.attention import in_one_node
 from mamtra.interop.onnx.graph import StoredTensor, stored_tensors
 from mamtra.interop.onnx.layers import Form
 from mamtra.interop.onnx.products import Bits, Matrix, rounded
+from mamtra.interop.onnx.sizes import (
+    notes_for,
+    sizes_of_decoder,
+    sizes_of_speech_lm,
+    sizes_of_vocoder,
+)
 from mamtra.interop.onnx.speech_lm import SpeechLMExport, matrices_of, speech_lm_graph
 from mamtra.interop.onnx.token_encoder import decoder_graph
 from mamtra.interop.onnx.velocity import velocity_graph
@@ -50,7 +55,6 @@ from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.onnx.speech_model import short_form
 from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
-from mamtra.speech_lm.reading import ReadingConfig
 from mamtra.synthesis.text_reader import TextConfig
 
 EXACT_BITS = (32, 16)  # no rounding beyond that of the stored weights
@@ -84,11 +88,6 @@ def write_graph(model: onnx.ModelProto, path: Path) -> None:
     write_file(path, model.SerializeToString(), ModelError)
 
 
-def notes_for(part: str, **sizes: Any) -> dict[str, str]:
-    """The texts that a graph carries."""
-    return {"part": part, "sizes": json.dumps(sizes, sort_keys=True)}
-
-
 def read_stored(tensor: StoredTensor) -> np.ndarray:
     """A stored tensor's numbers, as float32 where numpy lacks its type."""
     if tensor.kind == onnx.TensorProto.BFLOAT16:
@@ -106,57 +105,6 @@ def with_few_bits(
     few = rounded(matrices, lambda name: read_stored(stored[name]), bits)
     write_file(path, save(few), ModelError)
     return stored | stored_tensors([path])
-
-
-def sizes_of_decoder(config: DecoderConfig) -> dict[str, Any]:
-    """What the runtime has to know of a decoder."""
-    encoder = config.encoder
-    found = {
-        "codes": encoder.vocabulary,
-        "speaker_dim": config.speaker_dim,
-        "bins": config.bins,
-        "frames_per_token": encoder.frames_per_token,
-        "chunk_tokens": encoder.chunk_tokens,
-        "lookahead_tokens": encoder.lookahead_tokens,
-        "steps": config.steps,
-        "guidance": config.guidance,
-        "mel_offset": config.mel_offset,
-        "mel_scale": config.mel_scale,
-    }
-    velocity = config.velocity
-    return found | ({"chunk_frames": velocity.chunk_frames} if velocity else {})
-
-
-def sizes_of_speech_lm(
-    config: SpeechLMConfig, bits: int, reading: ReadingConfig | None = None
-) -> dict[str, Any]:
-    """What the runtime has to know of a speech language model."""
-    backbone = config.backbone
-    sizes: dict[str, Any] = {
-        "speech_vocabulary": config.speech_vocabulary,
-        "marks": asdict(config.vocabulary),
-        "text_vocabulary": config.text_vocabulary,
-        "rope_theta": backbone.rope_theta,
-        "bits": bits,
-    }
-    if reading is not None:
-        reading.check(backbone.layout, backbone.query_heads)
-        sizes["reading"] = [reading.layer, reading.head]
-        sizes["queries_for_a_key"] = backbone.query_heads // backbone.kv_heads
-    return sizes
-
-
-def sizes_of_vocoder(config: VocoderConfig) -> dict[str, Any]:
-    """What the runtime has to know of a vocoder."""
-    return {
-        "rate_hz": config.rate_hz,
-        "bins": config.bins,
-        "hop": config.mel_hop,
-        "noises": config.overtones + 1,
-        "exact_frames": exact_frames(config),
-        "ahead_frames": ahead_frames(config),
-        "uniform_noise": config.causal,
-    }
 
 
 class FolderExport:
