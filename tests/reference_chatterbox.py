@@ -9,10 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+import toy_flow
+import toy_vocoder
 from chatterbox_shapes import REFERENCE, t3_shapes
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from mamtra.interop.chatterbox_acoustics import FLOW, TIME_MIXER, VOCODER
 from mamtra.interop.chatterbox_lm import speech_lm_from_chatterbox
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.prompt import SpeakerPrompt
@@ -81,11 +84,70 @@ def voice_of(case: str, emotion: float = 0.5) -> SpeakerPrompt:
     )
 
 
-def write_folder(folder: Path) -> Path:
-    """Write the folder that Chatterbox publishes, at toy size, with a built-in voice."""
+def s3gen_entries(mean_flow: bool = False) -> dict[str, Tensor]:
+    """The toy's decoder and vocoder under their published names, and a leftover of each kind."""
+    flow = toy_flow.toy() | ({TIME_MIXER: time_mixer()} if mean_flow else {})
+    entries = {FLOW + name: tensor for name, tensor in flow.items()}
+    entries |= {VOCODER + name: tensor for name, tensor in toy_vocoder.toy_tensors().items()}
+    left = ("tokenizer.encoder.conv1.weight", "tokenizer.window", "speaker_encoder.head.bias")
+    return entries | {name: torch.zeros(2) for name in left}
+
+
+def time_mixer() -> Tensor:
+    """Of the reference's mean flow: its name holds "embed", so it has a deviation of 1."""
+    return math.sqrt(512) * toy_flow.synthetic(TIME_MIXER, (256, 512))
+
+
+def write_tokenizer(path: Path) -> None:
+    """A tokenizer.json of Chatterbox's form: letters and marks, and a blank that is an id."""
+    signs = "".join(map(chr, range(33, 127)))
+    known = ["[STOP]", "[UNK]", "[SPACE]", *signs]
+    values = {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [
+            {
+                "id": index,
+                "special": True,
+                "content": known[index],
+                "single_word": False,
+                "lstrip": False,
+                "rstrip": False,
+                "normalized": False,
+            }
+            for index in range(3)
+        ],
+        "normalizer": None,
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "BPE",
+            "dropout": None,
+            "unk_token": "[UNK]",
+            "continuing_subword_prefix": None,
+            "end_of_word_suffix": None,
+            "fuse_unk": False,
+            "vocab": {sign: index for index, sign in enumerate(known)},
+            "merges": [],
+        },
+    }
+    path.write_text(json.dumps(values))
+
+
+def write_folder(folder: Path, s3gen: str | None = None) -> Path:
+    """Write the folder that Chatterbox publishes, at toy size, with a built-in voice.
+
+    Args:
+        folder: a new one.
+        s3gen: name of the file of decoder and vocoder, of exact names; none if left.
+    """
     folder.mkdir()
     save_file(weights(), folder / "t3_cfg.safetensors")
-    (folder / "tokenizer.json").write_text("{}")
+    write_tokenizer(folder / "tokenizer.json")
+    if s3gen is not None:
+        save_file(s3gen_entries("meanflow" in s3gen), folder / s3gen)
     held = tensors_of("t3_inference")
     conditions = {
         "speaker_emb": held["speaker"],
@@ -93,5 +155,13 @@ def write_folder(folder: Path) -> Path:
         "cond_prompt_speech_tokens": held["prompt"],
         "emotion_adv": torch.full((1, 1, 1), 0.5),
     }
-    torch.save({"t3": conditions, "gen": {}}, folder / "conds.pt")
+    generator = np.random.default_rng(0)
+    prompt = {
+        "prompt_token": torch.from_numpy(generator.integers(0, REFERENCE.codes, (1, 14))),
+        "prompt_token_len": torch.tensor([14]),
+        "prompt_feat": torch.from_numpy(generator.standard_normal((1, 27, 80), np.float32)),
+        "prompt_feat_len": None,
+        "embedding": torch.from_numpy(generator.standard_normal((1, 192), np.float32)),
+    }
+    torch.save({"t3": conditions, "gen": prompt if s3gen else {}}, folder / "conds.pt")
     return folder

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 import toy_flow
-from reference_chatterbox import tensors_of
+from reference_chatterbox import s3gen_entries, tensors_of
 from torch import Tensor
-from toy_vocoder import relative, toy_tensors
+from toy_vocoder import relative
 
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.flow_matching import flow
@@ -19,8 +19,6 @@ from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames, new_state
 from mamtra.errors import CheckpointError
 from mamtra.interop.chatterbox_acoustics import (
     FLOW,
-    TIME_MIXER,
-    VOCODER,
     decoder_from_chatterbox,
     vocoder_from_chatterbox,
 )
@@ -36,16 +34,13 @@ TOLERANCE = 1e-4  # relative, of whole signals
 @cache
 def vocoder() -> Vocoder:
     """The toy vocoder, through the real converter."""
-    named = {VOCODER + name: tensor for name, tensor in toy_tensors().items()}
-    return vocoder_from_chatterbox(named).eval()
+    return vocoder_from_chatterbox(s3gen_entries()).eval()
 
 
 def flow_entries(case: str) -> dict[str, Tensor]:
     """The toy flow's entries in an s3gen file; the mean flow has one more."""
-    # its name holds "embed", so the reference draws it as a table, with a deviation of 1
-    mixer = math.sqrt(512) * toy_flow.synthetic(TIME_MIXER, (256, 512))
-    more = {} if case == "cfm" else {TIME_MIXER: mixer}
-    return {FLOW + name: tensor for name, tensor in (toy_flow.toy() | more).items()}
+    entries = s3gen_entries(case == "cfm_meanflow")
+    return {name: tensor for name, tensor in entries.items() if name.startswith(FLOW)}
 
 
 @cache

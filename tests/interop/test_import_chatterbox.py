@@ -44,6 +44,8 @@ def test_every_tensor_is_used_or_listed(imported):
     assert sorted(part.unused) == ["text_head.weight", "tfmr.embed_tokens.weight"]
     assert part.used == 22 + 9 * 3 - 2
     assert report.copied == ("tokenizer.json", "conds.pt as voice.safetensors")
+    (told,) = report.warnings()
+    assert "no s3gen.safetensors and no s3gen_meanflow.safetensors" in told
     model = ModelFolder(folder)
     assert model.section("guard", GuardConfig).most(30) == 1000
     assert model.section("sampling", SamplingConfig).top_k == 230
@@ -93,8 +95,8 @@ def test_a_folder_without_the_model_says_what_to_fetch(tmp_path, capsys):
     command = ["import", "chatterbox", str(tmp_path / "empty"), "-o", str(tmp_path / "x")]
     assert ended(command) == ModelError.exit_code
     assert "t3_cfg.safetensors" in capsys.readouterr().err
-    assert ended([*command, "--codec", "s3gen"]) != 0
-    assert "not taken over" in capsys.readouterr().err
+    assert ended([*command, "--codec", "mimi"]) != 0
+    assert "s3gen and none" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 

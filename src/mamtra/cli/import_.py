@@ -139,19 +139,18 @@ def import_resemble(
     ],
     output: Output,
     codec: Annotated[
-        str, typer.Option("--codec", help="none: the language model alone, which writes ids.")
-    ] = "none",
+        str,
+        typer.Option("--codec", help="s3gen: decoder and vocoder too, if there; none: without."),
+    ] = "s3gen",
     dtype: Dtype = None,
     shard_gb: Shard = 2.0,
 ) -> None:
-    """Take over Chatterbox's language model, to convert it and draw speech ids; it cannot speak.
+    """Take over Chatterbox: its language model, and decoder and vocoder where their file is.
 
     mamtra import chatterbox ResembleAI/chatterbox -o chatterbox --dtype bfloat16
     """
-    if codec != "none":
-        raise ConfigError(
-            f"codec {codec!r} is not possible: the decoder is not taken over; none is"
-        )
+    if codec not in (possible := ("s3gen", "none")):
+        raise ConfigError(f"codec {codec!r} is unknown; possible are {' and '.join(possible)}")
     from mamtra.checkpoints.locate import source_folder
 
     place, size = source_folder(source), shard_size(shard_gb)
@@ -160,7 +159,8 @@ def import_resemble(
     from mamtra.interop.import_chatterbox import import_chatterbox
 
     kept = None if dtype is None else dtype_named(dtype)
-    tell(import_chatterbox(place, output, kept, size), output)
+    report = import_chatterbox(place, output, kept, size, codec=codec == "s3gen")
+    tell(report, output)
 
 
 @import_.command("mamtra")

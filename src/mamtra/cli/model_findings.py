@@ -22,7 +22,9 @@ from mamtra.generation.randomness import random_state
 from mamtra.runtime.choose import SPEAKING, has_torch, missing_graphs, open_model
 from mamtra.runtime.protocols import EncodedPrompt, LoadedModel
 from mamtra.runtime.request import EngineRequest
-from mamtra.speech_lm.prompt import cross_lingual
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
+from mamtra.speech_lm.prompt import SpeakerPrompt, conditioned, cross_lingual
+from mamtra.synthesis.conditioning import voice_reading
 from mamtra.synthesis.load import open_folder
 
 SENTENCE = "The weather was fine, so we walked along the river until evening."
@@ -41,13 +43,24 @@ def digest(values: np.ndarray) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]
 
 
-def answers(model: LoadedModel) -> dict[str, np.ndarray]:
-    """What a model's parts say to the same five questions."""
+def answers(
+    model: LoadedModel, reads_voices: ConditioningConfig | None = None
+) -> dict[str, np.ndarray]:
+    """What a model's parts say to the same five questions.
+
+    Args:
+        model: the parts.
+        reads_voices: sizes of a language model that reads voices; it is given an even one.
+    """
     speech, decoder, vocoder = model.speech_model, model.decoder, model.vocoder
     sizes, drawn = decoder.sizes, random_state(0)
     state = speech.new_state(1, TEXT_IDS + SPEECH_IDS)
     text = [number * 7 % speech.text_vocabulary for number in range(TEXT_IDS)]
-    found = {"logits of a prompt": speech.read([cross_lingual(text)], state)}
+    segments = cross_lingual(text)
+    if reads_voices is not None:
+        even = SpeakerPrompt(speaker=(0.1,) * reads_voices.speaker_dim, prompt=(0,))
+        segments = conditioned(text, even, reads_voices)
+    found = {"logits of a prompt": speech.read([segments], state)}
     found["logits of a step"] = speech.step([1], state)
     mel = drawn.standard_normal((sizes.bins, sizes.frames_per_token * PROMPT_IDS))
     voice = EncodedPrompt(
@@ -89,6 +102,8 @@ def files(folder: ModelFolder) -> Iterator[Finding]:
     graphs = missing_graphs(folder, SPEAKING)
     told = f"no {listed(graphs)}" if graphs else "all there"
     advice = f"mamtra export {folder.folder} --to onnx makes them" if graphs else ""
+    if folder.holds("speech_lm") and voice_reading(folder) is not None:
+        advice = "none can be made of a language model that reads voices; torch runs it"
     yield Finding(about="graphs", found=told, optional=bool(graphs), advice=advice)
     voices = listed(list(folder.voice_files())) or "none"
     advice = "" if voices != "none" else "make one from a recording: mamtra voice make"
@@ -101,7 +116,7 @@ def files(folder: ModelFolder) -> Iterator[Finding]:
 
 def asked(folder: ModelFolder, request: EngineRequest) -> dict[str, np.ndarray]:
     """The answers of one engine; nothing of it stays in memory."""
-    found = answers(open_model(folder, request))
+    found = answers(open_model(folder, request), voice_reading(folder))
     gc.collect()
     return found
 

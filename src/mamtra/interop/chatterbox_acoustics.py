@@ -7,7 +7,8 @@ excitation is older (phases counted at every sample), and every utterance begins
 silence and fades in over the next 20 ms.
 """
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from torch import Tensor
@@ -17,16 +18,40 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.errors import CheckpointError, listed
 from mamtra.interop.cosyvoice_flow import FROM_FLOW, HEAD_DIM, config_from_flow
 from mamtra.interop.cosyvoice_vocoder import vocoder_from_cosyvoice
 from mamtra.interop.names import rename_all
 
 FLOW, VOCODER = "flow.", "mel2wav."
+LISTENING = ("speaker_encoder.", "tokenizer.")  # networks that make voices; not taken over
 TIME_MIXER = "decoder.estimator.time_embed_mixer.weight"
 FROM_S3GEN = FROM_FLOW | {TIME_MIXER: "velocity.time_mixer.weight"}
 MEAN_FLOW_STEPS = 2  # s3gen.py: n_cfm_timesteps of a mean flow
 WHAT, ADVICE = "Chatterbox's flow", "give s3gen.safetensors or s3gen_meanflow.safetensors"
 OPENING_FRAMES = 1  # s3gen.py: trim_fade is 20 ms of silence, then 20 ms of a cosine
+
+
+def left_out(names: Iterable[str]) -> Counter[str]:
+    """How many entries of each network are left out.
+
+    Raises:
+        CheckpointError: an entry belongs to none that is known; all such are listed.
+    """
+    known, found = (FLOW, VOCODER, *LISTENING), Counter[str]()
+    unknown = []
+    for name in names:
+        prefix = next((one for one in known if name.startswith(one)), None)
+        if prefix is None:
+            unknown.append(name)
+        elif prefix in LISTENING:
+            found[prefix] += 1
+    if unknown:
+        raise CheckpointError(
+            f"{len(unknown)} entries are not part of Chatterbox's S3Gen: {listed(unknown)}; "
+            f"{ADVICE}"
+        )
+    return found
 
 
 def under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -58,13 +58,12 @@ class PartImport:
     parameters: int
     dtype: str
 
-    @property
-    def row(self) -> str:
-        """One line of the report."""
+    def row(self, width: int) -> str:
+        """One line of the report, with so many letters for the file."""
         counts = f"{self.used:6}{len(self.unused):8}{len(self.fresh):7}{self.parameters:14,}"
         left_out = f"  without {', '.join(self.unused)}" if self.unused else ""
         left_out += f"  fresh {', '.join(self.fresh)}" if self.fresh else ""
-        return f"{self.file:18}{self.part:11}{counts}  {self.dtype}{left_out}"
+        return f"{self.file:{width}}{self.part:11}{counts}  {self.dtype}{left_out}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,25 +73,30 @@ class Import:
     Attributes:
         copied: files copied as they are.
         missing: files that are not needed to speak with a saved voice, and are not there.
+        notes: further sentences about what was not taken over.
     """
 
     parts: tuple[PartImport, ...]
     copied: tuple[str, ...]
     missing: tuple[str, ...]
     where: str = WHERE
+    notes: tuple[str, ...] = ()
 
     def table(self) -> str:
         """Text table, one line per checkpoint."""
-        head = f"{'file':18}{'part':11}{'used':>6}{'unused':>8}{'fresh':>7}{'parameters':>14}"
-        return "\n".join([head, *(part.row for part in self.parts)])
+        width = max(18, *(len(part.file) + 1 for part in self.parts))
+        counts = f"{'used':>6}{'unused':>8}{'fresh':>7}{'parameters':>14}"
+        head = f"{'file':{width}}{'part':11}{counts}"
+        return "\n".join([head, *(part.row(width) for part in self.parts)])
 
     def warnings(self) -> list[str]:
-        """One sentence for each missing file."""
-        return [
+        """One sentence for each missing file, and the notes."""
+        missing = [
             f"no {name}: voices cannot be made from recordings; "
             f"fetch {name} from {self.where} into the new folder"
             for name in self.missing
         ]
+        return [*missing, *self.notes]
 
 
 def build(

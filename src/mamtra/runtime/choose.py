@@ -99,6 +99,8 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
         return "asked for"
     if dtypes is not None:
         return "types of parts were given, which are PyTorch's"
+    if (folder.holder("speech_lm").config.speech_lm or {}).get("conditioning"):
+        return "its language model reads voices, which graphs cannot"
     if request.dtype not in (AUTO, *BITS):
         return f"dtype {request.dtype!r} is PyTorch's"
     missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))

@@ -9,15 +9,27 @@
 CosyVoice 3 opens every instruction with a sentence of its own, and reads it with the mark alone
 where there is none.
 
-The decoder continues the voice's prompt in all three; that is where the timbre comes from.
+The decoder continues the voice's prompt in all three; that is where the timbre comes from. A
+language model that reads voices (Chatterbox's) is always given the voice, then the text.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.locate import CONFIG
+from mamtra.config import from_dict
 from mamtra.errors import ConfigError, ModelError, VoiceError
 from mamtra.generation.request import Request
-from mamtra.speech_lm.prompt import cross_lingual, instruct, zero_shot
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
+from mamtra.speech_lm.prompt import (
+    Segment,
+    SpeakerPrompt,
+    conditioned,
+    cross_lingual,
+    instruct,
+    zero_shot,
+)
 from mamtra.synthesis.options import Mode, SpeakOptions
 from mamtra.synthesis.text_reader import END_OF_PROMPT, Reader
 from mamtra.voice.voice import Voice
@@ -32,12 +44,14 @@ class Conditioning:
         speech: ids of the prompt's speech.
         lead: ids that come before all else where there is no instruction: CosyVoice 3's own
             sentence with the end mark. A text that holds the mark itself brings its own.
+        read: of a language model that reads voices: the voice, and the marks around a text.
     """
 
     mode: Mode = "cross-lingual"
     text: tuple[int, ...] = ()
     speech: tuple[int, ...] = ()
     lead: tuple[int, ...] = ()
+    read: tuple[SpeakerPrompt, ConditioningConfig] | None = None
 
     def led(self, ids: Sequence[int]) -> list[int]:
         """Text ids with what comes before them."""
@@ -50,7 +64,10 @@ class Conditioning:
         Raises:
             TextError: there are no ids.
         """
+        segments: list[Segment]
         match self.mode:
+            case "cross-lingual" if self.read is not None:
+                segments = conditioned(ids, *self.read)
             case "zero-shot":
                 segments = zero_shot(ids, self.led(self.text), self.speech)
             case "cross-lingual":
@@ -109,8 +126,45 @@ def instruct_conditioning(reader: Reader, instruction: str, model: str) -> Condi
     return Conditioning(mode="instruct", text=(*ids, reader.end_of_prompt))
 
 
+def voice_reading(folder: ModelFolder) -> ConditioningConfig | None:
+    """Sizes of a language model that reads voices; None for one that does not.
+
+    Raises:
+        ConfigError: the folder's ``config.json`` holds something else there.
+    """
+    values = (folder.holder("speech_lm").config.speech_lm or {}).get("conditioning")
+    if values is None:
+        return None
+    return from_dict(ConditioningConfig, values, str(folder.folder / CONFIG), "conditioning")
+
+
+def reading_voice(
+    voice: Voice, options: SpeakOptions, sizes: ConditioningConfig, model: str
+) -> Conditioning:
+    """For a language model that reads voices.
+
+    Raises:
+        ConfigError: pieces would have to know each other.
+        VoiceError: the voice holds nothing for such a model, or not what fits this one.
+    """
+    if options.state == "carry":
+        raise ConfigError(f"{model!r} speaks each piece by itself; leave the state 'carry' out")
+    if voice.read is None or len(voice.read.speaker) != sizes.speaker_dim:
+        raise VoiceError(
+            f"voice {voice.name!r} holds no speaker vector of {sizes.speaker_dim} numbers for the "
+            f"language model of {model!r}; take the voice that came with it"
+        )
+    return Conditioning(read=(voice.read, sizes))
+
+
 def conditioning_of(
-    reader: Reader, voice: Voice, options: SpeakOptions, *, model: str, reads_prompts: bool
+    reader: Reader,
+    voice: Voice,
+    options: SpeakOptions,
+    *,
+    model: str,
+    reads_prompts: bool,
+    reads_voices: ConditioningConfig | None = None,
 ) -> Conditioning:
     """What the language model reads around a text.
 
@@ -122,6 +176,7 @@ def conditioning_of(
             its words, else ``cross-lingual``.
         model: the model's name, for messages.
         reads_prompts: whether the language model was trained to go on from a prompt.
+        reads_voices: sizes of a language model that reads voices.
 
     Raises:
         ConfigError: the instruction is empty.
@@ -138,5 +193,7 @@ def conditioning_of(
                 f"the language model of {model!r} was not trained to go on from a prompt; "
                 "leave the mode out"
             )
+        case _ if reads_voices is not None:
+            return reading_voice(voice, options, reads_voices, model)
         case _:
             return Conditioning(lead=reader.lead)

@@ -16,7 +16,7 @@ from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.exclusive import exclusive
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.batch import Outcome, TextAndOptions, say_texts, with_options
-from mamtra.synthesis.conditioning import conditioning_of
+from mamtra.synthesis.conditioning import conditioning_of, voice_reading
 from mamtra.synthesis.options import AnyVoice, SpeakOptions
 from mamtra.synthesis.say import say_paragraphs
 from mamtra.synthesis.speaker import Speaker
@@ -47,6 +47,7 @@ class Synthesizer:
         self.text = folder.optional("text", TextConfig)
         self.sampling = folder.optional("sampling", SamplingConfig)
         self.guard = folder.optional("guard", GuardConfig)
+        self.reads_voices = voice_reading(folder)
 
     @property
     def name(self) -> str:
@@ -93,7 +94,12 @@ class Synthesizer:
         """
         voice = self.voice(options.voice)
         conditioning = conditioning_of(
-            self.reader, voice, options, model=self.name, reads_prompts=self.text.reads_prompts
+            self.reader,
+            voice,
+            options,
+            model=self.name,
+            reads_prompts=self.text.reads_prompts,
+            reads_voices=self.reads_voices,
         )
         return Speaker(
             model=self.model,

@@ -11,6 +11,7 @@ from pathlib import Path
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, NothingToSpeakError
 from mamtra.text.bpe import ADDED_TOKENS, QwenTokenizer, added_tokens3
+from mamtra.text.chatterbox import ChatterboxTokenizer
 from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
@@ -19,8 +20,7 @@ from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.split import pieces, split_sentences
 from mamtra.text.tokenizer import NanoTokenizer
 
-LETTERS, QWEN, QWEN3 = "letters", "qwen", "cosyvoice3"
-BYTE_PAIRS = (QWEN, QWEN3)
+LETTERS, QWEN, QWEN3, CHATTERBOX = "letters", "qwen", "cosyvoice3", "chatterbox"
 END_OF_PROMPT = "<|endofprompt|>"
 ENDS = (".", "?", "!")
 OPEN_MARKS = " ,;:-"
@@ -35,7 +35,7 @@ class TextConfig:
     Attributes:
         tokenizer: ``letters`` is one id for each letter, mark or phone; ``qwen`` is byte pairs with
             CosyVoice 2's added tokens, whose files lie in the model's folder; ``cosyvoice3`` the
-            same with CosyVoice 3's.
+            same with CosyVoice 3's; ``chatterbox`` that of Chatterbox's English.
         piece_characters: longest text in letters that is spoken at once; what the model was trained
             on.
         piece_tokens: the same for text in byte pairs, in tokens.
@@ -58,7 +58,7 @@ class TextConfig:
     opening: str = ""
 
     def __post_init__(self) -> None:
-        if self.tokenizer not in (known := (LETTERS, *BYTE_PAIRS)):
+        if self.tokenizer not in (known := (LETTERS, QWEN, QWEN3, CHATTERBOX)):
             raise ConfigError(
                 f"unknown text tokenizer {self.tokenizer!r}; known: {', '.join(known)}"
             )
@@ -135,6 +135,16 @@ class LettersReader:
         return pieces(" ".join(found), self.config.piece_characters)
 
 
+def budget_of(config: TextConfig) -> PieceBudget:
+    """How long a piece in byte pairs may be."""
+    longest = config.piece_tokens
+    return PieceBudget(
+        longest=longest,
+        shortest=int(SHORTEST_SHARE * longest),
+        rest=int(REST_SHARE * longest),
+    )
+
+
 class QwenReader:
     """Any language in Qwen's byte pairs, with CosyVoice 2's frontend.
 
@@ -152,12 +162,7 @@ class QwenReader:
             folder, added_tokens3() if config.tokenizer == QWEN3 else ADDED_TOKENS
         )
         self.opening = config.opening
-        longest = config.piece_tokens
-        self.budget = PieceBudget(
-            longest=longest,
-            shortest=int(SHORTEST_SHARE * longest),
-            rest=int(REST_SHARE * longest),
-        )
+        self.budget = budget_of(config)
 
     @property
     def end_of_prompt(self) -> int | None:
@@ -201,8 +206,62 @@ class QwenReader:
         )
 
 
-Tokenizer = NanoTokenizer | QwenTokenizer
-Reader = LettersReader | QwenReader
+class ChatterboxReader:
+    """English in Chatterbox's byte pairs, numbers written as words by our own rules.
+
+    Args:
+        config: how long a piece may be.
+        folder: where the vocabulary lies.
+
+    Raises:
+        ModelError: the vocabulary is missing or broken.
+        MissingExtraError: the package ``tokenizers`` is not installed.
+    """
+
+    end_of_prompt: int | None = None
+    opening = ""
+    lead: tuple[int, ...] = ()
+
+    def __init__(self, config: TextConfig, folder: Path) -> None:
+        self.tokenizer = ChatterboxTokenizer(folder)
+        self.budget = budget_of(config)
+
+    def encode(self, piece: str) -> list[int]:
+        """The ids of one piece."""
+        return self.tokenizer.encode(piece)
+
+    def notes(self, text: str) -> list[str]:
+        """What will be left out of a text, or read as words though it looks like markup."""
+        return notes(text)
+
+    def whole(self, text: str, spoken: bool = True) -> str:
+        """Text as it is spoken, in one piece whatever its length.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+        """
+        return frontend_text(text, "own" if spoken else "none", "en")
+
+    def pieces(self, text: str, spoken: bool = True) -> list[str]:
+        """Text as it is spoken, in pieces of a sentence or so.
+
+        Raises:
+            TextError: it is empty, or nothing in it can be spoken.
+        """
+        normaliser = "own" if spoken else "none"
+        return frontend_pieces(
+            text, lambda part: len(self.encode(part)), normaliser, "en", self.budget
+        )
+
+
+Tokenizer = NanoTokenizer | QwenTokenizer | ChatterboxTokenizer
+Reader = LettersReader | QwenReader | ChatterboxReader
+READERS: dict[str, type[Reader]] = {
+    LETTERS: LettersReader,
+    QWEN: QwenReader,
+    QWEN3: QwenReader,
+    CHATTERBOX: ChatterboxReader,
+}
 
 
 def reader_for(config: TextConfig, folder: Path) -> Reader:
@@ -212,8 +271,7 @@ def reader_for(config: TextConfig, folder: Path) -> Reader:
         ModelError: a file that it needs is missing or broken.
         MissingExtraError: a package that it needs is not installed.
     """
-    kind = QwenReader if config.tokenizer in BYTE_PAIRS else LettersReader
-    return kind(config, folder)
+    return READERS[config.tokenizer](config, folder)
 
 
 def model_reader(folder: ModelFolder) -> Reader:

@@ -21,15 +21,18 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import VoiceError
 from mamtra.runtime.protocols import EncodedPrompt, VoiceEncoder
 from mamtra.runtime.sizes import DecoderSizes
+from mamtra.speech_lm.prompt import SpeakerPrompt
 
 SUFFIX = ".safetensors"
 FLOATS, INTEGERS = ("F16", "F32"), ("I32", "I64")
 TENSORS = {"speaker": FLOATS, "tokens": INTEGERS, "mel": FLOATS}  # and their types in a file
+READ = {"read_speaker": FLOATS, "read_tokens": INTEGERS}  # of voices with ``read`` only
 NOTES = ("name", "text", "source", "licence", "consent")
 NUMBERS = ("codes", "rate_hz")
 TOKENS_PER_SECOND = 25  # of every model; cosyvoice2.yaml: token_frame_rate
 SHORTEST_SECONDS = 0.5  # of a recording that a voice is made from
 LONGEST_SECONDS = 30.0  # cosyvoice2.yaml: prompts beyond this were never trained on
+NEUTRAL = 0.5  # the emotion of a voice whose file says none
 SHOWN = 100  # letters of a name that a message repeats
 SILENCE = 1e-3  # a recording whose loudest sample is below this holds no voice
 
@@ -47,6 +50,8 @@ class Voice:
         consent: that the speaker agreed to being copied: who, when, to what.
         codes: how many speech tokens the model knows that it was made for; 0 if nobody noted it.
         rate_hz: that of the sound its mel features describe; 0 if nobody noted it.
+        read: what a language model that reads voices is given of it (Chatterbox's); None for all
+            others.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Voice:
     consent: str = ""
     codes: int = 0
     rate_hz: int = 0
+    read: SpeakerPrompt | None = None
 
     def __post_init__(self) -> None:
         if self.mel.shape[1] != FRAMES_PER_TOKEN * len(self.tokens):
@@ -103,6 +109,10 @@ class Voice:
             "tokens": np.ascontiguousarray(self.tokens, np.int32),
             "mel": np.ascontiguousarray(self.mel, np.float16),
         }
+        if self.read is not None:  # whole, since the ids that are drawn hang on every bit
+            tensors["read_speaker"] = np.array(self.read.speaker, np.float32)
+            tensors["read_tokens"] = np.array(self.read.prompt, np.int32)
+            notes["emotion"] = repr(self.read.emotion)
         write_file(path, save(tensors, notes), VoiceError)
         return path
 
@@ -116,8 +126,13 @@ class Voice:
         notes, arrays = read_arrays(Path(path))
         try:  # older files lack both
             codes, rate_hz = (int(notes.get(name) or 0) for name in NUMBERS)
+            emotion = float(notes.get("emotion") or NEUTRAL)
         except ValueError as problem:
             raise VoiceError(f"{str(path)!r} is not a saved voice: {problem}") from problem
+        read = None
+        if "read_speaker" in arrays:
+            speaker, prompt = (tuple(arrays[name].tolist()) for name in READ)
+            read = SpeakerPrompt(speaker=speaker, prompt=prompt, emotion=emotion)
         return cls(
             name=notes.get("name", Path(path).stem),
             speaker=arrays["speaker"].astype(np.float32),
@@ -126,6 +141,7 @@ class Voice:
             **{name: notes.get(name, "") for name in NOTES[1:]},
             codes=codes,
             rate_hz=rate_hz,
+            read=read,
         )
 
 
@@ -144,18 +160,19 @@ def read_arrays(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         )
     try:
         with safe_open(str(path), "np") as file:
-            kinds = {name: file.get_slice(name).get_dtype() for name in TENSORS}
-            ranks = {name: len(file.get_slice(name).get_shape()) for name in TENSORS}
+            wanted = TENSORS | (READ if READ.keys() <= set(file.keys()) else {})
+            kinds = {name: file.get_slice(name).get_dtype() for name in wanted}
+            ranks = {name: len(file.get_slice(name).get_shape()) for name in wanted}
             wrong = [
                 f"{name} is {kind} in {ranks[name]} dimensions"
                 for name, kind in kinds.items()
-                if kind not in TENSORS[name] or ranks[name] != (2 if name == "mel" else 1)
+                if kind not in wanted[name] or ranks[name] != (2 if name == "mel" else 1)
             ]
             if wrong:
                 raise VoiceError(
                     f"{str(path)!r} is not a saved voice: {', '.join(wrong)}; {advice}"
                 )
-            arrays: dict[str, Any] = {name: file.get_tensor(name) for name in TENSORS}
+            arrays: dict[str, Any] = {name: file.get_tensor(name) for name in wanted}
             return file.metadata() or {}, arrays
     except (OSError, SafetensorError) as problem:
         raise VoiceError(f"{str(path)!r} is not a saved voice: {problem}; {advice}") from problem

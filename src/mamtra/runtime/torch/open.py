@@ -24,6 +24,7 @@ from mamtra.runtime.protocols import LoadedModel
 from mamtra.runtime.reading import reading_of
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import AUTO, EngineConfig, check_device, open_speech_lm
+from mamtra.runtime.torch.guided import GuidedSpeechModel
 from mamtra.runtime.torch.malloc import bound_kernel_cache
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
@@ -126,7 +127,11 @@ def open_model(
     }
     speech_lm = parts["speech_lm"] if plain else open_speech_lm(folder, engine)
     return LoadedModel(
-        speech_model=TorchSpeechModel(speech_lm, reading=reading_of(folder)),
+        speech_model=(
+            TorchSpeechModel(speech_lm, reading=reading_of(folder))
+            if speech_lm.conditioning is None
+            else GuidedSpeechModel(speech_lm)
+        ),
         decoder=TorchDecoder(parts["decoder"], context_frames(folder, flow_context)),
         vocoder=TorchVocoder(parts["vocoder"]),
     )
