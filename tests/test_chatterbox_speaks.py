@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from cosyvoice_folder import write_prompt
 from exit_code import ended
 from reference_chatterbox import REFERENCE, s3gen_entries, write_folder
 from safetensors.torch import save_file
@@ -142,6 +143,12 @@ def test_what_it_cannot_do_is_one_sentence(imported, synthesizer, tmp_path, caps
     fields = {name: getattr(voice, name) for name in ("name", "speaker", "tokens", "mel")}
     with pytest.raises(VoiceError, match="no speaker vector of 256"):
         synthesizer.say("Hello.", voice=Voice(**fields))
+    recording = write_prompt(tmp_path / "prompt.wav")
+    command = ["voice", "make", str(recording), "--model", str(imported[0])]
+    assert ended([*command, "-o", str(tmp_path / "v.safetensors")]) == ModelError.exit_code
+    told = capsys.readouterr().err
+    assert "no speech_tokenizer and no speaker, so it makes no voices" in told
+    assert "(built-in)" in told
     pytest.importorskip("onnx")
     assert ended(["export", str(imported[0]), "--to", "onnx"]) == ModelError.exit_code
     assert "learned positions" in capsys.readouterr().err

@@ -1,16 +1,19 @@
 """Chatterbox's s3gen.safetensors into our decoder and vocoder: the original's numbers."""
 
 import math
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
 import pytest
 import torch
 import toy_flow
+from cosyvoice2_shapes import FULL, flow_shapes, hift_shapes
 from reference_chatterbox import s3gen_entries, tensors_of
 from torch import Tensor
 from toy_vocoder import relative
 
+from mamtra.acoustic.config import DecoderConfig, VocoderConfig
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.flow_matching import flow
 from mamtra.acoustic.velocity import Condition
@@ -19,6 +22,8 @@ from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames, new_state
 from mamtra.errors import CheckpointError
 from mamtra.interop.chatterbox_acoustics import (
     FLOW,
+    TIME_MIXER,
+    VOCODER,
     decoder_from_chatterbox,
     vocoder_from_chatterbox,
 )
@@ -161,6 +166,21 @@ def test_the_noise_of_the_flow_follows_the_seed() -> None:
     assert not np.array_equal(first, other)
     own = flow_noise(DecoderSizes.of(toy_flow.decoder().config), 1)
     assert own is flow_noise(DecoderSizes.of(toy_flow.decoder().config), 2)
+
+
+def test_published_names_and_sizes_fill_decoder_and_vocoder() -> None:
+    with torch.device("meta"):
+        decoding = {FLOW + name: torch.empty(s) for name, s in flow_shapes(FULL).items()}
+        sounding = {VOCODER + name: torch.empty(s) for name, s in hift_shapes(FULL).items()}
+        mixer = {FLOW + TIME_MIXER: torch.empty(1024, 2048)}
+    assert (len(decoding), len(sounding)) == (1_121, 328)
+    own = DecoderConfig()
+    whole = decoder_from_chatterbox(decoding | sounding).config
+    assert (whole.steps, whole.guidance, whole.mean_flow) == (own.steps, own.guidance, False)
+    turbo = decoder_from_chatterbox(decoding | mixer).config
+    assert (turbo.steps, turbo.guidance, turbo.mean_flow) == (2, 0.0, True)
+    found = vocoder_from_chatterbox(decoding | sounding).config
+    assert found == replace(VocoderConfig(), sampled_phases=True, opening_frames=1)
 
 
 def test_entries_that_are_left_over_or_missing_are_listed() -> None:

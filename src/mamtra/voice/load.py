@@ -9,7 +9,7 @@ from pathlib import Path
 
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.errors import ModelError
+from mamtra.errors import ModelError, listed
 from mamtra.runtime.choose import open_voice_encoder as open_networks
 from mamtra.runtime.protocols import VoiceEncoder
 from mamtra.voice.onnx_encoder import OnnxVoiceEncoder
@@ -61,6 +61,12 @@ def open_voice_encoder(folder: ModelFolder) -> VoiceEncoder:
         ModelError: a part is missing or damaged.
         MissingExtraError: a package that it needs is not installed.
     """
+    if missing := [name for name in SECTIONS if not folder.holds(name)]:
+        own = listed(list(folder.voice_files())) or "none"
+        raise ModelError(
+            f"model {folder.config.name!r} has no {' and no '.join(missing)}, so it makes no "
+            f"voices; speak with one of its own ({own})"
+        )
     if (files := onnx_files(folder)) is not None:
         return OnnxVoiceEncoder(folder.section("mel", MelConfig), *files)
     return open_networks(folder)
