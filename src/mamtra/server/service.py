@@ -1,4 +1,4 @@
-"""One model that speaks for many: the threads that own it, and the queue before it.
+"""One model that speaks for many: the threads that own it.
 
 The language thread lets waiting texts into free slots, draws one speech id for each text in the
 running batch, and drops those whose reader has gone. Acoustic threads turn ids into sound where a
@@ -7,7 +7,6 @@ decoder and vocoder of others. What a text says is what ``Synthesizer.stream`` w
 sample.
 """
 
-import asyncio
 import logging
 import threading
 import time
@@ -26,6 +25,7 @@ from mamtra.server.http_errors import HTTPError, busy
 from mamtra.server.metrics import Metrics
 from mamtra.server.ticket import Job, Ticket
 from mamtra.server.utterance import Utterance, acoustics_of, speak_on
+from mamtra.server.waiting_line import WaitingLine
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.synthesis.text_stream import Arrived, arriving_pieces
@@ -63,7 +63,7 @@ class Service:
         self.synthesizer, self.config, self.metrics = synthesizer, config, metrics
         self.name, self.rate_hz = synthesizer.name, synthesizer.rate
         self.wake = threading.Condition()
-        self.waiting: deque[Ticket] = deque()
+        self.waiting = WaitingLine(config, self.wake)
         self.speaking: dict[int, Utterance] = {}
         self.to_begin: deque[Utterance] = deque()
         self.to_remove: deque[int] = deque()
@@ -76,7 +76,6 @@ class Service:
         )
         self.memory = memory_of(synthesizer.model.speech_model)
         self.numbers = 0
-        self.mean_seconds = 2.0  # that a text keeps its slot, for Retry-After
         self.closed = False
         acoustic = max(1, synthesizer.model.acoustic_threads)
         self.threads = [
@@ -105,22 +104,7 @@ class Service:
         with self.wake:
             if self.closed:
                 raise busy("the server is being stopped", 2.0, status=503)
-            room = self.config.queue + max(0, self.config.slots - len(self.speaking))
-            if not patient and len(self.waiting) >= room:
-                wait = self.mean_seconds * (len(self.waiting) + 1) / self.config.slots
-                raise busy(
-                    f"{len(self.waiting)} texts are waiting, as many as may; ask again in "
-                    f"{max(1, round(wait))} seconds",
-                    wait,
-                )
-            ticket = Ticket(
-                job,
-                asyncio.get_running_loop(),
-                self.wake,
-                self.config.queue_seconds,
-                self.config.write_seconds,
-            )
-            self.waiting.append(ticket)
+            ticket = self.waiting.join(job, len(self.speaking), patient=patient)
             self.wake.notify_all()
         return ticket
 
@@ -143,8 +127,13 @@ class Service:
             self.wake.notify_all()
         for thread in self.threads:
             thread.join()
-        for ticket in [*self.waiting, *(utterance.ticket for utterance in self.speaking.values())]:
+        for ticket in self.tickets():
             ticket.put(busy("the server was stopped", 2.0, status=503))
+
+    def tickets(self) -> list[Ticket]:
+        """All that wait or are spoken."""
+        speaking = [utterance.ticket for utterance in self.speaking.values()]
+        return [*self.waiting.tickets, *speaking]
 
     # the language thread
 
@@ -169,8 +158,7 @@ class Service:
             return True
         if self.waiting and len(self.speaking) < self.config.slots:
             return True
-        tickets = [*self.waiting, *(utterance.ticket for utterance in self.speaking.values())]
-        return any(ticket.cancelled for ticket in tickets)
+        return any(ticket.cancelled for ticket in self.tickets())
 
     def turn(self) -> None:
         """One speech id for each text."""
@@ -204,9 +192,7 @@ class Service:
         """Drop tickets that nobody waits for any more, and refuse those that waited too long."""
         now = time.monotonic()
         with self.wake:
-            gone = [t for t in self.waiting if t.cancelled or t.overdue(now)]
-            for ticket in gone:
-                self.waiting.remove(ticket)
+            gone = self.waiting.drop(now)
             utterances = list(self.speaking.values())
         for ticket in gone:
             if ticket.cancelled:
@@ -230,7 +216,7 @@ class Service:
             with self.wake:
                 if not self.waiting or len(self.speaking) >= self.config.slots:
                     return
-                ticket = self.waiting.popleft()
+                ticket = self.waiting.tickets.popleft()
             try:
                 self.begin(ticket)
             except Exception as problem:
@@ -339,7 +325,7 @@ class Service:
         ticket.put(problem)
         seconds = time.monotonic() - ticket.started
         if ticket.audio_seconds and problem is None:
-            self.mean_seconds += 0.1 * (seconds - self.mean_seconds)
+            self.waiting.learn(seconds)
             self.metrics.realtime.observe(seconds / ticket.audio_seconds)
             self.metrics.first_audio.observe(ticket.first_audio - ticket.arrived)
             self.metrics.audio_seconds.inc(ticket.audio_seconds)
