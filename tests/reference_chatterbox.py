@@ -14,6 +14,7 @@ import toy_vocoder
 from chatterbox_shapes import REFERENCE, t3_shapes
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from write_chatterbox_folder import write_tokenizer
 
 from mamtra.interop.chatterbox_acoustics import FLOW, TIME_MIXER, VOCODER
 from mamtra.interop.chatterbox_lm import speech_lm_from_chatterbox
@@ -96,44 +97,6 @@ def s3gen_entries(mean_flow: bool = False) -> dict[str, Tensor]:
 def time_mixer() -> Tensor:
     """Of the reference's mean flow: its name holds "embed", so it has a deviation of 1."""
     return math.sqrt(512) * toy_flow.synthetic(TIME_MIXER, (256, 512))
-
-
-def write_tokenizer(path: Path) -> None:
-    """A tokenizer.json of Chatterbox's form: letters and marks, and a blank that is an id."""
-    signs = "".join(map(chr, range(33, 127)))
-    known = ["[STOP]", "[UNK]", "[SPACE]", *signs]
-    values = {
-        "version": "1.0",
-        "truncation": None,
-        "padding": None,
-        "added_tokens": [
-            {
-                "id": index,
-                "special": True,
-                "content": known[index],
-                "single_word": False,
-                "lstrip": False,
-                "rstrip": False,
-                "normalized": False,
-            }
-            for index in range(3)
-        ],
-        "normalizer": None,
-        "pre_tokenizer": {"type": "Whitespace"},
-        "post_processor": None,
-        "decoder": None,
-        "model": {
-            "type": "BPE",
-            "dropout": None,
-            "unk_token": "[UNK]",
-            "continuing_subword_prefix": None,
-            "end_of_word_suffix": None,
-            "fuse_unk": False,
-            "vocab": {sign: index for index, sign in enumerate(known)},
-            "merges": [],
-        },
-    }
-    path.write_text(json.dumps(values))
 
 
 def write_folder(folder: Path, s3gen: str | None = None) -> Path:

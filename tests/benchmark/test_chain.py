@@ -5,8 +5,10 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
+import reference_chatterbox
 import soundfile
 from cosyvoice_folder import PROMPT_WORDS, write_prompt, write_toy_folder
+from toy_flow import TOY_HEAD_DIM
 
 from mamtra.backbone import Layout
 from mamtra.benchmark.process import Finished
@@ -14,6 +16,7 @@ from mamtra.benchmark.speak.stage_worker import STAGES, main
 from mamtra.benchmark.speak.stages import Chain, measure, read_chain, results_of
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, ModelError
+from mamtra.interop.import_chatterbox import import_chatterbox
 from mamtra.transfer.convert import convert
 
 pytest.importorskip("onnxruntime")
@@ -96,3 +99,33 @@ def test_graphs_are_exported_where_bits_are_asked_for(chain: Chain) -> None:
     assert set(graphs.stages) - set(chain.stages) == {"export"}
     wanted = ["export", str(chain.speaking_model), "--to", "onnx", "--bits", "8"]
     assert graphs.export_command[2:] == wanted
+
+
+def test_chatterbox_brings_its_voice_and_goes_through_the_same_stages(tmp_path: Path) -> None:
+    published = reference_chatterbox.write_folder(tmp_path / "published", "s3gen.safetensors")
+    whole = Chain(folder=str(tmp_path), published=str(published), ratio="1:1")
+    assert whole.stages == (
+        "import",
+        "convert",
+        "packages",
+        "speech_lm",
+        "decoder",
+        "vocoder",
+        "whole",
+    )
+    assert whole.speaking_voice == tmp_path / "imported" / "voices" / "built-in.safetensors"
+    sizes = reference_chatterbox.REFERENCE
+    import_chatterbox(
+        published, tmp_path / "imported", None, 10**9, sizes.codes, sizes.head_dim, TOY_HEAD_DIM
+    )
+    chain = replace(
+        whole,
+        published=None,
+        model=str(tmp_path / "imported"),
+        voice=str(whole.speaking_voice),
+        text="We sang.",
+        tokens=6,
+    )
+    told = {stage: STAGES[stage](chain) for stage in chain.stages}
+    assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 6
+    assert told["decoder"]["frames"] == 12

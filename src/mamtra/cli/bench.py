@@ -49,7 +49,8 @@ def bench_speak(
     state: Annotated[str, typer.Option("--state", help="Pieces: fresh or carry.")] = "fresh",
     stages: Annotated[bool, typer.Option("--stages", help="Each stage in a process.")] = False,
     published: Annotated[
-        Path | None, typer.Option("--published", help="Begin with CosyVoice's folder, 2 or 3.")
+        Path | None,
+        typer.Option("--published", help="Begin with CosyVoice's or Chatterbox's folder."),
     ] = None,
     prompt: Annotated[Path | None, typer.Option("--prompt", help="Recording of a voice.")] = None,
     words: Annotated[str, typer.Option("--words", help="The words spoken in the recording.")] = "",

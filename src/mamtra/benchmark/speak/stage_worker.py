@@ -24,13 +24,13 @@ from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.cosyvoice_release import release_of
+from mamtra.interop.import_chatterbox import import_chatterbox
 from mamtra.interop.import_cosyvoice import import_cosyvoice
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
-from mamtra.runtime.torch.open import open_part
-from mamtra.runtime.torch.speech_model import TorchSpeechModel
+from mamtra.runtime.torch.open import open_part, speech_model_of
 from mamtra.synthesis.acoustics import flow_noise, noise_of
-from mamtra.synthesis.conditioning import conditioning_of
+from mamtra.synthesis.conditioning import conditioning_of, voice_reading
 from mamtra.synthesis.load import load
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.say import say_piece
@@ -63,8 +63,11 @@ def limits(chain: Chain, folder: ModelFolder, text_tokens: int) -> GuardConfig:
 def import_stage(chain: Chain) -> Figures:
     """The published folder into ours."""
     watch = Stopwatch()
-    source = Path(str(chain.published))
-    report = import_cosyvoice(release_of(source), source, chain.imported, dtype_named(chain.stored))
+    source, stored = Path(str(chain.published)), dtype_named(chain.stored)
+    if chain.brings_voice:
+        report = import_chatterbox(source, chain.imported, stored)
+    else:
+        report = import_cosyvoice(release_of(source), source, chain.imported, stored)
     parameters = {part.part: part.parameters for part in report.parts}
     return {**watch.lap(), "parameters": parameters}
 
@@ -105,12 +108,13 @@ def speech_lm_stage(chain: Chain) -> Figures:
         SpeakOptions(mode=chain.mode),
         model=folder.config.name,
         reads_prompts=reads,
+        reads_voices=voice_reading(folder),
     )
     request = conditioning.request(reader.encode(reader.pieces(chain.text)[0]), chain.seed)
     reading = watch.lap("text_")
     guard = limits(chain, folder, request.text_tokens)
     found = generate(
-        TorchSpeechModel(model), request, folder.optional("sampling", SamplingConfig), guard
+        speech_model_of(model, folder), request, folder.optional("sampling", SamplingConfig), guard
     )
     took = watch.lap()
     write_tensors({"tokens": torch.tensor([found.ids])}, Path(chain.folder) / "tokens.safetensors")
@@ -132,7 +136,7 @@ def decoder_stage(chain: Chain) -> Figures:
     loading = watch.lap("load_")
     tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"][0].tolist()
     voice = Voice.load(chain.speaking_voice)
-    mel = decoder.decode(tokens, voice.prompt, flow_noise(decoder.sizes))
+    mel = decoder.decode(tokens, voice.prompt, flow_noise(decoder.sizes, chain.seed))
     took = watch.lap()
     write_tensors({"mel": torch.from_numpy(mel)}, Path(chain.folder) / "mel.safetensors")
     return {

@@ -1,4 +1,5 @@
-"""What the way from a published CosyVoice folder to speech costs, each stage in its own process.
+"""What the way from a published folder (CosyVoice, Chatterbox) to speech costs, stage by stage,
+each in its own process.
 
     import, convert, voice        from the published folder to a hybrid and a voice for it
     export                        its graphs, which the whole then speaks with
@@ -20,6 +21,7 @@ from typing import Any
 
 from mamtra.benchmark.process import Finished, run_python
 from mamtra.benchmark.speak import SENTENCE
+from mamtra.checkpoints.format import VOICES
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
@@ -36,10 +38,10 @@ class Chain:
 
     Attributes:
         folder: where every stage leaves what the next one needs.
-        published: CosyVoice's folder to begin with; without it, ``model`` and ``voice`` exist.
+        published: the folder to begin with; without it, ``model`` and ``voice`` exist.
         model: the model folder that speaks.
         voice: the saved voice that it speaks with.
-        prompt: a recording to make the voice from.
+        prompt: a recording to make the voice from; Chatterbox brings its voice.
         words: those of the recording.
         ratio: attention and Mamba of the hybrid, as 1:1; without it, what was imported speaks.
         stored: type of the imported weights on disk.
@@ -72,10 +74,15 @@ class Chain:
             raise ConfigError(
                 "nothing to measure; give --published and --prompt, or --model and --voice"
             )
-        if self.published is not None and self.prompt is None:
+        if self.published is not None and self.prompt is None and not self.brings_voice:
             raise ConfigError("a voice is needed; give a recording with --prompt")
         if self.tokens is not None and self.tokens < 1:
             raise ConfigError(f"tokens={self.tokens} must be at least 1")
+
+    @property
+    def brings_voice(self) -> bool:
+        """Whether the published folder is Chatterbox's, which brings a voice and makes none."""
+        return self.published is not None and (Path(self.published) / "t3_cfg.safetensors").exists()
 
     @property
     def stages(self) -> tuple[str, ...]:
@@ -83,6 +90,7 @@ class Chain:
         preparing = PREPARING if self.published is not None else ()
         left_out = {"convert"} - ({"convert"} if self.ratio else set())
         left_out |= set() if self.bits else {EXPORT}
+        left_out |= {"voice"} if self.brings_voice else set()
         return tuple(s for s in (*preparing, EXPORT, *SPEAKING) if s not in left_out)
 
     @property
@@ -113,6 +121,8 @@ class Chain:
     @property
     def speaking_voice(self) -> Path:
         """The voice that it speaks with."""
+        if self.brings_voice:
+            return self.imported / VOICES / "built-in.safetensors"
         made = Path(self.folder) / "voice.safetensors"
         return made if self.published is not None else Path(self.voice)
 

@@ -85,6 +85,13 @@ def context_frames(folder: ModelFolder, seconds: int) -> int:
     return -(-frames // chunk) * chunk
 
 
+def speech_model_of(module: SpeechLM, folder: ModelFolder) -> TorchSpeechModel | GuidedSpeechModel:
+    """A language model behind the protocol; one that reads voices is guided."""
+    if module.conditioning is not None:
+        return GuidedSpeechModel(module)
+    return TorchSpeechModel(module, reading=reading_of(folder))
+
+
 def open_model(
     folder: ModelFolder,
     engine: EngineConfig | None = None,
@@ -127,11 +134,7 @@ def open_model(
     }
     speech_lm = parts["speech_lm"] if plain else open_speech_lm(folder, engine)
     return LoadedModel(
-        speech_model=(
-            TorchSpeechModel(speech_lm, reading=reading_of(folder))
-            if speech_lm.conditioning is None
-            else GuidedSpeechModel(speech_lm)
-        ),
+        speech_model=speech_model_of(speech_lm, folder),
         decoder=TorchDecoder(parts["decoder"], context_frames(folder, flow_context)),
         vocoder=TorchVocoder(parts["vocoder"]),
     )
