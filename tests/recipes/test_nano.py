@@ -14,6 +14,7 @@ from mamtra.cli.main import main
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.recipes.nano.assemble import blended, guard_for
+from mamtra.recipes.nano.phone_errors import edit_distance, greedy_phones
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMTask, spelled
 from mamtra.recipes.nano.stages import Workshop, run_stage
 from mamtra.recipes.nano.student import (
@@ -22,10 +23,6 @@ from mamtra.recipes.nano.student import (
     student_task,
     train_student,
     untrained,
-)
-from mamtra.recipes.nano.tokenizer import (
-    edit_distance,
-    greedy_phones,
 )
 from mamtra.synthesis.load import load
 from mamtra.text.pronunciations import Pronunciations

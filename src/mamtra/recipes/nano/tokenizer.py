@@ -21,6 +21,7 @@ from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE, PHONES
 from mamtra.errors import CorpusError
+from mamtra.recipes.nano.phone_errors import phone_errors, phone_ids
 from mamtra.training.loop import LoopSettings, train
 
 NANO_MEL = MelConfig(
@@ -31,7 +32,6 @@ UNKNOWN = -100  # the phone of a frame between two phones
 FACTORS = (1.0, 0.67, 0.75, 0.85, 1.15)  # of pitch and formants, when clips are heard as others
 GRAIN = 2 * NANO_MEL.hop  # samples of a token
 PITCH_SPREAD = 0.2  # of the logarithm of the pitch around a sentence's mean, about
-PHONE_ID = {phone: number + 1 for number, phone in enumerate(PHONES)}  # 0 is CTC's blank
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,29 +41,32 @@ class TokenizerRun:
     config: SpeechTokenizerConfig = NANO_TOKENIZER
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=1300, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
+            steps=6000, learning_rate=2e-3, warmup_steps=100, precision="bfloat16", optimizer="muon"
         )
     )
     batch_frames: int = 4000
-    phone_weight: float = 2.0
+    phone_weight: float = 3.0
     mel_weight: float = 0.6
     pitch_weight: float = 0.5
     changed_share: float = 0.1  # of the clips are played slower or faster, so as other speakers
 
 
-def phone_ids(utterance: Utterance) -> list[int]:
-    """The phones of an utterance as CTC classes."""
-    return [PHONE_ID[phone] for phone in utterance.phones.split()]
+def phone_frames(utterance: Utterance, frames: int) -> tuple[Tensor, Tensor]:
+    """The class of the phone at the middle of each frame, and how much the frame counts.
 
+    A phone of n frames counts as the root of n: words hang on short consonants as much as on long
+    vowels.
 
-def phone_frames(utterance: Utterance, frames: int) -> Tensor:
-    """The class of the phone at the middle of each frame, ``UNKNOWN`` between two phones."""
-    classes = torch.full((frames,), UNKNOWN)
+    Returns:
+        Classes, ``UNKNOWN`` between two phones, and weights, which are then zero.
+    """
+    classes, weights = torch.full((frames,), UNKNOWN), torch.zeros(frames)
     places = zip(phone_ids(utterance), utterance.starts, utterance.ends, strict=True)
     for phone, start, end in places:
         first, last = (round(at / NANO_MEL.hop) for at in (start, end))
         classes[first:last] = phone
-    return classes
+        weights[first:last] = max(1, last - first) ** -0.5
+    return classes, weights
 
 
 def relative_pitch(pitch: np.ndarray) -> np.ndarray:
@@ -141,40 +144,6 @@ def load_audio(corpus: Corpus, utterances: list[Utterance]) -> tuple[Tensor, Ten
     return padded([corpus.audio(utterance) for utterance in utterances])
 
 
-def edit_distance(given: list[int], wanted: list[int]) -> int:
-    """Insertions, deletions and substitutions between two lists."""
-    row = np.arange(len(given) + 1)
-    for number, item in enumerate(wanted):
-        previous, row = row, np.empty_like(row)
-        row[0] = number + 1
-        same = previous[:-1] + (np.asarray(given) != item) if given else previous[:0]
-        row[1:] = np.minimum(same, previous[1:] + 1)
-        for column in range(1, len(row)):
-            row[column] = min(row[column], row[column - 1] + 1)
-    return int(row[-1])
-
-
-def greedy_phones(best: list[int]) -> list[int]:
-    """CTC's best path: repeats merged, blanks dropped."""
-    merged = [item for item, before in zip(best, [0, *best[:-1]], strict=True) if item != before]
-    return [item for item in merged if item]
-
-
-def phone_errors(best: Tensor, frames: Tensor, utterances: list[Utterance]) -> tuple[int, int]:
-    """Edits between the phones heard and those spoken, and the number of those spoken.
-
-    Args:
-        best: the best class of every frame, a row for each utterance.
-        frames: of each row.
-    """
-    errors = wanted = 0
-    for row, utterance in enumerate(utterances):
-        target = phone_ids(utterance)
-        errors += edit_distance(greedy_phones(best[row, : int(frames[row])].tolist()), target)
-        wanted += len(target)
-    return errors, wanted
-
-
 class TokenizerTask:
     """The loss and the measures of one tokenizer run."""
 
@@ -198,9 +167,13 @@ class TokenizerTask:
         timed = [row for row, utterance in enumerate(utterances) if utterance.starts]
         if timed:
             time = phones.shape[1]
-            wanted = torch.stack([phone_frames(utterances[row], time) for row in timed])
-            wanted[~length_mask(frames[timed], time)] = UNKNOWN
-            losses.append(nn.functional.nll_loss(phones[timed].mT, wanted, ignore_index=UNKNOWN))
+            told = [phone_frames(utterances[row], time) for row in timed]
+            wanted, weights = (torch.stack(part) for part in zip(*told, strict=True))
+            weights = weights * length_mask(frames[timed], time)
+            missed = nn.functional.nll_loss(
+                phones[timed].mT, wanted, ignore_index=UNKNOWN, reduction="none"
+            )
+            losses.append((missed * weights).sum() / weights.sum().clamp(min=1.0))
         rest = [row for row in range(len(utterances)) if row not in set(timed)]
         if rest:
             targets = [phone_ids(utterances[row]) for row in rest]

@@ -21,6 +21,7 @@ from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE, PHONES
 from mamtra.errors import CorpusError
+from mamtra.recipes.nano.phone_errors import phone_errors
 from mamtra.recipes.nano.tokenizer import (
     FACTORS,
     NANO_MEL,
@@ -29,7 +30,6 @@ from mamtra.recipes.nano.tokenizer import (
     heard,
     load_audio,
     padded,
-    phone_errors,
 )
 from mamtra.training.loop import LoopSettings, train
 
