@@ -271,3 +271,14 @@ def test_a_row_that_was_read_alone_joins_a_batch(both_forms):
 def test_several_streams_begin_with_the_graph_for_any_number(both_forms):
     _, path = both_forms
     assert caches_of(OnnxSpeechModel(path, streams=2).new_state(1)) == {2, 3}
+
+
+def test_a_stream_beside_goes_on_where_another_one_changes_the_graph(both_forms, monkeypatch):
+    module, path = both_forms
+    monkeypatch.setattr(speech_model, "SHORT_TOKENS", 12)
+    model, ids = OnnxSpeechModel(path), [[each[0]] for each in FOLLOWING]
+    beside, long = model.new_state(1), model.new_state(1)
+    found = [model.read(PROMPTS[:1], beside), model.step(ids[0], beside)]
+    model.read([[speech_segment(list(range(13)))]], long)  # beyond the limit
+    found += [model.step(each, beside) for each in ids[1:]]
+    assert_near(np.stack(found), module_logits(module, PROMPTS[:1], ids))

@@ -75,7 +75,7 @@ class OnnxSpeechModel:
 
     def _open(self, path: Path) -> dict[str, Any]:
         """Open a graph; returns the sizes that it notes."""
-        self._session = open_session(path, self.threads)
+        self._session: Any = open_session(path, self.threads)
         inputs: dict[str, list[Any]] = {
             entry.name: list(entry.shape) for entry in self._session.get_inputs()
         }
@@ -87,16 +87,20 @@ class OnnxSpeechModel:
         }
         return sizes_of(self._session, path)
 
-    def _fit(self, rows: int, tokens: int) -> None:
-        """Go on with the graph for any number where rows or ids are many."""
+    def _fit(self, state: OnnxState | None, rows: int, tokens: int) -> None:
+        """Go on with the graph for any number where rows or ids are many; a state follows."""
         if self._is_short and (rows > 1 or tokens > SHORT_TOKENS):
-            del self._session  # so that its weights are never in memory twice
+            if state is not None:
+                state.steps.clear()
+            self._session = None  # its weights first, unless another stream still holds them
             self._open(self._path)
             self._is_short = False
+        if state is not None:
+            state.turn(self._cached)
 
     def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
         """An empty state for so many rows."""
-        self._fit(batch, 0)
+        self._fit(None, batch, 0)
         known: dict[Any, Any] = {BATCH: batch, CAPACITY: capacity_hint}
         arrays = {
             name: np.zeros([known.get(size, size) for size in shape], np.float32)
@@ -139,7 +143,7 @@ class OnnxSpeechModel:
             outputs["queries"] = queries
         for name, array in outputs.items():
             binding.bind_ortvalue_output(name, value_of(array))
-        return Step(binding, ids, positions, logits, queries, self._table_tokens)
+        return Step(self._session, binding, ids, positions, logits, queries, self._table_tokens)
 
     def read(
         self, rows: Sequence[Sequence[Segment]], state: OnnxState
@@ -161,8 +165,7 @@ class OnnxSpeechModel:
         if not all(flat):
             raise ConfigError("a row brings no ids; give each at least one")
         ends = [start + len(ids) for start, ids in zip(state.positions, flat, strict=True)]
-        self._fit(len(rows), max(ends))
-        state.turn(self._cached)
+        self._fit(state, len(rows), max(ends))
         state.reserve(max(ends))
         self._reserve_tables(max(ends))
         logits = np.empty((len(rows), self.vocabulary.size), np.float32)
@@ -190,8 +193,7 @@ class OnnxSpeechModel:
                 "row that goes on"
             )
         end = max(state.positions[:count]) + 1
-        self._fit(count, end)
-        state.turn(self._cached)
+        self._fit(state, count, end)
         state.reserve(end)
         self._reserve_tables(end)
         bound = state.steps.get(count)

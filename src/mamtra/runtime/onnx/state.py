@@ -97,8 +97,13 @@ class OnnxState:
 
 @dataclass(slots=True, eq=False)
 class Step:
-    """Rows of a state bound to the graph, with the arrays that change from pass to pass."""
+    """Rows of a state bound to the graph, with the arrays that change from pass to pass.
 
+    Attributes:
+        session: of the graph, which must outlive what is bound to it.
+    """
+
+    session: Any
     binding: Any
     ids: Int[np.ndarray, "rows time"]
     positions: Int[np.ndarray, "rows time"]
