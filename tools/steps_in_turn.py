@@ -21,6 +21,7 @@ from mamtra.benchmark.decode.config import BenchConfig, numbers, read_config, ta
 from mamtra.benchmark.decode.target import build
 from mamtra.benchmark.decode.timing import Speaker, filled_state
 from mamtra.benchmark.row import Spread, bench_row, spread
+from mamtra.errors import MamtraError
 
 WARM_STEPS = 12
 GO = "go\n"
@@ -108,10 +109,16 @@ def main() -> None:
     if given.serve:
         serve(read_config(given.serve), given.block, given.turns)
         return
-    base = BenchConfig(threads=given.threads, spoken=1)  # from a folder, as a user's
-    named = base.of_each(targets_of(given.targets, base.model))
+    if given.block < 1 or given.turns < 1:
+        parser.error("--block and --turns must be at least 1")
+    try:
+        base = BenchConfig(threads=given.threads, spoken=1)  # from a folder, as a user's
+        named = base.of_each(targets_of(given.targets, base.model))
+        contexts = numbers(given.contexts)
+    except MamtraError as problem:
+        parser.error(str(problem))
     results: dict[str, Any] = {name: [] for name in named}
-    for context in numbers(given.contexts):
+    for context in contexts:
         at = {name: replace(one, contexts=(context,)) for name, one in named.items()}
         for name, found in measure(at, given.block, given.turns).items():
             results[name].append({"context": context, **found})
