@@ -22,6 +22,7 @@ from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
+from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.reading import ReadingConfig
@@ -119,6 +120,8 @@ def open_decoder(module, folder: Path, flow_context: int = 0) -> OnnxDecoder:
     notes = notes_for("decoder", **sizes_of_decoder(module.config))
     write_graph(decoder_graph(module.config, stored, notes), folder / "decoder.onnx")
     if module.config.steps:
+        graph = decoder_graph(module.config, stored, notes, stream=True)
+        write_graph(graph, folder / ENCODER_GRAPH)
         for name, frames in GRAPHS_OF_A_FLOW.items():
             graph = velocity_graph(module.config, stored, notes, frames)
             write_graph(graph, folder / name)

@@ -145,7 +145,8 @@ def test_many_streams_of_a_large_model_take_compiled_steps_where_they_can(
 
 def test_each_graph_of_a_stream_that_an_older_export_lacks_is_named(graphs, tmp_path):
     shutil.copytree(graphs.folder, tmp_path / "tiny")
-    (tmp_path / "tiny" / choosing.CHUNK_GRAPH).touch()
+    for name in (choosing.ENCODER_GRAPH, choosing.CHUNK_GRAPH):
+        (tmp_path / "tiny" / name).touch()
     folder = ModelFolder(tmp_path / "tiny")
     told = choosing.obstacle(folder, EngineRequest(flow_context=2), None)
     assert told is not None

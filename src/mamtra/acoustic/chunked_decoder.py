@@ -1,9 +1,8 @@
 """A decoder with a flow, chunk after chunk, without starting again from the first frame.
 
-The flow goes on from memories of the chunks before; the token encoder, a fiftieth of the work, is
-run again over the tokens that are remembered. With all earlier frames held the joined chunks equal
-one chunked pass over the whole; with a bounded number they do not, but work and memory no longer
-grow.
+Token encoder and flow go on from memories of the chunks before. With all earlier frames held the
+joined chunks equal one chunked pass over the whole; with a bounded number they do not, but work and
+memory no longer grow.
 
 The prompt's own chunks depend on the voice alone, so a state that has read them can be copied for
 every utterance in that voice. Chunks are laid so that one ends where the prompt's last tokens begin
@@ -16,9 +15,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mamtra.acoustic.causal_memory import CausalMemory
 from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.acoustic.decoder import Decoder, Prompt
-from mamtra.acoustic.flow_memory import FlowMemory
+from mamtra.acoustic.token_encoder import EncoderMemory
 from mamtra.errors import ConfigError
 
 
@@ -27,13 +27,15 @@ class DecoderState:
     """What a decoder remembers of an utterance.
 
     Attributes:
+        encoded: the token encoder's memory.
         memories: of each Euler step.
         speaker: the speaker's vector.
         prompt: what was said before, if anything.
         noise: where the flow starts, prompt included.
     """
 
-    memories: list[FlowMemory]
+    encoded: EncoderMemory
+    memories: list[CausalMemory]
     speaker: Float[Tensor, "1 speaker_dim"]
     prompt: Prompt | None
     noise: Float[Tensor, "1 bins noise_frames"]
@@ -46,11 +48,12 @@ class DecoderState:
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(memory.nbytes for memory in self.memories)
+        return self.encoded.nbytes + sum(memory.nbytes for memory in self.memories)
 
     def copy(self) -> "DecoderState":
         """Another that goes on from the same frames."""
-        return replace(self, memories=[memory.copy() for memory in self.memories])
+        memories = [memory.copy() for memory in self.memories]
+        return replace(self, encoded=self.encoded.copy(), memories=memories)
 
 
 def new_state(
@@ -80,8 +83,13 @@ def new_state(
             f"a context of {context} frames is no whole number of chunks of "
             f"{velocity.config.chunk_frames}"
         )
-    memories = [FlowMemory(context) for _ in range(decoder.config.steps)]
-    state = DecoderState(memories=memories, speaker=speaker, prompt=prompt, noise=noise)
+    state = DecoderState(
+        encoded=EncoderMemory.empty(decoder.config.encoder, context),
+        memories=[CausalMemory(context) for _ in range(decoder.config.steps)],
+        speaker=speaker,
+        prompt=prompt,
+        noise=noise,
+    )
     if prompt is not None:
         decode_chunks(decoder, prompt.tokens[:, :0], state, final=False)
     return state
@@ -121,19 +129,11 @@ def decode_chunks(
         given = decoder.given(state.prompt, end)
         while (start := state.frames) < end:
             here = slice(start, min(borders.after(start), end))
-            # what a stream reads that has come so far, so that it gives the same
-            first = borders.first_token(start, state.memories[0].context)
-            seen = here.stop // encoder.frames_per_token + borders.lookahead
-            mean = decoder.expect(
-                tokens[:, first:seen],
-                state.speaker,
-                chunked=True,
-                final=final and seen > tokens.shape[1],
-                shift=0 if first else borders.shift,
-            )
-            skipped = first * encoder.frames_per_token
+            first, last = (frame // encoder.frames_per_token for frame in (start, here.stop))
+            seen = tokens[:, first : last + borders.lookahead]
+            mean = decoder.expect_next(seen, state.speaker, last - first, state.encoded)
             mel = decoder.follow(
-                mean[..., start - skipped : here.stop - skipped],
+                mean,
                 state.speaker,
                 state.noise[..., here].to(mean),
                 given[..., here],

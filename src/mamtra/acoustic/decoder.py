@@ -18,11 +18,16 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
+from mamtra.acoustic.causal_memory import CausalMemory
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, VelocityConfig
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_matching import flow
-from mamtra.acoustic.flow_memory import FlowMemory
-from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, length_mask
+from mamtra.acoustic.token_encoder import (
+    EncoderMemory,
+    PlainTokenEncoder,
+    TokenEncoder,
+    length_mask,
+)
 from mamtra.acoustic.velocity import Condition, Velocity
 from mamtra.errors import ConfigError
 
@@ -79,14 +84,33 @@ class Decoder(nn.Module):
         *,
         chunked: bool = False,
         final: bool = True,
-        shift: int = 0,
     ) -> Float[Tensor, "batch bins frames"]:
         """What the encoder expects, in float32 and before offset and scale."""
         if isinstance(self.encoder, PlainTokenEncoder):
-            hidden = self.encoder(tokens, lengths, final=final)
-        else:
-            heard = normalize(speaker, dim=-1) if self.encoder.config.speaker_dim else None
-            hidden = self.encoder(tokens, heard, lengths, chunked=chunked, final=final, shift=shift)
+            return self.mean(self.encoder(tokens, lengths, final=final))
+        heard = self.heard(speaker)
+        return self.mean(self.encoder(tokens, heard, lengths, chunked=chunked, final=final))
+
+    def expect_next(
+        self,
+        tokens: Int[Tensor, "batch tokens"],
+        speaker: Float[Tensor, "batch speaker_dim"],
+        kept: int,
+        memory: EncoderMemory,
+    ) -> Float[Tensor, "batch bins frames"]:
+        """The same of a stream's next chunk; arguments as for ``TokenEncoder.go_on``."""
+        if isinstance(self.encoder, PlainTokenEncoder):
+            return self.mean(self.encoder.go_on(tokens, kept, memory))
+        return self.mean(self.encoder.go_on(tokens, self.heard(speaker), kept, memory))
+
+    def heard(
+        self, speaker: Float[Tensor, "batch speaker_dim"]
+    ) -> Float[Tensor, "batch speaker_dim"] | None:
+        """The speaker's direction, for an encoder that hears it."""
+        return normalize(speaker, dim=-1) if self.encoder.config.speaker_dim else None
+
+    def mean(self, hidden: Float[Tensor, "batch frames dim"]) -> Float[Tensor, "batch bins frames"]:
+        """Mel features of the encoder's vectors, in float32."""
         mean, head = hidden.float(), self.mean_head
         if head is not None:
             mean = linear(mean, head.weight.float(), head.bias.float())
@@ -144,7 +168,7 @@ class Decoder(nn.Module):
         given: Float[Tensor, "batch bins frames"],
         *,
         chunked: bool = False,
-        memories: Sequence[FlowMemory] | None = None,
+        memories: Sequence[CausalMemory] | None = None,
     ) -> Float[Tensor, "batch bins frames"]:
         """The end of the flow, before offset and scale; as ``flow_matching.flow``."""
         assert self.velocity is not None

@@ -16,8 +16,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
+from mamtra.acoustic.causal_memory import CausalMemory, behind
 from mamtra.acoustic.config import DiffusionTransformerConfig
-from mamtra.acoustic.flow_memory import FlowMemory, behind
 from mamtra.acoustic.velocity import Condition, FlowTime, visible_frames
 
 ROTARY_BASE = 10_000.0
@@ -37,7 +37,7 @@ class PositionConvs(nn.Module):
         )
 
     def forward(
-        self, hidden: Float[Tensor, "batch time dim"], memory: FlowMemory | None = None
+        self, hidden: Float[Tensor, "batch time dim"], memory: CausalMemory | None = None
     ) -> Float[Tensor, "batch time dim"]:
         """Never looks ahead."""
         inner = rearrange(hidden, "b t c -> b c t")
@@ -87,7 +87,7 @@ class DiffusionTransformerLayer(nn.Module):
         self,
         hidden: Float[Tensor, "batch time dim"],
         mask: Bool[Tensor, "batch 1 queries time"] | None,
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """Mix what the mask allows; without one, everything."""
         start = 0 if memory is None else memory.frames
@@ -110,7 +110,7 @@ class DiffusionTransformerLayer(nn.Module):
         time: Float[Tensor, "batch dim"],
         mask: Bool[Tensor, "batch 1 queries time"] | None,
         content: Float[Tensor, "batch time 1"],
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """One layer; attention adds nothing in padding."""
         moved = self.modulation(silu(time))[:, None].chunk(MODULATIONS, -1)
@@ -141,7 +141,7 @@ class DiffusionTransformer(nn.Module):
         known: Condition,
         *,
         chunked: bool = False,
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch bins time"]:
         """The velocity; arguments as for ``velocity.Velocity``."""
         frames = point.shape[-1]

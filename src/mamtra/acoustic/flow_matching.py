@@ -14,9 +14,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from mamtra.acoustic.causal_memory import CausalMemory
 from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
-from mamtra.acoustic.flow_memory import FlowMemory
 from mamtra.acoustic.velocity import Condition, Velocity
 
 SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
@@ -49,7 +49,7 @@ def flow(
     steps: int = 10,
     guidance: float = 0.7,
     chunked: bool = False,
-    memories: Sequence[FlowMemory] | None = None,
+    memories: Sequence[CausalMemory] | None = None,
     mean_flow: bool = False,
 ) -> Float[Tensor, "batch bins time"]:
     """Follow the velocity from noise to mel features.

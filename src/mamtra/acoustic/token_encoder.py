@@ -4,7 +4,7 @@ Embedding, a pair of convolutions that look three tokens ahead, layers of attent
 positions at the tokens' rate, doubling of the rate, and more layers at the frames' rate.
 Everything but attention looks only backwards after those three tokens, so a chunk mask on the
 attention is all that streaming needs: a frame then sees its own chunk, everything before it, and
-three tokens beyond.
+three tokens beyond. A stream can also go on from memories of the chunks before (``EncoderMemory``).
 
 CosyVoice 2 and nano differ in numbers only: nano is narrower, lets the network of each layer see a
 few steps (``mlp_taps``) and takes the speaker's vector here (``speaker_dim``), where CosyVoice 2
@@ -14,6 +14,8 @@ Axes: b batch, t time (tokens or frames), d dim, h heads, w width of a head, k t
 """
 
 import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -21,6 +23,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad, silu
 
+from mamtra.acoustic.causal_memory import CausalMemory, behind
 from mamtra.acoustic.config import TokenEncoderConfig
 
 LAYER_EPS = 1e-12  # of the norms inside a layer, as in the original
@@ -33,23 +36,51 @@ def length_mask(lengths: Int[Tensor, "batch"], time: int) -> Bool[Tensor, "batch
     return torch.arange(time, device=lengths.device) < lengths[:, None]
 
 
-def attention_mask(
-    content: Bool[Tensor, "batch time"], chunk: int | None, shift: int = 0
-) -> Bool[Tensor, "batch 1 queries time"]:
-    """Which steps each step may see: all with content, or those up to the end of its own chunk.
+@dataclass(frozen=True, slots=True)
+class EncoderMemory:
+    """What the layers before and after the doubling of the rate remember of earlier chunks."""
 
-    The first chunk is ``shift`` steps shorter than the others.
-    """
+    lower: CausalMemory
+    upper: CausalMemory
+
+    @classmethod
+    def empty(cls, config: TokenEncoderConfig, context: int | None) -> "EncoderMemory":
+        """Before the first token; keys and values of ``context`` frames will be held, or of all."""
+        tokens = None if context is None else context // config.frames_per_token
+        return cls(CausalMemory(tokens), CausalMemory(context))
+
+    def begin(self) -> None:
+        """Before a chunk."""
+        self.lower.begin()
+        self.upper.begin()
+
+    def copy(self) -> "EncoderMemory":
+        """Another that goes on from the same tokens."""
+        return EncoderMemory(self.lower.copy(), self.upper.copy())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.lower.nbytes + self.upper.nbytes
+
+
+def attention_mask(
+    content: Bool[Tensor, "batch time"], chunk: int | None
+) -> Bool[Tensor, "batch 1 queries time"]:
+    """Which steps each step may see: all with content, or those up to the end of its own chunk."""
     if chunk is None:
         return content[:, None, None]
     step = torch.arange(content.shape[1], device=content.device)
-    reach = ((step + shift) // chunk + 1) * chunk - shift
+    reach = (step // chunk + 1) * chunk
     return content[:, None, None] & (step[None] < reach[:, None])
 
 
-def sine_positions(time: int, dim: int, like: Tensor) -> Float[Tensor, "distances dim"]:
-    """Sines and cosines, interleaved, of the distances ``time - 1`` down to ``-time``."""
-    distance = torch.arange(time - 1, -time - 1, -1, device=like.device, dtype=torch.float32)
+def sine_positions(
+    time: int, dim: int, like: Tensor, before: int = 0
+) -> Float[Tensor, "distances dim"]:
+    """Sines and cosines, interleaved, of the distances ``before + time - 1`` down to ``-time``."""
+    first = before + time - 1
+    distance = torch.arange(first, -time - 1, -1, device=like.device, dtype=torch.float32)
     even = torch.arange(0, dim, 2, device=like.device, dtype=torch.float32)
     angle = distance[:, None] * torch.exp(even * -(math.log(WAVELENGTH_BASE) / dim))
     return rearrange(torch.stack([angle.sin(), angle.cos()]), "p t d -> t (d p)").to(like.dtype)
@@ -57,16 +88,16 @@ def sine_positions(time: int, dim: int, like: Tensor) -> Float[Tensor, "distance
 
 def by_distance_to_by_key(
     scores: Float[Tensor, "batch heads time distances"],
-) -> Float[Tensor, "batch heads time time"]:
-    """Turn scores per (query, distance) into scores per (query, key).
+) -> Float[Tensor, "batch heads time keys"]:
+    """Turn scores per (query, distance) into scores per (query, key); queries are the last keys.
 
-    Row i must begin at column time-1-i. In the flattened rows of 2*time columns that is place
-    (time-1) + i*(2*time-1): so drop the first time-1 places and read rows one column shorter.
+    Row i must begin at column time-1-i. In the flattened rows of keys+time columns that is place
+    (time-1) + i*(keys+time-1): so drop the first time-1 places and read rows one column shorter.
     """
-    time = scores.shape[-2]
-    row = 2 * time - 1
+    time, distances = scores.shape[-2:]
+    row = distances - 1
     flat = rearrange(scores, "b h t p -> b h (t p)")[..., time - 1 : time - 1 + time * row]
-    return rearrange(flat, "b h (t p) -> b h t p", p=row)[..., :time]
+    return rearrange(flat, "b h (t p) -> b h t p", p=row)[..., : distances - time]
 
 
 class RelativeAttention(nn.Module):
@@ -90,20 +121,24 @@ class RelativeAttention(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "batch time dim"],
-        mask: Bool[Tensor, "batch 1 queries time"],
+        mask: Bool[Tensor, "batch 1 queries time"] | None,
         positions: Float[Tensor, "distances dim"],
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
-        """Mix what the mask allows; softmax in float32."""
+        """Mix what the mask allows, and what is remembered; softmax in float32."""
         scale = self.width**-0.5
         query = self.split(self.q_proj(hidden)) * scale
         key, value = self.split(self.k_proj(hidden)), self.split(self.v_proj(hidden))
+        if memory is not None:
+            key, value = memory.extended(key), memory.extended(value)
         distance = self.split(self.position_proj(positions))
         content = (query + self.content_bias[:, None] * scale) @ key.mT
         place = (query + self.position_bias[:, None] * scale) @ distance.mT
         scores = (content + by_distance_to_by_key(place)).float()
-        # a finite floor, so that a row of nothing but padding stays a number
-        weight = scores.masked_fill(~mask, torch.finfo(scores.dtype).min).softmax(-1)
-        mixed = weight.to(value.dtype) @ value
+        if mask is not None:
+            # a finite floor, so that a row of nothing but padding stays a number
+            scores = scores.masked_fill(~mask, torch.finfo(scores.dtype).min)
+        mixed = scores.softmax(-1).to(value.dtype) @ value
         return self.o_proj(rearrange(mixed, "b h t w -> b t (h w)"))
 
 
@@ -116,12 +151,14 @@ class FeedForward(nn.Module):
         self.widen = nn.Linear(config.dim * self.taps, config.mlp_dim)
         self.narrow = nn.Linear(config.mlp_dim, config.dim)
 
-    def forward(self, hidden: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch time dim"]:
+    def forward(
+        self, hidden: Float[Tensor, "batch time dim"], memory: CausalMemory | None = None
+    ) -> Float[Tensor, "batch time dim"]:
         """Never looks ahead."""
         if self.taps > 1:
             time = hidden.shape[1]
-            padded = pad(hidden, (0, 0, self.taps - 1, 0))
-            hidden = torch.cat([padded[:, k : k + time] for k in range(self.taps)], -1)
+            longer = behind(hidden.mT, self.taps - 1, memory).mT
+            hidden = torch.cat([longer[:, k : k + time] for k in range(self.taps)], -1)
         return self.narrow(silu(self.widen(hidden)))
 
 
@@ -138,12 +175,13 @@ class EncoderLayer(nn.Module):
     def forward(
         self,
         hidden: Float[Tensor, "batch time dim"],
-        mask: Bool[Tensor, "batch 1 queries time"],
+        mask: Bool[Tensor, "batch 1 queries time"] | None,
         positions: Float[Tensor, "distances dim"],
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """One layer."""
-        hidden = hidden + self.attention(self.attention_norm(hidden), mask, positions)
-        return hidden + self.mlp(self.mlp_norm(hidden))
+        hidden = hidden + self.attention(self.attention_norm(hidden), mask, positions, memory)
+        return hidden + self.mlp(self.mlp_norm(hidden), memory)
 
 
 class Entrance(nn.Module):
@@ -178,18 +216,17 @@ class Lookahead(nn.Module):
         self.behind = nn.Conv1d(inner, config.dim, SMOOTHING)
 
     def forward(
-        self, hidden: Float[Tensor, "batch time dim"], final: bool
+        self,
+        hidden: Float[Tensor, "batch time dim"],
+        kept: int,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch kept dim"]:
-        """Zeros lie beyond the end; if not ``final``, the last tokens are context only."""
-        beyond = self.ahead.kernel_size[0] - 1
-        inner = rearrange(hidden, "b t d -> b d t")
-        if final:
-            inner = pad(inner, (0, beyond))
-        else:
-            hidden = hidden[:, : hidden.shape[1] - beyond]
+        """The first ``kept`` steps; the others are context only, zeros lie beyond the last."""
+        beyond = kept + self.ahead.kernel_size[0] - 1 - hidden.shape[1]
+        inner = pad(rearrange(hidden, "b t d -> b d t"), (0, beyond))
         inner = leaky_relu(self.ahead(inner))
-        inner = self.behind(pad(inner, (SMOOTHING - 1, 0)))
-        return hidden + rearrange(inner, "b d t -> b t d")
+        inner = self.behind(behind(inner, SMOOTHING - 1, memory))
+        return hidden[:, :kept] + rearrange(inner, "b d t -> b t d")
 
 
 class Upsampling(nn.Module):
@@ -200,10 +237,17 @@ class Upsampling(nn.Module):
         self.times = config.frames_per_token
         self.conv = nn.Conv1d(config.dim, config.dim, 2 * self.times + 1)
 
-    def forward(self, hidden: Float[Tensor, "batch time dim"]) -> Float[Tensor, "batch frames dim"]:
+    def forward(
+        self, hidden: Float[Tensor, "batch time dim"], memory: CausalMemory | None = None
+    ) -> Float[Tensor, "batch frames dim"]:
         """Never looks ahead."""
         inner = rearrange(hidden, "b t d -> b d t").repeat_interleave(self.times, dim=-1)
-        return rearrange(self.conv(pad(inner, (2 * self.times, 0))), "b d t -> b t d")
+        return rearrange(self.conv(behind(inner, 2 * self.times, memory)), "b d t -> b t d")
+
+
+def kept_tokens(config: TokenEncoderConfig, tokens: int, final: bool) -> int:
+    """How many of the tokens get frames; if more will come, the last ones are context only."""
+    return tokens if final else max(0, tokens - config.lookahead_tokens)
 
 
 class PlainTokenEncoder(nn.Module):
@@ -226,8 +270,33 @@ class PlainTokenEncoder(nn.Module):
         hidden = self.embedding(tokens)
         if lengths is not None:
             hidden = hidden * length_mask(lengths, tokens.shape[1])[..., None]
-        hidden = self.lookahead(hidden, final)
+        hidden = self.lookahead(hidden, kept_tokens(self.config, tokens.shape[1], final))
         return hidden.repeat_interleave(self.config.frames_per_token, dim=1)
+
+    def go_on(
+        self,
+        tokens: Int[Tensor, "batch tokens"],
+        kept: int,
+        memory: EncoderMemory,
+    ) -> Float[Tensor, "batch frames dim"]:
+        """The next chunk; arguments as for ``TokenEncoder``."""
+        memory.begin()
+        hidden = self.lookahead(self.embedding(tokens), kept, memory.lower)
+        return hidden.repeat_interleave(self.config.frames_per_token, dim=1)
+
+
+def through(
+    layers: Iterable[nn.Module],
+    hidden: Float[Tensor, "batch time dim"],
+    mask: Bool[Tensor, "batch 1 queries time"] | None,
+    memory: CausalMemory | None = None,
+    before: int = 0,
+) -> Float[Tensor, "batch time dim"]:
+    """Run layers of one rate, ``before`` of whose earlier steps are remembered."""
+    positions = sine_positions(hidden.shape[1], hidden.shape[2], hidden, before)
+    for layer in layers:
+        hidden = layer(hidden, mask, positions, memory)
+    return hidden
 
 
 class TokenEncoder(nn.Module):
@@ -253,7 +322,6 @@ class TokenEncoder(nn.Module):
         *,
         chunked: bool = False,
         final: bool = True,
-        shift: int = 0,
     ) -> Float[Tensor, "batch frames dim"]:
         """Encode tokens.
 
@@ -264,7 +332,6 @@ class TokenEncoder(nn.Module):
             chunked: attention ends with each step's own chunk, as in streaming.
             final: no more tokens will come; otherwise the last ``lookahead_tokens`` only give
                 context and have no frames yet.
-            shift: tokens by which the first chunk is shorter.
         """
         config = self.config
         if lengths is None:
@@ -272,18 +339,40 @@ class TokenEncoder(nn.Module):
         content = length_mask(lengths, tokens.shape[1])
         # padding must be zero where a convolution can look into it
         hidden = self.entrance(self.embedding(tokens), speaker) * content[..., None]
-        hidden = self.lookahead(hidden, final)
+        hidden = self.lookahead(hidden, kept_tokens(config, tokens.shape[1], final))
         content = content[:, : hidden.shape[1]]
-        mask = attention_mask(content, config.chunk_tokens if chunked else None, shift)
-        positions = sine_positions(hidden.shape[1], config.dim, hidden)
-        for layer in self.layers:
-            hidden = layer(hidden, mask, positions)
+        mask = attention_mask(content, config.chunk_tokens if chunked else None)
+        hidden = through(self.layers, hidden, mask)
 
         hidden = self.upper_entrance(self.upsampling(hidden), speaker)
         content = content.repeat_interleave(config.frames_per_token, dim=1)
         chunk = config.chunk_tokens * config.frames_per_token
-        mask = attention_mask(content, chunk if chunked else None, shift * config.frames_per_token)
-        positions = sine_positions(hidden.shape[1], config.dim, hidden)
-        for layer in self.upper_layers:
-            hidden = layer(hidden, mask, positions)
+        mask = attention_mask(content, chunk if chunked else None)
+        return self.norm(through(self.upper_layers, hidden, mask))
+
+    def go_on(
+        self,
+        tokens: Int[Tensor, "batch tokens"],
+        speaker: Float[Tensor, "batch speaker_dim"] | None,
+        kept: int,
+        memory: EncoderMemory,
+    ) -> Float[Tensor, "batch frames dim"]:
+        """Encode the next chunk of a stream.
+
+        Args:
+            tokens: of the chunk, and those after it that are there, up to ``lookahead_tokens``.
+            speaker: the speaker's vector, for an encoder that hears it.
+            kept: tokens of the chunk.
+            memory: of the chunks before; is moved on.
+        """
+        memory.begin()
+        lower, upper = memory.lower, memory.upper
+        hidden = self.entrance(self.embedding(tokens), speaker)
+        hidden = self.lookahead(hidden, kept, lower)
+        hidden = through(self.layers, hidden, None, lower, lower.known)
+        lower.end(kept)
+
+        hidden = self.upper_entrance(self.upsampling(hidden, upper), speaker)
+        hidden = through(self.upper_layers, hidden, None, upper, upper.known)
+        upper.end(hidden.shape[1])
         return self.norm(hidden)

@@ -17,8 +17,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
+from mamtra.acoustic.causal_memory import CausalMemory, behind
 from mamtra.acoustic.config import VelocityConfig
-from mamtra.acoustic.flow_memory import FlowMemory, behind
 from mamtra.acoustic.token_encoder import attention_mask
 
 KERNEL = 3  # of every convolution in time
@@ -65,7 +65,7 @@ class Condition:
 
 
 def visible_frames(
-    known: Condition, chunk: int | None, memory: FlowMemory | None
+    known: Condition, chunk: int | None, memory: CausalMemory | None
 ) -> Bool[Tensor, "batch 1 queries time"] | None:
     """What each frame may look at; None for everything, as the frames of one chunk do."""
     if memory is not None:
@@ -82,7 +82,7 @@ class CausalConv(nn.Module):
         self.conv = nn.Conv1d(inner, outer, KERNEL)
 
     def forward(
-        self, hidden: Float[Tensor, "batch inner time"], memory: FlowMemory | None = None
+        self, hidden: Float[Tensor, "batch inner time"], memory: CausalMemory | None = None
     ) -> Float[Tensor, "batch outer time"]:
         """Never looks ahead."""
         return self.conv(behind(hidden, KERNEL - 1, memory))
@@ -100,7 +100,7 @@ class ConvBlock(nn.Module):
         self,
         hidden: Float[Tensor, "batch inner time"],
         mask: Float[Tensor, "batch 1 time"],
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch outer time"]:
         """Padding stays zero."""
         mixed = rearrange(self.conv(hidden * mask, memory), "b c t -> b t c")
@@ -122,7 +122,7 @@ class ResidualBlock(nn.Module):
         hidden: Float[Tensor, "batch inner time"],
         mask: Float[Tensor, "batch 1 time"],
         time: Float[Tensor, "batch time_dim"],
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch outer time"]:
         """One block."""
         mixed = self.first(hidden, mask, memory) + self.time(mish(time))[..., None]
@@ -149,7 +149,7 @@ class TransformerBlock(nn.Module):
         self,
         hidden: Float[Tensor, "batch time dim"],
         mask: Bool[Tensor, "batch 1 queries time"] | None,
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch time dim"]:
         """Mix what the mask allows; without one, everything."""
         normal = self.attention_norm(hidden)
@@ -178,7 +178,7 @@ class Stage(nn.Module):
         mask: Float[Tensor, "batch 1 time"],
         time: Float[Tensor, "batch time_dim"],
         visible: Bool[Tensor, "batch 1 queries time"] | None,
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
     ) -> Float[Tensor, "batch dim time"]:
         """One stage."""
         hidden = rearrange(self.residual(hidden, mask, time, memory), "b c t -> b t c")
@@ -233,7 +233,7 @@ class Velocity(nn.Module):
         known: Condition,
         *,
         chunked: bool = False,
-        memory: FlowMemory | None = None,
+        memory: CausalMemory | None = None,
         end: Float[Tensor, "batch"] | None = None,
     ) -> Float[Tensor, "batch bins time"]:
         """The velocity.

@@ -23,6 +23,7 @@ from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
 from mamtra.runtime.onnx.open import graph_of
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
+from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
 from mamtra.runtime.protocols import LoadedModel, VoiceEncoder
 from mamtra.runtime.request import AUTO, TORCH_KINDS, EngineRequest, FlowOptions
 
@@ -106,7 +107,7 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
     missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))
     if request.flow_context:
         beside = graph_of(folder, "decoder")
-        needed = CHUNK_GRAPH, CHUNKS_GRAPH
+        needed = ENCODER_GRAPH, CHUNK_GRAPH, CHUNKS_GRAPH
         missing += [name for name in needed if not beside.with_name(name).is_file()]
     if missing:
         return (

@@ -43,8 +43,7 @@ class DecoderStream:
         """Where the group ends that begins after so many tokens, by the number of tokens."""
         before = len(self.voice.tokens) if sizes.flow else 0
         if sizes.goes_on:
-            following = before + spoken + sizes.chunk_tokens
-            return ChunkBorders.of(sizes, before).border(following) - before
+            return ChunkBorders.of(sizes, before).following(before + spoken) - before
         chunks = (before + spoken) // sizes.chunk_tokens
         chunks += 1 if sizes.flow else chunks + 1
         return chunks * sizes.chunk_tokens - before

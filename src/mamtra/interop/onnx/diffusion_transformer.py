@@ -8,7 +8,8 @@ from onnx import TensorProto
 
 from mamtra.acoustic.config import DiffusionTransformerConfig
 from mamtra.acoustic.diffusion_transformer import MODULATIONS, NORM_EPS, ROTARY_BASE
-from mamtra.interop.onnx.frames_seen import ROWS, FramesSeen
+from mamtra.interop.onnx.earlier_steps import ROWS
+from mamtra.interop.onnx.frames_seen import FramesSeen
 from mamtra.interop.onnx.graph import Graph
 from mamtra.interop.onnx.modules import length, linear, number
 from mamtra.interop.onnx.token_encoder import silu

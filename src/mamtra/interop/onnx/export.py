@@ -4,8 +4,8 @@
     speech_lm.short.onnx    the same for one stream of few ids, where that is faster
     decoder.onnx            speech tokens to mel features (or what a flow starts from)
     velocity.onnx           one step of the flow, for a decoder that has one
-    velocity_stream.onnx    the same for the next chunk of a stream
-    velocity_chunks.onnx    the same for several chunks at once
+    encoder_stream.onnx, velocity_stream.onnx    both for the next chunk of a stream
+    velocity_chunks.onnx    a step of the flow for several chunks at once
     vocoder.onnx            mel features to samples
     speech_tokenizer.onnx, speaker.onnx    what makes voices
 
@@ -53,6 +53,7 @@ from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
 from mamtra.runtime.onnx.open import graph_name
 from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.onnx.speech_model import short_form
+from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
 from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
@@ -167,6 +168,7 @@ class FolderExport:
         found = {"decoder.onnx": decoder_graph(config, stored, notes)}
         if config.steps:
             found["velocity.onnx"] = velocity_graph(config, stored, notes)
+            found[ENCODER_GRAPH] = decoder_graph(config, stored, notes, stream=True)
             found[CHUNK_GRAPH] = velocity_graph(config, stored, notes, "chunk")
             found[CHUNKS_GRAPH] = velocity_graph(config, stored, notes, "chunks")
         return found

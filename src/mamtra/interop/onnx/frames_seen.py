@@ -19,12 +19,10 @@ of its own; ``known`` is then in order, and
 
 from onnx import TensorProto
 
+from mamtra.interop.onnx.earlier_steps import NEWEST, HeldInputs, Zeros
 from mamtra.interop.onnx.graph import Graph
-from mamtra.interop.onnx.modules import convolution, count, gives, length, number, takes
+from mamtra.interop.onnx.modules import count, gives, length, number, takes
 from mamtra.interop.onnx.token_encoder import hidden_beyond_chunks
-
-ROWS = 1  # with what is known and without are passes of their own
-NEWEST = 2**62  # an end that no axis reaches
 
 
 def turned(graph: Graph, tensor: str, *perm: int) -> str:
@@ -37,16 +35,12 @@ def joined_heads(graph: Graph, mixed: str, inner: int) -> str:
     return graph.add("Reshape", [turned(graph, mixed, 0, 2, 1, 3), graph.shape(-1, inner)])
 
 
-class AllFrames:
+class AllFrames(Zeros):
     """Every frame is there; ``frames`` and ``chunk`` are names of their numbers."""
 
     def __init__(self, graph: Graph, frames: str, chunk: str) -> None:
-        self.graph, self.mask = graph, hidden_beyond_chunks(graph, frames, chunk)
-
-    def convolve(self, signal: str, name: str, group: int = 1) -> str:
-        """A convolution over (rows, channels, frames); zeros lie before the first frame."""
-        reach = self.graph.size(f"{name}.weight")[2] - 1
-        return convolution(self.graph, signal, name, (reach, 0), group=group)
+        super().__init__(graph)
+        self.mask = hidden_beyond_chunks(graph, frames, chunk)
 
     def attend(self, query: str, key: str, value: str, heads: int, width: int) -> str:
         """Attention to everything that the mask shows.
@@ -65,24 +59,13 @@ class AllFrames:
         return count(self.graph, frames)
 
 
-class Memory:
+class Memory(HeldInputs):
     """One chunk and what is remembered."""
 
     def __init__(self, graph: Graph) -> None:
-        self.graph, self.convolutions, self.own = graph, 0, list[str]()
+        super().__init__(graph)
+        self.own = list[str]()
         takes(graph, "seen", TensorProto.INT64)
-
-    def convolve(self, signal: str, name: str, group: int = 1) -> str:
-        """Its last inputs lie before the first frame."""
-        graph, held = self.graph, f"held.{self.convolutions}"
-        self.convolutions += 1
-        _, channels, taps = graph.size(f"{name}.weight")
-        sizes = ROWS, channels * group, taps - 1
-        takes(graph, held, TensorProto.FLOAT, *sizes)
-        signal = graph.add("Concat", [held, signal], axis=2)
-        ends = graph.shape(1 - taps), graph.shape(NEWEST), graph.shape(2)
-        gives(graph, f"next.{held}", graph.add("Slice", [signal, *ends]), *sizes)
-        return convolution(graph, signal, name, group=group)
 
     def keep(self, new: str) -> tuple[str, str]:
         """Keys or values that are known, and the new ones: (rows, heads, frames, width) each."""

@@ -21,8 +21,8 @@ from onnx import TensorProto
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig
 from mamtra.acoustic.velocity import TIME_SCALE, WAVELENGTH_BASE, VelocityConfig
 from mamtra.interop.onnx.diffusion_transformer import diffusion_transformer
+from mamtra.interop.onnx.earlier_steps import ROWS
 from mamtra.interop.onnx.frames_seen import (
-    ROWS,
     AllFrames,
     FramesSeen,
     Memory,

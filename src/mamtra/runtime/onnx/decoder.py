@@ -12,7 +12,7 @@ from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.errors import ConfigError
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH, UNBOUNDED, WINDOWS, Flow
 from mamtra.runtime.onnx.flow_memory import FlowState
-from mamtra.runtime.onnx.session import open_session, sizes_of
+from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH, TokenEncoder
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt
 
 LEAST_CHUNKS, MOST_CHUNKS = 2, 16  # that go through the flow together
@@ -42,9 +42,9 @@ class OnnxDecoder:
         flow_dtype: str = "float32",
         flow_context: int = 0,
     ) -> None:
-        self._encoder = open_session(path, threads)
-        noted = sizes_of(self._encoder, path)
-        self._inputs = {entry.name for entry in self._encoder.get_inputs()}
+        first = path.with_name(ENCODER_GRAPH) if flow_context else path
+        self._first = TokenEncoder(first, threads)
+        noted = self._first.noted
         steps: int = noted["steps"] and (flow_steps or noted["steps"])
         self._path, self._how = path, (threads, flow_dtype, steps, noted["guidance"])
         self._stream: Flow | None = None
@@ -70,25 +70,14 @@ class OnnxDecoder:
         return Flow(self._path.with_name(graph), *self._how)
 
     @cached_property
+    def _encoder(self) -> TokenEncoder:
+        """The token encoder over all tokens; a decoder that remembers is seldom asked for them."""
+        return TokenEncoder(self._path, self._how[0]) if self.context else self._first
+
+    @cached_property
     def _flow(self) -> Flow:
         """The flow over all frames; one that remembers is seldom asked for them."""
         return self._open("velocity.onnx")
-
-    def _expect(
-        self, tokens: np.ndarray, voice: EncodedPrompt, chunked: bool, final: bool, shift: int = 0
-    ) -> Float[np.ndarray, "bins frames"]:
-        """What the token encoder expects, before offset and scale."""
-        sizes = self.sizes
-        kept = len(tokens) if final else max(0, len(tokens) - sizes.lookahead_tokens)
-        feed = {
-            "tokens": tokens,
-            "kept": np.array(kept),
-            "chunk": np.array(sizes.chunk_tokens if chunked else UNBOUNDED),
-            "shift": np.array(shift),
-            "speaker": voice.speaker,
-        }
-        taken = {name: value for name, value in feed.items() if name in self._inputs}
-        return self._encoder.run(["mean"], taken)[0]
 
     def _feed(
         self,
@@ -123,30 +112,32 @@ class OnnxDecoder:
             if read is None or read.voice is not voice or read.noise is not noise:
                 self._read = None  # its memory first
                 memories = self._stream.empty_memories(self.context)
-                read = FlowState(voice=voice, noise=noise, memories=memories)
+                encoded = self._first.empty_memory()
+                read = FlowState(voice=voice, noise=noise, encoded=encoded, memories=memories)
                 self.decode_chunks([], read, final=False)
                 self._read = read
             return read.copy()
 
-    def _expect_chunks(
-        self,
-        ids: np.ndarray,
-        voice: EncodedPrompt,
-        borders: ChunkBorders,
-        frames: tuple[int, int],
-        final: bool,
+    def _expect(
+        self, ids: np.ndarray, state: FlowState, end: int
     ) -> Float[np.ndarray, "bins frames"]:
-        """What the token encoder expects of chunks, from what a stream has read by then."""
-        times, (start, end) = self.sizes.frames_per_token, frames
-        first, seen = borders.first_token(start, self.context), end // times + borders.lookahead
-        shift = 0 if first else borders.shift
-        mean = self._expect(ids[first:seen], voice, True, final and seen > len(ids), shift)
-        return mean[:, start - first * times : end - first * times]
+        """What the token encoder expects of the frames up to ``end``; moves its memory on."""
+        sizes, times = self.sizes, self.sizes.frames_per_token
+        first, last = state.frames // times, end // times
+        mean, state.encoded = self._first.go_on(
+            ids[first : last + sizes.lookahead_tokens],
+            state.voice.speaker,
+            last - first,
+            state.encoded,
+            context=self.context // times,
+        )
+        return mean
 
-    def _chunks_together(self, state: FlowState, end: int) -> int:
+    def _chunks_together(self, state: FlowState, end: int, borders: ChunkBorders) -> int:
         """How many whole chunks one pass takes; 0 where it is better given what is there."""
         chunks = min((end - state.frames) // self._chunk_frames, MOST_CHUNKS)
-        return chunks if chunks >= LEAST_CHUNKS and state.full else 0
+        whole = borders.after(state.frames) - state.frames == self._chunk_frames
+        return chunks if chunks >= LEAST_CHUNKS and whole and state.full else 0
 
     def decode_chunks(
         self, tokens: Sequence[int], state: FlowState, *, final: bool
@@ -163,13 +154,10 @@ class OnnxDecoder:
         borders = ChunkBorders.of(sizes, len(voice.tokens))
         end, made = borders.readable(len(ids), final), [np.zeros((sizes.bins, 0), np.float32)]
         while (start := state.frames) < end:
-            chunks = self._chunks_together(state, end)
+            chunks = self._chunks_together(state, end, borders)
             stop = start + chunks * self._chunk_frames if chunks else min(borders.after(start), end)
-            expected = [
-                self._expect_chunks(ids, voice, borders, frames, final)
-                for frames in borders.encoded_together(start, stop, self.context)
-            ]
-            point, feed = self._feed(np.concatenate(expected, 1), voice, state.noise, start)
+            mean = self._expect(ids, state, stop)
+            point, feed = self._feed(mean, voice, state.noise, start)
             feed["seen"] = np.array(start)
             if chunks:
                 blocks = self.context // self._chunk_frames + 1
@@ -200,7 +188,9 @@ class OnnxDecoder:
             ids = np.concatenate([voice.tokens.astype(np.int64), ids])
         if not len(ids):
             return np.zeros((self.sizes.bins, 0), np.float32)
-        mel = self._expect(ids, voice, chunked, final)
+        kept = len(ids) if final else max(0, len(ids) - self.sizes.lookahead_tokens)
+        chunk = self.sizes.chunk_tokens if chunked else UNBOUNDED
+        mel = self._encoder.encode(ids, voice.speaker, kept, chunk=chunk)
         if self.sizes.flow:
             if noise is None:
                 raise ConfigError("this decoder starts in noise; give it fixed_noise(bins)")

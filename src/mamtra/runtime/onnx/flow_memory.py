@@ -6,12 +6,13 @@ as may be, new ones are written over the oldest.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.runtime.onnx.token_encoder import Memory as EncoderMemory
 from mamtra.runtime.protocols import EncodedPrompt
 
 CACHES = "known"  # the input with an entry for each frame: keys and values of all layers
@@ -129,12 +130,14 @@ class FlowState:
 
     Attributes:
         frames: mel frames that were made, those of the prompt included.
+        encoded: what the token encoder remembers.
         memories: of each Euler step's passes.
     """
 
     voice: EncodedPrompt
     noise: Float[np.ndarray, "bins noise_frames"]
     frames: int = 0
+    encoded: EncoderMemory = field(default_factory=dict[str, np.ndarray])
     memories: list[list[StepMemory]] = field(default_factory=list[list[StepMemory]])
 
     @property
@@ -145,9 +148,10 @@ class FlowState:
     def copy(self) -> "FlowState":
         """Another that goes on from the same frames."""
         memories = [[memory.copy() for memory in passes] for passes in self.memories]
-        return FlowState(voice=self.voice, noise=self.noise, frames=self.frames, memories=memories)
+        return replace(self, memories=memories)
 
     @property
     def nbytes(self) -> int:
         """Bytes held."""
-        return sum(memory.nbytes for passes in self.memories for memory in passes)
+        flow = sum(memory.nbytes for passes in self.memories for memory in passes)
+        return flow + sum(array.nbytes for array in self.encoded.values())

@@ -1,10 +1,11 @@
-"""What a velocity network remembers of earlier frames, so that a stream goes on from them.
+"""What a network remembers of earlier frames or tokens, so that a stream goes on from them.
 
 With chunk masks every frame sees its own chunk and what lies before: convolutions the last few
-inputs, attention keys and values. A memory holds these for one Euler step; a module that gets one
-takes what it held, leaves what it will need, and so must be run in the same order each time. All
-keys and values would be 4.6 MB a frame for CosyVoice 2 (float32, ten steps, two rows), so a memory
-may hold a bounded number of frames: what a later frame then sees no longer is the whole.
+inputs, attention keys and values. A memory holds these for the velocity network in one Euler step,
+or for the token encoder's layers at one rate; a module that gets one takes what it held, leaves
+what it will need, and so must be run in the same order each time. All keys and values of a flow
+would be 4.6 MB a frame for CosyVoice 2 (float32, ten steps, two rows), so a memory may hold a
+bounded number of frames: what a later frame then sees no longer is the whole.
 """
 
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from torch.nn.functional import pad
 
 
 @dataclass(slots=True)
-class FlowMemory:
-    """Earlier frames as one Euler step saw them.
+class CausalMemory:
+    """Earlier frames, or tokens, as one network saw them.
 
     Attributes:
         context: frames of which keys and values are held; None for all.
@@ -38,9 +39,14 @@ class FlowMemory:
         """After a pass over so many frames."""
         self.frames += frames
 
-    def copy(self) -> "FlowMemory":
+    @property
+    def known(self) -> int:
+        """Frames of which keys and values are held."""
+        return self.frames if self.context is None else min(self.frames, self.context)
+
+    def copy(self) -> "CausalMemory":
         """Another that goes on from the same frames."""
-        return FlowMemory(self.context, self.frames, list(self.held))
+        return CausalMemory(self.context, self.frames, list(self.held))
 
     @property
     def nbytes(self) -> int:
@@ -76,7 +82,7 @@ class FlowMemory:
 
 
 def behind(
-    hidden: Float[Tensor, "batch channels time"], reach: int, memory: FlowMemory | None
+    hidden: Float[Tensor, "batch channels time"], reach: int, memory: CausalMemory | None
 ) -> Float[Tensor, "batch channels longer"]:
     """Inputs of a causal convolution with what lies before them: zeros without a memory."""
     return pad(hidden, (reach, 0)) if memory is None else memory.behind(hidden, reach)
