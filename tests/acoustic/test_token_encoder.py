@@ -4,12 +4,8 @@ import pytest
 import torch
 from toy_decoder import ENCODER
 
-from mamtra.acoustic.token_encoder import (
-    TokenEncoder,
-    TokenEncoderConfig,
-    attention_mask,
-    by_distance_to_by_key,
-)
+from mamtra.acoustic.relative_attention import attention_mask, by_distance_to_by_key
+from mamtra.acoustic.token_encoder import TokenEncoder, TokenEncoderConfig
 from mamtra.errors import ConfigError
 
 

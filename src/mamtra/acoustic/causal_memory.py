@@ -81,6 +81,34 @@ class CausalMemory:
         return joined
 
 
+@dataclass(frozen=True, slots=True)
+class EncoderMemory:
+    """What the layers before and after the doubling of the rate remember of earlier chunks."""
+
+    lower: CausalMemory
+    upper: CausalMemory
+
+    @classmethod
+    def empty(cls, frames_per_token: int, context: int | None) -> "EncoderMemory":
+        """Before the first token; keys and values of ``context`` frames will be held, or of all."""
+        tokens = None if context is None else context // frames_per_token
+        return cls(CausalMemory(tokens), CausalMemory(context))
+
+    def begin(self) -> None:
+        """Before a chunk."""
+        self.lower.begin()
+        self.upper.begin()
+
+    def copy(self) -> "EncoderMemory":
+        """Another that goes on from the same tokens."""
+        return EncoderMemory(self.lower.copy(), self.upper.copy())
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes held."""
+        return self.lower.nbytes + self.upper.nbytes
+
+
 def behind(
     hidden: Float[Tensor, "batch channels time"], reach: int, memory: CausalMemory | None
 ) -> Float[Tensor, "batch channels longer"]:

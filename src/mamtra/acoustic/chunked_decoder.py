@@ -15,10 +15,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.acoustic.causal_memory import CausalMemory
+from mamtra.acoustic.causal_memory import CausalMemory, EncoderMemory
 from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.acoustic.decoder import Decoder, Prompt
-from mamtra.acoustic.token_encoder import EncoderMemory
 from mamtra.errors import ConfigError
 
 
@@ -84,7 +83,7 @@ def new_state(
             f"{velocity.config.chunk_frames}"
         )
     state = DecoderState(
-        encoded=EncoderMemory.empty(decoder.config.encoder, context),
+        encoded=EncoderMemory.empty(decoder.config.encoder.frames_per_token, context),
         memories=[CausalMemory(context) for _ in range(decoder.config.steps)],
         speaker=speaker,
         prompt=prompt,

@@ -18,16 +18,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
-from mamtra.acoustic.causal_memory import CausalMemory
+from mamtra.acoustic.causal_memory import CausalMemory, EncoderMemory
 from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, VelocityConfig
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_matching import flow
-from mamtra.acoustic.token_encoder import (
-    EncoderMemory,
-    PlainTokenEncoder,
-    TokenEncoder,
-    length_mask,
-)
+from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, length_mask
 from mamtra.acoustic.velocity import Condition, Velocity
 from mamtra.errors import ConfigError
 

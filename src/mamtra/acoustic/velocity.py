@@ -19,7 +19,7 @@ from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
 from mamtra.acoustic.causal_memory import CausalMemory, behind
 from mamtra.acoustic.config import VelocityConfig
-from mamtra.acoustic.token_encoder import attention_mask
+from mamtra.acoustic.relative_attention import attention_mask
 
 KERNEL = 3  # of every convolution in time
 TIME_SCALE = 1000.0  # flow time 0..1 is spread over this many sine steps

@@ -22,7 +22,7 @@ from onnx import TensorProto
 from mamtra.interop.onnx.earlier_steps import NEWEST, HeldInputs, Zeros
 from mamtra.interop.onnx.graph import Graph
 from mamtra.interop.onnx.modules import count, gives, length, number, takes
-from mamtra.interop.onnx.token_encoder import hidden_beyond_chunks
+from mamtra.interop.onnx.relative_attention import hidden_beyond_chunks
 
 
 def turned(graph: Graph, tensor: str, *perm: int) -> str:
