@@ -24,12 +24,12 @@ def test_a_border_lies_where_the_prompt_begins_to_look_ahead_and_a_shorter_chunk
     assert begins in ends
     lengths = [end - start for start, end in pairwise(ends)]
     place = ends.index(begins)
-    assert lengths[place] == 19
+    assert lengths[place] == 17
     assert set(lengths[1:place] + lengths[place + 1 :]) <= {25}
     for tokens in range(prompt + 80):
         assert borders.border(tokens) == max(end for end in ends if end <= tokens)
         assert borders.following(tokens) == min(end for end in ends if end > tokens)
     assert borders.readable(prompt, final=False) == 2 * begins  # a voice's prompt, read once
-    assert borders.readable(prompt + 18, final=False) == 2 * begins
-    assert borders.readable(begins + 22, final=False) == 2 * (begins + 19)
+    assert borders.readable(begins + 19, final=False) == 2 * begins
+    assert borders.readable(begins + 20, final=False) == 2 * (begins + 17)
     assert borders.readable(prompt + 7, final=True) == 2 * (prompt + 7)

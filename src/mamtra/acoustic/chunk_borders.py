@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-FIRST_QUARTERS = 3  # of a chunk's tokens that the first chunk with new speech has
+FIRST_THIRDS = 2  # of a chunk's tokens that the first chunk with new speech has
 
 
 @runtime_checkable
@@ -31,7 +31,7 @@ class ChunkBorders:
     """Chunks laid so that one ends where a prompt's last tokens begin to look into new speech.
 
     So all before is read once for a voice, and new speech is heard after one chunk, which is a
-    quarter shorter than the others: it needs fewer tokens, and there is less to compute.
+    third shorter than the others: it needs fewer tokens, and there is less to compute.
 
     Attributes:
         chunk, lookahead: tokens.
@@ -52,7 +52,7 @@ class ChunkBorders:
             chunk=sizes.chunk_tokens,
             lookahead=sizes.lookahead_tokens,
             begins=max(0, prompt_tokens - sizes.lookahead_tokens),
-            first=-(-sizes.chunk_tokens * FIRST_QUARTERS // 4),
+            first=-(-sizes.chunk_tokens * FIRST_THIRDS // 3),
             times=sizes.frames_per_token,
         )
 
