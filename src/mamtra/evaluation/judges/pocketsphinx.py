@@ -115,10 +115,12 @@ class Pocketsphinx:
     def hear(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> str:
         """The words of one clip; an empty string if it hears none.
 
-        The whole clip is given at once, so what was heard before has no influence.
+        The whole clip is given at once and its features begin anew, so what was heard before has
+        no influence.
         """
         padded = np.pad(sound_at(samples, rate_hz, RATE_HZ), round(QUIET_SECONDS * RATE_HZ))
         clipped = np.clip(padded, -1, 1)
+        self.decoder.reinit_feat()
         self.decoder.start_utt()
         self.decoder.process_raw((clipped * 32767).astype(np.int16).tobytes(), full_utt=True)
         self.decoder.end_utt()
