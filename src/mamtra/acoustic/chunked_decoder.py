@@ -1,8 +1,8 @@
 """A decoder with a flow, chunk after chunk, without starting again from the first frame.
 
 Token encoder and flow go on from memories of the chunks before. With all earlier frames held the
-joined chunks equal one chunked pass over the whole; with a bounded number they do not, but work and
-memory no longer grow.
+joined chunks equal one chunked pass over the whole, but for the first new chunk, which is shorter;
+with a bounded number they do not, but work and memory no longer grow.
 
 The prompt's own chunks depend on the voice alone, so a state that has read them can be copied for
 every utterance in that voice. Chunks are laid so that one ends where the prompt's last tokens begin

@@ -187,9 +187,9 @@ def through(
     hidden: Float[Tensor, "batch time dim"],
     mask: Bool[Tensor, "batch 1 queries time"] | None,
     memory: CausalMemory | None = None,
-    before: int = 0,
 ) -> Float[Tensor, "batch time dim"]:
-    """Run layers of one rate, ``before`` of whose earlier steps are remembered."""
+    """Run layers of one rate, whose earlier steps may be remembered."""
+    before = memory.known if memory is not None else 0
     positions = sine_positions(hidden.shape[1], hidden.shape[2], hidden, before)
     for layer in layers:
         hidden = layer(hidden, mask, positions, memory)
@@ -266,10 +266,10 @@ class TokenEncoder(nn.Module):
         lower, upper = memory.lower, memory.upper
         hidden = self.entrance(self.embedding(tokens), speaker)
         hidden = self.lookahead(hidden, kept, lower)
-        hidden = through(self.layers, hidden, None, lower, lower.known)
+        hidden = through(self.layers, hidden, None, lower)
         lower.end(kept)
 
         hidden = self.upper_entrance(self.upsampling(hidden, upper), speaker)
-        hidden = through(self.upper_layers, hidden, None, upper, upper.known)
+        hidden = through(self.upper_layers, hidden, None, upper)
         upper.end(hidden.shape[1])
         return self.norm(hidden)

@@ -5,9 +5,10 @@ inputs ``held.N`` for the N-th node that asks; outputs ``next.held.N`` are for t
 """
 
 import numpy as np
+from onnx import TensorProto
 
 from mamtra.interop.onnx.graph import Graph
-from mamtra.interop.onnx.modules import FLOAT, convolution, gives, takes
+from mamtra.interop.onnx.modules import convolution, gives, takes
 
 ROWS = 1  # of a signal; graphs of acoustic parts handle one utterance
 NEWEST = 2**62  # an end that no axis reaches
@@ -40,7 +41,7 @@ class HeldInputs:
         """New steps behind those that are held, of ``sizes``."""
         graph, held = self.graph, f"held.{self.asked}"
         self.asked += 1
-        takes(graph, held, FLOAT, *sizes)
+        takes(graph, held, TensorProto.FLOAT, *sizes)
         every = graph.add("Concat", [held, new], axis=axis)
         ends = graph.shape(-sizes[axis]), graph.shape(NEWEST), graph.shape(axis)
         gives(graph, f"next.{held}", graph.add("Slice", [every, *ends]), *sizes)

@@ -9,7 +9,6 @@ from onnx import TensorProto, helper
 from mamtra.interop.onnx.graph import Graph
 
 OPSET = 20  # Gelu is the newest operator used
-FLOAT = TensorProto.FLOAT
 
 
 def linear(graph: Graph, vectors: str, name: str) -> str:

@@ -12,7 +12,7 @@ from mamtra.acoustic.chunk_borders import ChunkBorders
 from mamtra.errors import ConfigError
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH, UNBOUNDED, WINDOWS, Flow
 from mamtra.runtime.onnx.flow_memory import FlowState
-from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH, TokenEncoder
+from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH, OnnxTokenEncoder
 from mamtra.runtime.protocols import DecoderSizes, EncodedPrompt
 
 LEAST_CHUNKS, MOST_CHUNKS = 2, 16  # that go through the flow together
@@ -43,7 +43,7 @@ class OnnxDecoder:
         flow_context: int = 0,
     ) -> None:
         first = path.with_name(ENCODER_GRAPH) if flow_context else path
-        self._first = TokenEncoder(first, threads)
+        self._first = OnnxTokenEncoder(first, threads)
         noted = self._first.noted
         steps: int = noted["steps"] and (flow_steps or noted["steps"])
         self._path, self._how = path, (threads, flow_dtype, steps, noted["guidance"])
@@ -70,9 +70,9 @@ class OnnxDecoder:
         return Flow(self._path.with_name(graph), *self._how)
 
     @cached_property
-    def _encoder(self) -> TokenEncoder:
+    def _encoder(self) -> OnnxTokenEncoder:
         """The token encoder over all tokens; a decoder that remembers is seldom asked for them."""
-        return TokenEncoder(self._path, self._how[0]) if self.context else self._first
+        return OnnxTokenEncoder(self._path, self._how[0]) if self.context else self._first
 
     @cached_property
     def _flow(self) -> Flow:

@@ -17,7 +17,7 @@ ENCODER_GRAPH = "encoder_stream.onnx"
 Memory = Mapping[str, np.ndarray]
 
 
-class TokenEncoder:
+class OnnxTokenEncoder:
     """One graph of it.
 
     Args:
