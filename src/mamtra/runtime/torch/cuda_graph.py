@@ -1,9 +1,12 @@
 """Steps on a GPU as recorded CUDA graphs: one call starts everything a token needs.
 
-A small model's step is some five hundred operations, and starting one from Python takes longer than
-the GPU takes to run it. So the whole step, embedding to logits, is recorded once for a number of
-rows and replayed for every token. A graph reads and writes fixed addresses, so the memory of a
-running batch has to lie at fixed addresses too:
+Starting an operation from Python takes longer than the GPU takes to run it. So the whole step,
+embedding to logits, is recorded once for a number of rows and replayed for every token. What is
+recorded are the kernels of ``fused/``, a few for each layer, where they know the model and the
+number of rows; else PyTorch's operations, some five hundred.
+
+A graph reads and writes fixed addresses, so the memory of a running batch has to lie at fixed
+addresses too:
 
 - ``StaticBuffers`` holds, for one number of rows, the tensors that a graph works on. The first
   state that is stepped brings its own;
@@ -21,13 +24,15 @@ import copy
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
+from jaxtyping import Float, Int
+from torch import Tensor, nn
 
+from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import StackState
+from mamtra.runtime.torch.fused.support import FUSED_ROWS, can_begin_early, why_not_fused
 from mamtra.runtime.torch.positions import as_positions
 from mamtra.runtime.torch.step import StackStep
 
@@ -64,13 +69,57 @@ def length_for(tokens: int) -> int:
     return max(LEAST_LENGTH, 1 << (tokens - 1).bit_length())
 
 
+class Plan(Protocol):
+    """A step of a fixed number of rows with nothing in it that depends on a number in Python.
+
+    Attributes:
+        hidden: where the embeddings of the new tokens go; a step overwrites it.
+        positions: of the new tokens, on the device.
+        logits: of the next ids.
+    """
+
+    hidden: Float[Tensor, "rows dim"]
+    positions: Int[Tensor, " rows"]
+    logits: Float[Tensor, "rows ids"]
+
+    def run(self, state: StackState, cache_len: int) -> None:
+        """Go from ``hidden`` to ``logits``, for positions below ``cache_len``.
+
+        The caller moves positions on, in the tensor and in the state, and sees to it that the
+        memories have room.
+        """
+        ...
+
+
+class PlainPlan:
+    """PyTorch's operations one by one."""
+
+    def __init__(self, stack: Stack, head: nn.Module, rows: int) -> None:
+        self.step, self.head = StackStep(stack, rows), head
+        self.hidden, self.positions = self.step.hidden, self.step.step_positions.positions
+        self.logits = head(self.step.normal)
+
+    def run(self, state: StackState, cache_len: int) -> None:
+        """Go from ``hidden`` to ``logits``, for positions below ``cache_len``."""
+        self.logits.copy_(self.head(self.step.replay_form(state, cache_len)))
+
+
+def plan_of(stack: Stack, head: nn.Module, rows: int) -> Plan:
+    """The quickest step of a stack and its head for so many rows."""
+    if rows > FUSED_ROWS or why_not_fused(stack, head) is not None:
+        return PlainPlan(stack, head, rows)
+    from mamtra.runtime.torch.fused.step import FusedStep
+
+    assert isinstance(head, nn.Linear), "others are refused"
+    return FusedStep(stack, head, rows, early=can_begin_early(head.weight.device))
+
+
 @dataclass(slots=True)
 class StaticBuffers:
     """What the graphs of one number of rows work on."""
 
-    plan: StackStep
+    plan: Plan
     inputs: Float[Tensor, "rows dim"]
-    logits: Float[Tensor, "rows ids"]
     state: StackState
     cache_len: int
     owner: "weakref.ref[StackState] | None" = None
@@ -107,10 +156,16 @@ class GraphStepper:
     Args:
         model: on a GPU.
         record: how a step is recorded; tests on a CPU give one that only repeats it.
+        plan: makes what is recorded, for a number of rows.
     """
 
-    def __init__(self, model: "SpeechLM", record: Recorder = record_graph) -> None:
-        self.stack, self.head, self.record = model.backbone, model.head, record
+    def __init__(
+        self,
+        model: "SpeechLM",
+        record: Recorder = record_graph,
+        plan: Callable[[Stack, nn.Module, int], Plan] = plan_of,
+    ) -> None:
+        self.stack, self.head, self.record, self.plan = model.backbone, model.head, record, plan
         self.buffers: dict[int, StaticBuffers] = {}
 
     def acquire(self, rows: int, tokens: int, state: StackState) -> StaticBuffers:
@@ -130,19 +185,18 @@ class GraphStepper:
 
     def around(self, state: StackState, cache_len: int) -> StaticBuffers:
         """New buffers made of a state's own tensors."""
-        rows = len(state.positions)
         state.reserve(cache_len)
-        plan = StackStep(self.stack, rows)
+        for layer in state.layers:  # kernels count on it; a scan may have left a part of a tensor
+            layer.set_tensors([tensor.contiguous() for tensor in layer.tensors])
+        plan = self.plan(self.stack, self.head, len(state.positions))
         own = StackState([copy.copy(layer) for layer in state.layers], [])
         inputs = torch.empty_like(plan.hidden)
-        return StaticBuffers(
-            plan, inputs, self.head(plan.normal), own, cache_len, weakref.ref(state)
-        )
+        return StaticBuffers(plan, inputs, own, cache_len, weakref.ref(state))
 
     def body(self, buffers: StaticBuffers, cache_len: int) -> None:
         """What is recorded: from the embeddings to the logits."""
         buffers.plan.hidden.copy_(buffers.inputs)
-        buffers.logits.copy_(self.head(buffers.plan.replay_form(buffers.state, cache_len)))
+        buffers.plan.run(buffers.state, cache_len)
 
     def replay_for(self, buffers: StaticBuffers, cache_len: int) -> Replay:
         """The recorded step that looks at so many positions; recorded now if it was not before."""
@@ -168,7 +222,7 @@ class GraphStepper:
         tokens = max(state.positions) + 1
         room = max((layer.capacity or 0 for layer in state.layers), default=0)
         buffers = self.acquire(len(inputs), max(tokens, room), state)
-        positions = buffers.plan.step_positions.positions
+        positions = buffers.plan.positions
         if buffers.positions != state.positions:
             positions.copy_(as_positions(state.positions, torch.device("cpu")))
         buffers.inputs.copy_(inputs)
@@ -176,4 +230,4 @@ class GraphStepper:
         positions.add_(1)
         state.positions = [position + 1 for position in state.positions]
         buffers.positions = list(state.positions)
-        return buffers.logits.clone()
+        return buffers.plan.logits.clone()
