@@ -24,7 +24,7 @@ import copy
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float, Int
@@ -69,6 +69,7 @@ def length_for(tokens: int) -> int:
     return max(LEAST_LENGTH, 1 << (tokens - 1).bit_length())
 
 
+@runtime_checkable
 class Plan(Protocol):
     """A step of a fixed number of rows with nothing in it that depends on a number in Python.
 
