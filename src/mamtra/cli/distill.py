@@ -69,7 +69,7 @@ def rehearse(
     from mamtra.sizing.gpus import readable
 
     if is_ratio(student):
-        pair, utterances = random_pair(teacher, student), None
+        pair, utterances = random_pair(teacher, student, device), None
     else:
         opened = [ModelFolder(locate(name)) for name in (teacher, student)]
         first, second = map(open_language_model, opened)

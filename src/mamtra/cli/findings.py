@@ -120,9 +120,9 @@ def torch_findings() -> list[Finding]:
     if not has_torch():
         return []
     # torch takes a second to load
-    from mamtra.cli.torch_findings import devices, engines, scans
+    from mamtra.cli.torch_findings import devices, engines, scans, steps
 
-    return [Finding(**line) for line in (*devices(), *engines(), *scans())]
+    return [Finding(**line) for line in (*devices(), *engines(), *steps(), *scans())]
 
 
 def extras() -> list[Finding]:

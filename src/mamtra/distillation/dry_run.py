@@ -50,12 +50,15 @@ def peak_bytes(device: torch.device) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def random_pair(model: str, ratio: str, seed: int = 0) -> tuple[SpeechLM, SpeechLM]:
+def random_pair(
+    model: str, ratio: str, device: torch.device | str = "cpu", seed: int = 0
+) -> tuple[SpeechLM, SpeechLM]:
     """A teacher of a model's sizes with random weights, and the student made from it.
 
     Args:
         model: a name or a folder whose sizes are taken: ``cosyvoice2``, ``toy``.
         ratio: attention to Mamba, as ``1:1``.
+        device: where the weights are drawn; a GPU draws a billion of them in no time.
         seed: of the weights.
 
     Raises:
@@ -65,8 +68,9 @@ def random_pair(model: str, ratio: str, seed: int = 0) -> tuple[SpeechLM, Speech
     sizes = model_sizes(model)
     layout = shaped(sizes, ratio).backbone.layout
     torch.manual_seed(seed)
-    teacher = SpeechLM(sizes.speech_lm)
-    student, _ = make_student(teacher, layout, seed=seed)
+    with torch.device(device):
+        teacher = SpeechLM(sizes.speech_lm)
+        student, _ = make_student(teacher, layout, seed=seed)
     assert isinstance(student, SpeechLM)
     return teacher, student
 

@@ -144,7 +144,7 @@ class FusedAttention:
             KV_HEADS=mixer.kv_heads,
             GROUP_BLOCK=max(LEAST_TILE, power_of_two(mixer.query_heads // mixer.kv_heads)),
             **sizes,
-            TILE=ATTENTION_TILE,
+            TILE=min(ATTENTION_TILE, split),
             TYPE=self.type,
             num_warps=ATTENTION_WARPS,
         )
