@@ -23,6 +23,7 @@ Axes: b batch, t time, h states, s state width, w value width, n chunks, l and m
 from collections.abc import Callable
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
@@ -38,6 +39,8 @@ from mamtra.backbone.mixers.scan import (
     empty_memory,
 )
 from mamtra.errors import require
+
+WIDTHS = 8  # multiples that fla-core is given; in 16 bit and odd widths it reads beyond its memory
 
 # torch.linalg has no types, so pyright is told to ignore it here
 solve_triangular: Callable[..., Tensor] = torch.linalg.solve_triangular  # pyright: ignore
@@ -164,17 +167,19 @@ def fused_delta_rule(
     kernels = require("fla.ops.gated_delta_rule", "gpu")
     log_decay, beta = hold_padding(log_decay, beta, real)
     short = torch.bfloat16 if values.dtype is torch.float32 else values.dtype
+    state_dim, width = keys.shape[-1], values.shape[-1]
+    deeper, wider = -state_dim % WIDTHS, -width % WIDTHS
     output, memory = kernels.chunk_gated_delta_rule(
-        q=queries.to(short).contiguous(),
-        k=keys.to(short).contiguous(),
-        v=values.to(short).contiguous(),
+        q=F.pad(queries, (0, deeper)).to(short).contiguous(),
+        k=F.pad(keys, (0, deeper)).to(short).contiguous(),
+        v=F.pad(values, (0, wider)).to(short).contiguous(),
         g=log_decay,
         beta=beta,
         scale=1.0,
-        initial_state=initial,
+        initial_state=None if initial is None else F.pad(initial, (0, wider, 0, deeper)),
         output_final_state=True,
     )
-    return output.float(), memory.float()
+    return output[..., :width].float(), memory[..., :state_dim, :width].float()
 
 
 def run_delta_rule(
