@@ -89,10 +89,10 @@ def start_from(
     for name, value in state.items():
         if name in tables:
             told["translated"].append(name)
-            state[name] = tables[name].to(value.dtype)
+            state[name] = tables[name].to(value)
         elif name in old and old[name].shape == value.shape:
             told["taken"].append(name)
-            state[name] = old[name].to(value.dtype)
+            state[name] = old[name].to(value)
         else:
             told["new"].append(name)
     model.load_state_dict(state)
@@ -159,3 +159,12 @@ def start_decoder(
     told = start_from(model, old, tables)
     silence_new_layers(model, told["new"])
     return told
+
+
+def start_vocoder(model: nn.Module, folder: Path) -> dict[str, list[str]]:
+    """Begin with an earlier vocoder; returns what ``start_from`` does.
+
+    Raises:
+        ModelError: the folder is no model.
+    """
+    return start_from(model, load_file(ModelFolder(folder).part_file("vocoder")), {})
