@@ -7,10 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
+from mamtra.checkpoints.locate import locate
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.drawer import Drawer
+from mamtra.recipes.nano.start import start_vocoder
 from mamtra.recipes.nano.vocoder import (
     NANO_VOCODER,
     VocoderRun,
@@ -103,7 +106,19 @@ def test_a_piece_may_be_spoken_from_what_the_decoder_draws(corpus: Corpus) -> No
     task = VocoderTask(RUN, corpus, Flat())
     short = corpus.choose("train", "am_adam")[0]
     random = np.random.default_rng(0)
-    assert task.piece(short, 12, random).drawn is None
-    drawn = task.piece(short, 12, random, drawn=True).drawn
-    assert drawn.shape == (100, 12)
-    assert (drawn[:, 6:] < -11).all(), "beyond its end is silence"
+    heard, drawn = task.piece(short, 12, random), task.piece(short, 12, random, drawn=True)
+    audio = torch.from_numpy(np.stack([heard.samples, drawn.samples]))
+    mel = task.features([heard, drawn], audio)
+    assert mel.shape == (2, 100, 12)
+    assert (mel[1, :, :6] == -3).all()
+    assert not (mel[0] == -3).any()
+    assert (mel[1, :, 6:] < -11).all(), "beyond its end is silence"
+
+
+def test_a_run_may_begin_with_an_earlier_vocoder(corpus: Corpus, tmp_path: Path) -> None:
+    run = replace(RUN, config=NANO_VOCODER, settings=replace(RUN.settings, steps=1))
+    task = VocoderTask(run, corpus)
+    told = start_vocoder(task.model, locate("nano"))
+    assert not told["new"]
+    taken = load_file(locate("nano") / "vocoder.safetensors")
+    assert torch.equal(task.model.conv_in.weight, taken["conv_in.weight"])

@@ -1,5 +1,6 @@
 """A model's file of pronunciations: which words it puts in phones."""
 
+import gzip
 import json
 import shutil
 import subprocess
@@ -78,8 +79,21 @@ def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
         file.truncate(LONGEST_FILE + 1)
     with pytest.raises(ModelError, match="too long"):
         read_pronunciations(tmp_path / "long.txt")
+    (tmp_path / "long.txt.gz").write_bytes(gzip.compress(bytes(LONGEST_FILE + 1)))
+    with pytest.raises(ModelError, match="too long"):
+        read_pronunciations(tmp_path / "long.txt.gz")
     with pytest.raises(ModelError, match="pronunciation of 'cat' is damaged"):
         Pronunciations(b"cat\tk \xff t\n").phones("cat")
+
+
+def test_a_packed_file_reads_as_the_plain_one_and_a_damaged_one_is_refused(tmp_path: Path) -> None:
+    packed, path = gzip.compress(WRITTEN), tmp_path / "words.txt.gz"
+    path.write_bytes(packed)
+    assert read_pronunciations(path).lines == WRITTEN
+    for damaged in (WRITTEN, packed[:-9], packed[:20] + b"\xff\xff" + packed[22:]):
+        path.write_bytes(damaged)
+        with pytest.raises(ModelError, match="damaged or not packed"):
+            read_pronunciations(path)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node is not installed")

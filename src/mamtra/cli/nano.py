@@ -15,6 +15,7 @@ from mamtra.errors import ConfigError
 from mamtra.recipes.nano.assemble import assemble
 from mamtra.recipes.nano.stages import STAGES, Workshop, run_stage
 from mamtra.recipes.nano.student import STUDENTS
+from mamtra.training.device import device_named
 
 ALL, MODEL = "all", "model"
 
@@ -33,11 +34,19 @@ def nano(
     workers: Annotated[int, typer.Option(min=1, help="Training processes.")] = 2,
     start: Annotated[
         str | None,
-        typer.Option(help="An earlier model that decoder and teacher begin with, such as nano."),
+        typer.Option(
+            help="An earlier model that decoder, vocoder and teacher begin with, such as nano."
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(min=1, help="Steps of the stage, other than its recipe's.")
     ] = None,
+    device: Annotated[
+        str, typer.Option(help="cpu, or cuda for decoder, vocoder and language models.")
+    ] = "cpu",
+    larger: Annotated[
+        int, typer.Option(min=1, help="Batches so many times as large, as suits a GPU.")
+    ] = 1,
 ) -> None:
     """Train nano's parts on a synthetic corpus and write the model's folder.
 
@@ -46,7 +55,10 @@ def nano(
     The corpus comes first: mamtra corpus synthesize -o FOLDER/corpus.
     """
     begin = None if start is None else locate(start)
-    workshop = Workshop(folder=folder, workers=workers, start=begin, steps=steps)
+    where = str(device_named(device))
+    workshop = Workshop(
+        folder=folder, workers=workers, start=begin, steps=steps, device=where, larger=larger
+    )
     console = Console(stderr=True)
     if stage not in (*STAGES, MODEL, ALL):
         raise ConfigError(f"unknown stage {stage!r}; known: {', '.join((*STAGES, MODEL, ALL))}")

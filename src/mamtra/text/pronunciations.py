@@ -6,10 +6,12 @@ model decides from its letters.
 
 The file is UTF-8 text, a line for each word: the word in lower case, a tab, its phones with one
 blank between them, in the order of the words' bytes. It is never parsed: a word is found by
-halving.
+halving. A file whose name ends in ``.gz`` is packed by gzip, to a quarter.
 """
 
+import gzip
 import re
+import zlib
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from mamtra.errors import ModelError, TextError
 from mamtra.text.phones import plain_phones, possessive
 
 LONGEST_FILE = 50_000_000
+PACKED = ".gz"
 ONE = r"[a-z]+(?:'[a-z]+)*"
 WORD = re.compile(rf"\{{[^{{}}]*\}}|{ONE}(?:-{ONE})*", re.IGNORECASE)
 
@@ -79,6 +82,19 @@ class Pronunciations:
         return WORD.sub(spelled, text)
 
 
+def unpacked(path: Path) -> bytes:
+    """The bytes of a packed file; never more than ``LONGEST_FILE`` and one.
+
+    Raises:
+        ModelError: it is not packed, or damaged.
+    """
+    try:
+        with gzip.open(path) as file:
+            return file.read(LONGEST_FILE + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as problem:
+        raise ModelError(f"{str(path)!r} is damaged or not packed by gzip: {problem}") from problem
+
+
 def read_pronunciations(path: Path) -> Pronunciations:
     """Read a model's file of pronunciations.
 
@@ -86,8 +102,12 @@ def read_pronunciations(path: Path) -> Pronunciations:
         ModelError: it cannot be read, or is another kind of file.
     """
     try:
-        if path.stat().st_size > LONGEST_FILE:
-            raise ModelError(f"{str(path)!r} is too long for pronunciations")
-        return Pronunciations(path.read_bytes())
+        size = path.stat().st_size
+        written = b""
+        if size <= LONGEST_FILE:
+            written = unpacked(path) if path.suffix == PACKED else path.read_bytes()
     except OSError as problem:
         raise ModelError(f"cannot read the pronunciations {str(path)!r}: {problem}") from problem
+    if max(size, len(written)) > LONGEST_FILE:
+        raise ModelError(f"{str(path)!r} is too long for pronunciations")
+    return Pronunciations(written)

@@ -30,6 +30,7 @@ from mamtra.interop.onnx.text_script import text_script
 from mamtra.runtime.onnx.session import WEIGHTS
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
+from mamtra.text.pronunciations import PACKED, read_pronunciations
 from mamtra.voice.voice import voice_names
 
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
@@ -122,7 +123,8 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
         for file in model.part_files(part):
             shutil.copyfile(file, inside / file.name)
     if words := model.section("text", TextConfig).pronunciations:
-        shutil.copyfile(model.holder("text").folder / words, inside / words)
+        read = read_pronunciations(model.holder("text").folder / words)
+        (inside / words.removesuffix(PACKED)).write_bytes(read.lines)
     for name, file in model.voice_files().items():
         shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
     graphs = graphs_for_page(model, inside)
@@ -158,7 +160,7 @@ def manifest(model: ModelFolder, graphs: dict[str, tuple[str, onnx.ModelProto]])
         "vocoder": sizes_in(graphs["vocoder"][1]),
         "sampling": asdict(model.optional("sampling", SamplingConfig)),
         "guard": asdict(model.optional("guard", GuardConfig)),
-        "pronunciations": text.pronunciations,
+        "pronunciations": text.pronunciations.removesuffix(PACKED),
         "piece_characters": text.piece_characters,
         "voices": voice_names(model),
     }

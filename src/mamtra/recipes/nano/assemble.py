@@ -1,6 +1,6 @@
 """The finished nano: trained parts become model folders, with voices, guard and graphs."""
 
-import shutil
+import gzip
 from collections import Counter
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from mamtra.recipes.nano.tokens import trained_tokenizer
 from mamtra.recipes.nano.vocoder import NANO_VOCODER, trained_vocoder
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
-from mamtra.text.pronunciations import read_pronunciations
+from mamtra.text.pronunciations import PACKED, read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.voice import Voice, make_voice
@@ -150,10 +150,11 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     tokenizer = NanoTokenizer(read_pronunciations(workshop.folder / PRONUNCIATIONS))
     guard, teacher = guard_for(tokens, corpus, tokenizer), run.teacher.config
     student = untrained(run).config
+    words = PRONUNCIATIONS + PACKED
     config = ModelConfig(
         name=folder.name,
         voice=MAIN_VOICE,
-        text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS, pronunciations=PRONUNCIATIONS)),
+        text=asdict(TextConfig(piece_characters=PIECE_CHARACTERS, pronunciations=words)),
         mel=asdict(NANO_MEL),
         sampling=asdict(SAMPLING),
         guard=asdict(guard),
@@ -164,7 +165,8 @@ def assemble(workshop: Workshop, folder: Path) -> None:
         vocoder=asdict(NANO_VOCODER),
     )
     write_config(folder, config)
-    shutil.copyfile(workshop.folder / PRONUNCIATIONS, folder / PRONUNCIATIONS)
+    written = (workshop.folder / PRONUNCIATIONS).read_bytes()
+    (folder / words).write_bytes(gzip.compress(written, mtime=0))
     voiced = fill(Voiced(decoder_run), workshop.weights("decoder"))
     save_part(part(voiced, "decoder"), folder / "decoder.safetensors")
     save_part(part(voiced, "speaker"), folder / "speaker.safetensors")

@@ -7,7 +7,7 @@ chunks, so that the decoder can stream.
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
+from mamtra.recipes.nano.ahead import Ahead, workers_for
 from mamtra.recipes.nano.start import start_decoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio, same_rate
 from mamtra.recipes.nano.twins import moved, twins
@@ -113,6 +114,15 @@ class DecoderBatch:
         """True in the frames that belong to an utterance."""
         return length_mask(self.lengths * 2, self.mel.shape[-1])
 
+    def to(self, device: str) -> "DecoderBatch":
+        """The same batch on another device."""
+        return replace(
+            self,
+            tokens=self.tokens.to(device),
+            lengths=self.lengths.to(device),
+            mel=self.mel.to(device),
+        )
+
 
 def partners(voices: list[str], random: np.random.Generator) -> list[int]:
     """For each row another row of the same voice: the next one in a random ring."""
@@ -154,9 +164,11 @@ def distances(
 class DecoderTask:
     """The loss and the measures of one decoder run."""
 
-    def __init__(self, run: DecoderRun, corpus: Corpus, tokens: TokenSource) -> None:
+    def __init__(
+        self, run: DecoderRun, corpus: Corpus, tokens: TokenSource, device: str = "cpu"
+    ) -> None:
         same_rate(corpus)
-        self.run, self.corpus, self.tokens = run, corpus, tokens
+        self.run, self.corpus, self.tokens, self.device = run, corpus, tokens, device
         self.features = LogMel(NANO_MEL)
         ready = self.ready(corpus.choose("train"))
         if not ready:
@@ -172,8 +184,9 @@ class DecoderTask:
             run.batch_frames,
             run.settings.seed,
         )
+        self.ahead = Ahead(self.drawn, workers_for(device))
         torch.manual_seed(run.settings.seed)
-        self.model = Voiced(run)
+        self.model = Voiced(run).to(device)
 
     def ready(self, utterances: list[Utterance]) -> list[Utterance]:
         """Those whose speech tokens are there; a corpus may have grown since."""
@@ -198,6 +211,11 @@ class DecoderTask:
             partners=partners([utterance.voice for utterance in utterances], random),
         )
 
+    def drawn(self, step: int) -> DecoderBatch:
+        """The batch of a training step."""
+        random = np.random.default_rng((self.run.settings.seed, step, 1))
+        return self.batch([self.train[item] for item in self.batches.at(step)], random)
+
     def voices_of(
         self, batch: DecoderBatch, random: np.random.Generator
     ) -> Float[Tensor, "batch width"]:
@@ -208,7 +226,7 @@ class DecoderTask:
             size = min(frames, int(random.integers(*self.run.reference_frames)))
             start = int(random.integers(frames - size + 1))
             pieces.append(batch.mel[row, :, start : start + size].T)
-        lengths = torch.tensor([len(piece) for piece in pieces])
+        lengths = torch.tensor([len(piece) for piece in pieces], device=batch.mel.device)
         padded = nn.utils.rnn.pad_sequence(pieces, batch_first=True)
         return self.model.speaker(padded.mT, lengths)
 
@@ -216,7 +234,7 @@ class DecoderTask:
         self, batch: DecoderBatch, random: np.random.Generator, chunked: bool
     ) -> dict[str, Tensor]:
         """Loss values of a batch."""
-        run = self.run
+        run, batch = self.run, batch.to(self.device)
         speaker = self.voices_of(batch, random)
         drawn = self.model.decoder.expect(batch.tokens, speaker, batch.lengths, chunked=chunked)
         wanted = (batch.mel - run.decoder.mel_offset) / run.decoder.mel_scale
@@ -233,9 +251,9 @@ class DecoderTask:
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """The loss of one step; everything random comes from the step's number."""
-        random = np.random.default_rng((self.run.settings.seed, step, 1))
-        batch = self.batch([self.train[item] for item in self.batches.at(step)], random)
-        return self.compute(batch, random, bool(random.random() < self.run.chunked_share))
+        random = np.random.default_rng((self.run.settings.seed, step, 2))
+        chunked = bool(random.random() < self.run.chunked_share)
+        return self.compute(self.ahead.at(step), random, chunked)
 
     def evaluate(self) -> dict[str, float]:
         """Errors on held-out utterances by voice, whole; and of all in chunks."""
@@ -257,6 +275,7 @@ def train_decoder(
     folder: Path,
     run: DecoderRun | None = None,
     start: Path | None = None,
+    device: str = "cpu",
 ) -> None:
     """Train decoder and speaker encoder; ``folder/model.safetensors`` then holds a ``Voiced``.
 
@@ -267,9 +286,10 @@ def train_decoder(
         run: what decides it.
         start: folder of an earlier model to begin with; ``folder/start.json`` then says which of
             its weights were taken.
+        device: where to compute.
     """
     run = run or DecoderRun()
-    task = DecoderTask(run, corpus, tokens)
+    task = DecoderTask(run, corpus, tokens, device)
     if start is not None and not (folder / CHECKPOINT).exists():
         told = start_decoder(task.model, start, corpus, tokens, NANO_MEL)
         write_file(folder / "start.json", json.dumps(told, indent=1))

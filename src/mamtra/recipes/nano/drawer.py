@@ -13,6 +13,8 @@ from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.recipes.nano.decoder import DecoderRun, Voiced
 from mamtra.recipes.nano.tokenizer import NANO_MEL
 
+KEPT = 20_000  # utterances; a gigabyte at most
+
 
 class Drawer:
     """Mel features as a trained decoder draws them from the tokens of a corpus.
@@ -22,17 +24,24 @@ class Drawer:
         corpus: the spoken sentences.
         tokens: their speech tokens.
         run: what the decoder was trained with.
+        device: where it draws.
     """
 
     def __init__(
-        self, weights: Path, corpus: Corpus, tokens: TokenSource, run: DecoderRun | None = None
+        self,
+        weights: Path,
+        corpus: Corpus,
+        tokens: TokenSource,
+        run: DecoderRun | None = None,
+        device: str = "cpu",
     ) -> None:
-        self.corpus, self.tokens = corpus, tokens
+        self.corpus, self.tokens, self.device = corpus, tokens, device
         self.voiced = Voiced(run or DecoderRun())
         self.voiced.load_state_dict(load_file(weights))
-        self.voiced.eval().requires_grad_(False)
-        self.features = LogMel(NANO_MEL)
+        self.voiced.to(device).eval().requires_grad_(False)
+        self.features = LogMel(NANO_MEL).to(device)
         self.speakers: dict[str, Tensor] = {}
+        self.drawn: dict[str, Tensor] = {}
 
     def speaker(self, voice: str) -> Float[Tensor, "1 width"]:
         """The vector of a voice, from its longest validation utterance."""
@@ -41,12 +50,17 @@ class Drawer:
                 "train", voice
             )
             longest = max(utterances, key=lambda utterance: utterance.samples)
-            samples = torch.from_numpy(self.corpus.audio(longest))
+            samples = torch.from_numpy(self.corpus.audio(longest)).to(self.device)
             self.speakers[voice] = self.voiced.speaker(self.features(samples[None]))
         return self.speakers[voice]
 
     @torch.no_grad()
     def draw(self, utterance: Utterance) -> Float[Tensor, "bins frames"]:
-        """The mel features of a whole utterance."""
-        ids = torch.from_numpy(self.tokens.of(utterance.id))[None]
-        return self.voiced.decoder(ids, self.speaker(utterance.voice))[0]
+        """The mel features of a whole utterance; the last ``KEPT`` are kept in 16 bit."""
+        if utterance.id not in self.drawn:
+            ids = torch.from_numpy(self.tokens.of(utterance.id))[None].to(self.device)
+            mel = self.voiced.decoder(ids, self.speaker(utterance.voice))[0]
+            while len(self.drawn) >= KEPT:
+                self.drawn.pop(next(iter(self.drawn)))
+            self.drawn[utterance.id] = mel.half()
+        return self.drawn[utterance.id].float()

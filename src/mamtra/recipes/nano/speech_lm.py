@@ -23,6 +23,7 @@ from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import TrainingError
+from mamtra.recipes.nano.ahead import Ahead, workers_for
 from mamtra.recipes.nano.start import start_language_model
 from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
 from mamtra.speech_lm.batch import Batch, pack
@@ -103,7 +104,9 @@ def spelled(utterance: Utterance, share: float, random: np.random.Generator) -> 
 class SpeechLMTask:
     """Batches of a corpus for a speech language model, its loss and its measures."""
 
-    def __init__(self, run: SpeechLMRun, corpus: Corpus, tokens: TokenTable) -> None:
+    def __init__(
+        self, run: SpeechLMRun, corpus: Corpus, tokens: TokenTable, device: str = "cpu"
+    ) -> None:
         self.run, self.tokens = run, tokens
         self.tokenizer = NanoTokenizer()
         self.train = [u for u in corpus.choose("train", run.voice) if u.id in tokens]
@@ -113,8 +116,10 @@ class SpeechLMTask:
             run.batch_places,
             run.settings.seed,
         )
+        self.ahead = Ahead(self.batch, workers_for(device))
         torch.manual_seed(run.settings.seed)
-        self.model = SpeechLM(run.config)
+        self.model = SpeechLM(run.config).to(device)
+        self.vocabulary = self.model.vocabulary
 
     def joined(self, utterances: list[Utterance], texts: list[str], count: int) -> Batch:
         """Lay utterances behind each other, so many in a sequence, and the sequences side by side.
@@ -126,7 +131,7 @@ class SpeechLMTask:
             group = slice(start, start + count)
             tokens = np.concatenate([self.tokens.of(item.id) for item in utterances[group]])
             text = self.tokenizer.encode(" ".join(texts[group]))
-            rows.append(uni_stream(text, tokens.tolist(), self.model.vocabulary))
+            rows.append(uni_stream(text, tokens.tolist(), self.vocabulary))
         return pack(rows)
 
     def batch(self, number: int) -> Batch:
@@ -148,7 +153,7 @@ class SpeechLMTask:
 
     def loss(self, number: int) -> dict[str, Tensor]:
         """Cross entropy of one batch, in nats a speech token."""
-        losses = self.model.loss(self.batch(number))
+        losses = self.model.loss(self.ahead.at(number).to(self.model.device))
         return {"loss": losses.loss, "accuracy": losses.correct / losses.predicted}
 
     def evaluate(self) -> dict[str, float]:
@@ -197,6 +202,7 @@ def train_teacher(
     folder: Path,
     run: SpeechLMRun | None = None,
     start: Path | None = None,
+    device: str = "cpu",
 ) -> None:
     """Train the teacher; ``folder/model.safetensors`` then holds the ``SpeechLM``.
 
@@ -207,10 +213,11 @@ def train_teacher(
         run: what decides it.
         start: folder of an earlier model to begin with; ``folder/start.json`` then says which of
             its weights were taken.
+        device: where to compute.
     """
     run = run or SpeechLMRun()
     corpus, tokens = Corpus.open(corpus_folder), TokenTable.open(tokens_path)
-    task = SpeechLMTask(run, corpus, tokens)
+    task = SpeechLMTask(run, corpus, tokens, device)
     if start is not None and not (folder / CHECKPOINT).exists():
         told = start_language_model(task.model, start, corpus, tokens)
         write_file(folder / "start.json", json.dumps(told, indent=1))

@@ -37,14 +37,18 @@ class Workshop:
 
     Attributes:
         workers: training processes of the language models.
-        start: folder of an earlier model that decoder and teacher begin with.
+        start: folder of an earlier model that decoder, vocoder and teacher begin with.
         steps: of the stage that is run, where its recipe's number is not wanted.
+        device: where decoder, vocoder and language models are trained.
+        larger: batches of these hold so many times what the recipe says, as suits a GPU.
     """
 
     folder: Path
     workers: int = 2
     start: Path | None = None
     steps: int | None = None
+    device: str = "cpu"
+    larger: int = 1
 
     @property
     def corpus(self) -> Path:
@@ -71,6 +75,11 @@ class Workshop:
         if self.steps is None:
             return run
         return replace(run, settings=replace(run.settings, steps=self.steps))
+
+    def language_model(self, run: SpeechLMRun) -> SpeechLMRun:
+        """A run for the device; compiling layers for a GPU would outlast what it saves."""
+        places = run.batch_places * self.larger
+        return replace(run, batch_places=places, compiled=run.compiled and self.device == "cpu")
 
 
 def make_pronunciations(workshop: Workshop) -> None:
@@ -103,32 +112,43 @@ def make_vocoder(workshop: Workshop) -> None:
     weights = workshop.weights("decoder")
     drawer = None
     if weights.exists():
-        drawer = Drawer(weights, corpus, TokenTable.open(workshop.tokens))
-    train_vocoder(corpus, workshop.folder / "vocoder", run, drawer)
+        tokens = TokenTable.open(workshop.tokens)
+        drawer = Drawer(weights, corpus, tokens, device=workshop.device)
+    if workshop.start is not None:
+        run = replace(run, adversary_from=0)  # an earlier vocoder needs no time without judges
+    pieces, judged = run.batch * workshop.larger, run.adversary_pieces * workshop.larger
+    run = replace(run, batch=pieces, adversary_pieces=judged)
+    folder = workshop.folder / "vocoder"
+    train_vocoder(corpus, folder, run, drawer, workshop.start, workshop.device)
 
 
 def make_decoder(workshop: Workshop) -> None:
     """Train the decoder and the speaker encoder."""
     tokens = TokenTable.open(workshop.tokens)
     run, folder = workshop.lasting(DecoderRun()), workshop.folder / "decoder"
-    train_decoder(Corpus.open(workshop.corpus), tokens, folder, run, workshop.start)
+    run = replace(run, batch_frames=run.batch_frames * workshop.larger)
+    corpus = Corpus.open(workshop.corpus)
+    train_decoder(corpus, tokens, folder, run, workshop.start, workshop.device)
 
 
 def make_teacher(workshop: Workshop) -> None:
     """Train the all-attention speech language model."""
     given = (workshop.corpus, workshop.tokens, workshop.folder / "teacher")
-    run = workshop.lasting(SpeechLMRun())
-    launch(workshop.workers, train_teacher, *given, run, workshop.start)
+    run = workshop.language_model(workshop.lasting(SpeechLMRun()))
+    workers = workshop.workers if workshop.device == "cpu" else 1
+    launch(workers, train_teacher, *given, run, workshop.start, workshop.device)
 
 
 def distil(workshop: Workshop, stage: str = "student", run: StudentRun = SHIPPED) -> None:
     """Distil a student from the teacher; in one process, as the shipped student was."""
+    run = workshop.lasting(run)
     train_student(
         workshop.corpus,
         workshop.tokens,
         workshop.weights("teacher"),
         workshop.folder / stage,
-        workshop.lasting(run),
+        replace(run, teacher=workshop.language_model(run.teacher)),
+        workshop.device,
     )
 
 

@@ -109,7 +109,7 @@ class NanoBatches:
 
     def at(self, number: int) -> Batch:
         """The batch of a number."""
-        return self.data.batch(number)
+        return self.data.ahead.at(number)
 
 
 def distill_run(run: StudentRun) -> DistillRun:
@@ -143,7 +143,11 @@ def new_student(run: StudentRun, teacher: SpeechLM) -> tuple[SpeechLM, TransferR
 
 
 def student_task(
-    run: StudentRun, corpus: Corpus, tokens: TokenTable, teacher_weights: Path
+    run: StudentRun,
+    corpus: Corpus,
+    tokens: TokenTable,
+    teacher_weights: Path,
+    device: str = "cpu",
 ) -> tuple[DistillTask, SpeechLMTask, TransferReport]:
     """The distillation of a student from nano's teacher.
 
@@ -152,12 +156,12 @@ def student_task(
         teacher's tensors.
     """
     settings = replace(run.teacher.settings, seed=run.data_seed)
-    data = SpeechLMTask(replace(run.teacher, settings=settings), corpus, tokens)
+    data = SpeechLMTask(replace(run.teacher, settings=settings), corpus, tokens, device)
     teacher = data.model
     teacher.load_state_dict(load_file(teacher_weights))
     student, report = new_student(run, teacher)
     data.model = student
-    task = DistillTask(teacher, student, NanoBatches(data), distill_run(run))
+    task = DistillTask(teacher, student, NanoBatches(data), distill_run(run), device)
     if run.teacher.compiled:
         compile_layers(teacher)
         compile_layers(student)
@@ -170,6 +174,7 @@ def train_student(
     teacher_weights: Path,
     folder: Path,
     run: StudentRun | None = None,
+    device: str = "cpu",
 ) -> None:
     """Distil the teacher; ``folder/model.safetensors`` then holds the student.
 
@@ -177,7 +182,7 @@ def train_student(
     """
     run = run or StudentRun()
     task, data, report = student_task(
-        run, Corpus.open(corpus_folder), TokenTable.open(tokens_path), teacher_weights
+        run, Corpus.open(corpus_folder), TokenTable.open(tokens_path), teacher_weights, device
     )
     if rank() == 0:
         write_file(folder / "transfer.txt", report.table() + "\n", TrainingError)

@@ -6,14 +6,17 @@ Its excitation is made from the pitch that the corpus tells, or that is measured
 so that pulses and speech agree from the first step; the pitch network learns to predict that same
 pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
 are trained beside it and make it sharper, and a part of the mel features are those that the decoder
-draws, which are smoother than those of a recording.
+draws, which are smoother than those of a recording. A run may begin with an earlier vocoder; the
+judges always begin anew.
 """
 
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -22,10 +25,14 @@ from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.pitch import track_pitch
 from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
+from mamtra.atomic import write_file
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
+from mamtra.recipes.nano.ahead import Ahead, workers_for
 from mamtra.recipes.nano.drawer import Drawer
+from mamtra.recipes.nano.start import start_vocoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
+from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
 
 NANO_VOCODER = VocoderConfig(
@@ -108,12 +115,24 @@ class Piece:
     Attributes:
         samples: with ``MARGIN_FRAMES`` at both ends.
         pitch: a value a frame, without margins.
-        drawn: mel features that the decoder drew, without margins; or None.
+        utterance: that it was cut from.
+        start: its first frame there, without margins.
+        drawn: whether its mel features shall be those that the decoder draws.
     """
 
     samples: np.ndarray
     pitch: np.ndarray
-    drawn: Tensor | None = None
+    utterance: Utterance
+    start: int
+    drawn: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """The pieces of a step; ``judged`` asks the judges as well."""
+
+    pieces: list[Piece]
+    judged: bool
 
 
 class VocoderTask:
@@ -123,20 +142,28 @@ class VocoderTask:
         run: what decides it.
         corpus: the spoken sentences.
         drawer: a trained decoder, to learn from what it draws as well.
+        device: where to compute.
     """
 
-    def __init__(self, run: VocoderRun, corpus: Corpus, drawer: Drawer | None = None) -> None:
+    def __init__(
+        self,
+        run: VocoderRun,
+        corpus: Corpus,
+        drawer: Drawer | None = None,
+        device: str = "cpu",
+    ) -> None:
         same_rate(corpus)
-        self.run, self.corpus, self.drawer = run, corpus, drawer
-        self.mel = LogMel(NANO_MEL)
+        self.run, self.corpus, self.drawer, self.device = run, corpus, drawer, device
+        self.mel = LogMel(NANO_MEL).to(device)
         train_set = corpus.choose("train")
         self.main = [item for item in train_set if item.voice == MAIN_VOICE]
         self.others = [item for item in train_set if item.voice != MAIN_VOICE] or self.main
         self.main = self.main or self.others
         held_out = corpus.choose("validation")
         self.validation = held_out[:: max(1, len(held_out) // 32)]
+        self.pieces = Ahead(self.chosen, workers_for(device))
         torch.manual_seed(run.settings.seed)
-        self.judged = Judged(run.config)
+        self.judged = Judged(run.config).to(device)
         self.model = self.judged.vocoder
 
     def piece(
@@ -146,7 +173,7 @@ class VocoderTask:
         random: np.random.Generator,
         drawn: bool = False,
     ) -> Piece:
-        """So many frames of an utterance from a random place; ``drawn`` asks the decoder."""
+        """So many frames of an utterance from a random place."""
         hop, samples = NANO_MEL.hop, self.corpus.audio(utterance)
         around, length = MARGIN_FRAMES * hop, (frames + 2 * MARGIN_FRAMES) * hop
         samples = np.pad(samples, (around, max(around, length)))
@@ -157,29 +184,51 @@ class VocoderTask:
         if pitch is None:
             track = track_pitch(torch.from_numpy(cut)[None], NANO_MEL.rate_hz, hop)[0].numpy()
             pitch = np.pad(track[MARGIN_FRAMES:-MARGIN_FRAMES], (start, 0))
-        mel = None
-        if drawn and self.drawer is not None:
-            whole = self.drawer.draw(utterance)
-            silence = (0, max(0, start + frames - whole.shape[1]))
-            mel = nn.functional.pad(whole, silence, value=SILENT_MEL)[:, start : start + frames]
         track = np.pad(pitch, (0, frames))[start : start + frames]
-        return Piece(samples=cut, pitch=track, drawn=mel)
+        return Piece(samples=cut, pitch=track, utterance=utterance, start=start, drawn=drawn)
+
+    def chosen(self, step: int) -> Pieces:
+        """The pieces of a training step; everything random comes from its number."""
+        run = self.run
+        random = np.random.default_rng((run.settings.seed, step))
+        frames = int(random.integers(run.shortest_frames, run.longest_frames + 1))
+        mains = round(run.batch * run.main_voice_share)
+        sets = [self.main] * mains + [self.others] * (run.batch - mains)
+        chosen = [items[int(random.integers(len(items)))] for items in sets]
+        judged = step >= run.adversary_from
+        drawn = judged & (random.random(run.batch) < run.drawn_share)
+        pieces = [
+            self.piece(item, frames, random, bool(asked))
+            for item, asked in zip(chosen, drawn, strict=True)
+        ]
+        return Pieces(pieces, judged)
+
+    @torch.no_grad()
+    def features(
+        self, pieces: list[Piece], audio: Float[Tensor, "batch samples"]
+    ) -> Float[Tensor, "batch bins frames"]:
+        """Mel features of the sound, or those that the decoder draws where a piece asks for it."""
+        mel = self.mel(audio)[..., MARGIN_FRAMES:-MARGIN_FRAMES].contiguous()
+        frames = mel.shape[-1]
+        for row, piece in enumerate(pieces):
+            if piece.drawn and self.drawer is not None:
+                whole, start = self.drawer.draw(piece.utterance), piece.start
+                silence = (0, max(0, start + frames - whole.shape[1]))
+                padded = nn.functional.pad(whole, silence, value=SILENT_MEL)
+                mel[row] = padded[:, start : start + frames]
+        return mel
 
     def compute(
         self, pieces: list[Piece], noise_seed: int, judged: bool = False
     ) -> dict[str, Tensor]:
         """Loss values of pieces of one length; ``judged`` asks the judges as well."""
         run, hop = self.run, NANO_MEL.hop
-        audio = torch.from_numpy(np.stack([piece.samples for piece in pieces]))
+        audio = torch.from_numpy(np.stack([piece.samples for piece in pieces])).to(self.device)
         pitch = torch.from_numpy(np.stack([piece.pitch for piece in pieces])).float()
-        margin = MARGIN_FRAMES
-        with torch.no_grad():
-            mel = self.mel(audio)[..., margin:-margin].contiguous()
-        for row, piece in enumerate(pieces):
-            if piece.drawn is not None:
-                mel[row] = piece.drawn
-        wanted = audio[:, margin * hop : -margin * hop]
-        generator = torch.Generator().manual_seed(noise_seed)
+        pitch = pitch.to(self.device)
+        mel = self.features(pieces, audio)
+        wanted = audio[:, MARGIN_FRAMES * hop : -MARGIN_FRAMES * hop]
+        generator = torch.Generator(self.device).manual_seed(noise_seed)
         noise = self.model.draw_noise(len(pieces), mel.shape[-1], generator)
         made = self.model(mel, noise, pitch)
         predicted = self.model.predict_pitch(mel)
@@ -210,19 +259,8 @@ class VocoderTask:
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """The loss of one step."""
-        run = self.run
-        random = np.random.default_rng((run.settings.seed, step))
-        frames = int(random.integers(run.shortest_frames, run.longest_frames + 1))
-        mains = round(run.batch * run.main_voice_share)
-        sets = [self.main] * mains + [self.others] * (run.batch - mains)
-        chosen = [items[int(random.integers(len(items)))] for items in sets]
-        judged = step >= run.adversary_from
-        drawn = judged & (random.random(run.batch) < run.drawn_share)
-        pieces = [
-            self.piece(item, frames, random, bool(asked))
-            for item, asked in zip(chosen, drawn, strict=True)
-        ]
-        return self.compute(pieces, step, judged=judged)
+        chosen = self.pieces.at(step)
+        return self.compute(chosen.pieces, step, judged=chosen.judged)
 
     def evaluate(self) -> dict[str, float]:
         """The loss on held-out pieces."""
@@ -241,10 +279,28 @@ def trained_vocoder(weights: Path, config: VocoderConfig = NANO_VOCODER) -> Voco
 
 
 def train_vocoder(
-    corpus: Corpus, folder: Path, run: VocoderRun | None = None, drawer: Drawer | None = None
+    corpus: Corpus,
+    folder: Path,
+    run: VocoderRun | None = None,
+    drawer: Drawer | None = None,
+    start: Path | None = None,
+    device: str = "cpu",
 ) -> None:
-    """Train the vocoder; ``folder/model.safetensors`` then holds a ``Judged``."""
+    """Train the vocoder; ``folder/model.safetensors`` then holds a ``Judged``.
+
+    Args:
+        corpus: the spoken sentences.
+        folder: where the run lives.
+        run: what decides it.
+        drawer: a trained decoder, to learn from what it draws as well.
+        start: folder of an earlier model to begin with; ``folder/start.json`` then says which of
+            its weights were taken.
+        device: where to compute.
+    """
     run = run or VocoderRun()
-    task = VocoderTask(run, corpus, drawer)
+    task = VocoderTask(run, corpus, drawer, device)
+    if start is not None and not (folder / CHECKPOINT).exists():
+        told = start_vocoder(task.model, start)
+        write_file(folder / "start.json", json.dumps(told, indent=1))
     evaluate = task.evaluate if task.validation else None
     train(folder, task.judged, task.loss, run.settings, evaluate)

@@ -1,0 +1,16 @@
+"""Batches made ahead are those made when they are asked for."""
+
+import pytest
+
+from mamtra.recipes.nano.ahead import Ahead
+
+
+def doubled(number: int) -> list[int]:
+    return [number, 2 * number]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_the_batch_of_a_number_is_the_same_whoever_makes_it(workers: int) -> None:
+    ahead = Ahead(doubled, workers)
+    numbers = [5, 6, 7, 3, 4, 4, 1_000_000, 5]
+    assert [ahead.at(number) for number in numbers] == [doubled(number) for number in numbers]
