@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.speaker import SpeakerConfig
@@ -17,11 +17,13 @@ from mamtra.errors import CorpusError
 from mamtra.recipes.nano.decoder import (
     DecoderRun,
     DecoderTask,
+    Voiced,
     balanced,
     distances,
     partners,
     train_decoder,
 )
+from mamtra.recipes.nano.drawer import Drawer
 from mamtra.training.loop import LoopSettings
 
 TOY = DecoderRun(
@@ -149,3 +151,15 @@ def test_a_flow_adds_its_own_loss(corpus: Corpus) -> None:
     values = DecoderTask(run, corpus, SomeTokens(corpus)).loss(0)
     values["loss"].backward()
     assert torch.isfinite(values["flow"])
+
+
+def test_utterances_drawn_together_are_those_drawn_alone(corpus: Corpus, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    weights = tmp_path / "voiced.safetensors"
+    save_file(Voiced(TOY).state_dict(), weights)
+    together, alone = (Drawer(weights, corpus, SomeTokens(corpus), TOY) for _ in range(2))
+    chosen = corpus.choose("train")
+    together.draw_all(chosen)
+    assert set(together.drawn) == {item.id for item in chosen}
+    for item in chosen:
+        torch.testing.assert_close(together.draw(item), alone.draw(item), atol=1e-2, rtol=0)

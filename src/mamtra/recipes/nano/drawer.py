@@ -5,8 +5,9 @@ from pathlib import Path
 import torch
 from jaxtyping import Float
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from mamtra.acoustic.config import FRAMES_PER_TOKEN
 from mamtra.acoustic.mel import LogMel
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenSource
@@ -14,6 +15,7 @@ from mamtra.recipes.nano.decoder import DecoderRun, Voiced
 from mamtra.recipes.nano.tokenizer import NANO_MEL
 
 KEPT = 20_000  # utterances; a gigabyte at most
+TOGETHER = 32  # utterances that are drawn in one pass
 
 
 class Drawer:
@@ -53,6 +55,25 @@ class Drawer:
             samples = torch.from_numpy(self.corpus.audio(longest)).to(self.device)
             self.speakers[voice] = self.voiced.speaker(self.features(samples[None]))
         return self.speakers[voice]
+
+    @torch.no_grad()
+    def draw_all(self, utterances: list[Utterance]) -> None:
+        """Draw utterances ahead of time, many at once, as suits a GPU; up to ``KEPT``."""
+        config = self.voiced.decoder.config
+        missing = [item for item in utterances[:KEPT] if item.id not in self.drawn]
+        missing.sort(key=lambda item: item.samples)
+        for start in range(0, len(missing), TOGETHER):
+            group = missing[start : start + TOGETHER]
+            ids = [torch.from_numpy(self.tokens.of(item.id)) for item in group]
+            lengths = torch.tensor([len(row) for row in ids], device=self.device)
+            mel = self.voiced.decoder.expect(
+                nn.utils.rnn.pad_sequence(ids, batch_first=True).to(self.device),
+                torch.cat([self.speaker(item.voice) for item in group]),
+                lengths,
+            )
+            mel = (mel * config.mel_scale + config.mel_offset).half()
+            for item, row, length in zip(group, mel, lengths.tolist(), strict=True):
+                self.drawn[item.id] = row[:, : FRAMES_PER_TOKEN * length].clone()
 
     @torch.no_grad()
     def draw(self, utterance: Utterance) -> Float[Tensor, "bins frames"]:

@@ -162,6 +162,8 @@ class VocoderTask:
         held_out = corpus.choose("validation")
         self.validation = held_out[:: max(1, len(held_out) // 32)]
         self.pieces = Ahead(self.chosen, workers_for(device))
+        if drawer is not None and device != "cpu":
+            drawer.draw_all(train_set)
         torch.manual_seed(run.settings.seed)
         self.judged = Judged(run.config).to(device)
         self.model = self.judged.vocoder

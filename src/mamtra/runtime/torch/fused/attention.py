@@ -4,8 +4,7 @@ A program sees one split of a row's positions for one key/value head, whose stor
 it reads once for all query heads that share them. It turns queries and the new key by the angles of
 their position; the program whose split holds that position stores key and value there. What the
 splits saw is joined, each weighed by how much of the softmax it holds: its largest score
-(``peaks``, to the base of two) and its sum (``sums``). A few splits are joined by the product that
-follows (``joined_onto``), many by a kernel of their own (``join``).
+(``peaks``, to the base of two) and its sum (``sums``).
 
 Axes: g query heads of a key/value head, p positions of a tile, d head width.
 """
@@ -14,6 +13,8 @@ from typing import no_type_check
 
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
+
+from mamtra.runtime.torch.fused.products import bring_mlp
 
 
 @triton.jit
@@ -60,24 +61,55 @@ def together(peak, total, mixed, next_peak, next_total, next_mixed):
 
 @triton.jit
 @no_type_check
+def further(
+    peak, total, mixed, queries, keys, values, key, value, stored, position, d,
+    WIDTH: tl.constexpr, TYPE: tl.constexpr,
+):  # fmt: skip
+    """What a split has seen, with one tile more."""
+    key_tile = load_stored(keys, stored, position, d, WIDTH)
+    value_tile = load_stored(values, stored, position, d, WIDTH)
+    next_peak, next_total, next_mixed = seen(
+        queries, key_tile, value_tile, key, value, stored, position, TYPE
+    )
+    return together(peak, total, mixed, next_peak, next_total, next_mixed)
+
+
+@triton.jit
+@no_type_check
+def store_part(attended, peaks, sums, head, d, peak, total, mixed, real, WIDTH: tl.constexpr):
+    """Write what a split saw, for its heads that are ``real``."""
+    tl.store(peaks + head, peak, mask=real)
+    tl.store(sums + head, total, mask=real)
+    places = attended + head[:, None] * WIDTH + d[None, :]
+    tl.store(places, mixed, mask=real[:, None] & (d < WIDTH)[None, :])
+
+
+@triton.jit
+@no_type_check
 def attend(
-    projected, cosines, sines, keys, values, positions, attended, peaks, sums,
+    projected, cosines, sines, keys, values, positions, attended, peaks, sums, gate_up, down,
     row_stride, head_stride, scale,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_BLOCK: tl.constexpr,
     GROUP_BLOCK: tl.constexpr, SPLITS: tl.constexpr, SPLIT: tl.constexpr,
-    TILE: tl.constexpr, TYPE: tl.constexpr, EARLY: tl.constexpr,
+    TILE: tl.constexpr, TYPE: tl.constexpr, BRINGING: tl.constexpr,
+    GATE_UP_BYTES: tl.constexpr, DOWN_BYTES: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """Let the new token of a row look at one split of its positions, its own included.
 
     ``scale`` multiplies scores and has the logarithm of e to the base of two in it. Products are
-    computed in ``TYPE``, all else in float32.
+    computed in ``TYPE``, all else in float32. The last ``BRINGING`` programs of the first row bring
+    the matrices that follow.
     """
     if EARLY:
         tl.extra.cuda.gdc_launch_dependents()
     GROUP: tl.constexpr = HEADS // KV_HEADS
-    kv_head, split, row = tl.program_id(0) // SPLITS, tl.program_id(0) % SPLITS, tl.program_id(1)
+    program, row = tl.program_id(0), tl.program_id(1)
+    OWN: tl.constexpr = KV_HEADS * SPLITS
+    if BRINGING:
+        bring_mlp(gate_up, down, program - OWN, row, BRINGING, GATE_UP_BYTES, DOWN_BYTES)
+    kv_head, split = program // SPLITS, program % SPLITS
     position, first = tl.load(positions + row).to(tl.int32), split * SPLIT
-    if first <= position:
+    if (first <= position) & (program < OWN):
         d, group = tl.arange(0, WIDTH_BLOCK), tl.arange(0, GROUP_BLOCK)
         wide = d < WIDTH
         keys += row.to(tl.int64) * row_stride + kv_head * head_stride
@@ -105,16 +137,12 @@ def attend(
         peak, total, mixed = seen(queries, key_tile, value_tile, key, value, stored, position, TYPE)
         for start in range(first + TILE, tl.minimum(first + SPLIT, position + 1), TILE):
             stored = start + tl.arange(0, TILE)
-            key_tile = load_stored(keys, stored, position, d, WIDTH)
-            value_tile = load_stored(values, stored, position, d, WIDTH)
-            next_peak, next_total, next_mixed = seen(
-                queries, key_tile, value_tile, key, value, stored, position, TYPE
-            )
-            peak, total, mixed = together(peak, total, mixed, next_peak, next_total, next_mixed)
+            peak, total, mixed = further(
+                peak, total, mixed, queries, keys, values, key, value, stored, position, d,
+                WIDTH, TYPE,
+            )  # fmt: skip
         head = (row * SPLITS + split) * HEADS + kv_head * GROUP + group
-        tl.store(peaks + head, peak, mask=group < GROUP)
-        tl.store(sums + head, total, mask=group < GROUP)
-        tl.store(attended + head[:, None] * WIDTH + d[None, :], mixed, mask=mask)
+        store_part(attended, peaks, sums, head, d, peak, total, mixed, group < GROUP, WIDTH)
 
 
 @triton.jit

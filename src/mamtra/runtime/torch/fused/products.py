@@ -5,16 +5,52 @@ before it waits for the kernel whose result it needs: while one kernel computes,
 Only what no kernel of the same step writes may be loaded early: weights, positions, and what
 earlier steps left in the memories.
 
+Kernels that leave most of the GPU idle, those of the mixers, have programs beside their own that
+bring the next matrices from memory into the cache that all share (``bring``).
+
 Vectors between kernels are float32. A norm is worked out by each program for itself, for it costs
 less than a kernel.
 
-Axes: o outs of a program (rows of its matrix), c columns of a tile, s splits of attention.
+Axes: o outs of a program (rows of its matrix), c columns of a tile.
 """
 
 from typing import no_type_check
 
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
+
+LINE = tl.constexpr(128)  # bytes that the cache holds together
+BRINGING_LANES = tl.constexpr(128)
+
+
+@triton.jit
+@no_type_check
+def bring(matrix, program, PROGRAMS: tl.constexpr, BYTES: tl.constexpr):
+    """Have one of ``PROGRAMS`` ask for its share of a matrix; nothing waits for the bytes."""
+    LINES: tl.constexpr = BYTES // LINE
+    lanes = tl.arange(0, BRINGING_LANES)
+    for first in range(program * BRINGING_LANES, LINES, PROGRAMS * BRINGING_LANES):
+        line = tl.minimum(first + lanes, LINES - 1).to(tl.int64)
+        tl.inline_asm_elementwise(
+            "prefetch.global.L2 [$1]; mov.u32 $0, 0;",
+            "=r,l",
+            [matrix.to(tl.int64) + line * LINE],
+            dtype=tl.int32,
+            is_pure=False,
+            pack=1,
+        )
+
+
+@triton.jit
+@no_type_check
+def bring_mlp(
+    gate_up, down, program, row,
+    PROGRAMS: tl.constexpr, GATE_UP_BYTES: tl.constexpr, DOWN_BYTES: tl.constexpr,
+):  # fmt: skip
+    """Bring an MLP's matrices; programs below 0 have other work, rows above 0 find it done."""
+    if (program >= 0) & (row == 0):
+        bring(gate_up, program, PROGRAMS, GATE_UP_BYTES)
+        bring(down, program, PROGRAMS, DOWN_BYTES)
 
 
 @triton.jit
@@ -222,61 +258,4 @@ def product_onto(
     for row in tl.static_range(ROWS):
         onto = tl.load(before + row * OUTS + outs, mask=inside, other=0.0)
         parts = load_vector(vectors + row * WIDTH, WIDTH, TILE)
-        tl.store(after + row * OUTS + outs, onto + times(tiles, parts, PARTS), mask=inside)
-
-
-@triton.jit
-@no_type_check
-def joined_splits(
-    attended, peaks, sums, used,
-    WIDTH: tl.constexpr, HEAD_WIDTH: tl.constexpr,
-    SPLITS: tl.constexpr, TILE: tl.constexpr,
-):  # fmt: skip
-    """What attention says, of the parts that its splits saw; as a tuple of tiles."""
-    parts = ()
-    split = tl.arange(0, SPLITS)[:, None]
-    for start in tl.static_range(0, WIDTH, TILE):
-        columns = start + tl.arange(0, TILE)
-        seen = (split < used) & (columns < WIDTH)[None, :]
-        head = split * (WIDTH // HEAD_WIDTH) + (columns // HEAD_WIDTH)[None, :]
-        peak = tl.load(peaks + head, mask=seen, other=-1e30)
-        share = tl.exp2(peak - tl.max(peak, 0)[None, :])
-        total = tl.sum(share * tl.load(sums + head, mask=seen, other=0.0), 0)
-        said = tl.load(attended + split * WIDTH + columns[None, :], mask=seen, other=0.0)
-        joined = tl.sum(share * said, 0) / tl.where(columns < WIDTH, total, 1.0)
-        parts = parts + (joined,)
-    return parts
-
-
-@triton.jit
-@no_type_check
-def joined_onto(
-    attended, peaks, sums, positions, weight, before, after,
-    ROWS: tl.constexpr, WIDTH: tl.constexpr, OUTS: tl.constexpr, HEAD_WIDTH: tl.constexpr,
-    SPLITS: tl.constexpr, SPLIT: tl.constexpr,
-    BLOCK: tl.constexpr, TILE: tl.constexpr, EARLY: tl.constexpr,
-):  # fmt: skip
-    """``after = before + weight attention``, of the parts that the splits of attention saw."""
-    if EARLY:
-        tl.extra.cuda.gdc_launch_dependents()
-    PARTS: tl.constexpr = (WIDTH + TILE - 1) // TILE
-    outs = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = outs < OUTS
-    tiles = load_tiles(weight, tl.minimum(outs, OUTS - 1), WIDTH, TILE)
-    HEADS: tl.constexpr = WIDTH // HEAD_WIDTH
-    if EARLY:
-        tl.extra.cuda.gdc_wait()
-    for row in tl.static_range(ROWS):
-        onto = tl.load(before + row * OUTS + outs, mask=inside, other=0.0)
-        used = (tl.load(positions + row) // SPLIT + 1).to(tl.int32)
-        parts = joined_splits(
-            attended + row * SPLITS * WIDTH,
-            peaks + row * SPLITS * HEADS,
-            sums + row * SPLITS * HEADS,
-            used,
-            WIDTH,
-            HEAD_WIDTH,
-            SPLITS,
-            TILE,
-        )
         tl.store(after + row * OUTS + outs, onto + times(tiles, parts, PARTS), mask=inside)

@@ -1,15 +1,15 @@
 """How the kernels are cut: rows of a matrix for each program, splits of attention.
 
-The numbers were chosen by measuring on an H100 at CosyVoice 2's sizes; any give the same results.
+The numbers were chosen by measuring on an H200 at CosyVoice 2's sizes; any give the same results.
 """
 
 from dataclasses import dataclass
 
 LEAST_SPLIT = 64  # positions
-FEW_SPLITS, MANY_SPLITS = 8, 64  # of a key/value head; the few are joined without another kernel
-LONG = 2048  # positions beyond which many splits are worth another kernel
+MOST_SPLITS = 128  # of a key/value head
 ATTENTION_TILE, ATTENTION_WARPS = 64, 4
 SCAN_WARPS = 4
+BRINGING = 128  # programs of a mixer's kernel that bring the matrices of the MLP behind it
 LANES = 32  # threads of a warp
 MOST_HELD = 160  # numbers of a matrix that a thread keeps in registers
 LEAST_TILE = 16
@@ -49,9 +49,9 @@ class Shape:
 
 
 SHAPES = {
-    "inward": Shape(block=4),
-    "outward": Shape(block=4),
-    "gate_up": Shape(block=4, rows_each=2),
+    "inward": Shape(block=8, warps=8),
+    "outward": Shape(block=8),
+    "gate_up": Shape(block=8, rows_each=2),
     "down": Shape(block=4, tile=2048, warps=8),
     "head": Shape(block=8),
 }
@@ -59,6 +59,5 @@ SHAPES = {
 
 def splits_for(cache_len: int) -> tuple[int, int]:
     """Into how many splits so many positions are cut, and how long each is."""
-    most = MANY_SPLITS if cache_len > LONG else FEW_SPLITS
-    split = max(LEAST_SPLIT, power_of_two(-(-cache_len // most)))
+    split = max(LEAST_SPLIT, power_of_two(-(-cache_len // MOST_SPLITS)))
     return power_of_two(-(-cache_len // split)), split

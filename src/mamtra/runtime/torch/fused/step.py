@@ -1,4 +1,4 @@
-"""A whole stack and its head for one new token per row, in five kernels a layer.
+"""A whole stack and its head for one new token per row, in five or six kernels a layer.
 
 The counterpart of ``StackStep`` with the same meaning, for a GPU and for few rows: norm and inward
 product, attention or one turn of the recurrence, outward product onto the residual stream, norm and
@@ -27,7 +27,6 @@ from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import KeyValueState, ScanState, StackState
 from mamtra.runtime.torch.fused.attention import attend, join
 from mamtra.runtime.torch.fused.products import (
-    joined_onto,
     normed_convolved,
     normed_gate_up,
     normed_product,
@@ -37,7 +36,7 @@ from mamtra.runtime.torch.fused.recurrence import scan_step
 from mamtra.runtime.torch.fused.shapes import (
     ATTENTION_TILE,
     ATTENTION_WARPS,
-    FEW_SPLITS,
+    BRINGING,
     LEAST_TILE,
     SCAN_WARPS,
     SHAPES,
@@ -84,6 +83,11 @@ class Launcher:
         )
 
 
+def size_of(matrix: Tensor) -> int:
+    """The bytes of a matrix."""
+    return matrix.numel() * matrix.element_size()
+
+
 def matrix_of(layer: nn.Linear) -> Tensor:
     """The weights of a layer, row by row."""
     return layer.weight.contiguous()
@@ -112,8 +116,15 @@ class NormedProduct:
 class FusedAttention:
     """Attention of one query per row and head to everything stored."""
 
-    def __init__(self, launch: Launcher, norm: RMSNorm, mixer: Attention, buffers: Buffers) -> None:
-        self.launch, self.mixer, self.buffers = launch, mixer, buffers
+    def __init__(
+        self,
+        launch: Launcher,
+        norm: RMSNorm,
+        mixer: Attention,
+        buffers: Buffers,
+        mlp: "FusedMLP",
+    ) -> None:
+        self.launch, self.mixer, self.buffers, self.mlp = launch, mixer, buffers, mlp
         self.project = NormedProduct(launch, "inward", norm, mixer.qkv_proj)
         self.weight = matrix_of(mixer.o_proj)
         self.projected = buffers.get("qkv", len(self.project.weight))
@@ -136,9 +147,10 @@ class FusedAttention:
         parts = attended, *(get(name, splits, mixer.query_heads) for name in ("peaks", "sums"))
         self.launch(
             attend,
-            (mixer.kv_heads * splits, rows),
+            (mixer.kv_heads * splits + self.mlp.bringing["BRINGING"], rows),
             *(self.projected, *positions.table(cache_len), state.keys, state.values),
-            *(positions.positions, *parts, state.keys.stride(0), state.keys.stride(1)),
+            *(positions.positions, *parts, self.mlp.gate_up, self.mlp.down),
+            *(state.keys.stride(0), state.keys.stride(1)),
             mixer.head_dim**-0.5 * LOG2_E,
             **heads,
             KV_HEADS=mixer.kv_heads,
@@ -146,23 +158,27 @@ class FusedAttention:
             **sizes,
             TILE=min(ATTENTION_TILE, split),
             TYPE=self.type,
+            **self.mlp.bringing,
             num_warps=ATTENTION_WARPS,
         )
-        product, name, weight = self.launch.product, "outward", self.weight
-        if rows * splits <= FEW_SPLITS:
-            given = (*parts, positions.positions, weight, before, after)
-            sizes["HEAD_WIDTH"] = mixer.head_dim
-            product(joined_onto, name, weight, *given, ROWS=rows, **sizes)
-        else:
-            given = (*parts, positions.positions, self.mixed)
-            self.launch(join, (mixer.query_heads, rows), *given, **heads, **sizes)
-            product(product_onto, name, weight, self.mixed, weight, before, after, ROWS=rows)
+        given = (*parts, positions.positions, self.mixed)
+        self.launch(join, (mixer.query_heads, rows), *given, **heads, **sizes)
+        self.launch.product(
+            product_onto,
+            "outward",
+            self.weight,
+            *(self.mixed, self.weight, before, after),
+            ROWS=rows,
+        )
 
 
 class FusedMamba:
     """One turn of the recurrence; the state is changed in place."""
 
-    def __init__(self, launch: Launcher, norm: RMSNorm, mixer: Mamba, buffers: Buffers) -> None:
+    def __init__(
+        self, launch: Launcher, norm: RMSNorm, mixer: Mamba, buffers: Buffers, mlp: "FusedMLP"
+    ) -> None:
+        self.mlp = mlp
         self.launch, self.config, self.norm, self.conv = launch, mixer.config, norm, mixer.conv1d
         self.inward, self.bias = matrix_of(mixer.in_proj), mixer.in_proj.bias
         self.outward = matrix_of(mixer.out_proj)
@@ -196,9 +212,9 @@ class FusedMamba:
         )
         self.launch(
             scan_step,
-            (config.states, rows),
+            (config.states + self.mlp.bringing["BRINGING"], rows),
             *(self.projected, state.scan, self.dt_bias, self.rate, self.skip, self.scale),
-            *(self.mixed, config.norm_eps),
+            *(self.mixed, self.mlp.gate_up, self.mlp.down, config.norm_eps),
             OUTS=len(self.inward),
             GATE=gate,
             STATES=config.states,
@@ -209,6 +225,7 @@ class FusedMamba:
             STATE_BLOCK=power_of_two(config.state_dim),
             WIDTH_BLOCK=power_of_two(config.head_dim),
             NORMED=config.norm,
+            **self.mlp.bringing,
             num_warps=SCAN_WARPS,
         )
         self.launch.product(
@@ -221,12 +238,21 @@ class FusedMamba:
 
 
 class FusedMLP:
-    """The gated MLP behind its norm."""
+    """The gated MLP behind its norm.
+
+    Attributes:
+        bringing: how the mixer's kernel before it brings its matrices, where that can begin early.
+    """
 
     def __init__(self, launch: Launcher, norm: RMSNorm, mlp: GatedMLP, buffers: Buffers) -> None:
         self.launch, self.norm = launch, norm
         self.gate_up, self.down = matrix_of(mlp.gate_up_proj), matrix_of(mlp.down_proj)
         self.wide = buffers.get("wide", self.down.shape[1])
+        self.bringing = {
+            "BRINGING": BRINGING if launch.early else 0,
+            "GATE_UP_BYTES": size_of(self.gate_up),
+            "DOWN_BYTES": size_of(self.down),
+        }
 
     def __call__(self, before: Tensor, after: Tensor) -> None:
         """``after`` is ``before`` and what the MLP adds to it."""
@@ -250,9 +276,9 @@ class FusedLayer:
     """A block: its mixer and its MLP, each with the norm before it."""
 
     def __init__(self, launch: Launcher, block: Block, buffers: Buffers) -> None:
-        fused = FUSED_MIXERS[type(block.mixer)]
-        self.mixer = fused(launch, block.input_layernorm, block.mixer, buffers)
         self.mlp = FusedMLP(launch, block.post_attention_layernorm, block.mlp, buffers)
+        fused = FUSED_MIXERS[type(block.mixer)]
+        self.mixer = fused(launch, block.input_layernorm, block.mixer, buffers, self.mlp)
         self.middle = buffers.get("middle", len(block.input_layernorm.weight))
 
     def __call__(self, hidden: Tensor, positions: StepPositions, state: Any) -> None:
