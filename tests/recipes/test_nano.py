@@ -1,7 +1,7 @@
 """The chain of nano's recipes at toy size, and the rules each of them keeps."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +10,13 @@ import torch
 from safetensors.torch import load_file
 from toy_nano import TOY_LM, TOY_STUDENT, WORDS, utterance
 
+from mamtra.checkpoints.format import ModelConfig, write_config
+from mamtra.checkpoints.modules import save_part
 from mamtra.cli.main import main
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
-from mamtra.recipes.nano.assemble import blended, guard_for
+from mamtra.errors import TrainingError
+from mamtra.recipes.nano.assemble import LM_FILE, blended, fill, guard_for
 from mamtra.recipes.nano.phone_errors import edit_distance, greedy_phones
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMTask, spelled
 from mamtra.recipes.nano.stages import Workshop, run_stage
@@ -79,6 +82,22 @@ def test_a_student_is_trained_and_its_transfer_written_down(workshop: Workshop) 
     table = (folder / "transfer.txt").read_text()
     assert "in_proj" in table
     assert "backbone.layers.1.mixer.in_proj.weight" in load_file(folder / "model.safetensors")
+
+
+def test_a_student_goes_on_from_an_earlier_one_of_its_shape(workshop: Workshop) -> None:
+    stages = workshop.corpus, workshop.tokens, workshop.weights("teacher")
+    train_student(*stages, workshop.folder / "student", TOY_STUDENT)
+    earlier = workshop.folder / "earlier"
+    run = replace(TOY_STUDENT, settings=replace(TOY_STUDENT.settings, learning_rate=1e-12))
+    config = ModelConfig(name="earlier", speech_lm=asdict(untrained(run).config))
+    write_config(earlier, config)
+    save_part(fill(untrained(run), workshop.weights("student")), earlier / LM_FILE)
+    train_student(*stages, workshop.folder / "further", run, earlier)
+    before, after = (load_file(workshop.weights(stage)) for stage in ("student", "further"))
+    name = "backbone.layers.1.mixer.in_proj.weight"
+    torch.testing.assert_close(before[name], after[name], atol=1e-3, rtol=1e-3)
+    with pytest.raises(TrainingError, match="has another shape than"):
+        train_student(*stages, workshop.folder / "other", replace(run, layout="MMAA"), earlier)
 
 
 def test_a_stage_whose_result_is_there_is_not_run_again(workshop: Workshop) -> None:

@@ -35,7 +35,7 @@ def nano(
     start: Annotated[
         str | None,
         typer.Option(
-            help="An earlier model that decoder, vocoder and teacher begin with, such as nano."
+            help="An earlier model that the stage begins with, such as nano; not for the tokenizer."
         ),
     ] = None,
     steps: Annotated[

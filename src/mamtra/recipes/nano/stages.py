@@ -37,7 +37,7 @@ class Workshop:
 
     Attributes:
         workers: training processes of the language models.
-        start: folder of an earlier model that decoder, vocoder and teacher begin with.
+        start: folder of an earlier model that decoder, vocoder and language models begin with.
         steps: of the stage that is run, where its recipe's number is not wanted.
         device: where decoder, vocoder and language models are trained.
         larger: batches of these hold so many times what the recipe says, as suits a GPU.
@@ -148,6 +148,7 @@ def distil(workshop: Workshop, stage: str = "student", run: StudentRun = SHIPPED
         workshop.weights("teacher"),
         workshop.folder / stage,
         replace(run, teacher=workshop.language_model(run.teacher)),
+        workshop.start,
         workshop.device,
     )
 

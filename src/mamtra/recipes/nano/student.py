@@ -4,7 +4,8 @@ Ratio 1:1, the first layer of each block stays attention, the Mamba layers start
 projections, and teacher and student read the very same batch. ``StudentRun()`` is the paper's
 recipe at nano's size; ``SHIPPED`` is ours, which made the student that nano speaks with: output
 projections solved before training, Mamba layers that begin as open as attention is, the teacher's
-logits weighed above the data (docs/reproduce.md compares them).
+logits weighed above the data (docs/reproduce.md compares them). A student that goes on from an
+earlier one of its shape weighs teacher and data alike, so that it may pass its teacher.
 """
 
 from dataclasses import dataclass, field, replace
@@ -15,12 +16,14 @@ from safetensors.torch import load_file
 
 from mamtra.atomic import write_file
 from mamtra.backbone import GatedDeltaNetConfig, Layout, MambaConfig
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.distillation.settings import DistillRun
 from mamtra.distillation.task import DistillTask
 from mamtra.errors import TrainingError
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMRun, SpeechLMTask, compile_layers
+from mamtra.recipes.nano.start import start_from
 from mamtra.speech_lm.batch import Batch
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.training.loop import LoopSettings, train
@@ -80,6 +83,7 @@ class StudentRun:
 CALIBRATION_BATCHES = 8
 SOLVED: dict[str, Any] = {"mamba": OPEN_MAMBA, "calibration_batches": CALIBRATION_BATCHES}
 TEACHER_FIRST = DistillLosses(ce=0.1, logits=1.0)
+FURTHER = DistillLosses(ce=0.5, logits=0.5)
 OURS: dict[str, Any] = {**SOLVED, "losses": TEACHER_FIRST}
 SHIPPED = StudentRun(settings=replace(StudentRun().settings, steps=800, evaluate_every=200), **OURS)
 # further students of the same recipe and the folders they are trained in. As in the paper 1:3 keeps
@@ -174,16 +178,38 @@ def train_student(
     teacher_weights: Path,
     folder: Path,
     run: StudentRun | None = None,
+    start: Path | None = None,
     device: str = "cpu",
 ) -> None:
     """Distil the teacher; ``folder/model.safetensors`` then holds the student.
 
     ``folder/transfer.txt`` says which tensors were copied, fresh or unused.
+
+    Args:
+        corpus_folder: the spoken sentences.
+        tokens_path: their speech tokens.
+        teacher_weights: of the ``SpeechLM`` to learn from.
+        folder: where the run lives.
+        run: what decides it.
+        start: folder of an earlier student to go on from.
+        device: where to compute.
+
+    Raises:
+        TrainingError: the earlier student has another shape.
     """
     run = run or StudentRun()
+    if start is not None:
+        run = replace(run, losses=FURTHER, calibration_batches=0)
     task, data, report = student_task(
         run, Corpus.open(corpus_folder), TokenTable.open(tokens_path), teacher_weights, device
     )
+    if start is not None:
+        told = start_from(task.student, load_file(ModelFolder(start).part_file("speech_lm")), {})
+        if told["new"]:
+            raise TrainingError(
+                f"the language model in {str(start)!r} has another shape than {run.layout}; "
+                "give --start a student of this stage"
+            )
     if rank() == 0:
         write_file(folder / "transfer.txt", report.table() + "\n", TrainingError)
     train(folder, task.student, task.loss, run.settings, data.evaluate)
