@@ -166,8 +166,7 @@ def test_a_wide_matrix_is_cut_into_fewer_rows():
 @pytest.mark.gpu
 @pytest.mark.skipif(not GPU, reason="needs a CUDA GPU")
 @pytest.mark.filterwarnings("default")  # kernels may warn as they compile
-@pytest.mark.parametrize("variant", VARIANTS)
-@pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize(("variant", "rows"), [("default", 1), ("default", 3), ("open", 1)])
 def test_recorded_fused_steps_equal_the_operations(variant, rows):
     from mamtra.runtime.torch.fused.step import FusedStep
 

@@ -14,8 +14,6 @@ from typing import no_type_check
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
 
-from mamtra.runtime.torch.fused.products import bring_mlp
-
 
 @triton.jit
 @no_type_check
@@ -87,29 +85,23 @@ def store_part(attended, peaks, sums, head, d, peak, total, mixed, real, WIDTH: 
 @triton.jit
 @no_type_check
 def attend(
-    projected, cosines, sines, keys, values, positions, attended, peaks, sums, gate_up, down,
+    projected, cosines, sines, keys, values, positions, attended, peaks, sums,
     row_stride, head_stride, scale,
     HEADS: tl.constexpr, KV_HEADS: tl.constexpr, WIDTH: tl.constexpr, WIDTH_BLOCK: tl.constexpr,
     GROUP_BLOCK: tl.constexpr, SPLITS: tl.constexpr, SPLIT: tl.constexpr,
-    TILE: tl.constexpr, TYPE: tl.constexpr, BRINGING: tl.constexpr,
-    GATE_UP_BYTES: tl.constexpr, DOWN_BYTES: tl.constexpr, EARLY: tl.constexpr,
+    TILE: tl.constexpr, TYPE: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
     """Let the new token of a row look at one split of its positions, its own included.
 
     ``scale`` multiplies scores and has the logarithm of e to the base of two in it. Products are
-    computed in ``TYPE``, all else in float32. The last ``BRINGING`` programs of the first row bring
-    the matrices that follow.
+    computed in ``TYPE``, all else in float32.
     """
     if EARLY:
         tl.extra.cuda.gdc_launch_dependents()
     GROUP: tl.constexpr = HEADS // KV_HEADS
-    program, row = tl.program_id(0), tl.program_id(1)
-    OWN: tl.constexpr = KV_HEADS * SPLITS
-    if BRINGING:
-        bring_mlp(gate_up, down, program - OWN, row, BRINGING, GATE_UP_BYTES, DOWN_BYTES)
-    kv_head, split = program // SPLITS, program % SPLITS
+    kv_head, split, row = tl.program_id(0) // SPLITS, tl.program_id(0) % SPLITS, tl.program_id(1)
     position, first = tl.load(positions + row).to(tl.int32), split * SPLIT
-    if (first <= position) & (program < OWN):
+    if first <= position:
         d, group = tl.arange(0, WIDTH_BLOCK), tl.arange(0, GROUP_BLOCK)
         wide = d < WIDTH
         keys += row.to(tl.int64) * row_stride + kv_head * head_stride

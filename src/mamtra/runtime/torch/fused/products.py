@@ -5,9 +5,6 @@ before it waits for the kernel whose result it needs: while one kernel computes,
 Only what no kernel of the same step writes may be loaded early: weights, positions, and what
 earlier steps left in the memories.
 
-Kernels that leave most of the GPU idle, those of the mixers, have programs beside their own that
-bring the next matrices from memory into the cache that all share (``bring``).
-
 Vectors between kernels are float32. A norm is worked out by each program for itself, for it costs
 less than a kernel.
 
@@ -18,39 +15,6 @@ from typing import no_type_check
 
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
-
-LINE = tl.constexpr(128)  # bytes that the cache holds together
-BRINGING_LANES = tl.constexpr(128)
-
-
-@triton.jit
-@no_type_check
-def bring(matrix, program, PROGRAMS: tl.constexpr, BYTES: tl.constexpr):
-    """Have one of ``PROGRAMS`` ask for its share of a matrix; nothing waits for the bytes."""
-    LINES: tl.constexpr = BYTES // LINE
-    lanes = tl.arange(0, BRINGING_LANES)
-    for first in range(program * BRINGING_LANES, LINES, PROGRAMS * BRINGING_LANES):
-        line = tl.minimum(first + lanes, LINES - 1).to(tl.int64)
-        tl.inline_asm_elementwise(
-            "prefetch.global.L2 [$1]; mov.u32 $0, 0;",
-            "=r,l",
-            [matrix.to(tl.int64) + line * LINE],
-            dtype=tl.int32,
-            is_pure=False,
-            pack=1,
-        )
-
-
-@triton.jit
-@no_type_check
-def bring_mlp(
-    gate_up, down, program, row,
-    PROGRAMS: tl.constexpr, GATE_UP_BYTES: tl.constexpr, DOWN_BYTES: tl.constexpr,
-):  # fmt: skip
-    """Bring an MLP's matrices; programs below 0 have other work, rows above 0 find it done."""
-    if (program >= 0) & (row == 0):
-        bring(gate_up, program, PROGRAMS, GATE_UP_BYTES)
-        bring(down, program, PROGRAMS, DOWN_BYTES)
 
 
 @triton.jit

@@ -12,7 +12,7 @@ from typing import no_type_check
 import triton  # pyright: ignore[reportMissingImports]
 import triton.language as tl  # pyright: ignore[reportMissingImports]
 
-from mamtra.runtime.torch.fused.products import bring_mlp, silu
+from mamtra.runtime.torch.fused.products import silu
 
 
 @triton.jit
@@ -28,14 +28,21 @@ def softplus(x):
 
 @triton.jit
 @no_type_check
-def turn(
-    inward, scan, dt_bias, rate, skip, scale, out, eps, state, row,
-    GATE: tl.constexpr, STATES: tl.constexpr, KV_HEADS: tl.constexpr,
+def scan_step(
+    inward, scan, dt_bias, rate, skip, scale, out, eps,
+    OUTS: tl.constexpr, GATE: tl.constexpr, STATES: tl.constexpr, KV_HEADS: tl.constexpr,
     READERS: tl.constexpr, STATE_WIDTH: tl.constexpr, WIDTH: tl.constexpr,
     STATE_BLOCK: tl.constexpr, WIDTH_BLOCK: tl.constexpr,
     NORMED: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
-    """Move one state on; ``inward`` is its row's."""
+    """Move one state of a row on, and let its heads read it.
+
+    ``inward`` holds z, x, B, C and dt of each row side by side; without a gate ``GATE`` is 0.
+    """
+    if EARLY:
+        tl.extra.cuda.gdc_launch_dependents()
+    state, row = tl.program_id(0), tl.program_id(1)
+    inward += row * OUTS
     s, w = tl.arange(0, STATE_BLOCK), tl.arange(0, WIDTH_BLOCK)
     high, wide = s < STATE_WIDTH, w < WIDTH
     place = scan + (row * STATES + state) * STATE_WIDTH * WIDTH
@@ -66,31 +73,3 @@ def turn(
             y *= tl.rsqrt(tl.sum(y * y, 0) / WIDTH + eps)
             y *= tl.load(scale + head * WIDTH + w, mask=wide, other=0.0).to(tl.float32)
         tl.store(out + (row * STATES * READERS + head) * WIDTH + w, y, mask=wide)
-
-
-@triton.jit
-@no_type_check
-def scan_step(
-    inward, scan, dt_bias, rate, skip, scale, out, gate_up, down, eps,
-    OUTS: tl.constexpr, GATE: tl.constexpr, STATES: tl.constexpr, KV_HEADS: tl.constexpr,
-    READERS: tl.constexpr, STATE_WIDTH: tl.constexpr, WIDTH: tl.constexpr,
-    STATE_BLOCK: tl.constexpr, WIDTH_BLOCK: tl.constexpr, NORMED: tl.constexpr,
-    BRINGING: tl.constexpr, GATE_UP_BYTES: tl.constexpr, DOWN_BYTES: tl.constexpr,
-    EARLY: tl.constexpr,
-):  # fmt: skip
-    """Move one state of a row on, and let its heads read it.
-
-    ``inward`` holds z, x, B, C and dt of each row side by side; without a gate ``GATE`` is 0. The
-    last ``BRINGING`` programs of the first row bring the matrices that follow.
-    """
-    if EARLY:
-        tl.extra.cuda.gdc_launch_dependents()
-    state, row = tl.program_id(0), tl.program_id(1)
-    if BRINGING:
-        bring_mlp(gate_up, down, state - STATES, row, BRINGING, GATE_UP_BYTES, DOWN_BYTES)
-    if state < STATES:
-        turn(
-            inward + row * OUTS, scan, dt_bias, rate, skip, scale, out, eps, state, row,
-            GATE, STATES, KV_HEADS, READERS, STATE_WIDTH, WIDTH, STATE_BLOCK, WIDTH_BLOCK,
-            NORMED, EARLY,
-        )  # fmt: skip

@@ -9,7 +9,6 @@ LEAST_SPLIT = 64  # positions
 MOST_SPLITS = 128  # of a key/value head
 ATTENTION_TILE, ATTENTION_WARPS = 64, 4
 SCAN_WARPS = 4
-BRINGING = 128  # programs of a mixer's kernel that bring the matrices of the MLP behind it
 LANES = 32  # threads of a warp
 MOST_HELD = 160  # numbers of a matrix that a thread keeps in registers
 LEAST_TILE = 16

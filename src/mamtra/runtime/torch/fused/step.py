@@ -36,7 +36,6 @@ from mamtra.runtime.torch.fused.recurrence import scan_step
 from mamtra.runtime.torch.fused.shapes import (
     ATTENTION_TILE,
     ATTENTION_WARPS,
-    BRINGING,
     LEAST_TILE,
     SCAN_WARPS,
     SHAPES,
@@ -83,11 +82,6 @@ class Launcher:
         )
 
 
-def size_of(matrix: Tensor) -> int:
-    """The bytes of a matrix."""
-    return matrix.numel() * matrix.element_size()
-
-
 def matrix_of(layer: nn.Linear) -> Tensor:
     """The weights of a layer, row by row."""
     return layer.weight.contiguous()
@@ -116,15 +110,8 @@ class NormedProduct:
 class FusedAttention:
     """Attention of one query per row and head to everything stored."""
 
-    def __init__(
-        self,
-        launch: Launcher,
-        norm: RMSNorm,
-        mixer: Attention,
-        buffers: Buffers,
-        mlp: "FusedMLP",
-    ) -> None:
-        self.launch, self.mixer, self.buffers, self.mlp = launch, mixer, buffers, mlp
+    def __init__(self, launch: Launcher, norm: RMSNorm, mixer: Attention, buffers: Buffers) -> None:
+        self.launch, self.mixer, self.buffers = launch, mixer, buffers
         self.project = NormedProduct(launch, "inward", norm, mixer.qkv_proj)
         self.weight = matrix_of(mixer.o_proj)
         self.projected = buffers.get("qkv", len(self.project.weight))
@@ -147,10 +134,9 @@ class FusedAttention:
         parts = attended, *(get(name, splits, mixer.query_heads) for name in ("peaks", "sums"))
         self.launch(
             attend,
-            (mixer.kv_heads * splits + self.mlp.bringing["BRINGING"], rows),
+            (mixer.kv_heads * splits, rows),
             *(self.projected, *positions.table(cache_len), state.keys, state.values),
-            *(positions.positions, *parts, self.mlp.gate_up, self.mlp.down),
-            *(state.keys.stride(0), state.keys.stride(1)),
+            *(positions.positions, *parts, state.keys.stride(0), state.keys.stride(1)),
             mixer.head_dim**-0.5 * LOG2_E,
             **heads,
             KV_HEADS=mixer.kv_heads,
@@ -158,7 +144,6 @@ class FusedAttention:
             **sizes,
             TILE=min(ATTENTION_TILE, split),
             TYPE=self.type,
-            **self.mlp.bringing,
             num_warps=ATTENTION_WARPS,
         )
         given = (*parts, positions.positions, self.mixed)
@@ -175,10 +160,7 @@ class FusedAttention:
 class FusedMamba:
     """One turn of the recurrence; the state is changed in place."""
 
-    def __init__(
-        self, launch: Launcher, norm: RMSNorm, mixer: Mamba, buffers: Buffers, mlp: "FusedMLP"
-    ) -> None:
-        self.mlp = mlp
+    def __init__(self, launch: Launcher, norm: RMSNorm, mixer: Mamba, buffers: Buffers) -> None:
         self.launch, self.config, self.norm, self.conv = launch, mixer.config, norm, mixer.conv1d
         self.inward, self.bias = matrix_of(mixer.in_proj), mixer.in_proj.bias
         self.outward = matrix_of(mixer.out_proj)
@@ -212,9 +194,9 @@ class FusedMamba:
         )
         self.launch(
             scan_step,
-            (config.states + self.mlp.bringing["BRINGING"], rows),
+            (config.states, rows),
             *(self.projected, state.scan, self.dt_bias, self.rate, self.skip, self.scale),
-            *(self.mixed, self.mlp.gate_up, self.mlp.down, config.norm_eps),
+            *(self.mixed, config.norm_eps),
             OUTS=len(self.inward),
             GATE=gate,
             STATES=config.states,
@@ -225,7 +207,6 @@ class FusedMamba:
             STATE_BLOCK=power_of_two(config.state_dim),
             WIDTH_BLOCK=power_of_two(config.head_dim),
             NORMED=config.norm,
-            **self.mlp.bringing,
             num_warps=SCAN_WARPS,
         )
         self.launch.product(
@@ -238,21 +219,12 @@ class FusedMamba:
 
 
 class FusedMLP:
-    """The gated MLP behind its norm.
-
-    Attributes:
-        bringing: how the mixer's kernel before it brings its matrices, where that can begin early.
-    """
+    """The gated MLP behind its norm."""
 
     def __init__(self, launch: Launcher, norm: RMSNorm, mlp: GatedMLP, buffers: Buffers) -> None:
         self.launch, self.norm = launch, norm
         self.gate_up, self.down = matrix_of(mlp.gate_up_proj), matrix_of(mlp.down_proj)
         self.wide = buffers.get("wide", self.down.shape[1])
-        self.bringing = {
-            "BRINGING": BRINGING if launch.early else 0,
-            "GATE_UP_BYTES": size_of(self.gate_up),
-            "DOWN_BYTES": size_of(self.down),
-        }
 
     def __call__(self, before: Tensor, after: Tensor) -> None:
         """``after`` is ``before`` and what the MLP adds to it."""
@@ -276,9 +248,9 @@ class FusedLayer:
     """A block: its mixer and its MLP, each with the norm before it."""
 
     def __init__(self, launch: Launcher, block: Block, buffers: Buffers) -> None:
-        self.mlp = FusedMLP(launch, block.post_attention_layernorm, block.mlp, buffers)
         fused = FUSED_MIXERS[type(block.mixer)]
-        self.mixer = fused(launch, block.input_layernorm, block.mixer, buffers, self.mlp)
+        self.mixer = fused(launch, block.input_layernorm, block.mixer, buffers)
+        self.mlp = FusedMLP(launch, block.post_attention_layernorm, block.mlp, buffers)
         self.middle = buffers.get("middle", len(block.input_layernorm.weight))
 
     def __call__(self, hidden: Tensor, positions: StepPositions, state: Any) -> None:
