@@ -22,7 +22,7 @@ from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
-from mamtra.runtime.onnx.guided import CONDITIONING_GRAPH, GuidedOnnxModel
+from mamtra.runtime.onnx.guided import VOICE_GRAPH, GuidedOnnxModel
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
@@ -111,7 +111,7 @@ def open_speech_lm(
     write_graph(graph, folder / "speech_lm.onnx")
     if given := module.config.conditioning:
         graph = conditioning_graph(given, stored, notes_for("conditioning"))
-        write_graph(graph, folder / CONDITIONING_GRAPH)
+        write_graph(graph, folder / VOICE_GRAPH)
         return GuidedOnnxModel(folder / "speech_lm.onnx")
     return OnnxSpeechModel(folder / "speech_lm.onnx", reading=reading)
 

@@ -181,11 +181,29 @@ def test_doctor_finds_graphs_and_modules_equal(graphs, capsys):
     assert told.count(" apart") == 5
 
 
+def test_a_copy_with_graphs_speaks_by_itself(imported, graphs, tmp_path):
+    ended(["export", str(imported[0]), "--to", "onnx", "--bits", "8", "-o", str(tmp_path / "copy")])
+    copied, beside = (mamtra.load(each, dtype="float32") for each in (tmp_path / "copy", graphs))
+    assert copied.say("Hello.").speech_tokens == beside.say("Hello.").speech_tokens
+    assert mamtra.load(tmp_path / "copy").say("Hello.").samples.any()  # in 8 bit
+
+
+def test_every_graph_passes_the_checker(imported, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    command = ["export", str(imported[0]), "--to", "onnx", "--standard"]
+    ended([*command, "-o", str(tmp_path / "standard")])
+    paths = sorted((tmp_path / "standard").glob("*.onnx"))
+    assert len(paths) == 8
+    for path in paths:
+        onnx.checker.check_model(str(path), full_check=True)
+        assert {node.domain for node in onnx.load(str(path)).graph.node} == {""}
+
+
 def test_a_graph_of_the_voice_that_is_missing_is_told(graphs, tmp_path):
     folder = tmp_path / "ours"
     shutil.copytree(graphs, folder)
-    (folder / "conditioning.onnx").unlink()
-    with pytest.raises(ConfigError, match=r"has no conditioning\.onnx, which mamtra export"):
+    (folder / "speech_lm.voice.onnx").unlink()
+    with pytest.raises(ConfigError, match=r"has no speech_lm\.voice\.onnx, which mamtra export"):
         mamtra.load(folder, engine="onnx")
 
 

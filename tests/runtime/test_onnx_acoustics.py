@@ -19,6 +19,8 @@ from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
 from mamtra.interop.chatterbox_acoustics import decoder_from_chatterbox, vocoder_from_chatterbox
 from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
+from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
+from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.flow import Flow
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.protocols import ChunkDecoder, EncodedPrompt
@@ -30,6 +32,7 @@ from mamtra.synthesis.acoustics import flow_noise
 
 FLOWS = {"cosyvoice2": toy_flow_decoder, "cosyvoice3": reference3.decoder}
 CHATTERBOX = ["cfm", "cfm_meanflow"]  # the published flow, and Turbo's
+BFLOAT16_SHARE = 0.2  # of mel features at toy size; CosyVoice 2's are 0.14 apart
 WAYS = [(False, True), (True, True), (True, False)]
 
 
@@ -124,6 +127,20 @@ def test_chatterbox_flow_gives_the_modules_features_whole_and_streamed(tmp_path,
     assert stream.push(decoder, tokens[:30]).shape == (80, 0)
     streamed = stream.push(decoder, tokens[30:], final=True)
     np.testing.assert_allclose(streamed, decoder.decode(tokens, voice, noise), atol=1e-4)
+
+
+@pytest.mark.skipif(missing_for_bfloat16() is not None, reason=f"{missing_for_bfloat16()}")
+@pytest.mark.parametrize("context", [0, 2])
+@pytest.mark.parametrize("case", CHATTERBOX)
+def test_chatterbox_flow_stays_near_in_bfloat16(tmp_path, case, context):
+    module = decoder_from_chatterbox(s3gen_entries(case == "cfm_meanflow"), TOY_HEAD_DIM).eval()
+    exact = open_decoder(module, tmp_path, context)
+    path = tmp_path / "decoder.onnx"
+    rounded = OnnxDecoder(path, flow_dtype="bfloat16", flow_context=context)
+    voice, tokens = voice_for(module.config, 9), [(5 * index) % 200 for index in range(33)]
+    noise = flow_noise(exact.sizes, seed=3)
+    expected, got = (decode_whole(each, tokens, voice, noise) for each in (exact, rounded))
+    assert_sounds_alike(got, expected, BFLOAT16_SHARE)
 
 
 @pytest.mark.parametrize("case", CHATTERBOX)

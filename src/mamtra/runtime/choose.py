@@ -20,7 +20,7 @@ from mamtra.runtime.cores import available_cores
 from mamtra.runtime.many_streams import open_compiled, steps_to_take
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
-from mamtra.runtime.onnx.guided import CONDITIONING_GRAPH
+from mamtra.runtime.onnx.guided import VOICE_GRAPH
 from mamtra.runtime.onnx.open import graph_of, reads_voices
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
@@ -83,7 +83,7 @@ def missing_graphs(folder: ModelFolder, parts: tuple[str, ...], bits: int = 32) 
     """Names of the graphs of these parts that are not there."""
     paths = [graph_of(folder, part, bits if part == "speech_lm" else 32) for part in parts]
     if "speech_lm" in parts and reads_voices(folder):
-        paths.append(graph_of(folder, "speech_lm").with_name(CONDITIONING_GRAPH))
+        paths.append(graph_of(folder, "speech_lm").with_name(VOICE_GRAPH))
     return [path.name for path in paths if not path.is_file()]
 
 

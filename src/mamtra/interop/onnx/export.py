@@ -2,7 +2,7 @@
 
     speech_lm.onnx          the speech language model
     speech_lm.short.onnx    the same for one stream of few ids, where that is faster
-    conditioning.onnx       what a language model that reads voices is given of one
+    speech_lm.voice.onnx    what a language model that reads voices is given of one
     decoder.onnx            speech tokens to mel features (or what a flow starts from)
     velocity.onnx           one step of the flow, for a decoder that has one
     encoder_stream.onnx, velocity_stream.onnx    both for the next chunk of a stream
@@ -32,6 +32,7 @@ from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.atomic import write_file
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.checksums import renew_checksums
+from mamtra.checkpoints.derive import copy_beside
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import ConfigError, ModelError
@@ -52,7 +53,7 @@ from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
-from mamtra.runtime.onnx.guided import CONDITIONING_GRAPH
+from mamtra.runtime.onnx.guided import VOICE_GRAPH
 from mamtra.runtime.onnx.open import graph_name
 from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.onnx.speech_model import short_form
@@ -134,7 +135,7 @@ class FolderExport:
         stored, found, reading = self.stored("speech_lm"), {}, reading_of(self.model)
         if config.conditioning is not None:
             notes = notes_for("conditioning")
-            found[CONDITIONING_GRAPH] = conditioning_graph(config.conditioning, stored, notes)
+            found[VOICE_GRAPH] = conditioning_graph(config.conditioning, stored, notes)
         for bits in sorted({32, self.export.bits} - {16}):
             if bits not in EXACT_BITS:
                 stored = with_few_bits(stored, matrices_of(config), bits, self.output)
@@ -218,8 +219,9 @@ def copy_model(model: ModelFolder, output: Path) -> None:
             shutil.copyfile(file, output / file.name)
     if words := model.optional("text", TextConfig).pronunciations:
         shutil.copyfile(model.holder("text").folder / words, output / words)
-    for name, file in model.voice_files().items():
-        shutil.copyfile(file, output / VOICES / f"{name}{file.suffix}")
+    for holder in (model.donor, model):
+        if holder is not None:
+            copy_beside(holder.folder, output)
 
 
 def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = None) -> list[Path]:

@@ -22,7 +22,7 @@ from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.prompt import Segment, SpeakerPrompt, check_length, check_voice
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
-CONDITIONING_GRAPH = "conditioning.onnx"
+VOICE_GRAPH = "speech_lm.voice.onnx"
 NOWHERE = 0  # the learned position of ids that have none
 UNREAD = 0  # the vector of text that is not read
 
@@ -49,7 +49,7 @@ class GuidedOnnxModel:
             raise ModelError(f"{str(path)!r} reads no voices, but the model's config.json says so")
         self._sizes = ConditioningConfig(**self._beneath.conditioning)
         self._first_spoken = NOWHERE + 1 + self._sizes.text_positions
-        self._voices: Any = open_session(path.with_name(CONDITIONING_GRAPH), threads)
+        self._voices: Any = open_session(path.with_name(VOICE_GRAPH), threads)
 
     @property
     def vocabulary(self) -> SpeechVocabulary:
