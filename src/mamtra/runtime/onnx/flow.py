@@ -20,7 +20,7 @@ from mamtra.runtime.onnx.bfloat16 import Bfloat16Session
 from mamtra.runtime.onnx.flow_memory import GraphInput, StepMemory
 from mamtra.runtime.onnx.session import open_session
 
-UNBOUNDED = 2**40  # frames of a chunk where attention looks everywhere
+UNBOUNDED = 2**29  # frames of a chunk where attention looks everywhere; OpenVINO has 32 bits
 CHUNK_GRAPH = "velocity_stream.onnx"
 CHUNKS_GRAPH = "velocity_chunks.onnx"
 TOLD = "told"  # the input by which a pass is told what there is
