@@ -6,6 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from mamtra.backbone import BackboneConfig, GatedDeltaNetConfig, MambaConfig
+from mamtra.interop.onnx.conditioning import conditioning_graph
 from mamtra.interop.onnx.export import with_few_bits, write_graph
 from mamtra.interop.onnx.graph import stored_tensors
 from mamtra.interop.onnx.layers import Form
@@ -21,6 +22,7 @@ from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
+from mamtra.runtime.onnx.guided import VOICE_GRAPH, GuidedOnnxModel
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
@@ -97,8 +99,8 @@ def open_speech_lm(
     form: Form = "fused",
     bits: int = 32,
     reading: ReadingConfig | None = None,
-) -> OnnxSpeechModel:
-    """The runtime's form of a speech language model."""
+) -> OnnxSpeechModel | GuidedOnnxModel:
+    """The runtime's form of a speech language model; one that reads voices is guided."""
     save(module, folder / "speech_lm.safetensors")
     stored = stored_tensors([folder / "speech_lm.safetensors"])
     if bits != 32:
@@ -107,6 +109,10 @@ def open_speech_lm(
     made = SpeechLMExport(form=form, bits=bits, reading=reading)
     graph = speech_lm_graph(module.config, stored, made, notes)
     write_graph(graph, folder / "speech_lm.onnx")
+    if given := module.config.conditioning:
+        graph = conditioning_graph(given, stored, notes_for("conditioning"))
+        write_graph(graph, folder / VOICE_GRAPH)
+        return GuidedOnnxModel(folder / "speech_lm.onnx")
     return OnnxSpeechModel(folder / "speech_lm.onnx", reading=reading)
 
 

@@ -14,12 +14,17 @@ import toy_vocoder
 from chatterbox_shapes import REFERENCE, t3_shapes
 from safetensors.torch import load_file, save_file
 from torch import Tensor
+from torch_draws import TorchSource
 from write_chatterbox_folder import write_tokenizer
 
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Request
+from mamtra.generation.sampling import SamplingConfig, most_probable
 from mamtra.interop.chatterbox_acoustics import FLOW, TIME_MIXER, VOCODER
-from mamtra.interop.chatterbox_lm import speech_lm_from_chatterbox
+from mamtra.interop.chatterbox_lm import GUARD, SAMPLING, speech_lm_from_chatterbox
 from mamtra.speech_lm import SpeechLM
-from mamtra.speech_lm.prompt import SpeakerPrompt
+from mamtra.speech_lm.conditioning_config import ConditioningConfig
+from mamtra.speech_lm.prompt import Segment, SpeakerPrompt, conditioned
 
 FOLDER = Path(__file__).parent / "data" / "chatterbox"
 TABLES = (
@@ -29,6 +34,21 @@ TABLES = (
     "embed_tokens.weight",
     "pre_attention_query",
 )
+PLAIN = GuardConfig(**GUARD, attempts=1, repeat_tokens=1000)
+OWN = SamplingConfig(**SAMPLING, top_k=230)
+RUNS = {
+    "default/seed0": (OWN, 0.5, 0),
+    "default/seed1": (OWN, 0.5, 1),
+    "default/seed2": (OWN, 0.5, 2),
+    "top_p_0.95/seed0": (SamplingConfig(**SAMPLING | {"top_p": 0.95}, top_k=230), 0.5, 0),
+    "cfg_1.0/seed0": (OWN, 1.0, 0),
+    "penalty_2.0_temperature_0.4/seed0": (
+        SamplingConfig(**SAMPLING | {"repetition_penalty": 2.0, "temperature": 0.4}, top_k=230),
+        0.5,
+        0,
+    ),
+    "temperature_1e-4": (SamplingConfig(**SAMPLING | {"temperature": 1e-4}, top_k=230), 0.5, 0),
+}
 
 
 def values_of(case: str) -> dict[str, Any]:
@@ -83,6 +103,43 @@ def voice_of(case: str, emotion: float = 0.5) -> SpeakerPrompt:
         prompt=tuple(held["prompt"].flatten().tolist()),
         emotion=emotion,
     )
+
+
+class SourceOverAllIds(TorchSource):
+    """Draws among all ids, as the original does: those left out have no weight."""
+
+    kept: np.ndarray
+
+    def index(self, weights: np.ndarray) -> int:
+        everything = np.zeros(230)
+        everything[self.kept] = weights
+        return int(np.flatnonzero(self.kept == super().index(everything))[0])
+
+
+def keep(*arguments: Any) -> np.ndarray:
+    """``most_probable``, which leaves word of what it kept."""
+    SourceOverAllIds.kept = most_probable(*arguments)
+    return SourceOverAllIds.kept
+
+
+def sizes() -> ConditioningConfig:
+    """What the toy reads of a voice, and around a text."""
+    conditioning = speech_lm().conditioning
+    assert conditioning is not None
+    return conditioning.config
+
+
+def segments_of(case: str) -> list[Segment]:
+    """What the toy reads in a case."""
+    text = tensors_of(case)["text"].flatten().tolist()
+    assert (text[0], text[-1]) == (sizes().text_start, sizes().text_end)
+    return conditioned(text[1:-1], voice_of(case), sizes())
+
+
+def request_of(seed: int = 0) -> Request:
+    """The request of the cases that draw ids."""
+    segments = segments_of("t3_inference")
+    return Request(tuple(segments), len(segments[1].ids) - 2, seed)
 
 
 def s3gen_entries(mean_flow: bool = False) -> dict[str, Tensor]:

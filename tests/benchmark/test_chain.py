@@ -13,10 +13,11 @@ from toy_flow import TOY_HEAD_DIM
 from mamtra.backbone import Layout
 from mamtra.benchmark.process import Finished
 from mamtra.benchmark.speak.stage_worker import STAGES, main
-from mamtra.benchmark.speak.stages import Chain, measure, read_chain, results_of
+from mamtra.benchmark.speak.stages import PARTS, Chain, measure, read_chain, results_of
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.import_chatterbox import import_chatterbox
+from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.transfer.convert import convert
 
 pytest.importorskip("onnxruntime")
@@ -127,5 +128,11 @@ def test_chatterbox_brings_its_voice_and_goes_through_the_same_stages(tmp_path: 
         tokens=6,
     )
     told = {stage: STAGES[stage](chain) for stage in chain.stages}
+    assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 6
+    assert {told[part]["engine"] for part in PARTS} == {"torch"}
+    export_onnx(ModelFolder(chain.speaking_model), OnnxExport(bits=8))
+    graphs = replace(chain, bits=8, flow_dtype="float32")
+    told = {stage: STAGES[stage](graphs) for stage in graphs.stages if stage in STAGES}
+    assert {told[part]["engine"] for part in PARTS} == {"onnx"}
     assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 6
     assert told["decoder"]["frames"] == 12

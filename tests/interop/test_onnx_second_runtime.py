@@ -51,7 +51,7 @@ def test_the_evaluator_continues_a_prompt_as_the_modules_do(name: str, tmp_path:
 
 def _rows(model, segment) -> list[int]:
     """The rows of the graph's one table that a segment reads."""
-    return [model._first[segment.kind] + id_ for id_ in segment.ids]
+    return [model.first[segment.kind] + id_ for id_ in segment.ids]
 
 
 @pytest.mark.parametrize("part", ["speech_tokenizer", "speaker"])

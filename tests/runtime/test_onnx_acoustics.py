@@ -8,6 +8,8 @@ pytest.importorskip("onnx")
 import reference3
 import tiny_model
 from onnx_toys import open_decoder, open_vocoder
+from reference_chatterbox import s3gen_entries
+from toy_flow import TOY_HEAD_DIM
 from toy_flow import decoder as toy_flow_decoder
 from toy_vocoder import toy_vocoder
 
@@ -15,16 +17,28 @@ from mamtra.acoustic.decoder import Decoder, DecoderConfig, Prompt
 from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
+from mamtra.interop.chatterbox_acoustics import decoder_from_chatterbox, vocoder_from_chatterbox
 from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
+from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
+from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.flow import Flow
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.protocols import ChunkDecoder, EncodedPrompt
 from mamtra.runtime.protocols import Decoder as DecoderProtocol
 from mamtra.runtime.protocols import Vocoder as VocoderProtocol
+from mamtra.runtime.sizes import DecoderSizes, VocoderSizes
 from mamtra.runtime.torch.acoustics import TorchDecoder
+from mamtra.synthesis.acoustics import flow_noise
 
 FLOWS = {"cosyvoice2": toy_flow_decoder, "cosyvoice3": reference3.decoder}
+CHATTERBOX = ["cfm", "cfm_meanflow"]  # the published flow, and Turbo's
+BFLOAT16_SHARE = 0.01  # of mel features
 WAYS = [(False, True), (True, True), (True, False)]
+
+
+def chatterbox_decoder(case: str) -> Decoder:
+    entries = s3gen_entries(case == "cfm_meanflow")
+    return decoder_from_chatterbox(entries, TOY_HEAD_DIM).eval()
 
 
 def drawn(*shape: int, seed: int = 0) -> np.ndarray:
@@ -101,6 +115,57 @@ def test_a_flow_that_goes_on_gives_the_modules_features(tmp_path, flow, context,
     assert sizes[0] == sizes[1] == sizes[2]
 
 
+@pytest.mark.parametrize("case", CHATTERBOX)
+@pytest.mark.parametrize("prompt", [0, 9])
+def test_chatterbox_flow_gives_the_modules_features_whole_and_streamed(tmp_path, case, prompt):
+    module = chatterbox_decoder(case)
+    decoder, modules = open_decoder(module, tmp_path), TorchDecoder(module)
+    voice, tokens = voice_for(module.config, prompt), [(5 * index) % 200 for index in range(33)]
+    noise = flow_noise(decoder.sizes, seed=3)
+    for chunked, final in WAYS:
+        got, expected = (
+            each.decode(tokens, voice, noise, chunked=chunked, final=final)
+            for each in (decoder, modules)
+        )
+        np.testing.assert_allclose(got, expected, atol=1e-4, rtol=1e-4)
+    stream = DecoderStream(voice=voice, noise=noise)
+    assert stream.push(decoder, tokens[:30]).shape == (80, 0)
+    streamed = stream.push(decoder, tokens[30:], final=True)
+    np.testing.assert_allclose(streamed, decoder.decode(tokens, voice, noise), atol=1e-4)
+
+
+@pytest.mark.skipif(missing_for_bfloat16() is not None, reason=f"{missing_for_bfloat16()}")
+@pytest.mark.parametrize("context", [0, 2])
+@pytest.mark.parametrize("flow", [*FLOWS, *CHATTERBOX])
+def test_a_flow_stays_near_in_bfloat16(tmp_path, flow, context):
+    module = (FLOWS[flow]() if flow in FLOWS else chatterbox_decoder(flow)).eval()
+    exact = open_decoder(module, tmp_path, context)
+    path = tmp_path / "decoder.onnx"
+    rounded = OnnxDecoder(path, flow_dtype="bfloat16", flow_context=context)
+    voice, tokens = voice_for(module.config, 28), [(5 * index) % 20 for index in range(73)]
+    noise = flow_noise(exact.sizes, seed=3)
+    expected, got = (decode_whole(each, tokens, voice, noise) for each in (exact, rounded))
+    assert_sounds_alike(got, expected, BFLOAT16_SHARE)
+
+
+@pytest.mark.parametrize("case", CHATTERBOX)
+@pytest.mark.parametrize("prompt", [0, 28])
+def test_chatterbox_flow_reads_a_prompt_once_as_the_modules_do(tmp_path, case, prompt):
+    module = chatterbox_decoder(case)
+    decoder = open_decoder(module, tmp_path, flow_context=2)
+    modules = TorchDecoder(module, decoder.context)
+    voice, tokens = voice_for(module.config, prompt), [(5 * index) % 200 for index in range(61)]
+    noise, made = flow_noise(decoder.sizes, seed=3), []
+    for way in (decoder, modules, decoder):
+        stream = DecoderStream(voice=voice, noise=noise)
+        pieces = [stream.push(way, tokens[start : start + 9]) for start in range(0, 61, 9)]
+        made.append(np.concatenate([*pieces, stream.push(way, [], final=True)], 1))
+        made.append(decode_whole(way, tokens, voice, noise))
+    assert made[0].shape == (80, 122)
+    for other in made[1:]:
+        np.testing.assert_allclose(made[0], other, atol=1e-4, rtol=1e-4)
+
+
 def test_a_flow_asks_for_noise(tmp_path):
     module = toy_flow_decoder().eval()
     decoder, voice = open_decoder(module, tmp_path), voice_for(module.config, 0)
@@ -114,6 +179,8 @@ def small(head: str) -> Vocoder:
     torch.manual_seed(0)
     if head == "filter":
         return Vocoder(tiny_model.VOCODER).eval().requires_grad_(False)
+    if head == "sampled":
+        return vocoder_from_chatterbox(s3gen_entries()).eval().requires_grad_(False)
     return toy_vocoder().eval().requires_grad_(False)
 
 
@@ -124,7 +191,7 @@ def assert_sounds_alike(got: np.ndarray, expected: np.ndarray, share: float) -> 
 
 # A last bit of pitch, counted up over a second or two and times nine harmonics, is that much of
 # the sound; with the pitch given, what is left is rounding.
-PITCH_SHARE = {"filter": 1e-3, "spectrum": 1e-2}
+PITCH_SHARE = {"filter": 1e-3, "spectrum": 1e-2, "sampled": 1e-2}
 GIVEN_SHARE = 1e-4
 
 
@@ -138,17 +205,34 @@ def test_a_vocoder_gives_the_modules_samples(head, tmp_path):
     with torch.inference_mode():
         pitch = module.predict_pitch(torch.tensor(mel)[None])
         whole = module(torch.tensor(mel)[None], torch.tensor(noise)[None], pitch)[0].numpy()
-    made = vocoder._run(mel, noise, pitch[0].numpy()[:0], vocoder._start)
+    made = vocoder._run(mel, noise, pitch[0].numpy()[:0], vocoder._start(noise))
     samples, found = made["samples"], made["pitch"]
     np.testing.assert_allclose(found, pitch[0].numpy(), atol=1e-3, rtol=1e-5)
-    assert np.array_equal(vocoder.speak(mel, noise), samples)
-    assert_sounds_alike(samples, whole, PITCH_SHARE[head])
-    given = vocoder._run(mel, noise, pitch[0].numpy(), vocoder._start)["samples"]
-    assert_sounds_alike(given, whole, GIVEN_SHARE)
+    assert np.array_equal(vocoder.speak(mel, noise), vocoder._opened(samples))
+    assert_sounds_alike(vocoder.speak(mel, noise), whole, PITCH_SHARE[head])
+    given = vocoder._run(mel, noise, pitch[0].numpy(), vocoder._start(noise))["samples"]
+    assert_sounds_alike(vocoder._opened(given), whole, GIVEN_SHARE)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 3])
+def test_a_short_utterance_opens_as_the_modules(frames, tmp_path):
+    module = small("sampled")
+    vocoder = open_vocoder(module, tmp_path)
+    mel = 2 * drawn(module.config.bins, frames) - 4
+    noise = drawn(module.config.noises, frames * module.config.mel_hop, seed=2)
+    with torch.inference_mode():
+        whole = module(torch.tensor(mel)[None], torch.tensor(noise)[None])[0].numpy()
+    np.testing.assert_allclose(vocoder.speak(mel, noise), whole, atol=1e-4)
+    assert not whole[: module.config.mel_hop].any()
+    state = vocoder.new_state()
+    pieces = [vocoder.speak_chunk(mel[:, :1], noise[:, : module.config.mel_hop], state)]
+    rest = mel[:, 1:], noise[:, module.config.mel_hop :]
+    pieces.append(vocoder.speak_chunk(*rest, state, last=True))
+    np.testing.assert_allclose(np.concatenate(pieces), whole, atol=1e-4)
 
 
 @pytest.mark.parametrize("head", PITCH_SHARE)
-@pytest.mark.parametrize("cut", [7, 25, 61])
+@pytest.mark.parametrize("cut", [1, 7, 25, 61])
 def test_samples_in_pieces_equal_the_whole(head, cut, tmp_path):
     vocoder = open_vocoder(small(head), tmp_path)
     sizes, frames = vocoder.sizes, 120
@@ -180,6 +264,12 @@ def test_graphs_know_the_sizes_of_their_configs(tmp_path, nano_decoder):
     vocoder: OnnxVocoder = open_vocoder(small("spectrum"), tmp_path)
     assert vocoder.sizes.hop == VocoderConfig().mel_hop
     assert vocoder.sizes.noises == 9
+    assert open_vocoder(small("sampled"), tmp_path).sizes == VocoderSizes.of(
+        small("sampled").config
+    )
+    (tmp_path / "cfm").mkdir()
+    module = decoder_from_chatterbox(s3gen_entries(), TOY_HEAD_DIM)
+    assert open_decoder(module, tmp_path / "cfm").sizes == DecoderSizes.of(module.config)
 
 
 @pytest.mark.parametrize("prompt", [0, 28])

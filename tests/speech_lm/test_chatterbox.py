@@ -3,8 +3,23 @@
 import numpy as np
 import pytest
 import torch
-from reference_chatterbox import REFERENCE, speech_lm, tensors_of, values_of, voice_of, weights
-from torch_draws import TorchSource, seeded_as_the_original
+from reference_chatterbox import (
+    OWN,
+    PLAIN,
+    REFERENCE,
+    RUNS,
+    SourceOverAllIds,
+    keep,
+    request_of,
+    segments_of,
+    sizes,
+    speech_lm,
+    tensors_of,
+    values_of,
+    voice_of,
+    weights,
+)
+from torch_draws import seeded_as_the_original
 
 from mamtra.backbone.positions import RopeScaling
 from mamtra.errors import CheckpointError, ConfigError, GenerationError, VoiceError
@@ -13,11 +28,9 @@ from mamtra.generation import sampling as sampling_module
 from mamtra.generation.generate import generate, generate_batch
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.request import Request
-from mamtra.generation.sampling import SamplingConfig, choose, most_probable
+from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.interop.chatterbox_lm import (
-    GUARD,
     ROPE_THETA,
-    SAMPLING,
     SCALING,
     speech_lm_from_chatterbox,
 )
@@ -28,58 +41,9 @@ from mamtra.speech_lm import SpeechVocabulary
 from mamtra.speech_lm.prompt import Segment, SpeakerPrompt, conditioned, speech_segment
 from mamtra.transfer.student import make_student
 
-PLAIN = GuardConfig(**GUARD, attempts=1, repeat_tokens=1000)
-OWN = SamplingConfig(**SAMPLING, top_k=230)
-RUNS = {
-    "default/seed0": (OWN, 0.5, 0),
-    "default/seed1": (OWN, 0.5, 1),
-    "default/seed2": (OWN, 0.5, 2),
-    "top_p_0.95/seed0": (SamplingConfig(**SAMPLING | {"top_p": 0.95}, top_k=230), 0.5, 0),
-    "cfg_1.0/seed0": (OWN, 1.0, 0),
-    "penalty_2.0_temperature_0.4/seed0": (
-        SamplingConfig(**SAMPLING | {"repetition_penalty": 2.0, "temperature": 0.4}, top_k=230),
-        0.5,
-        0,
-    ),
-    "temperature_1e-4": (SamplingConfig(**SAMPLING | {"temperature": 1e-4}, top_k=230), 0.5, 0),
-}
-
-
-class SourceOverAllIds(TorchSource):
-    """Draws among all ids, as the original does: those left out have no weight."""
-
-    kept: np.ndarray
-
-    def index(self, weights: np.ndarray) -> int:
-        everything = np.zeros(230)
-        everything[self.kept] = weights
-        return int(np.flatnonzero(self.kept == super().index(everything))[0])
-
-
-def keep(*arguments) -> np.ndarray:
-    SourceOverAllIds.kept = most_probable(*arguments)
-    return SourceOverAllIds.kept
-
 
 def close(ours: torch.Tensor, theirs: torch.Tensor) -> None:
     torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
-
-
-def sizes():
-    conditioning = speech_lm().conditioning
-    assert conditioning is not None
-    return conditioning.config
-
-
-def segments_of(case: str) -> list[Segment]:
-    text = tensors_of(case)["text"].flatten().tolist()
-    assert (text[0], text[-1]) == (sizes().text_start, sizes().text_end)
-    return conditioned(text[1:-1], voice_of(case), sizes())
-
-
-def request_of(seed: int = 0) -> Request:
-    segments = segments_of("t3_inference")
-    return Request(tuple(segments), len(segments[1].ids) - 2, seed)
 
 
 def test_rotary_frequencies_are_the_originals():

@@ -102,8 +102,6 @@ def files(folder: ModelFolder) -> Iterator[Finding]:
     graphs = missing_graphs(folder, SPEAKING)
     told = f"no {listed(graphs)}" if graphs else "all there"
     advice = f"mamtra export {folder.folder} --to onnx makes them" if graphs else ""
-    if folder.holds("speech_lm") and voice_reading(folder) is not None:
-        advice = "none can be made of a language model that reads voices; torch runs it"
     yield Finding(about="graphs", found=told, optional=bool(graphs), advice=advice)
     voices = listed(list(folder.voice_files())) or "none"
     advice = "" if voices != "none" else "make one from a recording: mamtra voice make"

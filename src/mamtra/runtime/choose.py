@@ -20,7 +20,8 @@ from mamtra.runtime.cores import available_cores
 from mamtra.runtime.many_streams import open_compiled, steps_to_take
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
-from mamtra.runtime.onnx.open import graph_of
+from mamtra.runtime.onnx.guided import VOICE_GRAPH
+from mamtra.runtime.onnx.open import graph_of, reads_voices
 from mamtra.runtime.onnx.open import open_model as open_graphs
 from mamtra.runtime.onnx.open import open_voice_encoder as open_encoder_graphs
 from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
@@ -81,6 +82,8 @@ def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:
 def missing_graphs(folder: ModelFolder, parts: tuple[str, ...], bits: int = 32) -> list[str]:
     """Names of the graphs of these parts that are not there."""
     paths = [graph_of(folder, part, bits if part == "speech_lm" else 32) for part in parts]
+    if "speech_lm" in parts and reads_voices(folder):
+        paths.append(graph_of(folder, "speech_lm").with_name(VOICE_GRAPH))
     return [path.name for path in paths if not path.is_file()]
 
 
@@ -100,8 +103,6 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
         return "asked for"
     if dtypes is not None:
         return "types of parts were given, which are PyTorch's"
-    if (folder.holder("speech_lm").config.speech_lm or {}).get("conditioning"):
-        return "its language model reads voices, which graphs cannot"
     if request.dtype not in (AUTO, *BITS):
         return f"dtype {request.dtype!r} is PyTorch's"
     missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))

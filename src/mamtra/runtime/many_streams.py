@@ -10,7 +10,6 @@ import importlib.util
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.extras import install_command
 from mamtra.runtime.protocols import SpeechModel
-from mamtra.runtime.reading import reading_of
 
 MANY_STREAMS = 8  # from here on compiled code is 1.2 times as fast and more (docs/benchmarks.md)
 
@@ -50,7 +49,7 @@ def open_compiled(folder: ModelFolder, threads: int) -> SpeechModel:
     """
     # torch loads only where it runs
     from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
-    from mamtra.runtime.torch.speech_model import TorchSpeechModel
+    from mamtra.runtime.torch.open import speech_model_of
 
     model = open_speech_lm(folder, EngineConfig(dtype="int8", threads=threads))
-    return TorchSpeechModel(model, reading=reading_of(folder))
+    return speech_model_of(model, folder)

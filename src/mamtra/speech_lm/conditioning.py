@@ -15,10 +15,10 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from mamtra.errors import ConfigError, GenerationError, VoiceError
+from mamtra.errors import ConfigError, GenerationError
 from mamtra.speech_lm.batch import FIRST_TEXT_ROW, Batch
 from mamtra.speech_lm.conditioning_config import ConditioningConfig
-from mamtra.speech_lm.prompt import SpeakerPrompt
+from mamtra.speech_lm.prompt import SpeakerPrompt, check_length, check_voice
 
 
 class Resampler(nn.Module):
@@ -76,21 +76,8 @@ class Conditioning(nn.Module):
         Raises:
             VoiceError: the voice does not fit the model.
         """
-        weight, sizes = self.speaker.weight, self.config
-        if len(voice.speaker) != sizes.speaker_dim:
-            raise VoiceError(
-                f"the voice's speaker vector has {len(voice.speaker)} numbers and the model reads "
-                f"{sizes.speaker_dim}"
-            )
-        if not 0 < len(voice.prompt) <= sizes.prompt_tokens:
-            raise VoiceError(
-                f"the voice's prompt has {len(voice.prompt)} speech tokens; the model reads 1 to "
-                f"{sizes.prompt_tokens}"
-            )
-        if not all(0 <= token < table.num_embeddings for token in voice.prompt):
-            raise VoiceError(
-                f"the voice's prompt has speech tokens outside 0 to {table.num_embeddings - 1}"
-            )
+        weight = self.speaker.weight
+        check_voice(voice, self.config, table.num_embeddings)
         ids = torch.tensor(voice.prompt, device=weight.device)
         prompt = table(ids).to(weight.dtype) + self.speech_positions.weight[: len(ids)]
         speaker = torch.tensor([voice.speaker], dtype=weight.dtype, device=weight.device)
@@ -118,11 +105,7 @@ class Conditioning(nn.Module):
         counted = {"text": text.cumsum(1) - 1, "speech": speech.cumsum(1)}
         tables = {"text": self.text_positions, "speech": self.speech_positions}
         for name, table in tables.items():
-            if int(counted[name].max()) >= table.num_embeddings:
-                raise GenerationError(
-                    f"{int(counted[name].max()) + 1} {name} ids are more than the "
-                    f"{table.num_embeddings} that the model has positions for; speak a shorter text"
-                )
+            check_length(name, int(counted[name].max()) + 1, table.num_embeddings)
         added = tables["text"](counted["text"].clamp(min=0)) * text[..., None]
         added = added + tables["speech"](counted["speech"]) * speech[..., None]
         silent = torch.zeros(len(batch.order), 1, dtype=torch.bool, device=text.device)

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, GenerationError, VoiceError
 from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.vocabulary import START, TASK, SpeechVocabulary
 
@@ -97,6 +97,44 @@ def conditioned(
         text_segment([config.text_start, *text, config.text_end]),
         Segment("special", (TASK, TASK)),
     ]
+
+
+def check_voice(voice: SpeakerPrompt, config: ConditioningConfig, ids: int) -> None:
+    """Refuse a voice that does not fit a model.
+
+    Args:
+        voice: who speaks.
+        config: sizes of what the model reads.
+        ids: number of speech ids that it has an embedding for.
+
+    Raises:
+        VoiceError: the voice does not fit.
+    """
+    if len(voice.speaker) != config.speaker_dim:
+        raise VoiceError(
+            f"the voice's speaker vector has {len(voice.speaker)} numbers and the model reads "
+            f"{config.speaker_dim}"
+        )
+    if not 0 < len(voice.prompt) <= config.prompt_tokens:
+        raise VoiceError(
+            f"the voice's prompt has {len(voice.prompt)} speech tokens; the model reads 1 to "
+            f"{config.prompt_tokens}"
+        )
+    if not all(0 <= token < ids for token in voice.prompt):
+        raise VoiceError(f"the voice's prompt has speech tokens outside 0 to {ids - 1}")
+
+
+def check_length(kind: str, ids: int, positions: int) -> None:
+    """Refuse more text or speech ids than a model has learned positions for.
+
+    Raises:
+        GenerationError: there are more.
+    """
+    if ids > positions:
+        raise GenerationError(
+            f"{ids} {kind} ids are more than the {positions} that the model has positions for; "
+            f"speak a shorter text"
+        )
 
 
 def instruct(text: Sequence[int], instruction: Sequence[int], end_of_prompt: int) -> list[Segment]:

@@ -26,9 +26,15 @@ from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.cosyvoice_release import release_of
 from mamtra.interop.import_chatterbox import import_chatterbox
 from mamtra.interop.import_cosyvoice import import_cosyvoice
+from mamtra.runtime.choose import Choice, choose
+from mamtra.runtime.onnx.decoder import OnnxDecoder
+from mamtra.runtime.onnx.open import graph_of, open_speech_model
+from mamtra.runtime.onnx.vocoder import OnnxVocoder
+from mamtra.runtime.request import EngineRequest
 from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm
 from mamtra.runtime.torch.open import open_part, speech_model_of
+from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.acoustics import flow_noise, noise_of
 from mamtra.synthesis.conditioning import conditioning_of, voice_reading
 from mamtra.synthesis.load import load
@@ -95,10 +101,22 @@ def packages_stage(chain: Chain) -> Figures:
     return {"text": chain.text}
 
 
+def graphs_of(chain: Chain, folder: ModelFolder) -> Choice | None:
+    """How the graphs run with which the whole speaks; None where none were made."""
+    if not chain.bits:
+        return None
+    flow = {"flow_steps": chain.flow_steps, "flow_dtype": chain.flow_dtype}
+    return choose(folder, EngineRequest(engine="onnx", dtype=chain.computed, **flow))
+
+
 def speech_lm_stage(chain: Chain) -> Figures:
     """Text to speech tokens; only the first piece of the text."""
     watch, folder = Stopwatch(), ModelFolder(chain.speaking_model)
-    model = open_speech_lm(folder, EngineConfig(dtype=chain.computed))
+    graphs = graphs_of(chain, folder)
+    if graphs:
+        model: Any = open_speech_model(folder, graphs.threads, graphs.bits, streams=1)
+    else:
+        model = speech_model_of(open_speech_lm(folder, EngineConfig(dtype=chain.computed)), folder)
     loading = watch.lap("load_")
     reader, voice = model_reader(folder), Voice.load(chain.speaking_voice)
     reads = folder.section("text", TextConfig).reads_prompts
@@ -113,16 +131,15 @@ def speech_lm_stage(chain: Chain) -> Figures:
     request = conditioning.request(reader.encode(reader.pieces(chain.text)[0]), chain.seed)
     reading = watch.lap("text_")
     guard = limits(chain, folder, request.text_tokens)
-    found = generate(
-        speech_model_of(model, folder), request, folder.optional("sampling", SamplingConfig), guard
-    )
+    found = generate(model, request, folder.optional("sampling", SamplingConfig), guard)
     took = watch.lap()
     write_tensors({"tokens": torch.tensor([found.ids])}, Path(chain.folder) / "tokens.safetensors")
     return {
         **loading,
         **reading,
         **took,
-        "layout": model.config.backbone.layout,
+        "engine": "onnx" if graphs else "torch",
+        "layout": folder.section("speech_lm", SpeechLMConfig).backbone.layout,
         "mode": conditioning.mode,
         "read": sum(len(segment.ids) for segment in request.segments),
         "tokens": len(found.ids),
@@ -132,7 +149,12 @@ def speech_lm_stage(chain: Chain) -> Figures:
 def decoder_stage(chain: Chain) -> Figures:
     """Speech tokens to mel features."""
     watch, folder = Stopwatch(), ModelFolder(chain.speaking_model)
-    decoder: Any = TorchDecoder(open_part(folder, "decoder"))  # pyright: ignore[reportArgumentType]
+    graphs = graphs_of(chain, folder)
+    if graphs:
+        path = graph_of(folder, "decoder")
+        decoder: Any = OnnxDecoder(path, graphs.threads, chain.flow_steps, graphs.flow_dtype)
+    else:
+        decoder = TorchDecoder(open_part(folder, "decoder"))  # pyright: ignore[reportArgumentType]
     loading = watch.lap("load_")
     tokens = load_file(Path(chain.folder) / "tokens.safetensors")["tokens"][0].tolist()
     voice = Voice.load(chain.speaking_voice)
@@ -142,6 +164,8 @@ def decoder_stage(chain: Chain) -> Figures:
     return {
         **loading,
         **took,
+        "engine": "onnx" if graphs else "torch",
+        "dtype": graphs.flow_dtype if graphs else "float32",
         "frames": mel.shape[-1],
     }
 
@@ -149,7 +173,11 @@ def decoder_stage(chain: Chain) -> Figures:
 def vocoder_stage(chain: Chain) -> Figures:
     """Mel features to samples."""
     watch, folder = Stopwatch(), ModelFolder(chain.speaking_model)
-    vocoder: Any = TorchVocoder(open_part(folder, "vocoder"))  # pyright: ignore[reportArgumentType]
+    graphs = graphs_of(chain, folder)
+    if graphs:
+        vocoder: Any = OnnxVocoder(graph_of(folder, "vocoder"), graphs.threads)
+    else:
+        vocoder = TorchVocoder(open_part(folder, "vocoder"))  # pyright: ignore[reportArgumentType]
     loading = watch.lap("load_")
     mel = load_file(Path(chain.folder) / "mel.safetensors")["mel"].numpy()
     samples = vocoder.speak(mel, noise_of(vocoder.sizes, mel, chain.seed))
@@ -157,6 +185,7 @@ def vocoder_stage(chain: Chain) -> Figures:
     return {
         **loading,
         **watch.lap(),
+        "engine": "onnx" if graphs else "torch",
         "audio_seconds": samples.shape[-1] / rate_hz,
     }
 

@@ -2,7 +2,7 @@
 each in its own process.
 
     import, convert, voice        from the published folder to a hybrid and a voice for it
-    export                        its graphs, which the whole then speaks with
+    export                        its graphs, which then run in place of the modules
     packages                      importing what speaking needs, and nothing else
     speech_lm, decoder, vocoder   one part alone: loading it, and its work on what came before
     whole                         all parts in one process, from the text to a sound file

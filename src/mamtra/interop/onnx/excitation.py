@@ -68,14 +68,45 @@ def double_convolution(
     return graph.add("Unsqueeze", [total, graph.shape(0)])
 
 
-def stair_sines(graph: Graph, pitch: str, config: VocoderConfig) -> tuple[str, str]:
-    """Sines (noises, frames, 1) whose phase stands still within a frame, and what moves them."""
+def counters(config: VocoderConfig) -> list[int]:
+    """The shape of what tells how far the phases have come."""
+    harmonics = config.overtones + 1
+    if config.sampled_phases:
+        return [2 * harmonics]
+    return [harmonics] if config.causal else []
+
+
+def turns_of(graph: Graph, pitch: str, config: VocoderConfig) -> str:
+    """Turns (harmonics, frames) of each harmonic in a sample: rounded to float32, then float64."""
     count = config.overtones + 1
     numbers = graph.constant(np.arange(1, count + 1)[:, None], np.float32)
     turned = graph.add("Mul", [graph.add("Unsqueeze", [pitch, graph.shape(0)]), numbers])
     turned = graph.add("Div", [turned, number(graph, config.rate_hz)])
     turned = graph.add("Sub", [turned, graph.add("Floor", [turned])])
-    turned = graph.add("Cast", [turned], to=TensorProto.DOUBLE)
+    return graph.add("Cast", [turned], to=TensorProto.DOUBLE)
+
+
+def sampled_sines(graph: Graph, pitch: str, config: VocoderConfig) -> tuple[str, str]:
+    """Sines (harmonics, frames, hop) whose phase grows at every sample, and what moves them."""
+    turned, hop = turns_of(graph, pitch, config), config.mel_hop
+    moved = graph.add("Mul", [turned, double(graph, float(hop))])
+    passed, first = graph.add("Split", ["cycles"], 2, axis=0, num_outputs=2)
+    before = graph.add("CumSum", [moved, graph.constant(1, np.int64)])
+    before = graph.add("Sub", [before, moved])
+    before = graph.add("Add", [before, graph.add("Unsqueeze", [passed, graph.shape(1)])])
+    before, each = (graph.add("Unsqueeze", [part, graph.shape(2)]) for part in (before, turned))
+    inside = graph.add("Mul", [each, double(graph, np.arange(1.0, hop + 1))])
+    total = graph.add("Cast", [graph.add("Add", [before, inside])], to=TensorProto.FLOAT)
+    total = graph.add("Sub", [total, graph.add("Floor", [total])])
+    phase = graph.add("Mul", [total, number(graph, 2 * math.pi)])
+    first = graph.add("Cast", [first], to=TensorProto.FLOAT)
+    first = graph.add("Unsqueeze", [first, graph.shape(1, 2)])
+    return graph.add("Sin", [graph.add("Add", [phase, first])]), moved
+
+
+def stair_sines(graph: Graph, pitch: str, config: VocoderConfig) -> tuple[str, str]:
+    """Sines (noises, frames, 1) whose phase stands still within a frame, and what moves them."""
+    turned = turns_of(graph, pitch, config)
     total = graph.add("CumSum", [turned, graph.constant(1, np.int64)])
     total = graph.add("Add", [total, graph.add("Unsqueeze", ["cycles", graph.shape(1)])])
     phase = graph.add("Cast", [total], to=TensorProto.FLOAT)
@@ -162,6 +193,16 @@ def smooth_sines(graph: Graph, pitch: str, config: VocoderConfig) -> str:
     return graph.add("Sin", [graph.add("Cast", [turned], to=TensorProto.FLOAT)])
 
 
+def growing_sines(graph: Graph, pitch: str, config: VocoderConfig) -> str:
+    """Sines (harmonics, frames, hop or 1) of the pitch and its overtones, in the vocoder's way."""
+    if not counters(config):
+        return smooth_sines(graph, pitch, config)
+    made = stair_sines if config.causal else sampled_sines
+    sines, moved = made(graph, pitch, config)
+    gives(graph, "turns", moved, config.overtones + 1, "frames", kind=TensorProto.DOUBLE)
+    return sines
+
+
 def excitation(graph: Graph, pitch: str, config: VocoderConfig) -> str:
     """(branches, samples): mixed sines, or pulses and noise."""
     column = graph.add("Unsqueeze", [pitch, graph.shape(1)])
@@ -176,12 +217,10 @@ def excitation(graph: Graph, pitch: str, config: VocoderConfig) -> str:
         both = graph.add("Concat", [made, "noise"], axis=0)
         return graph.add("Mul", [both, number(graph, SINE_AMPLITUDE)])
     count = config.overtones + 1
-    if config.causal:
-        sines, moved = stair_sines(graph, pitch, config)
-        gives(graph, "turns", moved, count, "frames", kind=TensorProto.DOUBLE)
-    else:
-        sines = smooth_sines(graph, pitch, config)
-    noise = graph.add("Reshape", ["noise", graph.shape(count, -1, config.mel_hop)])
+    sines, noise = growing_sines(graph, pitch, config), "noise"
+    if config.noises > count:
+        noise = cut(graph, noise, graph.shape(0), graph.shape(count), 0)
+    noise = graph.add("Reshape", [noise, graph.shape(count, -1, config.mel_hop)])
     quiet, loud = number(graph, VOICED_NOISE - UNVOICED_NOISE), number(graph, UNVOICED_NOISE)
     level = graph.add("Add", [graph.add("Mul", [voiced, quiet]), loud])
     amplitude = graph.add("Mul", [voiced, number(graph, SINE_AMPLITUDE)])

@@ -2,6 +2,7 @@
 
     speech_lm.onnx          the speech language model
     speech_lm.short.onnx    the same for one stream of few ids, where that is faster
+    speech_lm.voice.onnx    what a language model that reads voices is given of one
     decoder.onnx            speech tokens to mel features (or what a flow starts from)
     velocity.onnx           one step of the flow, for a decoder that has one
     encoder_stream.onnx, velocity_stream.onnx    both for the next chunk of a stream
@@ -31,10 +32,12 @@ from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.atomic import write_file
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.checksums import renew_checksums
+from mamtra.checkpoints.derive import copy_beside
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.onnx.attention import in_one_node
+from mamtra.interop.onnx.conditioning import conditioning_graph
 from mamtra.interop.onnx.graph import StoredTensor, stored_tensors
 from mamtra.interop.onnx.layers import Form
 from mamtra.interop.onnx.products import Bits, Matrix, rounded
@@ -50,6 +53,7 @@ from mamtra.interop.onnx.velocity import velocity_graph
 from mamtra.interop.onnx.vocoder import vocoder_graph
 from mamtra.interop.onnx.voice_encoder import speaker_graph, tokenizer_graph
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH
+from mamtra.runtime.onnx.guided import VOICE_GRAPH
 from mamtra.runtime.onnx.open import graph_name
 from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.onnx.speech_model import short_form
@@ -128,12 +132,10 @@ class FolderExport:
     def speech_lm(self) -> dict[str, onnx.ModelProto]:
         """Files of the speech language model: as it is stored, and in few bits where asked for."""
         config = self.model.section("speech_lm", SpeechLMConfig)
-        if config.conditioning is not None:
-            raise ModelError(
-                f"{self.model.config.name!r} reads voices and learned positions, which its graphs "
-                f"cannot yet; run it with torch"
-            )
         stored, found, reading = self.stored("speech_lm"), {}, reading_of(self.model)
+        if config.conditioning is not None:
+            notes = notes_for("conditioning")
+            found[VOICE_GRAPH] = conditioning_graph(config.conditioning, stored, notes)
         for bits in sorted({32, self.export.bits} - {16}):
             if bits not in EXACT_BITS:
                 stored = with_few_bits(stored, matrices_of(config), bits, self.output)
@@ -159,11 +161,6 @@ class FolderExport:
     def decoder(self) -> dict[str, onnx.ModelProto]:
         """Files of the decoder."""
         config = self.model.section("decoder", DecoderConfig)
-        if config.mean_flow or config.fresh_noise:
-            raise ModelError(
-                f"the flow of {self.model.config.name!r} starts in noise of each utterance's own, "
-                f"or is a mean flow, which its graphs cannot yet; run it with torch"
-            )
         stored, notes = self.stored("decoder"), notes_for("decoder", **sizes_of_decoder(config))
         found = {"decoder.onnx": decoder_graph(config, stored, notes)}
         if config.steps:
@@ -176,11 +173,6 @@ class FolderExport:
     def vocoder(self) -> dict[str, onnx.ModelProto]:
         """The file of the vocoder."""
         config = self.model.section("vocoder", VocoderConfig)
-        if config.sampled_phases:
-            raise ModelError(
-                f"the vocoder of {self.model.config.name!r} counts phases at every sample, which "
-                f"its graph cannot yet; run it with torch"
-            )
         notes = notes_for("vocoder", **sizes_of_vocoder(config))
         return {"vocoder.onnx": vocoder_graph(config, self.stored("vocoder"), notes)}
 
@@ -227,8 +219,9 @@ def copy_model(model: ModelFolder, output: Path) -> None:
             shutil.copyfile(file, output / file.name)
     if words := model.optional("text", TextConfig).pronunciations:
         shutil.copyfile(model.holder("text").folder / words, output / words)
-    for name, file in model.voice_files().items():
-        shutil.copyfile(file, output / VOICES / f"{name}{file.suffix}")
+    for holder in (model.donor, model):
+        if holder is not None:
+            copy_beside(holder.folder, output)
 
 
 def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = None) -> list[Path]:

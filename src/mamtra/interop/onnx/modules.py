@@ -25,6 +25,14 @@ def layer_norm(graph: Graph, vectors: str, name: str, eps: float = 1e-5) -> str:
     return graph.add("LayerNormalization", inputs, axis=-1, epsilon=eps)
 
 
+def looked_up(graph: Graph, table: str, ids: str) -> str:
+    """Rows of a stored table, which stays as it is stored: it is large, and few are needed."""
+    rows = graph.add("Gather", [graph.raw(table), ids])
+    if graph.stored[table].kind != TensorProto.FLOAT:
+        rows = graph.add("Cast", [rows], to=TensorProto.FLOAT)
+    return rows
+
+
 def convolution(
     graph: Graph,
     signal: str,

@@ -4,6 +4,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+import torch
+
 from mamtra.acoustic.decoder import DecoderConfig
 from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames
@@ -31,6 +34,8 @@ def sizes_of_decoder(config: DecoderConfig) -> dict[str, Any]:
         "mel_offset": config.mel_offset,
         "mel_scale": config.mel_scale,
     }
+    if config.fresh_noise:
+        found["fresh_noise"] = True
     velocity = config.velocity
     return found | ({"chunk_frames": velocity.chunk_frames} if velocity else {})
 
@@ -47,6 +52,12 @@ def sizes_of_speech_lm(
         "rope_theta": backbone.rope_theta,
         "bits": bits,
     }
+    if backbone.rope_scaling is not None:
+        half = np.arange(0, backbone.head_dim, 2, dtype=np.float32) / np.float32(backbone.head_dim)
+        own = torch.from_numpy(np.float32(1) / np.float32(backbone.rope_theta) ** half)
+        sizes["frequencies"] = backbone.rope_scaling.scaled(own).tolist()
+    if config.conditioning is not None:
+        sizes["conditioning"] = asdict(config.conditioning)
     if reading is not None:
         reading.check(backbone.layout, backbone.query_heads)
         sizes["reading"] = [reading.layer, reading.head]
@@ -56,12 +67,17 @@ def sizes_of_speech_lm(
 
 def sizes_of_vocoder(config: VocoderConfig) -> dict[str, Any]:
     """What the runtime has to know of a vocoder."""
-    return {
+    found: dict[str, Any] = {
         "rate_hz": config.rate_hz,
         "bins": config.bins,
         "hop": config.mel_hop,
-        "noises": config.overtones + 1,
+        "noises": config.noises,
         "exact_frames": exact_frames(config),
         "ahead_frames": ahead_frames(config),
         "uniform_noise": config.causal,
     }
+    if config.sampled_phases:
+        found["sampled_phases"] = True
+    if config.opening_frames:
+        found["opening_frames"] = config.opening_frames
+    return found

@@ -7,6 +7,11 @@
     values.N    the same, or with its last two axes exchanged (``attention.cache_shapes``)
     scan.N, window.N   memory of recurrent layer N (Mamba, Gated DeltaNet)
 
+and, of a model that reads voices,
+
+    voice       (vectors, dim), from ``conditioning.py``; their ids follow the text ids
+    places      (batch, time) int64: learned positions: 0 for none, then those of text, then speech
+
 gives ``logits`` (batch, speech ids) after each row's last id, and ``next.`` of each state. Caches
 may be given and taken in the same memory; their capacity must hold the new ids. Rows of a batch
 bring the same number of ids; several at once on top of what was read need a batch of one.
@@ -23,7 +28,7 @@ from mamtra.backbone.config import KINDS
 from mamtra.interop.onnx.attention import attention, cache_shapes, prepare_attention
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.layers import Form, Pass, gated_mlp, layer_matrices
-from mamtra.interop.onnx.modules import promises, takes
+from mamtra.interop.onnx.modules import looked_up, promises, takes
 from mamtra.interop.onnx.products import Matrix
 from mamtra.interop.onnx.recurrent import deltanet, mamba
 from mamtra.speech_lm import SpeechLMConfig
@@ -73,13 +78,33 @@ def embed(graph: Graph, config: SpeechLMConfig) -> str:
     other = graph.add("Gather", [table, graph.add("Min", ["ids", last_other])])
     shifted = graph.add("Sub", ["ids", first_text])
     text_ids = graph.add("Max", [shifted, graph.constant(0, np.int64)])
-    # looked up as stored: the table is large and few of its rows are needed
-    text = graph.add("Gather", [graph.raw("text_embedding.weight"), text_ids])
-    if graph.stored["text_embedding.weight"].kind != TensorProto.FLOAT:
-        text = graph.add("Cast", [text], to=TensorProto.FLOAT)
-    is_text = graph.add("GreaterOrEqual", ["ids", first_text])
-    is_text = graph.add("Unsqueeze", [is_text, graph.shape(-1)])
-    return graph.add("Where", [is_text, text, other])
+    if config.conditioning is not None:
+        last_text = graph.constant(config.text_vocabulary - 1, np.int64)
+        text_ids = graph.add("Min", [text_ids, last_text])
+    text = looked_up(graph, "text_embedding.weight", text_ids)
+    return where_from(graph, first_text, text, other)
+
+
+def where_from(graph: Graph, first: str, later: str, other: str) -> str:
+    """Vectors of one kind for the ids from ``first`` on, of another for those before."""
+    is_later = graph.add("GreaterOrEqual", ["ids", first])
+    is_later = graph.add("Unsqueeze", [is_later, graph.shape(-1)])
+    return graph.add("Where", [is_later, later, other])
+
+
+def conditioned(graph: Graph, hidden: str, config: SpeechLMConfig) -> str:
+    """Embedded ids with the vectors of a voice among them, and with learned positions."""
+    dim = config.backbone.dim
+    takes(graph, "places", TensorProto.INT64, "batch", "time")
+    takes(graph, "voice", TensorProto.FLOAT, "vectors", dim)
+    first = SPECIAL_ROWS + config.vocabulary.size + config.text_vocabulary
+    first_voice = graph.constant(first, np.int64)
+    row = graph.add("Max", [graph.add("Sub", ["ids", first_voice]), graph.constant(0, np.int64)])
+    hidden = where_from(graph, first_voice, graph.add("Gather", ["voice", row]), hidden)
+    tables = [graph.weight(f"conditioning.{kind}_positions.weight") for kind in ("text", "speech")]
+    nowhere = graph.constant(np.zeros((1, dim)), np.float32)
+    table = graph.add("Concat", [nowhere, *tables], axis=0)
+    return graph.add("Add", [hidden, graph.add("Gather", [table, "places"])])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +157,10 @@ def speech_lm_graph(
     declare_states(graph, config, export.form)
     if export.reading is not None:
         promises(graph, "queries", TensorProto.FLOAT, "batch", "time", backbone.head_dim)
-    hidden = step.reshape(embed(graph, config), -1, backbone.dim)
+    hidden = embed(graph, config)
+    if config.conditioning is not None:
+        hidden = conditioned(graph, hidden, config)
+    hidden = step.reshape(hidden, -1, backbone.dim)
     step.shape = graph.add("Concat", [graph.add("Shape", ["ids"]), graph.shape(-1)], axis=0)
     if "A" in backbone.layout:
         prepare_attention(step)

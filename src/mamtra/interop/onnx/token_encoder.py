@@ -37,6 +37,7 @@ from mamtra.interop.onnx.modules import (
     gives,
     layer_norm,
     linear,
+    looked_up,
     number,
     takes,
     to_signal,
@@ -105,9 +106,7 @@ def repeated(graph: Graph, hidden: str, config: TokenEncoderConfig) -> str:
 def after_lookahead(graph: Graph, config: TokenEncoderConfig, past: EarlierSteps) -> str:
     """The tokens that are kept, (kept, dim), each with what follows it in sight."""
     name = "encoder"
-    hidden = graph.add("Gather", [graph.raw(f"{name}.embedding.weight"), "tokens"])
-    if graph.stored[f"{name}.embedding.weight"].kind != TensorProto.FLOAT:
-        hidden = graph.add("Cast", [hidden], to=TensorProto.FLOAT)
+    hidden = looked_up(graph, f"{name}.embedding.weight", "tokens")
     if not config.plain:
         hidden = entrance(graph, hidden, f"{name}.entrance", config)
     # zeros beyond the end: where more will come, what sees them is cut off

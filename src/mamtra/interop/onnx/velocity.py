@@ -6,6 +6,7 @@
     mean, given  (bins, frames): what the token encoder expects, and the prompt's mel features
     speaker  (speaker_dim) of any length
     chunk    frames of a chunk, beyond which attention does not look; a large number for all
+    end      of a mean flow: the time at which the step ends
 
 gives ``velocity`` (bins, frames). A graph for streams takes the frames of one chunk, or of several,
 no ``chunk``, and what is remembered of the frames before (``frames_seen.py``).
@@ -40,17 +41,18 @@ from mamtra.interop.onnx.modules import (
     takes,
 )
 from mamtra.interop.onnx.token_encoder import silu
+from mamtra.runtime.onnx.flow import END_OF_STEP
 
 Frames = Literal["all", "chunk", "chunks"]
 
 
-def flow_time(graph: Graph, sines: int) -> str:
-    """The flow's time as a vector (1, width), through two linear layers."""
+def flow_time(graph: Graph, sines: int, time: str = "time") -> str:
+    """A time of the flow as a vector (1, width), through two linear layers."""
     half = sines // 2
     falling = np.arange(half, dtype=np.float32) * np.float32(
         -(math.log(WAVELENGTH_BASE) / (half - 1))
     )
-    scaled = graph.add("Mul", ["time", number(graph, TIME_SCALE)])
+    scaled = graph.add("Mul", [time, number(graph, TIME_SCALE)])
     angle = graph.add("Mul", [scaled, graph.constant(np.exp(falling)[None], np.float32)])
     waves = graph.add("Concat", [graph.add("Sin", [angle]), graph.add("Cos", [angle])], axis=1)
     return linear(
@@ -122,9 +124,18 @@ def inputs_of(graph: Graph, config: DecoderConfig) -> str:
     return graph.add("Unsqueeze", [row, graph.shape(0)])
 
 
+def moment(graph: Graph, sizes: VelocityConfig) -> str:
+    """The flow's time (1, width); of a mean flow, the step's beginning and end in one."""
+    time = flow_time(graph, sizes.inputs)
+    if not sizes.mean_flow:
+        return time
+    both = graph.add("Concat", [time, flow_time(graph, sizes.inputs, END_OF_STEP)], axis=1)
+    return linear(graph, both, "velocity.time_mixer")
+
+
 def unet(graph: Graph, hidden: str, sizes: VelocityConfig, seen: FramesSeen) -> str:
     """CosyVoice 2's network over (rows, inputs, frames)."""
-    shared = flow_time(graph, sizes.inputs), seen
+    shared = moment(graph, sizes), seen
     first = stage(graph, hidden, "velocity.first", sizes, shared)
     hidden = seen.convolve(first, "velocity.first_conv.conv")
     for index in range(sizes.middle):
@@ -149,7 +160,7 @@ def velocity_graph(
     for name in ("point", "mean", "given"):
         takes(graph, name, TensorProto.FLOAT, config.bins, "frames")
     takes(graph, "speaker", TensorProto.FLOAT, config.speaker_dim)
-    for name in ("time", "told"):
+    for name in ("time", "told", END_OF_STEP) if config.mean_flow else ("time", "told"):
         takes(graph, name, TensorProto.FLOAT)
     hidden = inputs_of(graph, config)
     if frames == "all":

@@ -1,13 +1,15 @@
 """The vocoder as one graph: pitch and excitation (``excitation.py``), trunk, inverse transform.
 
     mel      (bins, frames)
-    noise    (noises, samples): standard normal; uniform for a causal vocoder
+    noise    (noises, samples): standard normal; uniform for a causal vocoder; one more than
+             harmonics where phases grow at every sample, which the runtime reads
     settled  (frames that are known): pitch of the first frames, kept from an earlier piece
-    cycles   float64: periods that passed before the first frame; of a causal vocoder (noises)
-             turns of each harmonic
+    cycles   float64: periods that passed before the first frame; of a causal vocoder (harmonics)
+             turns of each harmonic; where phases grow at every sample, (2 * harmonics) turns of
+             each, and radians at which each began
 
-gives ``samples`` (frames * hop) and ``pitch`` (frames) in hertz; a causal vocoder also ``turns``
-(noises, frames), by which each frame moves the cycles.
+gives ``samples`` (frames * hop) and ``pitch`` (frames) in hertz; the latter two vocoders also
+``turns`` (harmonics, frames), by which each frame moves the turns.
 """
 
 import math
@@ -25,7 +27,7 @@ from mamtra.acoustic.vocoder import (
     LOUDEST,
     VocoderConfig,
 )
-from mamtra.interop.onnx.excitation import END, excitation, predict_pitch
+from mamtra.interop.onnx.excitation import END, counters, excitation, predict_pitch
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.modules import (
     OPSET,
@@ -144,9 +146,9 @@ def vocoder_graph(
     """The graph from mel features to samples."""
     graph = Graph(stored, OPSET)
     takes(graph, "mel", TensorProto.FLOAT, config.bins, "frames")
-    takes(graph, "noise", TensorProto.FLOAT, config.overtones + 1, "samples")
+    takes(graph, "noise", TensorProto.FLOAT, config.noises, "samples")
     takes(graph, "settled", TensorProto.FLOAT, "known")
-    takes(graph, "cycles", TensorProto.DOUBLE, *([config.overtones + 1] if config.causal else []))
+    takes(graph, "cycles", TensorProto.DOUBLE, *counters(config))
     normal = graph.add("Sub", ["mel", number(graph, config.mel_mean)])
     normal = graph.add("Mul", [normal, number(graph, config.mel_scale)])
     normal = graph.add("Unsqueeze", [normal, graph.shape(0)])

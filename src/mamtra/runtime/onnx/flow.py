@@ -20,10 +20,11 @@ from mamtra.runtime.onnx.bfloat16 import Bfloat16Session
 from mamtra.runtime.onnx.flow_memory import GraphInput, StepMemory
 from mamtra.runtime.onnx.session import open_session
 
-UNBOUNDED = 2**40  # frames of a chunk where attention looks everywhere
+UNBOUNDED = 2**29  # frames of a chunk where attention looks everywhere; OpenVINO has 32 bits
 CHUNK_GRAPH = "velocity_stream.onnx"
 CHUNKS_GRAPH = "velocity_chunks.onnx"
 TOLD = "told"  # the input by which a pass is told what there is
+END_OF_STEP = "end"  # the input by which a mean flow is told when a step ends
 WINDOWS = "windows"  # the input that tells which blocks of frames each chunk sees
 CALLERS = 64  # that may speak at once; each waits for one thread more
 
@@ -33,6 +34,11 @@ Point = Float[np.ndarray, "bins frames"]
 def cosine_times(steps: int) -> list[float]:
     """Times of the flow from 0 to 1, one more than steps, closer together at the start."""
     return [1 - math.cos(math.pi / 2 * step / steps) for step in range(steps + 1)]
+
+
+def even_times(steps: int) -> list[float]:
+    """Times of a mean flow from 0 to 1, one more than steps, equally far apart."""
+    return [step / steps for step in range(steps + 1)]
 
 
 class Flow:
@@ -64,6 +70,7 @@ class Flow:
         ]
         names = {entry.name for entry in self._inputs}
         self._in_order = WINDOWS in names
+        self._is_mean = END_OF_STEP in names
         if TOLD not in names:
             raise ModelError(
                 f"{str(path)!r} was exported by another version; make it again with mamtra export "
@@ -94,8 +101,11 @@ class Flow:
             feed: what the graph takes beside point and time.
             memories: what each pass of each step remembers, where the graph takes that; they go on.
         """
-        for step, (now, after) in enumerate(pairwise(cosine_times(self.steps))):
+        times = even_times(self.steps) if self._is_mean else cosine_times(self.steps)
+        for step, (now, after) in enumerate(pairwise(times)):
             given = {**feed, "point": point, "time": np.array(now, np.float32)}
+            if self._is_mean:
+                given[END_OF_STEP] = np.array(after, np.float32)
             velocity = self._velocity(given, memories[step] if memories else None)
             point = point + velocity * np.float32(after - now)
         return point

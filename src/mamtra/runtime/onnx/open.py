@@ -7,6 +7,7 @@ from typing import Any
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.runtime.onnx.decoder import OnnxDecoder
+from mamtra.runtime.onnx.guided import GuidedOnnxModel
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
 from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
@@ -35,6 +36,25 @@ def graph_of(folder: ModelFolder, part: str, bits: int = 32) -> Path:
     return folder.holder(part).folder / graph_name(part, bits)
 
 
+def reads_voices(folder: ModelFolder) -> bool:
+    """Whether the language model reads a voice before a text."""
+    return bool((folder.holder("speech_lm").config.speech_lm or {}).get("conditioning"))
+
+
+def open_speech_model(
+    folder: ModelFolder, threads: int, bits: int, streams: int
+) -> OnnxSpeechModel | GuidedOnnxModel:
+    """Load the speech language model; one that reads voices is guided.
+
+    Raises:
+        ModelError: a graph is missing or damaged, or does not belong to its weights.
+    """
+    graph = graph_of(folder, "speech_lm", bits)
+    if reads_voices(folder):
+        return GuidedOnnxModel(graph, threads, streams)
+    return OnnxSpeechModel(graph, threads, reading_of(folder), streams)
+
+
 def open_model(
     folder: ModelFolder,
     threads: int = 1,
@@ -59,8 +79,7 @@ def open_model(
         ModelError: a graph is missing or damaged, or does not belong to its weights.
     """
     if speech_model is None:
-        graph, reading = graph_of(folder, "speech_lm", bits), reading_of(folder)
-        speech_model = OnnxSpeechModel(graph, threads, reading, streams)
+        speech_model = open_speech_model(folder, threads, bits, streams)
     return LoadedModel(
         speech_model=speech_model,
         decoder=OnnxDecoder(graph_of(folder, "decoder"), threads, **flow or {}),

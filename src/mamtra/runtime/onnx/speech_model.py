@@ -18,7 +18,7 @@ from jaxtyping import Float
 
 from mamtra.errors import ConfigError
 from mamtra.runtime.onnx.session import open_session, sizes_of, value_of
-from mamtra.runtime.onnx.state import OnnxState, Step
+from mamtra.runtime.onnx.state import Given, OnnxState, Step, check_ids, check_prompts
 from mamtra.speech_lm.prompt import Segment
 from mamtra.speech_lm.reading import ReadingConfig, looked_at
 from mamtra.speech_lm.vocabulary import SPECIAL_ROWS, SpeechVocabulary
@@ -41,6 +41,10 @@ class OnnxSpeechModel:
         threads: that compute.
         reading: the head that follows the text, if the graph shows its queries.
         streams: that are expected at once.
+
+    Attributes:
+        first: the first id of each kind in the graph's numbering.
+        conditioning: sizes of a model that reads voices; ``guided.py`` runs it.
 
     Raises:
         ModelError: the graph is missing or damaged.
@@ -68,10 +72,13 @@ class OnnxSpeechModel:
         shown = sizes.get("reading")
         self.reading = reading if reading and shown == [reading.layer, reading.head] else None
         self._queries_for_a_key: int = sizes.get("queries_for_a_key", 1)
+        self._frequencies: list[float] | None = sizes.get("frequencies")
+        self.conditioning: dict[str, Any] | None = sizes.get("conditioning")
         self._tables: list[Any] = []
         self._table_tokens = 0
-        self._first = {"special": 0, "speech": SPECIAL_ROWS}
-        self._first["text"] = SPECIAL_ROWS + self.vocabulary.size
+        self.first = {"special": 0, "speech": SPECIAL_ROWS}
+        self.first["text"] = SPECIAL_ROWS + self.vocabulary.size
+        self.first["voice"] = self.first["text"] + self.text_vocabulary
 
     def _open(self, path: Path) -> dict[str, Any]:
         """Open a graph; returns the sizes that it notes."""
@@ -80,6 +87,9 @@ class OnnxSpeechModel:
             entry.name: list(entry.shape) for entry in self._session.get_inputs()
         }
         self._table_width = inputs["cosine"][1] if "cosine" in inputs else 0
+        self._no_voice = (
+            np.zeros((1, inputs["voice"][1]), np.float32) if "voice" in inputs else None
+        )
         outputs = {entry.name for entry in self._session.get_outputs()}
         self._states = {name: shape for name, shape in inputs.items() if f"next.{name}" in outputs}
         self._cached = {
@@ -120,17 +130,23 @@ class OnnxSpeechModel:
             2 * self._table_width
         )
         frequency = np.float32(1) / np.float32(self._theta) ** steps
+        if self._frequencies is not None:
+            frequency = np.array(self._frequencies, np.float32)
         angle = np.outer(np.arange(tokens, dtype=np.float32), frequency)
         self._tables = [value_of(np.cos(angle)), value_of(np.sin(angle))]
         self._table_tokens = tokens
 
-    def _bind(self, state: OnnxState, rows: slice, time: int) -> Step:
+    def _bind(
+        self, state: OnnxState, rows: slice, time: int, voice: np.ndarray | None = None
+    ) -> Step:
         """Bind the graph to rows of a state, where they lie."""
         count = len(state.positions[rows])
-        ids, positions = np.zeros((count, time), np.int64), np.zeros((count, time), np.int64)
+        ids, positions, places = (np.zeros((count, time), np.int64) for _ in range(3))
         logits = np.zeros((count, self.vocabulary.size), np.float32)
         binding = self._session.io_binding()
         named: dict[str, np.ndarray] = {"ids": ids, "positions": positions}
+        if self._no_voice is not None:
+            named |= {"places": places, "voice": self._no_voice if voice is None else voice}
         named |= {name: array[rows] for name, array in state.arrays.items()}
         for name, array in named.items():
             binding.bind_ortvalue_input(name, value_of(array))
@@ -143,7 +159,8 @@ class OnnxSpeechModel:
             outputs["queries"] = queries
         for name, array in outputs.items():
             binding.bind_ortvalue_output(name, value_of(array))
-        return Step(self._session, binding, ids, positions, logits, queries, self._table_tokens)
+        tables = self._table_tokens
+        return Step(self._session, binding, ids, positions, places, logits, queries, tables)
 
     def read(
         self, rows: Sequence[Sequence[Segment]], state: OnnxState
@@ -153,25 +170,29 @@ class OnnxSpeechModel:
         Raises:
             ConfigError: the rows do not fit the state, or a row brings nothing.
         """
-        if len(rows) != len(state.positions):
-            raise ConfigError(
-                f"{len(rows)} rows do not fit a state of {len(state.positions)}; give one for each "
-                "row"
-            )
         flat = [
-            [self._first[part.kind] + id_ for part in segments for id_ in part.ids]
+            [self.first[part.kind] + id_ for part in segments for id_ in part.ids]
             for segments in rows
         ]
-        if not all(flat):
+        return self.read_given([Given(ids) for ids in flat], state)
+
+    def read_given(self, rows: Sequence[Given], state: OnnxState) -> Float[np.ndarray, "rows ids"]:
+        """The same of ids in the graph's numbering.
+
+        Raises:
+            ConfigError: the rows do not fit the state, or a row brings nothing.
+        """
+        check_prompts(len(rows), len(state.positions))
+        if not all(given.ids for given in rows):
             raise ConfigError("a row brings no ids; give each at least one")
-        ends = [start + len(ids) for start, ids in zip(state.positions, flat, strict=True)]
+        ends = [start + len(each.ids) for start, each in zip(state.positions, rows, strict=True)]
         self._fit(state, len(rows), max(ends))
         state.reserve(max(ends))
         self._reserve_tables(max(ends))
         logits = np.empty((len(rows), self.vocabulary.size), np.float32)
-        for row, (ids, end) in enumerate(zip(flat, ends, strict=True)):
-            bound = self._bind(state, slice(row, row + 1), len(ids))
-            bound.ids[0] = ids
+        for row, (given, end) in enumerate(zip(rows, ends, strict=True)):
+            bound = self._bind(state, slice(row, row + 1), len(given.ids), given.voice)
+            bound.ids[0], bound.places[0] = given.ids, given.places
             bound.positions[0] = np.arange(state.positions[row], end)
             self._session.run_with_iobinding(bound.binding)
             logits[row] = bound.logits[0]
@@ -180,18 +201,21 @@ class OnnxSpeechModel:
             state.positions[row] = end
         return logits
 
-    def step(self, ids: Sequence[int], state: OnnxState) -> Float[np.ndarray, "rows ids"]:
+    def step(
+        self, ids: Sequence[int], state: OnnxState, places: Sequence[int] | int = 0
+    ) -> Float[np.ndarray, "rows ids"]:
         """Continue each row, or the first rows, by one speech id; logits of the next.
+
+        Args:
+            ids: one for each row that goes on.
+            state: of the batch.
+            places: learned positions of the ids, for a model that has them.
 
         Raises:
             ConfigError: the ids do not fit the state.
         """
         count = len(ids)
-        if not 0 < count <= len(state.positions):
-            raise ConfigError(
-                f"{count} ids do not fit a state of {len(state.positions)} rows; give one for each "
-                "row that goes on"
-            )
+        check_ids(count, len(state.positions))
         end = max(state.positions[:count]) + 1
         self._fit(state, count, end)
         state.reserve(end)
@@ -200,7 +224,8 @@ class OnnxSpeechModel:
         if bound is None or bound.tables != self._table_tokens:
             bound = state.steps[count] = self._bind(state, slice(0, count), 1)
         bound.ids[:, 0] = ids
-        bound.ids += self._first["speech"]
+        bound.ids += self.first["speech"]
+        bound.places[:, 0] = places
         bound.positions[:, 0] = state.positions[:count]
         self._session.run_with_iobinding(bound.binding)
         if state.queries is not None and bound.queries is not None:

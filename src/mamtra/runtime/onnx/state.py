@@ -1,12 +1,37 @@
 """What a speech language model on onnxruntime remembers: arrays that its graph reads and writes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from mamtra.errors import ConfigError
+
 GROWTH_TOKENS = 256  # capacity of caches is rounded up to this; a growth copies them once
+
+
+def check_prompts(rows: int, held: int) -> None:
+    """Refuse prompts for other rows than a state holds.
+
+    Raises:
+        ConfigError: they are not as many.
+    """
+    if rows != held:
+        raise ConfigError(f"{rows} rows do not fit a state of {held}; give one for each row")
+
+
+def check_ids(ids: int, held: int) -> None:
+    """Refuse ids for more rows than a state holds.
+
+    Raises:
+        ConfigError: there are more, or none.
+    """
+    if not 0 < ids <= held:
+        raise ConfigError(
+            f"{ids} ids do not fit a state of {held} rows; give one for each row that goes on"
+        )
 
 
 def read_so_far(array: np.ndarray, tokens: int, axis: int) -> np.ndarray:
@@ -95,18 +120,35 @@ class OnnxState:
         self.positions[row] = tokens
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Given:
+    """What a row is given to read.
+
+    Attributes:
+        ids: in the graph's numbering: special ids, speech ids, text ids, vectors of the voice.
+        places: of learned positions; 0 for none.
+        voice: for a graph that reads voices.
+    """
+
+    ids: Sequence[int]
+    places: Sequence[int] | int = 0
+    voice: Float[np.ndarray, "vectors dim"] | None = None
+
+
 @dataclass(slots=True, eq=False)
 class Step:
     """Rows of a state bound to the graph, with the arrays that change from pass to pass.
 
     Attributes:
         session: of the graph, which must outlive what is bound to it.
+        places: learned positions, for a graph that has them.
     """
 
     session: Any
     binding: Any
     ids: Int[np.ndarray, "rows time"]
     positions: Int[np.ndarray, "rows time"]
+    places: Int[np.ndarray, "rows time"]
     logits: Float[np.ndarray, "rows ids"]
     queries: Float[np.ndarray, "rows time width"] | None
     tables: int

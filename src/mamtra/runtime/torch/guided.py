@@ -7,53 +7,19 @@ row a text.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.backbone.state import StackState
 from mamtra.errors import ConfigError
+from mamtra.runtime.guided_state import GuidedState
 from mamtra.runtime.torch.speech_model import OfModule, as_array
 from mamtra.speech_lm.batch import pack_segments
 from mamtra.speech_lm.conditioning import Conditioning
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.speech_lm.prompt import Segment
-
-
-@dataclass(slots=True)
-class GuidedState:
-    """What a guided model remembers: two rows beneath for each of its own.
-
-    Attributes:
-        beneath: the memory of the model itself.
-        positions: ids that each row has read.
-        spoken: speech ids that each row has read.
-    """
-
-    beneath: StackState
-    positions: list[int]
-    spoken: list[int]
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes held now, spare capacity included."""
-        return self.beneath.nbytes
-
-    def keep_rows(self, rows: list[int]) -> None:
-        """Keep only these rows, in this order."""
-        self.beneath.keep_rows([half for row in rows for half in (2 * row, 2 * row + 1)])
-        self.positions = [self.positions[row] for row in rows]
-        self.spoken = [self.spoken[row] for row in rows]
-
-    def copy_row(self, row: int, other: "GuidedState", other_row: int = 0) -> None:
-        """Overwrite a row with a row of another memory."""
-        for half in (0, 1):
-            self.beneath.copy_row(2 * row + half, other.beneath, 2 * other_row + half)
-        self.positions[row] = other.positions[other_row]
-        self.spoken[row] = other.spoken[other_row]
 
 
 class GuidedSpeechModel(OfModule):
