@@ -1,5 +1,8 @@
 """Batches made ahead are those made when they are asked for."""
 
+import os
+import signal
+
 import pytest
 
 from mamtra.recipes.nano.ahead import Ahead
@@ -14,3 +17,15 @@ def test_the_batch_of_a_number_is_the_same_whoever_makes_it(workers: int) -> Non
     ahead = Ahead(doubled, workers)
     numbers = [5, 6, 7, 3, 4, 4, 1_000_000, 5]
     assert [ahead.at(number) for number in numbers] == [doubled(number) for number in numbers]
+
+
+def who(number: int) -> tuple[int, int]:
+    return number, os.getpid()
+
+
+@pytest.mark.parametrize("request_to_stop", [signal.SIGINT, signal.SIGTERM])
+def test_workers_outlive_a_request_to_stop_the_run(request_to_stop: signal.Signals) -> None:
+    ahead = Ahead(who, 1)
+    _, worker = ahead.at(0)
+    os.kill(worker, request_to_stop)
+    assert [ahead.at(number) for number in range(1, 20)] == [(n, worker) for n in range(1, 20)]

@@ -4,6 +4,7 @@ A batch is drawn from its number alone, so it is the same whoever makes it. The 
 numbers in order; asked for another one, the workers begin anew there.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -22,6 +23,12 @@ class Numbered(Dataset, Generic[Made]):
 
     def __getitem__(self, index: int) -> Made:
         return self.make(index)
+
+
+def leave_signals(_: int) -> None:
+    """Let the loop decide when a run stops: Ctrl-C reaches every process of a terminal."""
+    for request in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(request, signal.SIG_IGN)
 
 
 class Ahead(Generic[Made]):
@@ -49,6 +56,7 @@ class Ahead(Generic[Made]):
                     sampler=range(number, LAST),
                     num_workers=self.workers,
                     prefetch_factor=4,
+                    worker_init_fn=leave_signals,
                 )
             )
         self.next = number + 1

@@ -90,12 +90,13 @@ class StepMemory:
             frames = array.shape[2]
             if frames >= self.context:
                 self.arrays[name], oldest = np.ascontiguousarray(array[:, :, -self.context :]), 0
-            elif self.shared or held.shape[2] < self.context:
+            elif held.shape[2] < self.context:
                 joined = np.concatenate([*self._by_age(), array], 2)[:, :, -self.context :]
                 self.arrays[name], oldest = np.ascontiguousarray(joined), 0
             else:
+                own = self.arrays[name] = held.copy() if self.shared else held
                 places = np.arange(self.oldest, self.oldest + frames) % self.context
-                held[:, :, places] = array
+                own[:, :, places] = array
                 oldest = (self.oldest + frames) % self.context
         self.oldest, self.shared, self.taken = oldest, False, ()
 
