@@ -25,10 +25,9 @@ class Numbered(Dataset, Generic[Made]):
         return self.make(index)
 
 
-def leave_signals(_: int) -> None:
+def leave_stopping(_: int) -> None:
     """Let the loop decide when a run stops: Ctrl-C reaches every process of a terminal."""
-    for request in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(request, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 class Ahead(Generic[Made]):
@@ -56,7 +55,7 @@ class Ahead(Generic[Made]):
                     sampler=range(number, LAST),
                     num_workers=self.workers,
                     prefetch_factor=4,
-                    worker_init_fn=leave_signals,
+                    worker_init_fn=leave_stopping,
                 )
             )
         self.next = number + 1
