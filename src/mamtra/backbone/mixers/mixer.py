@@ -8,6 +8,7 @@ Axes: b batch, t time, d dim.
 """
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -15,6 +16,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.backbone.positions import Positions
+
+
+@cache
+def names_in(kind: type["State"]) -> tuple[str, ...]:
+    """The names of a memory's tensors; every step of every layer asks for them."""
+    return tuple(field.name for field in fields(kind))
 
 
 @dataclass(slots=True)
@@ -27,12 +34,12 @@ class State:
     @property
     def tensors(self) -> list[Tensor]:
         """The tensors that hold it, in a fixed order."""
-        return [getattr(self, field.name) for field in fields(self)]
+        return [getattr(self, name) for name in names_in(type(self))]
 
     def set_tensors(self, tensors: list[Tensor]) -> None:
         """Hold the memory in these tensors, in the order of ``tensors``; nothing is copied."""
-        for field, tensor in zip(fields(self), tensors, strict=True):
-            setattr(self, field.name, tensor)
+        for name, tensor in zip(names_in(type(self)), tensors, strict=True):
+            setattr(self, name, tensor)
 
     @property
     def nbytes(self) -> int:
