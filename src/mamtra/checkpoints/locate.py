@@ -12,7 +12,7 @@ from mamtra.errors import ModelError
 
 CONFIG = "config.json"  # what makes a folder a model
 DEFAULT = "nano"
-BUILT_IN = ("nano", "nano-teacher")
+BUILT_IN = ("nano", "nano-1-5", "nano-teacher")
 SHIPPED = Path(__file__).parents[1] / "voices"
 
 

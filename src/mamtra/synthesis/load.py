@@ -93,7 +93,7 @@ def load(
     streams: int = 1,
     **flow: Unpack[FlowOptions],
 ) -> Synthesizer:
-    """Load a model by its name (``nano``, ``nano-teacher``) or from its folder.
+    """Load a model by its name (``nano``, ``nano-1-5``, ``nano-teacher``) or from its folder.
 
     Args:
         name_or_path: the model.

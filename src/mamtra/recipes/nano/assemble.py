@@ -116,7 +116,7 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
         voice.save(folder / "voices" / f"{short}.safetensors")
 
 
-def save_beside(whole: Path, suffix: str, config: SpeechLMConfig, weights: Path, bits: int) -> None:
+def save_beside(whole: Path, suffix: str, config: SpeechLMConfig, weights: Path) -> None:
     """Write a model that has another language model, and every other part of a whole one.
 
     Args:
@@ -124,14 +124,13 @@ def save_beside(whole: Path, suffix: str, config: SpeechLMConfig, weights: Path,
         suffix: what its name has more.
         config: of the language model.
         weights: that were trained.
-        bits: of the graph that speaks.
     """
     from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
 
     folder, rest = whole.with_name(f"{whole.name}-{suffix}"), f"../{whole.name}"
     write_config(folder, ModelConfig(name=folder.name, parts_from=rest, speech_lm=asdict(config)))
     save_part(fill(SpeechLM(config), weights), folder / LM_FILE)
-    export_onnx(ModelFolder(folder), OnnxExport(bits=bits))
+    export_onnx(ModelFolder(folder), OnnxExport())
     write_checksums(folder)
 
 
@@ -175,11 +174,11 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     save_part(trained_vocoder(workshop.weights("vocoder")), folder / "vocoder.safetensors")
     save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)
     save_voices(folder, corpus)
-    # what speaks reads graphs; in 8 bit the students do (docs/engine.md)
+    # what speaks reads graphs, nano's in 8 bit (docs/engine.md)
     export_onnx(ModelFolder(folder), OnnxExport(bits=8))
     write_checksums(folder)
-    save_beside(folder, "teacher", teacher, workshop.weights("teacher"), bits=32)
+    save_beside(folder, "teacher", teacher, workshop.weights("teacher"))
     for stage, run in STUDENTS.items():
         if workshop.weights(stage).exists():
             suffix = stage.removeprefix("student-")
-            save_beside(folder, suffix, untrained(run).config, workshop.weights(stage), bits=8)
+            save_beside(folder, suffix, untrained(run).config, workshop.weights(stage))
