@@ -14,7 +14,13 @@ from mamtra.backbone.mixers.mamba import MambaConfig
 from mamtra.runtime.torch.cuda_graph import GraphStepper, PlainPlan
 from mamtra.runtime.torch.engine import EngineConfig, prepare
 from mamtra.runtime.torch.fused.shapes import Shape, splits_for
-from mamtra.runtime.torch.fused.support import triton_missing, unfit_model, why_not_fused
+from mamtra.runtime.torch.fused.support import (
+    compiler_missing,
+    triton_missing,
+    unfit_machine,
+    unfit_model,
+    why_not_fused,
+)
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 
 GPU = torch.cuda.is_available()
@@ -147,6 +153,19 @@ def test_triton_has_to_be_there_and_new_enough(monkeypatch, version, reason):
 
     monkeypatch.setattr(metadata, "version", found)
     assert triton_missing() is reason if reason is None else reason in str(triton_missing())
+
+
+def test_a_machine_without_a_compiler_or_with_an_old_gpu_says_so(monkeypatch, tmp_path):
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (7, 5))
+    assert "Ampere or later" in str(unfit_machine(torch.device("cuda")))
+    monkeypatch.setenv("CC", "gcc")
+    monkeypatch.setattr("sysconfig.get_paths", lambda: {"include": str(tmp_path)})
+    assert "no Python.h" in str(compiler_missing())
+    (tmp_path / "Python.h").touch()
+    assert compiler_missing() is None
+    monkeypatch.delenv("CC")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    assert "no C compiler" in str(compiler_missing())
 
 
 @pytest.mark.parametrize("cache_len", [4, 256, 512, 4096, 16_384, 32_768])

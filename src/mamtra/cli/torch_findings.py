@@ -6,7 +6,7 @@ import torch
 
 from mamtra.backbone.mixers.fused_scan import chosen_scan
 from mamtra.runtime.torch.engine import LARGE, Engine, EngineConfig, resolve
-from mamtra.runtime.torch.fused.support import FUSED_ROWS, triton_missing
+from mamtra.runtime.torch.fused.support import FUSED_ROWS, unfit_machine
 
 
 def names() -> list[str]:
@@ -57,7 +57,7 @@ def steps() -> list[dict[str, Any]]:
     """What a recorded step is made of on a GPU, and why."""
     if not torch.cuda.is_available():
         return []
-    reason = triton_missing()
+    reason = unfit_machine(torch.device("cuda"))
     found = "fused kernels" if reason is None else "PyTorch's operations"
     advice = reason or f"in bfloat16, for up to {FUSED_ROWS} streams of attention and Mamba layers"
     return [{"about": "steps on cuda", "found": found, "advice": advice}]

@@ -101,7 +101,8 @@ class Bfloat16Session:
         self._taken = {entry.any_name for entry in self._model.inputs}
         outputs = enumerate(self._model.outputs)
         self._places = {name: place for place, entry in outputs for name in entry.names}
-        self._requests: list[Any] = []  # those that nobody uses; a request serves one run at a time
+        # pairs that nobody uses, of the whole and of its waves; a request serves one run at a time
+        self._requests: list[tuple[Any, Any]] = []
 
     def _cut_waves(self, graph: Any) -> None:
         """Let a graph of its own compute sines and cosines of times and places, in float32.
@@ -143,16 +144,16 @@ class Bfloat16Session:
     def run(self, names: Sequence[str], feed: Mapping[str, np.ndarray]) -> list[np.ndarray]:
         """The outputs of these names; they belong to the caller."""
         try:
-            request = self._requests.pop()
+            request, exact = self._requests.pop()
         except IndexError:
-            request = self._model.create_infer_request()
+            request, exact = (each.create_infer_request() for each in (self._model, self._exact))
         half, tensor = self._openvino.Type.bf16, self._openvino.Tensor
         given = {
             name: tensor(array, array.shape, half) if array.dtype == np.uint16 else array
             for name, array in feed.items()
             if name in self._taken
         }
-        waves = self._exact({entry.any_name: feed[entry.any_name] for entry in self._exact.inputs})
+        waves = exact.infer({entry.any_name: feed[entry.any_name] for entry in self._exact.inputs})
         given |= {f"waves.{place}": wave for place, wave in enumerate(waves.values())}
         request.infer(given, share_inputs=True, share_outputs=True)
         found = (request.get_output_tensor(self._places[name]) for name in names)
@@ -160,5 +161,5 @@ class Bfloat16Session:
             np.array(made.data.view(np.uint16) if made.element_type == half else made.data)
             for made in found
         ]
-        self._requests.append(request)
+        self._requests.append((request, exact))
         return outputs

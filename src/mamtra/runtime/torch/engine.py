@@ -9,7 +9,8 @@ and ``new_state`` are used as before.
     int8        a CPU; the default for large models, which are bound by the bytes of their weights
 
     eager       operations one by one, into buffers that were made once
-    graph       the same operations recorded once as a CUDA graph and replayed
+    graph       a CUDA graph, recorded once and replayed: of the fused kernels where they know the
+                model, else of the same operations
 
 Nothing falls back in silence: what cannot be had is an error that says why.
 """

@@ -1,6 +1,10 @@
 """Whether a model's steps can run in fused kernels, and if not, why; asked before any is made."""
 
+import os
+import shutil
+import sysconfig
 from importlib import metadata
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +16,7 @@ from mamtra.backbone.stack import Stack
 
 FUSED_ROWS = 8  # above, a matrix product of PyTorch reads the weights once for all rows
 LEAST_TRITON = (3, 3)  # the first that can start a kernel before the one ahead of it has ended
+LEAST_CAPABILITY = (8, 0)  # Ampere; older GPUs have no instructions for bfloat16
 EARLY_CAPABILITY = (9, 0)  # Hopper; older GPUs start each kernel when the one before has ended
 
 
@@ -24,6 +29,22 @@ def triton_missing() -> str | None:
     if tuple(int(part) for part in version.split(".")[:2]) < LEAST_TRITON:
         return f"triton {version} is older than {'.'.join(map(str, LEAST_TRITON))}"
     return None
+
+
+def compiler_missing() -> str | None:
+    """What Triton lacks to compile the C code that starts its kernels, if so."""
+    if not (os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")):
+        return "triton finds no C compiler; install gcc"
+    if not (Path(sysconfig.get_paths()["include"]) / "Python.h").is_file():
+        return "triton finds no Python.h; install the development files of Python"
+    return None
+
+
+def unfit_machine(device: torch.device) -> str | None:
+    """Why a machine with a GPU cannot run fused kernels, if so."""
+    if torch.cuda.get_device_capability(device) < LEAST_CAPABILITY:
+        return "fused kernels need a GPU with instructions for bfloat16 (Ampere or later)"
+    return triton_missing() or compiler_missing()
 
 
 def unfit_mixer(mixer: Mixer) -> str | None:
@@ -46,9 +67,10 @@ def unfit_model(stack: Stack, head: nn.Module) -> str | None:
 
 def why_not_fused(stack: Stack, head: nn.Module) -> str | None:
     """Why a model's steps cannot run in fused kernels; None where they can."""
-    if stack.norm.weight.device.type != "cuda":
+    device = stack.norm.weight.device
+    if device.type != "cuda":
         return "fused kernels need a CUDA device"
-    return triton_missing() or unfit_model(stack, head)
+    return unfit_machine(device) or unfit_model(stack, head)
 
 
 def can_begin_early(device: torch.device) -> bool:
