@@ -1,5 +1,7 @@
 """Graphs of decoder, vocoder and voice encoder against the modules they were exported from."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -19,7 +21,7 @@ from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
 from mamtra.interop.chatterbox_acoustics import decoder_from_chatterbox, vocoder_from_chatterbox
 from mamtra.runtime.decoder_stream import DecoderStream, decode_whole
-from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
+from mamtra.runtime.onnx.bfloat16 import Bfloat16Session, missing_for_bfloat16
 from mamtra.runtime.onnx.decoder import OnnxDecoder
 from mamtra.runtime.onnx.flow import Flow
 from mamtra.runtime.onnx.vocoder import OnnxVocoder
@@ -146,6 +148,23 @@ def test_a_flow_stays_near_in_bfloat16(tmp_path, flow, context):
     noise = flow_noise(exact.sizes, seed=3)
     expected, got = (decode_whole(each, tokens, voice, noise) for each in (exact, rounded))
     assert_sounds_alike(got, expected, BFLOAT16_SHARE)
+
+
+@pytest.mark.skipif(missing_for_bfloat16() is not None, reason=f"{missing_for_bfloat16()}")
+def test_runs_side_by_side_in_bfloat16_have_times_of_their_own(tmp_path):
+    open_decoder(toy_flow_decoder().eval(), tmp_path)
+    session = Bfloat16Session(tmp_path / "velocity.onnx", threads=2, runs=2)
+    same = {name: drawn(80, 20) for name in ("point", "mean", "given")}
+    same |= {"speaker": drawn(192), "told": np.float32(1), "chunk": np.int64(2**29)}
+
+    def velocity(time: float) -> np.ndarray:
+        return session.run(["velocity"], {**same, "time": np.array(time, np.float32)})[0]
+
+    times = [0.1, 0.9]
+    expected = [velocity(time) for time in times]
+    with ThreadPoolExecutor(2) as threads:
+        for number, made in enumerate(threads.map(velocity, times * 300)):
+            assert np.array_equal(made, expected[number % 2])
 
 
 @pytest.mark.parametrize("case", CHATTERBOX)

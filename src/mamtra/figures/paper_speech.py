@@ -23,7 +23,7 @@ SPEECH_ROWS = "paper-speech.jsonl"
 RATIOS = "lab-ratios.json"
 STRESS = "length"  # the set of it; as in the paper, only its words are counted
 NONE = "-"
-NANO = {"1:3": "nano-1-3", "1:5": "nano-1-5", "1:11": "nano-1-11"}  # what does not ship
+NANO = {"1:3": "nano-1-3", "1:5": "nano-1-5", "1:11": "nano-1-11"}  # trained when they are named
 # ratio: WER, WER of the stress set, similarity, UTMOS, NMOS; CosyVoice 2 and MamTra
 PAPER_SPEECH = {
     "1:0": (2.03, 2.04, 0.66, 4.15, 3.68),
