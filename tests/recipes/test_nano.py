@@ -16,6 +16,7 @@ from mamtra.cli.main import main
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import TrainingError
+from mamtra.recipes.nano import student
 from mamtra.recipes.nano.assemble import LM_FILE, blended, fill, guard_for
 from mamtra.recipes.nano.phone_errors import edit_distance, greedy_phones
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMTask, spelled
@@ -84,7 +85,10 @@ def test_a_student_is_trained_and_its_transfer_written_down(workshop: Workshop) 
     assert "backbone.layers.1.mixer.in_proj.weight" in load_file(folder / "model.safetensors")
 
 
-def test_a_student_goes_on_from_an_earlier_one_of_its_shape(workshop: Workshop) -> None:
+def test_a_student_goes_on_from_an_earlier_one_of_its_shape(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(student, "same_tokens", lambda *_: True)
     stages = workshop.corpus, workshop.tokens, workshop.weights("teacher")
     train_student(*stages, workshop.folder / "student", TOY_STUDENT)
     earlier = workshop.folder / "earlier"
@@ -96,8 +100,12 @@ def test_a_student_goes_on_from_an_earlier_one_of_its_shape(workshop: Workshop) 
     before, after = (load_file(workshop.weights(stage)) for stage in ("student", "further"))
     name = "backbone.layers.1.mixer.in_proj.weight"
     torch.testing.assert_close(before[name], after[name], atol=1e-3, rtol=1e-3)
+    assert (workshop.folder / "further" / "start.json").exists()
     with pytest.raises(TrainingError, match="has another shape than"):
         train_student(*stages, workshop.folder / "other", replace(run, layout="MMAA"), earlier)
+    monkeypatch.setattr(student, "same_tokens", lambda *_: False)
+    train_student(*stages, workshop.folder / "anew", TOY_STUDENT, earlier)
+    assert not (workshop.folder / "anew" / "start.json").exists()
 
 
 def test_a_stage_whose_result_is_there_is_not_run_again(workshop: Workshop) -> None:

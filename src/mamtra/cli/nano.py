@@ -35,7 +35,7 @@ def nano(
     start: Annotated[
         str | None,
         typer.Option(
-            help="An earlier model that the stage begins with, such as nano; not for the tokenizer."
+            help="Earlier model that decoder, vocoder and language models begin with, as nano."
         ),
     ] = None,
     steps: Annotated[

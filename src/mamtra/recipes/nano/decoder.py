@@ -27,7 +27,7 @@ from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.ahead import Ahead, workers_for
-from mamtra.recipes.nano.start import start_decoder
+from mamtra.recipes.nano.start import START, start_decoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio, same_rate
 from mamtra.recipes.nano.twins import moved, twins
 from mamtra.training.checkpoint import FILE as CHECKPOINT
@@ -292,5 +292,5 @@ def train_decoder(
     task = DecoderTask(run, corpus, tokens, device)
     if start is not None and not (folder / CHECKPOINT).exists():
         told = start_decoder(task.model, start, corpus, tokens, NANO_MEL)
-        write_file(folder / "start.json", json.dumps(told, indent=1))
+        write_file(folder / START, json.dumps(told, indent=1))
     train(folder, task.model, task.loss, run.settings, task.evaluate)

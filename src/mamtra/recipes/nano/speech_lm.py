@@ -24,7 +24,7 @@ from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import TrainingError
 from mamtra.recipes.nano.ahead import Ahead, workers_for
-from mamtra.recipes.nano.start import start_language_model
+from mamtra.recipes.nano.start import START, start_language_model
 from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
 from mamtra.speech_lm.batch import Batch, pack
 from mamtra.speech_lm.measure import mean_cross_entropy
@@ -220,7 +220,7 @@ def train_teacher(
     task = SpeechLMTask(run, corpus, tokens, device)
     if start is not None and not (folder / CHECKPOINT).exists():
         told = start_language_model(task.model, start, corpus, tokens)
-        write_file(folder / "start.json", json.dumps(told, indent=1))
+        write_file(folder / START, json.dumps(told, indent=1))
     if run.compiled:
         compile_layers(task.model)
     train(folder, task.model, task.loss, run.settings, task.evaluate)

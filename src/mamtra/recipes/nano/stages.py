@@ -114,8 +114,6 @@ def make_vocoder(workshop: Workshop) -> None:
     if weights.exists():
         tokens = TokenTable.open(workshop.tokens)
         drawer = Drawer(weights, corpus, tokens, device=workshop.device)
-    if workshop.start is not None:
-        run = replace(run, adversary_from=0)  # an earlier vocoder needs no time without judges
     pieces, judged = run.batch * workshop.larger, run.adversary_pieces * workshop.larger
     run = replace(run, batch=pieces, adversary_pieces=judged)
     folder = workshop.folder / "vocoder"

@@ -22,6 +22,7 @@ from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.speech_lm.model import SpeechLM
 
+START = "start.json"  # in a run's folder: what became of the earlier weights
 UTTERANCES = 600  # that both tokenizers hear
 SAME_SHARE = 0.98  # of two tokenizers' tokens; those of 3,400 and 6,000 steps share half
 RARE = 0.5  # a token counts as having met every old one this often in all

@@ -8,6 +8,7 @@ logits weighed above the data (docs/reproduce.md compares them). A student that 
 earlier one of its shape weighs teacher and data alike, so that it may pass its teacher.
 """
 
+import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from mamtra.distillation.settings import DistillRun
 from mamtra.distillation.task import DistillTask
 from mamtra.errors import TrainingError
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMRun, SpeechLMTask, compile_layers
-from mamtra.recipes.nano.start import start_from
+from mamtra.recipes.nano.start import START, same_tokens, start_from
 from mamtra.speech_lm.batch import Batch
 from mamtra.speech_lm.model import SpeechLM
+from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
 from mamtra.training.workers import rank
 from mamtra.transfer.forms import OPEN_MAMBA
@@ -191,25 +193,30 @@ def train_student(
         teacher_weights: of the ``SpeechLM`` to learn from.
         folder: where the run lives.
         run: what decides it.
-        start: folder of an earlier student to go on from.
+        start: folder of an earlier student to go on from, if it speaks in the same tokens;
+            ``folder/start.json`` then says which of its weights were taken, and a run that was
+            stopped goes on as one that began so.
         device: where to compute.
 
     Raises:
         TrainingError: the earlier student has another shape.
     """
     run = run or StudentRun()
-    if start is not None:
+    corpus, tokens = Corpus.open(corpus_folder), TokenTable.open(tokens_path)
+    earlier = None if start is None or (folder / CHECKPOINT).exists() else ModelFolder(start)
+    if earlier is not None and not same_tokens(earlier, corpus, tokens):
+        earlier = None
+    if earlier is not None or (folder / START).exists():
         run = replace(run, losses=FURTHER, calibration_batches=0)
-    task, data, report = student_task(
-        run, Corpus.open(corpus_folder), TokenTable.open(tokens_path), teacher_weights, device
-    )
-    if start is not None:
-        told = start_from(task.student, load_file(ModelFolder(start).part_file("speech_lm")), {})
+    task, data, report = student_task(run, corpus, tokens, teacher_weights, device)
+    if earlier is not None:
+        told = start_from(task.student, load_file(earlier.part_file("speech_lm")), {})
         if told["new"]:
             raise TrainingError(
                 f"the language model in {str(start)!r} has another shape than {run.layout}; "
                 "give --start a student of this stage"
             )
+        write_file(folder / START, json.dumps(told, indent=1))
     if rank() == 0:
         write_file(folder / "transfer.txt", report.table() + "\n", TrainingError)
     train(folder, task.student, task.loss, run.settings, data.evaluate)

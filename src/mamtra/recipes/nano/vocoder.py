@@ -11,7 +11,7 @@ judges always begin anew.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.recipes.nano.ahead import Ahead, workers_for
 from mamtra.recipes.nano.drawer import Drawer
-from mamtra.recipes.nano.start import start_vocoder
+from mamtra.recipes.nano.start import START, start_vocoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
 from mamtra.training.checkpoint import FILE as CHECKPOINT
 from mamtra.training.loop import LoopSettings, train
@@ -299,10 +299,12 @@ def train_vocoder(
             its weights were taken.
         device: where to compute.
     """
-    run = run or VocoderRun()
+    run, begins = run or VocoderRun(), start is not None and not (folder / CHECKPOINT).exists()
+    if begins or (folder / START).exists():
+        run = replace(run, adversary_from=0)  # an earlier vocoder needs no time without judges
     task = VocoderTask(run, corpus, drawer, device)
-    if start is not None and not (folder / CHECKPOINT).exists():
+    if start is not None and begins:
         told = start_vocoder(task.model, start)
-        write_file(folder / "start.json", json.dumps(told, indent=1))
+        write_file(folder / START, json.dumps(told, indent=1))
     evaluate = task.evaluate if task.validation else None
     train(folder, task.judged, task.loss, run.settings, evaluate)

@@ -148,11 +148,11 @@ class GuidedOnnxModel:
         """
         going = len(ids)
         check_ids(going, len(state.positions))
-        for row in range(going):
-            # a row without a text was set to position 0, and stays there
-            state.spoken[row] = state.spoken[row] + 1 if state.positions[row] else 0
-        spoken = state.spoken[:going]
+        # a row without a text was set to position 0, and stays there
+        rows = zip(state.spoken[:going], state.positions[:going], strict=True)
+        spoken = [said + 1 if position else 0 for said, position in rows]
         check_length("speech", 1 + max(spoken), self._sizes.speech_positions)
+        state.spoken[:going] = spoken
         state.beneath.positions = [position for position in state.positions for _ in range(2)]
         logits = self._beneath.step(
             [id_ for id_ in ids for _ in range(2)],

@@ -42,6 +42,8 @@ def compiler_missing() -> str | None:
 
 def unfit_machine(device: torch.device) -> str | None:
     """Why a machine with a GPU cannot run fused kernels, if so."""
+    if torch.version.hip is not None:
+        return "fused kernels were written for NVIDIA's GPUs"
     if torch.cuda.get_device_capability(device) < LEAST_CAPABILITY:
         return "fused kernels need a GPU with instructions for bfloat16 (Ampere or later)"
     return triton_missing() or compiler_missing()
@@ -59,7 +61,9 @@ def unfit_mixer(mixer: Mixer) -> str | None:
 def unfit_model(stack: Stack, head: nn.Module) -> str | None:
     """What a model that was made ready has that no fused kernel knows, if so."""
     weight: Tensor = stack.norm.weight
-    if not isinstance(head, nn.Linear) or weight.dtype is not torch.bfloat16:
+    if not isinstance(head, nn.Linear):
+        return f"a head that is a {type(head).__name__} has no fused kernel"
+    if weight.dtype is not torch.bfloat16:
         return f"fused kernels read bfloat16 weights, not {weight.dtype}"
     found = (unfit_mixer(block.mixer) for block in stack.blocks)
     return next((reason for reason in found if reason is not None), None)
