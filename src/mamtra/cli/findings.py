@@ -40,7 +40,7 @@ EXTRAS = {
     "words": ("pocketsphinx",),
     "bench": ("transformers", "matplotlib"),
     "openvino": ("openvino",),
-    "gpu": ("fla",),
+    "gpu": ("fla", "triton"),
     "cpu": ("numba",),
 }
 
