@@ -17,7 +17,6 @@ from mamtra.benchmark.speak.stages import PARTS, Chain, measure, read_chain, res
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.import_chatterbox import import_chatterbox
-from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.transfer.convert import convert
 
 pytest.importorskip("onnxruntime")
@@ -130,6 +129,8 @@ def test_chatterbox_brings_its_voice_and_goes_through_the_same_stages(tmp_path: 
     told = {stage: STAGES[stage](chain) for stage in chain.stages}
     assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 6
     assert {told[part]["engine"] for part in PARTS} == {"torch"}
+    from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
+
     export_onnx(ModelFolder(chain.speaking_model), OnnxExport(bits=8))
     graphs = replace(chain, bits=8, flow_dtype="float32")
     told = {stage: STAGES[stage](graphs) for stage in graphs.stages if stage in STAGES}

@@ -26,6 +26,10 @@ HEAVY = ("numba", "matplotlib.pyplot", "onnx", "onnxruntime", "transformers", "t
 # modules that are nothing without a package; whoever imports them has asked for it before
 NEEDS = {
     "mamtra.runtime.torch.compiled": ("numba",),
+    "mamtra.runtime.torch.fused.attention": ("triton",),
+    "mamtra.runtime.torch.fused.products": ("triton",),
+    "mamtra.runtime.torch.fused.recurrence": ("triton",),
+    "mamtra.runtime.torch.fused.step": ("triton",),
     "mamtra.interop.onnx": ("onnx",),
     "mamtra.server": ("starlette", "uvicorn", "prometheus_client"),
 }
