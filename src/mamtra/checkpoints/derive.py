@@ -18,7 +18,17 @@ from mamtra.text.bpe import SUBFOLDER
 
 OWN = "speech_lm"  # the one part that a student has for itself
 PRONUNCIATIONS = "pronunciations"  # in the section text: the file of words that are read in phones
-SECTIONS = ("text", "mel", "speech_tokenizer", "speaker", "decoder", "vocoder", "sampling", "guard")
+SECTIONS = (
+    "text",
+    "mel",
+    "speech_tokenizer",
+    "speaker",
+    "decoder",
+    "vocoder",
+    "proofreader",
+    "sampling",
+    "guard",
+)
 TEACHER_CARD = "TEACHER.md"
 ALONG = ("voice.safetensors", "tokenizer.json", "mtl_tokenizer.json")  # of imported Chatterbox
 

@@ -24,7 +24,7 @@ from mamtra.files import read_json
 FORMAT = 1
 SPEAKING = ("text", "mel", "speech_lm", "decoder", "vocoder")  # sections that speaking needs
 VOICES = "voices"
-PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder")
+PARTS = ("speech_lm", "speech_tokenizer", "speaker", "decoder", "vocoder", "proofreader")
 
 Config = TypeVar("Config")
 Section = dict[str, Any]
@@ -50,6 +50,7 @@ class ModelConfig:
     speaker: Section | None = None
     decoder: Section | None = None
     vocoder: Section | None = None
+    proofreader: Section | None = None
     sampling: Section | None = None
     guard: Section | None = None
     reading: Section | None = None

@@ -3,7 +3,7 @@
 ``stream`` speaks one or many texts at once and yields every id the moment it is drawn; a consumer
 stops it by not asking for more. ``generate`` and ``generate_batch`` wait for whole texts and try a
 failed one again with another seed, or in parts (``queue.py``), which a stream cannot: what it
-yielded may have been heard.
+yielded may have been heard. So a stream waits for the whole of a text whose ids can be proofread.
 
 Rows are independent: each has its own row of the state, random source and loop detector, and a row
 of a batch says what it would say alone. ``continuous_batching.py`` keeps them side by side.
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mamtra.generation.continuous_batching import RESERVED_TOKENS, speak
 from mamtra.generation.guard import GuardConfig
-from mamtra.generation.queue import RETRY_STRIDE, Generation, TextQueue, piece_seed
+from mamtra.generation.queue import RETRY_STRIDE, Generation, TextQueue, piece_seed, told
 from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import SpeechModel
@@ -38,7 +38,14 @@ def stream(
     sampling: SamplingConfig | None = None,
     guard: GuardConfig | None = None,
 ) -> Iterator[Token | Stopped]:
-    """Speak texts side by side; yields ids row by row as they are drawn, and each row's end."""
+    """Speak texts side by side; yields ids row by row as they are drawn, and each row's end.
+
+    Texts that can be proofread are spoken as ``generate_batch`` does, and their ids come together.
+    """
+    if any(request.proofread is not None for request in requests):
+        for row, said in generate_batch(model, requests, sampling, guard):
+            yield from told(row, said)
+        return
     jobs = iter(enumerate(requests))
     yield from speak(
         model,

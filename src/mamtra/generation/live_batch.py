@@ -5,6 +5,9 @@ come: each is read alone and gets a row, every step draws one speech id for each
 be dropped between two steps because nobody listens any more. What a row says does not depend on
 its neighbours, by the same means as there.
 
+Ids of a text that can be proofread come together, once no further attempt is made (``queue.py``);
+all others come as they are drawn, and who listens may ask for another attempt.
+
 The batch becomes wider by doubling and narrower when half of it is free, so that rows are seldom
 copied. Busy rows stand first: the last one takes the place of one that ends, and an engine that can
 leaves the free ones out of its steps.
@@ -16,6 +19,7 @@ from jaxtyping import Float
 from mamtra.generation.continuous_batching import IDLE_ID, RESERVED_TOKENS
 from mamtra.generation.coverage import coverage_of
 from mamtra.generation.guard import GuardConfig
+from mamtra.generation.queue import TextQueue, told
 from mamtra.generation.request import Request, Row, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.protocols import SpeechModel, State
@@ -29,6 +33,9 @@ class LiveBatch:
         slots: most rows.
         sampling: how ids are drawn.
         guard: the limits of each row.
+
+    Attributes:
+        held: the attempts at each text whose ids are held back, by its number.
     """
 
     def __init__(
@@ -36,6 +43,7 @@ class LiveBatch:
     ) -> None:
         self.model, self.slots, self.sampling, self.guard = model, slots, sampling, guard
         self.rows: list[Row | None] = []
+        self.held: dict[int, TextQueue] = {}
         self.state: State | None = None
         self.logits: Float[np.ndarray, "rows ids"] | None = None
 
@@ -73,6 +81,31 @@ class LiveBatch:
 
     def add(self, number: int, request: Request) -> None:
         """Read a text and give it a row; ``number`` names it in what ``step`` hands out."""
+        if request.proofread is None:
+            self.begin(number, request)
+            return
+        self.held[number] = TextQueue(iter([request]), self.guard.attempts)
+        self.go_on(number)
+
+    def go_on(self, number: int) -> None:
+        """Begin the next attempt at a text whose ids are held back, or its next part."""
+        job = self.held[number].next()
+        assert job is not None
+        self.begin(number, job[1])
+
+    def settle(self, row: Row, stopped: Stopped) -> list[Token | Stopped]:
+        """The ids of a text that were held back, and its end; nothing if it goes on."""
+        queue = self.held[row.index]
+        (job,) = queue.running  # one at a time
+        ids = tuple(row.history[: len(row.history) - stopped.surplus])
+        settled = queue.settle(job, ids, stopped)
+        if settled is None:
+            return []
+        del self.held[row.index]
+        return told(row.index, settled[1])
+
+    def begin(self, number: int, request: Request) -> None:
+        """Read a text and give it a row."""
         own = self.model.new_state(1, request.length)
         logits = self.model.read([request.segments], own)
         row = self.widen(request)
@@ -94,6 +127,7 @@ class LiveBatch:
 
     def remove(self, number: int) -> None:
         """Stop speaking a text."""
+        self.held.pop(number, None)
         for slot, row in enumerate(self.rows):
             if row is not None and row.index == number:
                 self.free_slot(slot)
@@ -130,12 +164,15 @@ class LiveBatch:
             token = choose(self.logits[slot], forbidden, row.history, row.source, self.sampling)
             ended = token in vocabulary.stops
             reason = row.ended() if ended else row.take(token)
-            if not ended:
+            held = row.index in self.held
+            if not ended and not held:
                 records.append(Token(row.index, token))
-            if reason is not None:
-                covered = coverage_of(self.model, row.request, row.history, self.state, slot)
-                records.append(row.stopped(reason, bytes_per_row, covered))
-                ended_slots.append(slot)
+            if reason is None:
+                continue
+            covered = coverage_of(self.model, row.request, row.history, self.state, slot)
+            stopped = row.stopped(reason, bytes_per_row, covered)
+            records += self.settle(row, stopped) if held else [stopped]
+            ended_slots.append(slot)
         for slot in reversed(ended_slots):
             self.free_slot(slot)
         return records
@@ -152,4 +189,7 @@ class LiveBatch:
             rows = self.rows[: self.busy] if self.model.steps_first_rows else self.rows
             ids = [IDLE_ID if row is None else row.history[-1] for row in rows]
             self.logits[: len(rows)] = self.model.step(ids, self.state)
+        for number, queue in self.held.items():
+            if not queue.running:
+                self.go_on(number)
         return records

@@ -1,9 +1,10 @@
 """Texts on their way through a batch: which attempt comes next, and what came of each.
 
-A failed text is tried again with another seed, and the best attempt is kept. Where words were
-skipped and another seed has not helped, the text is spoken in two parts, each of which may be tried
-again and cut in its turn: a model loses fewer words of shorter texts. The ids of the parts follow
-each other as those of one text, if that is better than the best attempt at the whole.
+A failed text is tried again with another seed, as one whose ids say it badly, and the best attempt
+is kept. Where words were skipped and another seed has not helped, the text is spoken in two parts,
+each of which may be tried again and cut in its turn: a model loses fewer words of shorter texts.
+The ids of the parts follow each other as those of one text, if that is better than the best attempt
+at the whole.
 """
 
 from collections import deque
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from mamtra.generation.guard import FAILURES, StopReason
-from mamtra.generation.request import Request, Stopped
+from mamtra.generation.request import Request, Stopped, Token
 
 # primes: the seeds of neighbours, of pieces, of their retries and of their parts never meet
 RETRY_STRIDE = 1_000_003
@@ -40,6 +41,7 @@ class Generation:
         state_bytes: bytes of the text's state at the end, spare capacity included; a batch has
             capacity for its longest.
         coverage: share of the text's words that were read; None where the model cannot tell.
+        misread: how badly the ids say the text; 0 where nothing is wrong, or nobody can tell.
     """
 
     ids: tuple[int, ...]
@@ -48,15 +50,37 @@ class Generation:
     attempts: int
     state_bytes: int = field(default=0, compare=False)
     coverage: float | None = field(default=None, compare=False)
+    misread: float = field(default=0.0, compare=False)
+
+    @property
+    def wanting(self) -> bool:
+        """Whether another attempt may be better."""
+        return self.reason in FAILURES or self.misread > 0
+
+
+def told(row: int, said: Generation) -> list[Token | Stopped]:
+    """A settled text as the records of a row that drew its ids."""
+    end = Stopped(
+        row=row,
+        reason=said.reason,
+        state_bytes=said.state_bytes,
+        coverage=said.coverage,
+        misread=said.misread,
+        settled=True,
+    )
+    return [*(Token(row, token) for token in said.ids), end]
 
 
 def better(first: Generation | None, second: Generation) -> Generation:
-    """The better of two failed attempts: the milder failure, more words read, longer speech."""
+    """The better of two attempts that leave something to be wished.
+
+    One that ended by itself, or failed mildly; that read more words, said them better, is longer.
+    """
     if first is None:
         return second
 
-    def merit(one: Generation) -> tuple[int, float, int]:
-        return -FAILURES.index(one.reason), one.coverage or 0.0, len(one.ids)
+    def merit(one: Generation) -> tuple[int, float, float, int]:
+        return -REASONS.index(one.reason), one.coverage or 0.0, -one.misread, len(one.ids)
 
     chosen = second if merit(second) > merit(first) else first
     return replace(chosen, attempts=second.attempts)
@@ -95,8 +119,8 @@ class Text:
         return replace(self.request, seed=seed)
 
     def take(self, found: Generation) -> Generation:
-        """Keep an attempt if it is the best, or has not failed."""
-        self.best = found if found.reason not in FAILURES else better(self.best, found)
+        """Keep an attempt if it is the best, or leaves nothing to be wished."""
+        self.best = better(self.best, found) if found.wanting else found
         return self.best
 
     def cut(self) -> "list[Text]":
@@ -123,6 +147,7 @@ class Text:
             attempts=self.attempts + sum(part.attempts for part in results),
             state_bytes=max(part.state_bytes for part in results),
             coverage=sum(share * size for share, size in known) / words if words else None,
+            misread=sum(part.misread for part in results),
         )
 
 
@@ -162,7 +187,7 @@ class TextQueue:
         text = self.running.pop(row)
         found = self.generation(text, ids, end)
         best = text.take(found)
-        if best.reason in FAILURES:
+        if best.wanting:
             if best.reason == "skipped" and text.attempts >= WHOLE_ATTEMPTS and (cut := text.cut()):
                 self.again.extend(cut)
                 return None
@@ -196,4 +221,12 @@ class TextQueue:
     def generation(text: Text, ids: tuple[int, ...], end: Stopped) -> Generation:
         """What the last attempt at a text gave."""
         seed = text.request.seed + (text.attempts - 1) * RETRY_STRIDE
-        return Generation(ids, end.reason, seed, text.attempts, end.state_bytes, end.coverage)
+        return Generation(
+            ids=ids,
+            reason=end.reason,
+            seed=seed,
+            attempts=text.attempts,
+            state_bytes=end.state_bytes,
+            coverage=end.coverage,
+            misread=end.misread,
+        )

@@ -24,6 +24,8 @@ class Request:
         words: where each word lies in them, first id and the one after its last.
         parts: makes requests for shorter texts that say the same one after the other, with any
             seed; none where the text should not be cut.
+        proofread: how badly speech ids say the text, 0 where nothing is wrong with them; None where
+            nobody can tell.
     """
 
     segments: tuple[Segment, ...]
@@ -31,6 +33,9 @@ class Request:
     seed: int = 0
     words: tuple[tuple[int, int], ...] = ()
     parts: "Callable[[], Sequence[Request]]" = field(default=tuple, compare=False, repr=False)
+    proofread: Callable[[Sequence[int]], float] | None = field(
+        default=None, compare=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         if self.text_tokens < 1:
@@ -73,6 +78,8 @@ class Stopped:
         surplus: how many of its last ids belong to a loop or to silence.
         state_bytes: bytes of the row's state at the end, spare capacity included.
         coverage: share of the words that were read; None where the model cannot tell.
+        misread: how badly the ids say the text; 0 where nothing is wrong, or nobody can tell.
+        settled: no other attempt can be better.
     """
 
     row: int
@@ -80,6 +87,8 @@ class Stopped:
     surplus: int = 0
     state_bytes: int = field(default=0, compare=False)
     coverage: float | None = field(default=None, compare=False)
+    misread: float = field(default=0.0, compare=False)
+    settled: bool = field(default=False, compare=False)
 
 
 @dataclass(slots=True)
@@ -122,4 +131,7 @@ class Row:
         if reason == "end" and coverage is not None and coverage < 1:
             reason = "skipped"
         surplus = self.detector.surplus if looped else 0
-        return Stopped(self.index, reason, surplus, state_bytes, coverage)
+        proofread, misread = self.request.proofread, 0.0
+        if reason == "end" and proofread is not None:
+            misread = proofread(self.history)
+        return Stopped(self.index, reason, surplus, state_bytes, coverage, misread)

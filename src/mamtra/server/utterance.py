@@ -148,7 +148,8 @@ def speak_on(
             outlet.give(joiner.push(samples))
         return False
     attempt, most = utterance.attempt + 1, utterance.speaker.guard.attempts
-    if stopped.reason in FAILURES and not acoustics.started and attempt < most:
+    again = stopped.reason in FAILURES and not stopped.settled
+    if again and not acoustics.started and attempt < most:
         begin(arrived, piece, attempt)
         return False
     acoustics.drop(stopped.surplus)

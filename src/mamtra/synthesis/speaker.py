@@ -22,6 +22,7 @@ from mamtra.synthesis.acoustics import SILENT_PEAK, sound
 from mamtra.synthesis.conditioning import Conditioning
 from mamtra.synthesis.long_text import Context, paragraphs
 from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.proofreading import Check
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
@@ -64,6 +65,7 @@ class Speaker:
         text: how the model reads text, in numbers.
         conditioning: what the language model reads around each piece.
         cast: a speaker in the voice of a name, for texts whose marks change the voice.
+        check_of: gives the check of speech ids against a text's ids; None where there is none.
     """
 
     model: LoadedModel
@@ -75,6 +77,7 @@ class Speaker:
     conditioning: Conditioning
     options: SpeakOptions
     cast: Callable[[str], "Speaker"]
+    check_of: Callable[[list[int]], Check] | None = None
 
     def with_voice(self, name: str) -> "Speaker":
         """The same model and options in another voice.
@@ -170,7 +173,9 @@ class Speaker:
             request = self.conditioning.request(ids, seed)
         else:
             request = context.request(ids, seed, self.conditioning.request)
-        request = replace(request, words=self.reader.tokenizer.words(ids))
+        proofread = self.check_of(ids) if self.check_of is not None else None
+        words = self.reader.tokenizer.words(ids)
+        request = replace(request, words=words, proofread=proofread)
         if context is not None:  # the second half would not know the first
             return request
 

@@ -204,7 +204,7 @@ def speak_part(
                     yield AudioPiece(samples=samples, rate=speaker.rate, piece=number)
         finally:
             close(tokens)
-        if ended.reason not in FAILURES or acoustics.started:
+        if ended.settled or ended.reason not in FAILURES or acoustics.started:
             break
     acoustics.drop(ended.surplus)
     text = part.text()

@@ -18,6 +18,7 @@ from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.batch import Outcome, TextAndOptions, say_texts, with_options
 from mamtra.synthesis.conditioning import conditioning_of, voice_reading
 from mamtra.synthesis.options import AnyVoice, SpeakOptions
+from mamtra.synthesis.proofreading import proofreader_of
 from mamtra.synthesis.say import say_paragraphs
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import ComputeSeconds, Speech, join
@@ -48,6 +49,7 @@ class Synthesizer:
         self.sampling = folder.optional("sampling", SamplingConfig)
         self.guard = folder.optional("guard", GuardConfig)
         self.reads_voices = voice_reading(folder)
+        self.check_of = proofreader_of(folder, reader.tokenizer)
 
     @property
     def name(self) -> str:
@@ -110,6 +112,7 @@ class Synthesizer:
             voice=voice,
             conditioning=conditioning,
             options=options,
+            check_of=self.check_of,
             cast=lambda name: self.speaker(replace(options, voice=voice_named(name)), voice_named),
         )
 

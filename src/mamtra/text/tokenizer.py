@@ -93,6 +93,15 @@ class NanoTokenizer:
                 found.append((place, place + 1))
         return tuple(found)
 
+    def phones(self, ids: Sequence[int]) -> list[tuple[str, ...]]:
+        """The phones of each word of ``words``; none for one that holds letters."""
+        found: list[tuple[str, ...]] = []
+        for first, end in self.words(ids):
+            symbols = [self.symbols[index] for index in ids[first:end]]
+            in_phones = all(symbol[0] == "{" for symbol in symbols)
+            found.append(tuple(symbol[1:-1] for symbol in symbols) if in_phones else ())
+        return found
+
     def _letters(self, part: str) -> list[int]:
         for character in part:
             if character in "{}":

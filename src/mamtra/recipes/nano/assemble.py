@@ -9,6 +9,7 @@ import numpy as np
 from safetensors.torch import load_file
 from torch import nn
 
+from mamtra.acoustic.phone_recogniser import PhoneRecogniser
 from mamtra.audio.clip import Audio
 from mamtra.checkpoints.checksums import write_checksums
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
@@ -20,6 +21,7 @@ from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.recipes.nano.decoder import DecoderRun, Voiced
+from mamtra.recipes.nano.proofreader import ProofreaderRun
 from mamtra.recipes.nano.stages import PRONUNCIATIONS, Workshop
 from mamtra.recipes.nano.student import SHIPPED, STUDENTS, untrained
 from mamtra.recipes.nano.tokenizer import NANO_MEL, TokenizerRun
@@ -145,7 +147,7 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
 
     corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
-    run, decoder_run = SHIPPED, DecoderRun()
+    run, decoder_run, proofreader = SHIPPED, DecoderRun(), ProofreaderRun().config
     tokenizer = NanoTokenizer(read_pronunciations(workshop.folder / PRONUNCIATIONS))
     guard, teacher = guard_for(tokens, corpus, tokenizer), run.teacher.config
     student = untrained(run).config
@@ -162,6 +164,7 @@ def assemble(workshop: Workshop, folder: Path) -> None:
         speaker=asdict(decoder_run.speaker),
         decoder=asdict(decoder_run.decoder),
         vocoder=asdict(NANO_VOCODER),
+        proofreader=asdict(proofreader),
     )
     write_config(folder, config)
     written = (workshop.folder / PRONUNCIATIONS).read_bytes()
@@ -172,6 +175,8 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     speech_tokenizer = trained_tokenizer(workshop.tokenizer)
     save_part(speech_tokenizer, folder / "speech_tokenizer.safetensors")
     save_part(trained_vocoder(workshop.weights("vocoder")), folder / "vocoder.safetensors")
+    recogniser = fill(PhoneRecogniser(proofreader), workshop.weights("proofreader"))
+    save_part(recogniser, folder / "proofreader.safetensors")
     save_part(fill(SpeechLM(student), workshop.weights("student")), folder / LM_FILE)
     save_voices(folder, corpus)
     # what speaks reads graphs, nano's in 8 bit (docs/engine.md)

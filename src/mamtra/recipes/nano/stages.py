@@ -1,6 +1,6 @@
 """How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
 
-    corpus -> pronunciations, tokenizer -> voices -> tokens -> decoder, teacher
+    corpus -> pronunciations, tokenizer -> voices -> tokens -> decoder, teacher, proofreader
     decoder -> vocoder; teacher -> student, further students; all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
@@ -18,6 +18,7 @@ from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.recipes.nano.decoder import DecoderRun, train_decoder
 from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.pronunciations import write_pronunciations
+from mamtra.recipes.nano.proofreader import ProofreaderRun, train_proofreader
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, STUDENTS, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import TokenizerRun, train_tokenizer
@@ -28,7 +29,16 @@ from mamtra.training.workers import launch
 
 VOICES = "voices"
 PRONUNCIATIONS = "pronunciations.txt"
-Run = TypeVar("Run", TokenizerRun, VocoderRun, DecoderRun, SpeechLMRun, StudentRun, VoicesRun)
+Run = TypeVar(
+    "Run",
+    TokenizerRun,
+    VocoderRun,
+    DecoderRun,
+    SpeechLMRun,
+    StudentRun,
+    VoicesRun,
+    ProofreaderRun,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +116,13 @@ def make_tokens(workshop: Workshop) -> None:
     extract_tokens(Corpus.open(workshop.corpus), workshop.tokenizer, workshop.tokens)
 
 
+def make_proofreader(workshop: Workshop) -> None:
+    """Train what proofreads speech tokens."""
+    corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
+    run, folder = workshop.lasting(ProofreaderRun()), workshop.folder / "proofreader"
+    train_proofreader(corpus, tokens, folder, run)
+
+
 def make_vocoder(workshop: Workshop) -> None:
     """Train the vocoder, on what the decoder draws as well where it is there."""
     run, corpus = workshop.lasting(VocoderRun()), Corpus.open(workshop.corpus)
@@ -156,6 +173,7 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "tokenizer": (make_tokenizer, "tokenizer/model.safetensors"),
     VOICES: (make_voices, f"{VOICES}/model.safetensors"),
     "tokens": (make_tokens, "tokens.safetensors"),
+    "proofreader": (make_proofreader, "proofreader/model.safetensors"),
     "decoder": (make_decoder, "decoder/model.safetensors"),
     "vocoder": (make_vocoder, "vocoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),

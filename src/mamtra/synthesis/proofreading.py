@@ -1,0 +1,33 @@
+"""Opens a model's proofreader, where it has one and its text is read in phones."""
+
+from collections.abc import Callable, Sequence
+
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.shards import opened
+from mamtra.generation.proofreader import Proofreader, ProofreaderConfig, word_of
+from mamtra.synthesis.text_reader import Tokenizer
+from mamtra.text.tokenizer import NanoTokenizer
+
+PART = "proofreader"
+Check = Callable[[Sequence[int]], float]  # how badly speech ids say a text
+
+
+def proofreader_of(
+    folder: ModelFolder, tokenizer: Tokenizer
+) -> Callable[[list[int]], Check] | None:
+    """What gives the check of each text, from its ids; None for a model that cannot be proofread.
+
+    Raises:
+        ModelError: its weights are missing or damaged, or do not fit its sizes.
+    """
+    if not folder.holds(PART) or not isinstance(tokenizer, NanoTokenizer):
+        return None
+    config = folder.section(PART, ProofreaderConfig)
+    with opened(folder.part_file(PART), "numpy") as weights:
+        proofreader = Proofreader(config, {name: weights.tensor(name) for name in weights})
+
+    def check_of(text: list[int]) -> Check:
+        words = [word_of(phones) for phones in tokenizer.phones(text)]
+        return lambda ids: proofreader.misread(ids, words)
+
+    return check_of
