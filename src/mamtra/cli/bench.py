@@ -290,8 +290,8 @@ def bench_gpu(
 
     mamtra bench gpu --device cpu --model toy --minutes 2 --no-tests
 
-    Tests, steps of one stream and of many at every length, the chain with its memory by part, the
-    rate of distillation; rows are written after each measurement, the most important first.
+    Steps of one stream and of many at every length, the chain with its memory by part, the rate of
+    distillation, tests; rows are written after each measurement, the most important first.
     """
     from mamtra.benchmark.gpu import GpuRun, draw_rows, measure
 
