@@ -5,6 +5,7 @@ import torch
 from torch import Tensor
 from torch.testing import assert_close
 
+from mamtra.backbone.mixers import fused_scan as fused_module
 from mamtra.backbone.mixers.fused_scan import chosen_scan, fused_scan, run_scan
 from mamtra.backbone.mixers.scan import chunked_scan, loop_scan
 from mamtra.errors import MissingExtraError
@@ -71,6 +72,17 @@ def test_the_choice_is_named_with_its_reason():
     assert chosen_scan("cpu")[0] == "chunked"
     assert "CUDA" in chosen_scan("cpu")[1]
     assert chosen_scan("cpu", "loop") == ("loop", "asked for")
+    name, why = chosen_scan("cuda")
+    assert name == "chunked"
+    assert "half a minute at the first prompt" in why
+    assert chosen_scan("cuda", "fused") == ("fused", "asked for")
+
+
+def test_where_the_kernels_are_a_card_learns_by_them(monkeypatch):
+    monkeypatch.setattr(fused_module, "require", lambda module, extra: None)
+    assert chosen_scan("cuda", learning=True) == ("fused", "fla-core is installed")
+    assert chosen_scan("cuda")[0] == "chunked"
+    assert chosen_scan("cpu", learning=True)[0] == "chunked"
 
 
 def test_fused_kernels_without_their_package_say_what_to_install():
@@ -79,9 +91,9 @@ def test_fused_kernels_without_their_package_say_what_to_install():
     except ModuleNotFoundError:
         with pytest.raises(MissingExtraError, match=r"pip install .*\[gpu\]'"):
             run_scan(*inputs(4), form="fused")
-        assert chosen_scan("cuda")[0] == "missing"
+        assert chosen_scan("cuda", learning=True)[0] == "missing"
     else:
-        assert chosen_scan("cuda")[0] == "fused"
+        assert chosen_scan("cuda", learning=True)[0] == "fused"
 
 
 @pytest.mark.gpu
@@ -94,3 +106,15 @@ def test_fused_equals_the_loop(time, readers):
     given = [tensor.detach().cuda() for tensor in inputs(time, readers)]
     for got, wanted in zip(fused_scan(*given), loop_scan(*given), strict=True):
         assert_close(got, wanted, atol=2e-2, rtol=2e-2)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
+@pytest.mark.parametrize("time", [3, 100])
+def test_a_card_reads_without_the_fused_kernels(monkeypatch, time):
+    monkeypatch.setattr(fused_module, "fused_scan", None)
+    given = [tensor.detach() for tensor in inputs(time)]
+    for got, wanted in zip(
+        run_scan(*(each.cuda() for each in given)), loop_scan(*given), strict=True
+    ):
+        assert_close(got.cpu(), wanted, atol=1e-3, rtol=1e-3)

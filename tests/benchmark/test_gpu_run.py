@@ -1,6 +1,5 @@
 """The run for a GPU, rehearsed on a processor: order, deadlines, and rows that survive a cut."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from mamtra.benchmark.row import KEYS, read_rows
 
 TARGETS = ("1:0", "1:1")
 TOY = replace(GpuRun(model="toy", device="cpu", seconds=100.0).rehearsed(), targets=TARGETS)
+FIRST_PARTS = ("one stream", "chain", "many streams")
 DISTILLED: Outcome = {"tokens_per_second": 7.0}
 
 
@@ -34,7 +34,7 @@ def test_everything_that_was_asked_for_is_in_the_rows(tmp_path: Path) -> None:
     torch.set_num_threads(threads)
     kept = read_rows(tmp_path / "gpu.jsonl")
     parts = {row["settings"]["part"]: row for row in kept}
-    assert list(parts) == ["tests", "one stream", "chain", "distillation", "many streams"]
+    assert list(parts) == ["one stream", "chain", "many streams", "distillation", "tests"]
     assert all(set(row) == set(KEYS) for row in kept)
     cells = parts["one stream"]["results"]["1:1"]["decode"]
     assert [cell["context"] for cell in cells] == [20, 40]
@@ -58,14 +58,14 @@ def test_what_was_done_before_a_cut_is_kept(tmp_path: Path) -> None:
         """The machine is taken away."""
 
     def until_cut(arguments: Sequence[str], limit: float) -> Outcome:
-        if "1:1" in arguments[2] and "prompts" in arguments[2]:
+        if read_config(arguments[2]).seconds:
             raise CutError
         return here(arguments, limit)
 
     with pytest.raises(CutError):
         measure(replace(TOY, tests=False), tmp_path / "gpu.jsonl", lambda _: None, until_cut)
-    kept = read_rows(tmp_path / "gpu.jsonl")
-    assert list(kept[0]["results"]) == ["1:0"]
+    (kept,) = read_rows(tmp_path / "gpu.jsonl")
+    assert list(kept["results"]) == ["1:1"]
 
 
 def test_no_part_takes_more_than_its_share_and_late_ones_are_left_out(tmp_path: Path) -> None:
@@ -79,25 +79,28 @@ def test_no_part_takes_more_than_its_share_and_late_ones_are_left_out(tmp_path: 
     run = GpuRun(seconds=480.0)
     measure(run, tmp_path / "gpu.jsonl", lambda _: None, slow, lambda: now[0])
     assert sum(limits) <= run.seconds
-    assert limits[0] == pytest.approx(144)
-    kept = [json.loads(line) for line in (tmp_path / "gpu.jsonl").read_text().splitlines()]
-    last = kept[-1]["results"]["removed-12"]
-    assert last == {"skipped": "no time was left"}
+    assert limits[0] == pytest.approx(96)
+    parts = {row["settings"]["part"]: row for row in read_rows(tmp_path / "gpu.jsonl")}
+    assert "cut" in parts["many streams"]["results"]["1:5"]
+    assert parts["many streams"]["results"]["removed-12"] == {"skipped": "no time was left"}
 
 
 def test_the_full_run_covers_what_the_paper_compares() -> None:
     found = list(measurements(GpuRun()))
-    assert [one.name for one in found if one.part == "one stream"] == [
-        "baseline",
-        "1:0",
-        "1:1",
-        "1:5",
-        "1:5-grouped",
-        "removed-12",
-    ]
+    targets = ["1:1", "1:5", "baseline", "1:0", "1:5-grouped", "removed-12"]
+    for part in ("one stream", "many streams"):
+        assert [one.name for one in found if one.part == part] == targets
+    assert [one.name for one in found if one.part == "chain"] == ["1:1", "1:5", "1:0"]
     many = [read_config(one.arguments[2]) for one in found if one.part == "many streams"]
     assert {config.batches for config in many} == {(8, 32)}
     assert {config.contexts for config in many} == {(250, 1000, 4000, 16_000)}
+
+
+def test_the_hybrids_are_measured_before_all_else() -> None:
+    found = [(one.part, one.name) for one in measurements(GpuRun())]
+    hybrids = [(part, name) for part in FIRST_PARTS for name in ("1:1", "1:5")]
+    assert found[:8] == [*hybrids, ("distillation", "1:1"), ("tests", "gpu")]
+    assert found[8] == ("one stream", "baseline")
 
 
 def test_a_process_that_hangs_or_fails_is_told() -> None:

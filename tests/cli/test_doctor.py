@@ -9,10 +9,11 @@ import pytest
 from exit_code import ended
 
 import mamtra
+from mamtra.backbone.mixers import fused_scan
 from mamtra.checkpoints import locate
 from mamtra.checkpoints.checksums import write_checksums
-from mamtra.cli import findings
-from mamtra.errors import ModelError
+from mamtra.cli import findings, torch_findings
+from mamtra.errors import MissingExtraError, ModelError
 
 
 @pytest.fixture
@@ -35,6 +36,22 @@ def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -
     assert "ok  torch, small models   run in float32 on 1 thread\n" in out
     assert "ok  torch, large models   run in int8 (" in out
     assert "voices high, low" in out
+
+
+def test_a_card_reads_in_chunks_and_what_its_training_lacks_is_optional(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def missing(module: str, extra: str) -> None:
+        raise MissingExtraError(f"run: pip install 'mamtra[{extra}]'")
+
+    monkeypatch.setattr(torch_findings.torch.cuda, "is_available", lambda: True)
+    for require, found, optional in ((missing, "missing", True), (lambda *_: None, "fused", False)):
+        monkeypatch.setattr(fused_scan, "require", require)
+        told = {line["about"]: line for line in torch_findings.scans()}
+        assert list(told) == ["scan on cpu", "scan on cuda", "scan on cuda, training"]
+        assert told["scan on cuda"]["found"] == "chunked"
+        training = told["scan on cuda, training"]
+        assert (training["found"], training["optional"]) == (found, optional)
 
 
 @pytest.mark.usefixtures("ships_tiny")

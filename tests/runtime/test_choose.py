@@ -187,18 +187,30 @@ def test_graphs_make_the_same_voice_as_modules(graphs, tiny_model_folder):
     np.testing.assert_allclose(got.speaker, expected.speaker, atol=1e-4)
 
 
-def test_flow_steps_belong_to_a_flow(tiny_model_folder):
-    folder = ModelFolder(tiny_model_folder)
-    with pytest.raises(ConfigError, match="has no flow"):
-        open_model(folder, EngineRequest(engine="torch", flow_steps=4))
+@pytest.mark.parametrize("engine", ["onnx", "torch", "auto"])
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        ({"flow_steps": 4}, "flow_steps"),
+        ({"flow_dtype": "bfloat16"}, "flow_dtype"),
+        ({"flow_context": 2}, "flow_context"),
+        ({"flow_steps": 4, "flow_context": 2}, "flow_steps and no flow_context"),
+    ],
+)
+def test_what_is_asked_of_a_flow_is_refused_alike_where_there_is_none(
+    tiny_model_folder, engine, asked, named
+):
+    folder, request = ModelFolder(tiny_model_folder), EngineRequest(engine=engine, **asked)
+    with pytest.raises(ConfigError) as refused:
+        choose(folder, request)
+    assert str(refused.value).endswith(f"has no flow, so no {named}; leave it out")
+
+
+def test_flow_options_out_of_their_range_are_refused():
     with pytest.raises(ConfigError, match="between 0"):
         EngineRequest(flow_steps=101)
-    with pytest.raises(ConfigError, match="has no flow, so no flow_steps and no flow_context"):
-        open_model(folder, EngineRequest(flow_steps=4, flow_context=2))
     with pytest.raises(ConfigError, match=r"between 0 .* and 300"):
         EngineRequest(flow_context=301)
-    with pytest.raises(ConfigError, match="no flow for bfloat16"):
-        choosing.chosen_flow_dtype(folder, "bfloat16")
     with pytest.raises(ConfigError, match="is unknown; possible are auto"):
         EngineRequest(flow_dtype="half")
 

@@ -130,7 +130,6 @@ def test_cache_lengths_are_powers_of_two():
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 def test_real_graphs_equal_the_model(plain, dtype):
-    pytest.importorskip("fla")
     ours = prepare(copy.deepcopy(plain), EngineConfig(device="cuda", dtype=dtype))
     states = [plain.new_state(3), ours.new_state(3)]
     wanted = plain.read(PROMPTS, states[0])

@@ -15,6 +15,7 @@
     decode/worker.py        the process: builds the target, watches memory, times steps
     decode/target.py        the speech language model in a shape, on an engine
     decode/graphs.py        the same on onnxruntime, its graphs exported first
+    decode/engine_model.py  graphs, and guided models, with the calls of a module
     decode/baseline.py      how the original runs its own
     decode/timing.py        seconds of a step after any length, of a prompt, of memory itself
     decode/chain.py         what follows the language model: decoder and vocoder

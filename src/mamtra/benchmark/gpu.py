@@ -1,10 +1,11 @@
 """Everything that a GPU has to tell, in one run of a few minutes: ``mamtra bench gpu``.
 
-Parts follow each other, the most important first: the tests that need a GPU, steps of one
-stream at every length, the whole chain with its memory by part, the rate of distillation, steps of
-many streams. Each measurement is a process of its own with a deadline, so one that hangs or fails
-costs its time and nothing else. Rows are written after each measurement: what was done before a cut
-is kept.
+What is cheap and matters most comes first, of the hybrids 1:1 and 1:5: steps of one stream at
+every length, the whole chain with its memory by part, steps of many streams. Then the rate of
+distillation and the tests that need a GPU, which choose or compile kernels for long, and what the
+hybrids are compared with. Each measurement is a process of its own with a deadline, so one that
+hangs or fails costs its time and nothing else. Rows are written after each measurement: what was
+done before a cut is kept.
 """
 
 import json
@@ -24,7 +25,9 @@ from mamtra.errors import CorpusError
 
 PACKAGES = ("transformers", "fla-core", "triton")
 ROOMS = ("tests/backbone", "tests/runtime", "tests/benchmark")  # where tests marked gpu lie
-TARGETS = (BASELINE, "1:0", "1:1", "1:5", "1:5-grouped", "removed-12")
+FIRST = ("1:1", "1:5")  # of the targets; the others wait until these are measured
+CHAINED = ("1:1", "1:5", "1:0")  # whose whole chain is measured
+TARGETS = (*FIRST, BASELINE, "1:0", "1:5-grouped", "removed-12")
 LEAST_SECONDS = 5.0  # a process that has less is not started
 TAIL = 2000  # characters of a test run that are kept
 
@@ -105,25 +108,31 @@ def worker(config: BenchConfig) -> tuple[str, ...]:
     return ("-m", "mamtra.benchmark.decode.worker", config.written())
 
 
-def measurements(run: GpuRun) -> Iterator[Measurement]:
-    """All of a run, the most important first."""
-    if run.tests:
-        options = ("-q", "-m", "gpu", "-p", "no:cacheprovider", *ROOMS)
-        yield Measurement(part="tests", name="gpu", arguments=("-m", "pytest", *options), share=0.3)
-    for target in run.targets:
+def of_targets(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
+    """Steps of one stream, the whole chain, steps of many streams."""
+    for target in targets:
         config = run.config(target, contexts=run.contexts, prompts=(100, 1000))
         yield Measurement(part="one stream", name=target, arguments=worker(config), share=0.2)
-    for target in (own for own in run.targets if own in ("1:0", "1:1", "1:5")):
+    for target in (own for own in targets if own in CHAINED):
         config = run.config(
             target, contexts=run.contexts[:1], seconds=run.speech_seconds, spoken=run.spoken
         )
         yield Measurement(part="chain", name=target, arguments=worker(config), share=0.12)
+    for target in targets:
+        config = run.config(target, contexts=run.contexts, batches=run.batches)
+        yield Measurement(part="many streams", name=target, arguments=worker(config), share=0.12)
+
+
+def measurements(run: GpuRun) -> Iterator[Measurement]:
+    """All of a run, the most important first."""
+    yield from of_targets(run, [target for target in run.targets if target in FIRST])
     rehearsed = ("--dry-run", "--json", "--device", run.device, "--set", f"tokens={run.tokens}")
     arguments = ("-m", "mamtra", "distill", run.model, "1:1", *rehearsed)
     yield Measurement(part="distillation", name="1:1", arguments=arguments, share=0.25)
-    for target in run.targets:
-        config = run.config(target, contexts=run.contexts, batches=run.batches)
-        yield Measurement(part="many streams", name=target, arguments=worker(config), share=0.12)
+    if run.tests:
+        options = ("-q", "-m", "gpu", "-p", "no:cacheprovider", *ROOMS)
+        yield Measurement(part="tests", name="gpu", arguments=("-m", "pytest", *options), share=0.3)
+    yield from of_targets(run, [target for target in run.targets if target not in FIRST])
 
 
 def tail_of(text: str) -> str:

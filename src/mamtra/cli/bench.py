@@ -146,7 +146,7 @@ def bench_decode(
     engine: Annotated[str, typer.Option("--engine", help="auto, eager, graph, onnx.")] = "auto",
     threads: Annotated[int, typer.Option("--threads", min=0, help="0: engine's choice.")] = 0,
     contexts: Annotated[str, typer.Option("--contexts", help="Tokens held: 250,1000.")] = "250",
-    batches: Annotated[str, typer.Option("--batches", help="Rows at once: 1,8,32.")] = "1",
+    batches: Annotated[str, typer.Option("--batches", help="Streams at once: 1,8,32.")] = "1",
     prompts: Annotated[
         str, typer.Option("--prompts", help="Lengths of prompts to read: 100,250; empty for none.")
     ] = "100",
@@ -290,8 +290,8 @@ def bench_gpu(
 
     mamtra bench gpu --device cpu --model toy --minutes 2 --no-tests
 
-    Tests, steps of one stream and of many at every length, the chain with its memory by part, the
-    rate of distillation; rows are written after each measurement, the most important first.
+    Steps of one stream and of many at every length, the chain with its memory by part, the rate of
+    distillation, tests; rows are written after each measurement, the most important first.
     """
     from mamtra.benchmark.gpu import GpuRun, draw_rows, measure
 

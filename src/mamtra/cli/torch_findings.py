@@ -46,11 +46,15 @@ def engines() -> list[dict[str, Any]]:
 
 def scans() -> list[dict[str, Any]]:
     """Which form of the recurrences (Mamba, Gated DeltaNet) torch runs on each device, and why."""
-    return [
-        {"about": f"scan on {device}", "found": name, "advice": why, "good": name != "missing"}
-        for device in names()
-        for name, why in [chosen_scan(device)]
-    ]
+    found = []
+    for device in names():
+        name, why = chosen_scan(device)
+        found.append({"about": f"scan on {device}", "found": name, "advice": why})
+        learns, why = chosen_scan(device, learning=True)
+        if learns != name:
+            about, missing = f"scan on {device}, training", learns == "missing"
+            found.append({"about": about, "found": learns, "advice": why, "optional": missing})
+    return found
 
 
 def steps() -> list[dict[str, Any]]:

@@ -125,8 +125,6 @@ def chosen_flow_dtype(folder: ModelFolder, asked: str) -> tuple[str, str]:
         ConfigError: bfloat16 was asked for, and cannot be.
     """
     if not folder.section("decoder", DecoderConfig).steps:
-        if asked == "bfloat16":
-            raise ConfigError(f"the decoder of {folder.config.name!r} has no flow for bfloat16")
         return "float32", ""
     missing = missing_for_bfloat16()
     if asked == "bfloat16" and missing:
@@ -136,6 +134,24 @@ def chosen_flow_dtype(folder: ModelFolder, asked: str) -> tuple[str, str]:
     return ("float32", missing) if missing else ("bfloat16", "twice as fast on this processor")
 
 
+def check_flow(folder: ModelFolder, request: EngineRequest) -> None:
+    """Refuse what was asked of a flow where there is none.
+
+    Raises:
+        ConfigError: the model has no flow.
+    """
+    asked = {
+        "flow_steps": request.flow_steps,
+        "flow_dtype": request.flow_dtype == "bfloat16",
+        "flow_context": request.flow_context,
+    }
+    if any(asked.values()) and not folder.section("decoder", DecoderConfig).steps:
+        names = " and no ".join(name for name, value in asked.items() if value)
+        raise ConfigError(
+            f"the decoder of {folder.config.name!r} has no flow, so no {names}; leave it out"
+        )
+
+
 def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> Choice:
     """Decide what runs a model.
 
@@ -143,6 +159,7 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
         ConfigError: what was asked for is not possible here, or not together.
         MissingExtraError: it needs torch, which is not installed.
     """
+    check_flow(folder, request)  # first: no graph makes up for a flow that there is not
     reason = obstacle(folder, request, dtypes)
     if request.engine == "onnx" and reason:
         raise ConfigError(f"engine 'onnx' is not possible: {reason}")
@@ -169,20 +186,6 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
     return Choice(engine="torch", why=reason)
 
 
-def check_flow(folder: ModelFolder, request: EngineRequest) -> None:
-    """Refuse what was asked of a flow where there is none.
-
-    Raises:
-        ConfigError: the model has no flow.
-    """
-    asked = {"flow_steps": request.flow_steps, "flow_context": request.flow_context}
-    if any(asked.values()) and not folder.section("decoder", DecoderConfig).steps:
-        names = " and no ".join(name for name, value in asked.items() if value)
-        raise ConfigError(
-            f"the decoder of {folder.config.name!r} has no flow, so no {names}; leave it out"
-        )
-
-
 def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> LoadedModel:
     """Load what speaks, by the engine that suits.
 
@@ -197,7 +200,6 @@ def open_model(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) 
         MissingExtraError: it needs torch, which is not installed.
     """
     choice = choose(folder, request, dtypes)
-    check_flow(folder, request)
     steps = request.flow_steps
     if choice.engine == "onnx":
         return open_graphs(

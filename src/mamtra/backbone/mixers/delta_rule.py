@@ -28,7 +28,7 @@ from einops import rearrange
 from jaxtyping import Float
 from torch import Tensor
 
-from mamtra.backbone.mixers.fused_scan import ScanForm, form_on
+from mamtra.backbone.mixers.fused_scan import ScanForm, form_on, needs_gradient
 from mamtra.backbone.mixers.scan import (
     CHUNK_TOKENS,
     LogDecay,
@@ -196,8 +196,8 @@ def run_delta_rule(
     """Run the rule in the form that fits the tensors' device, or in the one asked for.
 
     Raises:
-        MissingExtraError: the tensors are on a CUDA device, fla-core is not installed, and no other
-            form was asked for.
+        MissingExtraError: the tensors are on a CUDA device and need gradients, fla-core is not
+            installed, and no other form was asked for.
     """
     forms = {
         "loop": loop_delta_rule,
@@ -206,5 +206,6 @@ def run_delta_rule(
     }
     if form == "auto" and values.dtype is torch.float32:
         form = "chunked"
-    run = forms[form_on(values.device, form, tokens=values.shape[1])]
+    learning = needs_gradient(queries, keys, values, log_decay, beta, initial)
+    run = forms[form_on(values.device, form, values.shape[1], learning=learning)]
     return run(queries, keys, values, log_decay, beta, initial, real)

@@ -1,8 +1,10 @@
 """The scan on a CUDA device through fla-core's kernels, and the choice between the forms.
 
 fla-core's ``simple_gla`` is this recurrence (q reads, k writes, v values, g log decay). It is
-imported when a CUDA tensor first asks for it, never earlier. There is no silent fallback: on a CUDA
-device without the package the chunked form runs only where the caller asked for it.
+imported when a CUDA tensor first asks for it, never earlier. Its first pass tries kernels out for
+half a minute and longer: a training has that time, somebody who waits for a sentence has not. So on
+a CUDA device ``auto`` learns by it and reads in chunks. There is no silent fallback: without the
+package, chunks learn only where the caller asked for them.
 
 Axes: b batch, t time, h states, g readers of one state, s state width, w value width.
 """
@@ -11,6 +13,7 @@ from typing import Literal
 
 import torch
 from einops import rearrange, repeat
+from torch import Tensor
 
 from mamtra.backbone.mixers.scan import (
     LogDecay,
@@ -61,8 +64,22 @@ def fused_scan(
     return output.float(), rearrange(memory, "b (h g) s w -> b h g s w", g=readers)[:, :, 0].float()
 
 
-def chosen_scan(device: torch.device | str, form: ScanForm = "auto") -> tuple[str, str]:
-    """Name the form that runs on a device, and the reason; ``doctor`` prints both."""
+def needs_gradient(*tensors: Tensor | None) -> bool:
+    """Whether a gradient will be asked for, as in training; nobody asks while a prompt is read."""
+    given = (tensor for tensor in tensors if tensor is not None)
+    return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
+
+
+def chosen_scan(
+    device: torch.device | str, form: ScanForm = "auto", *, learning: bool = False
+) -> tuple[str, str]:
+    """Name the form that runs on a device, and the reason; ``doctor`` prints both.
+
+    Args:
+        device: where the tensors are.
+        form: that was asked for.
+        learning: whether gradients are needed.
+    """
     if form != "auto":
         return form, "asked for"
     if torch.device(device).type != "cuda":
@@ -70,6 +87,8 @@ def chosen_scan(device: torch.device | str, form: ScanForm = "auto") -> tuple[st
             "chunked",
             f"the fused kernels need a CUDA device, this is {torch.device(device).type}",
         )
+    if not learning:
+        return "chunked", "the fused kernels are chosen for half a minute at the first prompt"
     try:
         require("fla.ops.simple_gla", "gpu")
     except MissingExtraError as missing:
@@ -78,12 +97,12 @@ def chosen_scan(device: torch.device | str, form: ScanForm = "auto") -> tuple[st
 
 
 def form_on(
-    device: torch.device, form: ScanForm, tokens: int
+    device: torch.device, form: ScanForm, tokens: int, *, learning: bool
 ) -> Literal["loop", "chunked", "fused"]:
     """The form of a recurrence that runs so many tokens on a device; one token needs no chunks."""
     if form == "loop" or (tokens == 1 and form != "fused"):
         return "loop"
-    if form == "fused" or (form == "auto" and device.type == "cuda"):
+    if form == "fused" or (form == "auto" and device.type == "cuda" and learning):
         return "fused"
     return "chunked"
 
@@ -100,9 +119,10 @@ def run_scan(
     """Run the scan in the form that fits the tensors' device, or in the one asked for.
 
     Raises:
-        MissingExtraError: the tensors are on a CUDA device, fla-core is not installed, and no other
-            form was asked for.
+        MissingExtraError: the tensors are on a CUDA device and need gradients, fla-core is not
+            installed, and no other form was asked for.
     """
     forms = {"loop": loop_scan, "chunked": chunked_scan, "fused": fused_scan}
-    run = forms[form_on(values.device, form, tokens=values.shape[1])]
+    learning = needs_gradient(values, writes, reads, log_decay, initial)
+    run = forms[form_on(values.device, form, values.shape[1], learning=learning)]
     return run(values, writes, reads, log_decay, initial, real)

@@ -8,7 +8,8 @@ state takes one product out of it:
 
 ``loop_scan`` is that, token by token: slow, exact, and what every faster form is tested against.
 ``chunked_scan`` cuts time into chunks, handles each chunk by matrix products as attention does and
-carries one state from chunk to chunk: the default on a CPU. Both compute in float32.
+carries one state from chunk to chunk: the default on a CPU, and on a GPU for all that needs no
+gradient. Both compute in float32.
 
 A layer whose decay belongs to a head has as many states as heads and one reader each; one whose
 decay is shared by a key/value group has one state per group with several readers.

@@ -72,6 +72,11 @@ class Baseline(nn.Module):
             raise ConfigError(
                 f"the original has attention only, not the layout {backbone.layout}; use 1:0"
             )
+        if config.conditioning is not None:
+            raise ConfigError(
+                "the baseline runs CosyVoice's language model, which reads no voice and is not "
+                "guided; leave it out of --targets"
+            )
         self.config, self.backbone, self.vocabulary = config, backbone, config.vocabulary
         self.language_model = package.Qwen2ForCausalLM(
             package.Qwen2Config(
@@ -154,7 +159,7 @@ def new_baseline(
 
     Raises:
         MissingExtraError: transformers is not installed.
-        ConfigError: the model is a hybrid.
+        ConfigError: the model is a hybrid, or guided.
     """
     torch.manual_seed(seed)
     with torch.device("meta"):

@@ -21,7 +21,7 @@ from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.benchmark.decode.config import BASELINE, ONNX, BenchConfig
 from mamtra.benchmark.decode.target import Target
-from mamtra.benchmark.decode.timing import Speaker, Timing, prompt_of, timed
+from mamtra.benchmark.decode.timing import Speaker, Timing, beside_text, prompt_of, timed
 from mamtra.benchmark.memory import wait_for
 from mamtra.benchmark.random_weights import random_folder, with_random_weights
 from mamtra.errors import ConfigError
@@ -255,8 +255,13 @@ def chain_row(target: Target, acoustics: Acoustics, config: BenchConfig) -> dict
 
 
 def prompt_ids(target: Target, config: BenchConfig) -> int:
-    """Ids that are read: the text, and the words and speech tokens of the voice's prompt."""
+    """Ids that are read: the text, and the words and speech tokens of the voice's prompt.
+
+    A model that reads voices takes vectors for the prompt, whose number is its own.
+    """
     if not config.prompt_seconds:
         return PROMPT
+    if target.sizes.speech_lm.conditioning is not None:
+        return target.sizes.text_ids(config.seconds) + beside_text(target.sizes.speech_lm)
     text = target.sizes.text_ids(config.seconds + config.prompt_seconds)
     return text + round(config.prompt_seconds * TOKENS_PER_SECOND)

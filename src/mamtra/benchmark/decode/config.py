@@ -26,7 +26,7 @@ class BenchConfig:
             baseline is always float32 on PyTorch.
         threads: of the processor; 0 leaves the choice to the engine.
         contexts: tokens held when steps are timed.
-        batches: rows when steps are timed.
+        batches: streams when steps are timed; one of a guided model is two rows.
         steps: tokens in a timed block; 0 counts bytes and times nothing.
         repeats: timed blocks.
         prompts: lengths of prompts whose reading is timed.

@@ -1,75 +1,53 @@
 """A speech language model on onnxruntime, with the calls and facts that a measurement uses."""
 
 import weakref
-from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float
 
 from mamtra.benchmark.decode.config import BITS, BenchConfig
+from mamtra.benchmark.decode.engine_model import EngineModel
 from mamtra.benchmark.random_weights import random_folder
 from mamtra.errors import require
 from mamtra.runtime.cores import available_cores
-from mamtra.runtime.onnx.open import graph_of
-from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
-from mamtra.runtime.onnx.state import OnnxState
-from mamtra.speech_lm import Segment, SpeechLMConfig
-from mamtra.speech_lm.vocabulary import SpeechVocabulary
+from mamtra.runtime.onnx.guided import VOICE_GRAPH
+from mamtra.runtime.onnx.open import graph_of, open_speech_model
+from mamtra.speech_lm import SpeechLMConfig
 
 CPU = torch.device("cpu")
+LOOKED_UP = ("embedding", "positions")  # in names of tables, of which a step reads a few rows
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OnnxTarget:
-    """A graph's model, with the names that torch's has.
+def stored_bytes(graph: Any, voice: Any = None) -> tuple[int, int]:
+    """Bytes of an ``onnx.ModelProto``'s weights: all, and those that every step reads.
 
-    Attributes:
-        weight_bytes: of what the graph points at.
-        matrix_bytes: of those weights that every step reads: all but the tables of embeddings.
+    Args:
+        graph: of the language model; a step reads all of it but the tables.
+        voice: the graph that reads a voice, whose own weights count once.
     """
-
-    wrapped: OnnxSpeechModel
-    config: SpeechLMConfig
-    weight_bytes: int
-    matrix_bytes: int
-    device: torch.device = CPU
-
-    @property
-    def vocabulary(self) -> SpeechVocabulary:
-        """The speech ids."""
-        return self.wrapped.vocabulary
-
-    def new_state(self, batch: int, capacity_hint: int = 0) -> OnnxState:
-        """An empty state for so many rows."""
-        return self.wrapped.new_state(batch, capacity_hint)
-
-    def read(
-        self, rows: Sequence[Sequence[Segment]], state: OnnxState
-    ) -> Float[np.ndarray, "rows ids"]:
-        """Continue each row by segments."""
-        return self.wrapped.read(rows, state)
-
-    def step(self, ids: Any, state: OnnxState) -> Float[np.ndarray, "rows ids"]:
-        """Continue each row by one speech id."""
-        return self.wrapped.step(ids.tolist(), state)
-
-
-def stored_bytes(graph: Any) -> tuple[int, int]:
-    """Bytes of an ``onnx.ModelProto``'s weights: all, and without the tables of embeddings."""
     total = read = 0
     for tensor in graph.graph.initializer:
-        length = sum(int(entry.value) for entry in tensor.external_data if entry.key == "length")
-        total += length
-        read += 0 if "embedding" in tensor.name else length
+        total += (length := bytes_of(tensor))
+        read += 0 if any(part in tensor.name for part in LOOKED_UP) else length
+    if voice is not None:
+        shared = {tensor.name for tensor in graph.graph.initializer}
+        total += sum(bytes_of(own) for own in voice.graph.initializer if own.name not in shared)
     return total, read
 
 
-def open_onnx(config: BenchConfig, sizes: SpeechLMConfig) -> tuple[OnnxTarget, dict[str, Any]]:
-    """A model with random weights on onnxruntime, from a folder as a user's, and how it runs.
+def bytes_of(tensor: Any) -> int:
+    """Bytes of an ``onnx.TensorProto`` that lie in a file of weights."""
+    return sum(int(entry.value) for entry in tensor.external_data if entry.key == "length")
+
+
+def open_onnx(
+    config: BenchConfig, sizes: SpeechLMConfig
+) -> tuple[EngineModel, tuple[int, int], dict[str, Any]]:
+    """A model with random weights on onnxruntime, from a folder as a user's.
+
+    Returns:
+        The model, the bytes of its weights as ``stored_bytes`` counts them, and how it runs.
 
     Raises:
         MissingExtraError: the package onnx is not installed.
@@ -79,9 +57,11 @@ def open_onnx(config: BenchConfig, sizes: SpeechLMConfig) -> tuple[OnnxTarget, d
     bits = BITS[config.dtype]
     threads = config.threads or min(2, available_cores())
     kept = ExitStack()
-    path = graph_of(kept.enter_context(random_folder(config)), "speech_lm", bits)
-    weights = stored_bytes(onnx.load(path, load_external_data=False))
-    graph = OnnxSpeechModel(path, threads, streams=min(config.batches))
-    weakref.finalize(graph, kept.close)  # its other form is opened from there when it is needed
-    model = OnnxTarget(graph, sizes, *weights)
-    return model, {"engine": "onnx", "dtype": config.dtype, "bits": bits, "threads": threads}
+    folder = kept.enter_context(random_folder(config))
+    path = graph_of(folder, "speech_lm", bits)
+    graphs = [path] if sizes.conditioning is None else [path, path.with_name(VOICE_GRAPH)]
+    weights = stored_bytes(*(onnx.load(each, load_external_data=False) for each in graphs))
+    opened = open_speech_model(folder, threads, bits, min(config.batches))
+    weakref.finalize(opened, kept.close)  # its other form is opened from there when it is needed
+    told = {"engine": "onnx", "dtype": config.dtype, "bits": bits, "threads": threads}
+    return EngineModel(opened, sizes, CPU), weights, told

@@ -7,8 +7,16 @@ import torch
 
 from mamtra.benchmark.decode.baseline import new_baseline, transformers
 from mamtra.benchmark.decode.config import BASELINE, ONNX, OWN, BenchConfig
+from mamtra.benchmark.decode.engine_model import EngineModel
 from mamtra.benchmark.random_weights import random_folder, with_random_weights
-from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve
+from mamtra.runtime.torch.engine import (
+    EngineConfig,
+    open_speech_lm,
+    possible_kind,
+    prepare,
+    resolve,
+)
+from mamtra.runtime.torch.guided import GuidedSpeechModel
 from mamtra.sizing.inference_bytes import held_bytes, read_bytes, read_numbers, state_bytes
 from mamtra.sizing.sizes import ModelSizes, model_sizes, shaped
 from mamtra.speech_lm import SpeechLM
@@ -70,7 +78,8 @@ def prepared(config: BenchConfig, sizes: ModelSizes) -> tuple[SpeechLM, dict[str
     requested = EngineConfig(
         device=config.device, dtype=config.dtype, kind=config.engine, threads=config.threads
     )
-    engine = resolve(requested, read_numbers(sizes.speech_lm))
+    possible = possible_kind(sizes.speech_lm, requested)
+    engine = resolve(possible, read_numbers(sizes.speech_lm))
     description = {"engine": engine.kind, "dtype": engine.dtype, "reasons": engine.reasons}
     if config.spoken:
         with random_folder(config) as folder:
@@ -92,33 +101,30 @@ def build(config: BenchConfig) -> Target:
     if config.engine == ONNX and config.target != BASELINE:
         from mamtra.benchmark.decode.graphs import open_onnx
 
-        graph, told = open_onnx(config, sizes.speech_lm)
-        return Target(
-            sizes=sizes,
-            model=graph,
-            weight_bytes=graph.weight_bytes,
-            read_bytes=graph.matrix_bytes,
-            engine=told,
-        )
+        graph, (held, read), told = open_onnx(config, sizes.speech_lm)
+        return Target(sizes=sizes, model=graph, weight_bytes=held, read_bytes=read, engine=told)
     if config.target == BASELINE:
         model: Any = new_baseline(sizes.speech_lm, config.device, config.seed)
         engine: dict[str, Any] = {"engine": "transformers", "dtype": "float32"}
     else:
         model, engine = prepared(config, sizes)
     engine |= {"device": config.device, "threads": torch.get_num_threads()}
+    weight_bytes = held_bytes(model)
+    if sizes.speech_lm.conditioning is not None:
+        model = EngineModel(GuidedSpeechModel(model), sizes.speech_lm, model.device)
     return Target(
         sizes=sizes,
         model=model,
-        weight_bytes=held_bytes(model),
+        weight_bytes=weight_bytes,
         read_bytes=read_bytes(sizes.speech_lm, str(engine["dtype"])),
         engine=engine,
     )
 
 
 def expected_state_bytes(target: Target, context: int, batch: int) -> int:
-    """What a memory will take."""
-    engine = str(target.engine["engine"])
-    return state_bytes(target.sizes.backbone, context, batch, kept_in(target), engine).total
+    """What a memory of so many streams will take."""
+    engine, rows = str(target.engine["engine"]), batch * target.sizes.rows
+    return state_bytes(target.sizes.backbone, context, rows, kept_in(target), engine).total
 
 
 def kept_in(target: Target) -> str:
@@ -127,9 +133,10 @@ def kept_in(target: Target) -> str:
 
 
 def bytes_per_step(target: Target, context: int, batch: int) -> int:
-    """What a step reads at least: weights once, states once for each row.
+    """What a step reads at least: weights once, states once for each row of each stream.
 
     The baseline's text head, which it computes at every step, is not needed and not counted.
     """
-    states = state_bytes(target.sizes.backbone, context, batch, kept_in(target)).total
+    rows = batch * target.sizes.rows
+    states = state_bytes(target.sizes.backbone, context, rows, kept_in(target)).total
     return target.read_bytes + states

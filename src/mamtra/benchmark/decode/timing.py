@@ -11,7 +11,7 @@ than memory: a token needs every weight once, so the rate of copying a large blo
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,10 +27,12 @@ from mamtra.benchmark.memory import held_now, wait_for
 from mamtra.errors import ConfigError
 from mamtra.generation.randomness import RandomSource, seeded
 from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.runtime.guided_state import GuidedState
 from mamtra.runtime.onnx.state import OnnxState, read_so_far
 from mamtra.runtime.torch.speech_model import as_array
 from mamtra.sizing.sizes import TOKENS_PER_SECOND
-from mamtra.speech_lm import Segment, cross_lingual
+from mamtra.speech_lm import Segment, SpeechLMConfig, cross_lingual
+from mamtra.speech_lm.prompt import SpeakerPrompt, conditioned
 
 WARM_STEPS = 2  # not counted: first touches of memory, kernels chosen, graphs captured
 
@@ -115,20 +117,34 @@ def fill_arrays(state: OnnxState, tokens: int) -> None:
     state.positions = [tokens] * len(state.positions)
 
 
+def fill_guided(state: GuidedState, tokens: int) -> None:
+    """The same for both rows beneath each stream.
+
+    None of the tokens counts as speech, so a stream may hold more than it has positions to speak.
+    """
+    if isinstance(state.beneath, OnnxState):
+        fill_arrays(state.beneath, tokens)
+    else:
+        fill_stack(state.beneath, tokens)
+    state.positions = [tokens] * len(state.positions)
+
+
 def filled_state(
     model: Any, tokens: int, batch: int, room: int
-) -> StackState | BaselineState | OnnxState:
-    """A new memory of ``batch`` rows that hold ``tokens``, with room for some more.
+) -> StackState | BaselineState | OnnxState | GuidedState:
+    """A new memory of ``batch`` streams that hold ``tokens``, with room for some more.
 
     Args:
         model: what speaks: a speech LM, an engine around one, or the baseline.
-        tokens: that each row has read.
-        batch: rows.
+        tokens: that each stream has read.
+        batch: streams.
         room: further tokens that will be read.
     """
     state = model.new_state(batch, tokens + room)
     if isinstance(state, OnnxState):
         fill_arrays(state, tokens)
+    elif isinstance(state, GuidedState):
+        fill_guided(state, tokens)
     elif isinstance(state, BaselineState):
         assert isinstance(model, Baseline)
         sizes = model.backbone
@@ -141,7 +157,7 @@ def filled_state(
 
 @dataclass(slots=True)
 class Speaker:
-    """Rows that speak on and on; ends are forbidden, so none stops.
+    """Streams that speak on and on; ends are forbidden, so none stops.
 
     Attributes:
         model: what speaks.
@@ -208,20 +224,36 @@ def decode_row(model: Any, context: int, batch: int, steps: int, repeats: int) -
     return row
 
 
+def around(config: SpeechLMConfig, text: Sequence[int]) -> list[Segment]:
+    """A text between its marks; for a model that reads voices, after one."""
+    sizes = config.conditioning
+    if sizes is None:
+        return cross_lingual(text)
+    prompt = tuple(index % config.speech_vocabulary for index in range(sizes.prompt_tokens))
+    voice = SpeakerPrompt(speaker=(SPREAD,) * sizes.speaker_dim, prompt=prompt)
+    return conditioned(text, voice, sizes)
+
+
+def beside_text(config: SpeechLMConfig) -> int:
+    """Positions of a prompt that are no text."""
+    return sum(len(segment.ids) for segment in around(config, []))
+
+
 def prompt_of(model: Any, tokens: int) -> list[Segment]:
-    """A prompt of so many ids: two marks and text, of which small ids are most of it.
+    """A prompt of so many positions: what stands beside every text, and text of mostly small ids.
 
     A vocabulary of byte pairs numbers its pieces by how often they were met, so the ids of a real
     text are about evenly spread in their logarithm.
     """
     largest = model.config.text_vocabulary
-    spread = (index * GOLDEN % 1 for index in range(max(1, tokens - 2)))
-    return cross_lingual([int(largest**share) - 1 for share in spread])
+    spread = (index * GOLDEN % 1 for index in range(max(1, tokens - beside_text(model.config))))
+    return around(model.config, [int(largest**share) - 1 for share in spread])
 
 
 def prefill_row(model: Any, tokens: int, repeats: int) -> dict[str, Any]:
-    """Cost of reading a prompt of so many tokens, one row."""
+    """Cost of reading a prompt of so many tokens, one stream."""
     prompt = prompt_of(model, tokens)
+    tokens = sum(len(segment.ids) for segment in prompt)  # a voice may be longer than asked for
 
     def read() -> None:
         """From an empty memory, as every text begins."""

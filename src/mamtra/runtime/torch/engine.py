@@ -173,17 +173,17 @@ def parameters_of(model: SpeechLM) -> int:
     return sum(weight.numel() for part in parts for weight in part.parameters())
 
 
-def possible_kind(model: SpeechLM, config: EngineConfig) -> EngineConfig:
+def possible_kind(model: SpeechLMConfig, requested: EngineConfig) -> EngineConfig:
     """What was asked for, where recorded steps can be had.
 
     Raises:
         ConfigError: they were asked for, and the model has learned positions.
     """
     if model.conditioning is None:
-        return config
-    if config.kind == "graph":
+        return requested
+    if requested.kind == "graph":
         raise ConfigError("engine 'graph' knows no learned positions; use eager for this model")
-    return replace(config, kind="eager")
+    return replace(requested, kind="eager")
 
 
 def finish(model: SpeechLM, engine: Engine) -> SpeechLM:
@@ -208,7 +208,7 @@ def prepare(model: SpeechLM, config: EngineConfig | None = None) -> SpeechLM:
     Raises:
         ConfigError: what was asked for is not possible here.
     """
-    engine = resolve(possible_kind(model, config or EngineConfig()), parameters_of(model))
+    engine = resolve(possible_kind(model.config, config or EngineConfig()), parameters_of(model))
     for block in model.backbone.blocks:
         ready_block(block, engine.dtype)
     if engine.dtype != "float32":
@@ -246,7 +246,7 @@ def open_speech_lm(folder: ModelFolder, config: EngineConfig | None = None) -> S
     """
     with skip_init():
         model = SpeechLM(folder.section("speech_lm", SpeechLMConfig)).requires_grad_(False)
-    engine = resolve(possible_kind(model, config or EngineConfig()), parameters_of(model))
+    engine = resolve(possible_kind(model.config, config or EngineConfig()), parameters_of(model))
     path = folder.part_file("speech_lm")
     with opened(path) as given:
         check_part(given, model.state_dict(), path)
