@@ -136,7 +136,9 @@ def test_an_unknown_stage_lists_those_there_are(
     with pytest.raises(SystemExit) as ended:
         main(["nano", "bake", "--folder", str(tmp_path)])
     assert ended.value.code == 3
-    assert "pronunciations, tokenizer, voices, tokens, proofreader, decoder" in capsys.readouterr().err
+    assert (
+        "pronunciations, tokenizer, voices, tokens, proofreader, decoder" in capsys.readouterr().err
+    )
 
 
 def test_sequences_of_several_utterances_hold_their_texts_and_tokens_in_order(

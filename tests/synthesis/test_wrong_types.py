@@ -41,6 +41,7 @@ for name, values in {
     "seed": ("x", -1, 1.5, 2**70, None, True),
     "voice": (5, b"x", ["heart"], "", "nobody"),
     "speed": ("fast", 0, 9, None, float("nan"), True),
+    "proofread": ("no", 2),
     "normalize": ("no", None, 1),
     "instruct": (5, b"x"),
     "lexicon": ("x", 5, {}),

@@ -48,8 +48,10 @@ class Line:
     def fingerprint(self, model: str) -> str:
         """A short name for all that its sound depends on; the model counts by its name."""
         options = asdict(replace(self.options, lexicon=None))
+        if self.options.proofread:
+            del options["proofread"]  # manifests of before there was a choice still hold
         if self.options.lexicon is None:
-            del options["lexicon"]  # manifests of before there were lexicons still hold
+            del options["lexicon"]
         else:
             options["lexicon"] = self.options.lexicon.digest
         values = {**options, "model": model, "text": self.text, "path": self.path}

@@ -19,6 +19,13 @@ Device = Annotated[str, typer.Option("--device", help="cpu or cuda.")]
 Threads = Annotated[
     int, typer.Option("--threads", min=0, help="CPU threads; 0 decides by the model's size.")
 ]
+Proofread = Annotated[
+    bool,
+    typer.Option(
+        "--proofread/--no-proofread",
+        help="Draw speech ids anew that say their text badly; streams begin later by that.",
+    ),
+]
 Mark = Annotated[
     bool, typer.Option("--mark/--no-mark", help="Say in sound files that speech is artificial.")
 ]

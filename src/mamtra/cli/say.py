@@ -17,6 +17,7 @@ from mamtra.cli.options import (
     FlowContext,
     Mark,
     Model,
+    Proofread,
     Seed,
     Threads,
 )
@@ -120,6 +121,7 @@ def say(
     speed: Annotated[
         float, typer.Option("--speed", help="How fast, 0.5 to 2, at the same pitch.")
     ] = 1.0,
+    proofread: Proofread = True,
     timestamps: Annotated[
         Path | None,
         typer.Option("--timestamps", help="Write when each word is heard: .json, .srt or .vtt."),
@@ -212,6 +214,7 @@ def say(
         "normalize": normalize,
         "lexicon": read_lexicon(lexicon) if lexicon else None,
         "speed": speed,
+        "proofread": proofread,
     }
     options = SpeakOptions(**how, state=state)
     told: dict[str, Any] = {"as_json": as_json, "quiet": quiet}

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mamtra.checkpoints.locate import DEFAULT, locate
-from mamtra.cli.options import Device, Mark, Threads
+from mamtra.cli.options import Device, Mark, Proofread, Threads
 from mamtra.errors import ConfigError
 
 KEYS = "MAMTRA_API_KEY"
@@ -75,6 +75,7 @@ def serve(
         Path | None,
         typer.Option("--browser", help="Folder of mamtra export --to web, for the page's switch."),
     ] = None,
+    proofread: Proofread = True,
     mark: Mark = True,
     device: Device = "cpu",
     threads: Threads = 0,
@@ -113,6 +114,7 @@ def serve(
         drain_seconds=drain_seconds,
         page=page,
         mark=mark,
+        proofread=proofread,
         browser=browser,
     )
     from mamtra.server.run import run

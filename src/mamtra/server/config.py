@@ -35,6 +35,8 @@ class ServeConfig:
         browser: folder of ``mamtra export nano --to web``, for the page's switch "speak in this
             browser"; without it the switch says how to make one.
         mark: whether sound files say in their metadata that their speech is artificial.
+        proofread: whether speech ids that say their text badly are drawn anew, by models that can
+            tell; the first sound of each piece then waits for all of its ids.
     """
 
     host: str = "127.0.0.1"
@@ -54,6 +56,7 @@ class ServeConfig:
     websockets: int = 16
     page: bool = True
     mark: bool = True
+    proofread: bool = True
     browser: Path | None = None
 
     def __post_init__(self) -> None:

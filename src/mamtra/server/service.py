@@ -231,7 +231,12 @@ class Service:
         job = ticket.job
         ticket.started = time.monotonic()
         self.metrics.wait.observe(ticket.started - ticket.arrived)
-        options = SpeakOptions(voice=job.voice, seed=job.seed, instruct=job.instruct)
+        options = SpeakOptions(
+            voice=job.voice,
+            seed=job.seed,
+            instruct=job.instruct,
+            proofread=self.config.proofread,
+        )
         speaker = self.synthesizer.speaker(options, job.voice_named)
         pieces = arriving_pieces(job.text, speaker.arriving_pieces())
         arrived = next(pieces)

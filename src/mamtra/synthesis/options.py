@@ -1,4 +1,4 @@
-"""How to speak, as one value: voice, seed, mode, instruction, normalisation, state, speed."""
+"""How to speak, as one value: voice, seed, mode, instruction, state, speed and the like."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +43,8 @@ class SpeakOptions:
             the paragraph's last pieces (``mamtra.synthesis.long_text``).
         lexicon: how names are said (``mamtra.text.lexicon``).
         speed: from 0.5 to 2; 2 is twice as fast, at the same pitch.
+        proofread: whether speech ids that say their text badly are drawn anew, by models that can
+            tell. The sound of a stream then begins when all ids of its piece are there.
 
     Raises:
         ConfigError: a value is of another type or out of range, or mode and instruction contradict
@@ -58,6 +60,7 @@ class SpeakOptions:
     state: str = "fresh"
     lexicon: Lexicon | None = None
     speed: float | int = 1.0
+    proofread: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.voice, Voice | str | Path | None):
@@ -69,8 +72,9 @@ class SpeakOptions:
             check_choice("mode", self.mode, MODES)
         check_choice("state", self.state, STATES)
         check_speed(self.speed)
-        if not isinstance(self.normalize, bool):
-            raise ConfigError(f"normalize {self.normalize!r} is neither True nor False")
+        for name in ("normalize", "proofread"):
+            if not isinstance(value := getattr(self, name), bool):
+                raise ConfigError(f"{name} {value!r} is neither True nor False")
         if not isinstance(self.lexicon, Lexicon | None):
             raise ConfigError(
                 f"lexicon {str(self.lexicon)[:60]!r} is no Lexicon; read one by "

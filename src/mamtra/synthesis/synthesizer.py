@@ -156,6 +156,7 @@ class Synthesizer:
         state: str = "fresh",
         lexicon: Lexicon | None = None,
         speed: float | int = 1.0,
+        proofread: bool = True,
     ) -> Speech:
         """Speak a text of any length; the arguments are those of ``SpeakOptions``.
 
@@ -175,6 +176,7 @@ class Synthesizer:
             state=state,
             lexicon=lexicon,
             speed=speed,
+            proofread=proofread,
         )
         watch = Stopwatch()
         speaker = self.speaker(options)
@@ -215,7 +217,7 @@ class Synthesizer:
             self.guard,
         )
 
-    def stream(
+    def stream(  # noqa: PLR0913  # as say
         self,
         text: str | Iterable[str],
         voice: AnyVoice = None,
@@ -226,6 +228,7 @@ class Synthesizer:
         normalize: bool = True,
         lexicon: Lexicon | None = None,
         speed: float | int = 1.0,
+        proofread: bool = True,
     ) -> Iterator[AudioPiece]:
         """Speak a text, or one that is still arriving; yields samples while they are being made.
 
@@ -252,6 +255,7 @@ class Synthesizer:
             normalize=normalize,
             lexicon=lexicon,
             speed=speed,
+            proofread=proofread,
         )
         speaker = self.speaker(options)
         return speak_stream(speaker, parts_of(speaker, checked_parts(text)))

@@ -1,0 +1,99 @@
+"""nano proofreads what its language model wrote, and says it the same however it is asked."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+import mamtra
+from mamtra.errors import ModelError
+from mamtra.synthesis.proofreading import proofreader_of
+from mamtra.synthesis.speech import Speech
+from mamtra.synthesis.synthesizer import Synthesizer
+
+SENTENCES = (
+    "He is the tallest boy in his class.",
+    "I always feel better after a long walk.",
+    "The cook added garlic, pepper and a spoon of honey.",
+    "We sang songs all the way to the lake.",
+    "The dog barked at a stranger by the gate.",
+    "My grandfather used to fix watches for a living.",
+    "The mayor promised to build a new school.",
+    "The widowers skidded historically.",
+    "Bernbach wrote to Iphigenia about Brahms.",
+    "Treat the infection with antibiotics.",
+)
+
+
+@pytest.fixture(scope="module")
+def nano() -> Synthesizer:
+    return mamtra.load("nano")
+
+
+@pytest.fixture(scope="module")
+def spoken(nano: Synthesizer) -> dict[str, tuple[Speech, Speech]]:
+    """Each sentence as it is said, and as it is said at first."""
+    return {text: (nano.say(text), nano.say(text, proofread=False)) for text in SENTENCES}
+
+
+def misread(nano: Synthesizer, text: str, speech: Speech) -> float:
+    assert nano.check_of is not None
+    return nano.check_of(nano.reader.encode(text))(speech.speech_tokens)
+
+
+def test_of_what_was_misread_a_better_attempt_is_said(
+    nano: Synthesizer, spoken: dict[str, tuple[Speech, Speech]]
+) -> None:
+    changed = 0
+    for text, (said, first) in spoken.items():
+        before, after = misread(nano, text, first), misread(nano, text, said)
+        assert after <= before
+        if not before:
+            assert said.speech_tokens == first.speech_tokens
+        changed += said.speech_tokens != first.speech_tokens
+        assert said.stop_reason == "end"
+    assert changed  # else this test shows nothing: add sentences that nano reads badly
+
+
+def test_another_text_is_misread(
+    nano: Synthesizer, spoken: dict[str, tuple[Speech, Speech]]
+) -> None:
+    texts = list(spoken)
+    for text, other in zip(texts, texts[1:], strict=False):
+        assert misread(nano, other, spoken[text][0]) > 0
+
+
+def test_streams_and_batches_say_the_attempt_that_say_says(
+    nano: Synthesizer, spoken: dict[str, tuple[Speech, Speech]]
+) -> None:
+    batch = dict(nano.say_batch(SENTENCES, rows=4))
+    for number, text in enumerate(SENTENCES):
+        tokens = spoken[text][0].speech_tokens
+        pieces = [piece.spoken for piece in nano.stream(text) if piece.spoken is not None]
+        assert [list(one.speech_tokens) for one in pieces] == [tokens]
+        found = batch[number]
+        assert isinstance(found, Speech)
+        assert found.speech_tokens == tokens
+
+
+def test_a_stream_that_is_not_proofread_says_what_was_drawn_first(
+    nano: Synthesizer, spoken: dict[str, tuple[Speech, Speech]]
+) -> None:
+    for text in SENTENCES[:3]:
+        (only,) = [p.spoken for p in nano.stream(text, proofread=False) if p.spoken is not None]
+        assert list(only.speech_tokens) == spoken[text][1].speech_tokens
+
+
+def test_a_model_without_a_proofreader_is_not_proofread(tiny_model_folder: Path) -> None:
+    tiny = mamtra.load(tiny_model_folder)
+    assert proofreader_of(tiny.folder, tiny.reader.tokenizer) is None
+
+
+def test_a_damaged_proofreader_is_refused(nano: Synthesizer, tmp_path: Path) -> None:
+    folder = tmp_path / "nano"
+    shutil.copytree(nano.folder.folder, folder)
+    (folder / "SHA256SUMS").unlink()
+    config = (folder / "config.json").read_text()
+    (folder / "config.json").write_text(config.replace('"layers": 5', '"layers": 6', 1))
+    with pytest.raises(ModelError, match="weights of the proofreader do not fit"):
+        mamtra.load(folder)
