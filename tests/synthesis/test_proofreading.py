@@ -1,6 +1,7 @@
 """nano proofreads what its language model wrote, and says it the same however it is asked."""
 
 import shutil
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -59,7 +60,7 @@ def test_another_text_is_misread(
     nano: Synthesizer, spoken: dict[str, tuple[Speech, Speech]]
 ) -> None:
     texts = list(spoken)
-    for text, other in zip(texts, texts[1:], strict=False):
+    for text, other in pairwise(texts):
         assert misread(nano, other, spoken[text][0]) > 0
 
 
