@@ -1,5 +1,6 @@
 """The vocoder, its pitch, its excitation and its stream."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -202,3 +203,22 @@ def test_sizes_that_cannot_work_are_refused(change: dict[str, object]) -> None:
 def test_a_negative_overlap_is_refused() -> None:
     with pytest.raises(ConfigError):
         new_state(vocoder_of(SMALL_NANO), overlap_frames=-1)
+
+
+@pytest.mark.parametrize(("config", "same"), [(SMALL_FILTER, False), (SMALL_HIFT, True)])
+def test_only_the_originals_phases_stay_within_a_radian(config: VocoderConfig, same: bool) -> None:
+    vocoder = vocoder_of(config)
+    mel, noise = mel_and_noise(vocoder)
+    bias = vocoder.conv_out.bias
+    assert bias is not None
+
+    def spoken(phase: float) -> Tensor:
+        """With this phase everywhere, before the original bends it."""
+        with torch.inference_mode():
+            vocoder.conv_out.weight[-config.frequencies :].zero_()
+            bias[-config.frequencies :].fill_(phase)
+            return vocoder(mel, noise)
+
+    first, bent, turned = spoken(0.5), spoken(math.pi - 0.5), spoken(0.5 + 2 * math.pi)
+    assert torch.allclose(first, turned, atol=1e-4)
+    assert torch.allclose(first, bent, atol=1e-4) == same

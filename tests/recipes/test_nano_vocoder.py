@@ -86,6 +86,17 @@ def test_judges_are_asked_from_their_step_on_and_do_not_touch_each_other(corpus:
     assert task.model.conv_in.weight.grad is not None
 
 
+def test_new_judges_are_heeded_little_by_little(corpus: Corpus) -> None:
+    task = VocoderTask(replace(RUN, adversary_from=2, adversary_ramp=4, adversary_frames=4), corpus)
+    assert [task.chosen(step).heed for step in (0, 1, 2, 3, 5, 9)] == [0, 0, 0.25, 0.5, 1, 1]
+    pieces = task.chosen(2).pieces
+    plain, some, all_of_it = (task.compute(pieces, 7, heed)["loss"] for heed in (0.0, 0.25, 1.0))
+    values = task.compute(pieces, 7, 1.0)
+    heard = RUN.fooled_weight * values["fooled"] + RUN.feature_weight * values["features"]
+    assert some.item() == pytest.approx((plain + values["judges"] + heard / 4).item(), rel=1e-5)
+    assert all_of_it.item() == pytest.approx((plain + values["judges"] + heard).item(), rel=1e-5)
+
+
 def test_a_corpus_of_another_rate_is_named(corpus: Corpus) -> None:
     corpus.rate_hz = 16_000
     with pytest.raises(CorpusError, match="16000 Hz and nano at 24000"):

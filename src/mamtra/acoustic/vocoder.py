@@ -6,7 +6,8 @@ spectrum is; an inverse transform gives samples. The form is HiFTNet's as CosyVo
 last step has two variants:
 
     spectrum   the trunk names magnitude and phase (CosyVoice 2: 6,000 short frames a second)
-    filter     the trunk names how pulses and noise are to be filtered (nano: 250 frames a second)
+    filter     the trunk names how pulses and noise are to be filtered (nano: 250 frames a second);
+               it turns pulses by any phase, since bare ones buzz where a voice is low
 
 CosyVoice 3's trunk is causal (``VocoderConfig.causal``); Chatterbox has an excitation of its own
 and fades every utterance in (``sampled_phases``, ``opening_frames``).
@@ -187,7 +188,9 @@ class Vocoder(nn.Module):
         hidden = functional.pad(hidden, self.out_padding)
         out = functional.conv1d(hidden, self.conv_out.weight.float(), bias.float())
         parts = rearrange(out, "b (p f) t -> p b f t", f=self.config.frequencies)
-        magnitudes, phase = parts[:-1].clamp(max=LARGEST_LOG).exp(), parts[-1].sin()
+        magnitudes, phase = parts[:-1].clamp(max=LARGEST_LOG).exp(), parts[-1]
+        if self.config.head == "spectrum":  # the original's stay within a radian
+            phase = phase.sin()
         turn = torch.polar(torch.ones_like(phase), phase)
         match self.config.head:
             case "spectrum":

@@ -173,8 +173,8 @@ class Speaker:
             request = self.conditioning.request(ids, seed)
         else:
             request = context.request(ids, seed, self.conditioning.request)
-        wanted = self.options.proofread and self.check_of is not None
-        proofread = self.check_of(ids) if wanted else None
+        check_of = self.check_of if self.options.proofread else None
+        proofread = check_of(ids) if check_of is not None else None
         words = self.reader.tokenizer.words(ids)
         request = replace(request, words=words, proofread=proofread)
         if context is not None:  # the second half would not know the first

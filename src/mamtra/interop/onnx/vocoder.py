@@ -121,7 +121,8 @@ def wanted_spectrum(graph: Graph, spectra: str, out: str, config: VocoderConfig)
     *logs, phase = graph.add("Split", [out], parts, axis=1, num_outputs=parts)
     limit = number(graph, LARGEST_LOG)
     sizes = [graph.add("Exp", [graph.add("Min", [log, limit])]) for log in logs]
-    phase = graph.add("Sin", [phase])
+    if config.head == "spectrum":
+        phase = graph.add("Sin", [phase])
     cosine = graph.add("Mul", [graph.add("Cos", [phase]), sizes[0]])
     sine = graph.add("Mul", [graph.add("Sin", [phase]), sizes[0]])
     if config.head == "spectrum":

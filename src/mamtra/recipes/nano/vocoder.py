@@ -7,7 +7,7 @@ so that pulses and speech agree from the first step; the pitch network learns to
 pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
 are trained beside it and make it sharper, and a part of the mel features are those that the decoder
 draws, which are smoother than those of a recording. A run may begin with an earlier vocoder; the
-judges always begin anew.
+judges always begin anew, so the vocoder listens to them little by little.
 """
 
 import json
@@ -65,6 +65,8 @@ class VocoderRun:
 
     Attributes:
         adversary_from: the step from which the judges learn and are listened to.
+        adversary_ramp: over so many steps from there on they are listened to more and more; the
+            answers of judges that know nothing yet spoil an earlier vocoder.
         adversary_pieces, adversary_frames: so many pieces, and frames of each, are judged.
         fooled_weight, feature_weight: of the judges' answers and of their inner features.
         drawn_share: from ``adversary_from`` on, so many pieces are spoken from mel features that
@@ -92,6 +94,7 @@ class VocoderRun:
     loudness_weight: float = 0.1
     validation_frames: int = 100
     adversary_from: int = 1500
+    adversary_ramp: int = 600
     adversary_pieces: int = 6
     adversary_frames: int = 24
     fooled_weight: float = 0.3
@@ -129,10 +132,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Pieces:
-    """The pieces of a step; ``judged`` asks the judges as well."""
+    """The pieces of a step, and how much is given to what the judges say of them."""
 
     pieces: list[Piece]
-    judged: bool
+    heed: float
 
 
 class VocoderTask:
@@ -198,12 +201,13 @@ class VocoderTask:
         sets = [self.main] * mains + [self.others] * (run.batch - mains)
         chosen = [items[int(random.integers(len(items)))] for items in sets]
         judged = step >= run.adversary_from
+        heed = min(1.0, (step - run.adversary_from + 1) / run.adversary_ramp) if judged else 0.0
         drawn = judged & (random.random(run.batch) < run.drawn_share)
         pieces = [
             self.piece(item, frames, random, bool(asked))
             for item, asked in zip(chosen, drawn, strict=True)
         ]
-        return Pieces(pieces, judged)
+        return Pieces(pieces, heed)
 
     @torch.no_grad()
     def features(
@@ -220,10 +224,8 @@ class VocoderTask:
                 mel[row] = padded[:, start : start + frames]
         return mel
 
-    def compute(
-        self, pieces: list[Piece], noise_seed: int, judged: bool = False
-    ) -> dict[str, Tensor]:
-        """Loss values of pieces of one length; ``judged`` asks the judges as well."""
+    def compute(self, pieces: list[Piece], noise_seed: int, heed: float = 0.0) -> dict[str, Tensor]:
+        """Loss values of pieces of one length; the judges are asked where they are heeded."""
         run, hop = self.run, NANO_MEL.hop
         audio = torch.from_numpy(np.stack([piece.samples for piece in pieces])).to(self.device)
         pitch = torch.from_numpy(np.stack([piece.pitch for piece in pieces])).float()
@@ -246,7 +248,7 @@ class VocoderTask:
             + run.pitch_weight * values["pitch"]
             + run.loudness_weight * values["loudness"]
         )
-        if judged:
+        if heed:
             first = noise_seed % max(1, mel.shape[-1] - run.adversary_frames)
             part = slice(first * hop, (first + run.adversary_frames) * hop)
             rows = slice(None, None, max(1, len(made) // run.adversary_pieces))
@@ -254,15 +256,15 @@ class VocoderTask:
             values["loss"] = (
                 values["loss"]
                 + values["judges"]
-                + run.fooled_weight * values["fooled"]
-                + run.feature_weight * values["features"]
+                + heed * run.fooled_weight * values["fooled"]
+                + heed * run.feature_weight * values["features"]
             )
         return values
 
     def loss(self, step: int) -> dict[str, Tensor]:
         """The loss of one step."""
         chosen = self.pieces.at(step)
-        return self.compute(chosen.pieces, step, judged=chosen.judged)
+        return self.compute(chosen.pieces, step, chosen.heed)
 
     def evaluate(self) -> dict[str, float]:
         """The loss on held-out pieces."""
