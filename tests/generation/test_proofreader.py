@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from mamtra.acoustic.config import CLASSES, ProofreaderConfig
 from mamtra.acoustic.phone_recogniser import PhoneRecogniser
 from mamtra.errors import ConfigError, ModelError
 from mamtra.generation.proofreader import (
     ANYTHING,
-    CLASSES,
     Proofreader,
-    ProofreaderConfig,
     missing,
     path_through,
     states_of,

@@ -9,11 +9,11 @@ import pytest
 from safetensors.torch import load_file
 from toy_nano import SETTINGS, utterance
 
+from mamtra.acoustic.config import CLASSES, ProofreaderConfig
 from mamtra.acoustic.phone_recogniser import PhoneRecogniser
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
 from mamtra.errors import CorpusError
-from mamtra.generation.proofreader import CLASSES, ProofreaderConfig
 from mamtra.recipes.nano.proofreader import (
     ProofreaderRun,
     ProofreaderTask,

@@ -6,9 +6,14 @@ from typing import Literal
 
 from mamtra.config import check_sizes
 from mamtra.errors import ConfigError
+from mamtra.text.phones import PHONES
 
 FRAMES_PER_TOKEN = 2  # mel frames for each speech token; cosyvoice2.yaml: token_mel_ratio
 NOISE_FRAMES = 15_000  # CosyVoice 2 draws this much once; longer utterances are not possible
+LEVELS = 3  # of each digit of a speech token (acoustic/quantizer)
+HALVES = 2  # of a speech token, as the proofreader names their phones
+PAUSE, FLAP = 0, "dx"  # a class; how American English says the t and d of "water" and "ladder"
+CLASSES = ("pau", *PHONES, FLAP)  # what the proofreader tells apart; weights rest on their order
 OPTIONAL = ("lookahead_channels", "speaker_dim")  # 0 where there are none
 
 
@@ -306,3 +311,30 @@ class SpeakerConfig:
         check_sizes(self)
         if self.kernel % 2 == 0:
             raise ConfigError(f"kernel={self.kernel} must be odd")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProofreaderConfig:
+    """The section ``proofreader`` of a model's config.json.
+
+    Attributes:
+        digits: of a speech token, in base three.
+        dim, layers, kernel: of the network; kernels are odd.
+        least: a phone is misread if its log probability lies so far below the likeliest phone's, on
+            average over the time that the path gives it.
+    """
+
+    digits: int = 7
+    dim: int = 96
+    layers: int = 5
+    kernel: int = 5
+    least: float = -2.0
+
+    def __post_init__(self) -> None:
+        if min(self.digits, self.dim, self.layers, self.kernel) < 1 or self.kernel % 2 == 0:
+            raise ConfigError(
+                f"digits={self.digits}, dim={self.dim}, layers={self.layers} and "
+                f"kernel={self.kernel} of the proofreader must be at least 1, the kernel odd"
+            )
+        if not self.least < 0:
+            raise ConfigError(f"least={self.least} of the proofreader must be below 0")

@@ -9,8 +9,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mamtra.acoustic.quantizer import LEVELS
-from mamtra.generation.proofreader import CLASSES, HALVES, ProofreaderConfig
+from mamtra.acoustic.config import CLASSES, HALVES, LEVELS, ProofreaderConfig
 
 
 class PhoneRecogniser(nn.Module):

@@ -10,7 +10,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-LEVELS = 3
+from mamtra.acoustic.config import LEVELS
+
 BOUND = 0.999  # keeps tanh inside the outer levels
 
 

@@ -7,20 +7,14 @@ out or said otherwise. Words in letters may sound like anything, and pauses may 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from mamtra.errors import ConfigError, ModelError
-from mamtra.text.phones import PHONES
+from mamtra.acoustic.config import CLASSES, FLAP, HALVES, LEVELS, PAUSE, ProofreaderConfig
+from mamtra.errors import ModelError
 
-PAUSE = 0
-FLAP = "dx"  # how American English says the t and d of "water" and "ladder"
-CLASSES = ("pau", *PHONES, FLAP)  # what the network tells apart; weights rest on their order
 FLAPPED = tuple(CLASSES.index(phone) for phone in ("t", "d"))
-HALVES = 2  # of a token; each has a phone of its own
-LEVELS = 3  # of a digit of a token (acoustic/quantizer)
 ANYTHING = -1  # stands for a word in letters in a text's phones
 UNKNOWN = -1.0  # log likelihood of any frame within such a word, below the best phone's
 FLOOR = -8.0  # log probabilities below are the same to a path
@@ -28,33 +22,6 @@ TOGETHER = 4  # rows of a product: so few that BLAS wakes no threads, which woul
 NORM_EPS = 1e-5  # torch.nn.LayerNorm's
 
 Word = tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProofreaderConfig:
-    """The section ``proofreader`` of a model's config.json.
-
-    Attributes:
-        digits: of a speech token, in base three.
-        dim, layers, kernel: of the network; kernels are odd.
-        least: a phone is misread if its log probability lies so far below the likeliest phone's, on
-            average over the time that the path gives it.
-    """
-
-    digits: int = 7
-    dim: int = 96
-    layers: int = 5
-    kernel: int = 5
-    least: float = -2.0
-
-    def __post_init__(self) -> None:
-        if min(self.digits, self.dim, self.layers, self.kernel) < 1 or self.kernel % 2 == 0:
-            raise ConfigError(
-                f"digits={self.digits}, dim={self.dim}, layers={self.layers} and "
-                f"kernel={self.kernel} of the proofreader must be at least 1, the kernel odd"
-            )
-        if not self.least < 0:
-            raise ConfigError(f"least={self.least} of the proofreader must be below 0")
 
 
 def product(

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
+from mamtra.acoustic.config import ProofreaderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.shards import opened
-from mamtra.generation.proofreader import Proofreader, ProofreaderConfig, word_of
+from mamtra.generation.proofreader import Proofreader, word_of
 from mamtra.synthesis.text_reader import Tokenizer
 from mamtra.text.tokenizer import NanoTokenizer
 

@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from mamtra.acoustic.config import CLASSES, HALVES, ProofreaderConfig
 from mamtra.acoustic.phone_recogniser import PhoneRecogniser
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
-from mamtra.generation.proofreader import CLASSES, HALVES, ProofreaderConfig
 from mamtra.recipes.nano.tokenizer import NANO_MEL
 from mamtra.training.loop import LoopSettings, train
 
