@@ -1,0 +1,107 @@
+"""Gives the decoder's features back the detail that learning by regression took from them.
+
+A decoder that learns the mean of what may follow draws features that are too even: formants are
+flat, and what differs from bin to bin is two thirds of what recordings have. One linear map between
+the bins mends the statistics: of all maps that turn the covariance of the drawn features into that
+of recordings it moves them least (optimal transport between two normal distributions; Olkin and
+Pukelsheim 1982). It becomes a part of the last layer, so it costs nothing when the model speaks.
+Older remedies of the same illness: global variance (Toda and Tokuda 2007) and postfilters.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.mel import LogMel
+from mamtra.corpus.synthetic.manifest import Corpus
+from mamtra.errors import CorpusError
+from mamtra.recipes.nano.drawer import Drawer
+from mamtra.recipes.nano.tokenizer import NANO_MEL
+
+UTTERANCES = 120  # of each voice
+LEAST = 1e-9  # eigenvalues of a covariance below are rounding
+Features = Float[Tensor, "bins frames"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Detail:
+    """``matrix @ (features - drawn) + natural``.
+
+    Attributes:
+        matrix: symmetric, between the bins.
+        drawn, natural: means of each bin.
+    """
+
+    matrix: Float[Tensor, "bins bins"]
+    drawn: Float[Tensor, " bins"]
+    natural: Float[Tensor, " bins"]
+
+
+def root(matrix: Float[Tensor, "bins bins"]) -> Float[Tensor, "bins bins"]:
+    """The symmetric square root of a covariance."""
+    values, vectors = torch.linalg.eigh(matrix)
+    return (vectors * values.clamp(min=LEAST).sqrt()) @ vectors.mT
+
+
+def transport(natural: Sequence[Features], drawn: Sequence[Features]) -> Detail:
+    """The map from drawn features to natural ones; each item is all that one voice said.
+
+    Covariances are taken within the voices, all of which count alike.
+    """
+    ours, theirs = (
+        torch.stack([torch.cov(voice.double()) for voice in voices]).mean(0)
+        for voices in (drawn, natural)
+    )
+    before, after = (
+        torch.stack([voice.double().mean(1) for voice in voices]).mean(0)
+        for voices in (drawn, natural)
+    )
+    half = root(ours)
+    back = torch.linalg.inv(half)
+    return Detail(matrix=back @ root(half @ theirs @ half) @ back, drawn=before, natural=after)
+
+
+def measure_detail(corpus: Corpus, drawer: Drawer, seed: int = 0) -> Detail:
+    """What a trained decoder's features lack, from training utterances of every voice.
+
+    Raises:
+        CorpusError: there is no training utterance with tokens.
+    """
+    features, random = LogMel(NANO_MEL), np.random.default_rng(seed)
+    natural: list[Tensor] = []
+    drawn: list[Tensor] = []
+    for voice in corpus.voices:
+        known = [one for one in corpus.choose("train", voice) if one.id in drawer.tokens]
+        if not known:
+            continue
+        count = min(UTTERANCES, len(known))
+        chosen = [known[int(n)] for n in random.choice(len(known), count, replace=False)]
+        theirs = [features(torch.from_numpy(corpus.audio(one))[None])[0] for one in chosen]
+        natural.append(torch.cat(theirs, 1))
+        drawn.append(torch.cat([drawer.draw(one) for one in chosen], 1))
+    if not natural:
+        raise CorpusError("no training utterance has speech tokens; make them: mamtra nano tokens")
+    return transport(natural, drawn)
+
+
+@torch.no_grad()
+def give_detail(decoder: Decoder, detail: Detail, emphasis: float = 1.0) -> None:
+    """Make the map a part of the decoder's last layer.
+
+    Args:
+        decoder: without a flow.
+        detail: what its features lack.
+        emphasis: how far from their mean the mended features are moved.
+    """
+    head, config = decoder.mean_head, decoder.config
+    assert head is not None
+    matrix = emphasis * detail.matrix
+    shift = matrix @ (config.mel_offset - detail.drawn) + detail.natural - config.mel_offset
+    weight, bias = matrix @ head.weight.double(), matrix @ head.bias.double()
+    head.weight.copy_(weight)
+    head.bias.copy_(bias + shift / config.mel_scale)

@@ -1,0 +1,83 @@
+"""The decoder's features get the covariance that recordings have, by its last layer alone."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from mamtra.acoustic.config import DecoderConfig, TokenEncoderConfig
+from mamtra.acoustic.decoder import Decoder
+from mamtra.recipes.nano.detail import Detail, give_detail, transport
+
+BINS = 5
+
+
+def voice(seed: int, mix: Tensor, mean: float) -> Tensor:
+    drawn = torch.randn(BINS, 4000, generator=torch.Generator().manual_seed(seed))
+    return mix @ drawn + mean
+
+
+def mended(detail: Detail, features: Tensor) -> Tensor:
+    moved = features.double() - detail.drawn[:, None]
+    return detail.matrix @ moved + detail.natural[:, None]
+
+
+@pytest.fixture(scope="module")
+def natural() -> list[Tensor]:
+    mix = torch.randn(BINS, BINS, generator=torch.Generator().manual_seed(9))
+    return [voice(1, mix, -3.0), voice(2, 2 * mix, -5.0)]
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[Tensor]:
+    mix = torch.eye(BINS) + 0.3
+    return [voice(3, mix, -2.0), voice(4, mix, -4.0)]
+
+
+def test_mended_features_have_the_covariance_and_the_mean_of_recordings(
+    natural: list[Tensor], drawn: list[Tensor]
+) -> None:
+    detail = transport(natural, drawn)
+    ours = [mended(detail, one) for one in drawn]
+    covariance = sum(torch.cov(one) for one in ours)
+    assert torch.allclose(covariance, sum(torch.cov(one.double()) for one in natural), rtol=1e-6)
+    mean = sum(one.mean(1) for one in ours)
+    assert torch.allclose(mean, sum(one.double().mean(1) for one in natural), rtol=1e-6)
+
+
+def test_the_map_is_the_nearest_and_changes_nothing_where_nothing_lacks(
+    natural: list[Tensor], drawn: list[Tensor]
+) -> None:
+    matrix = transport(natural, drawn).matrix
+    assert torch.allclose(matrix, matrix.mT)
+    assert (torch.linalg.eigvalsh(matrix) > 0).all()  # symmetric and positive: the nearest
+    same = transport(natural, natural)
+    assert torch.allclose(same.matrix, torch.eye(BINS, dtype=torch.float64), atol=1e-6)
+
+
+@pytest.mark.parametrize("emphasis", [1.0, 1.2])
+def test_the_last_layer_draws_the_mended_features(
+    natural: list[Tensor], drawn: list[Tensor], emphasis: float
+) -> None:
+    torch.manual_seed(0)
+    encoder = TokenEncoderConfig(
+        vocabulary=9, dim=8, heads=2, mlp_dim=8, lower_layers=1, upper_layers=1, speaker_dim=3
+    )
+    config = DecoderConfig(
+        encoder=encoder,
+        velocity=None,
+        bins=BINS,
+        speaker_dim=3,
+        steps=0,
+        mel_offset=-5.0,
+        mel_scale=2.0,
+    )
+    decoder = Decoder(config).eval()
+    tokens, speaker = torch.tensor([[1, 2, 3, 4]]), torch.randn(1, 3)
+    detail = transport(natural, drawn)
+    with torch.inference_mode():
+        before = decoder(tokens, speaker)[0]
+    give_detail(decoder, detail, emphasis)
+    with torch.inference_mode():
+        after = decoder(tokens, speaker)[0].double()
+    wanted = detail.natural[:, None] + emphasis * (mended(detail, before) - detail.natural[:, None])
+    assert torch.allclose(after, wanted, atol=1e-4)
