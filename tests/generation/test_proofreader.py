@@ -10,7 +10,7 @@ from mamtra.errors import ConfigError, ModelError
 from mamtra.generation.proofreader import (
     ANYTHING,
     Proofreader,
-    missing,
+    misread_by,
     path_through,
     states_of,
 )
@@ -35,46 +35,46 @@ SAID = "pau pau hh ax ax l ow ow ow pau w er er er l d d pau".split()  # noqa: S
 
 
 def test_what_was_said_as_written_misses_nothing() -> None:
-    assert missing(heard(*SAID), HELLO, -3.0) == 0.0
+    assert misread_by(heard(*SAID), HELLO, -3.0) == 0.0
 
 
 def test_pauses_may_be_absent() -> None:
     spoken = [phone for phone in SAID if phone != "pau"]
-    assert missing(heard(*spoken), HELLO, -3.0) == 0.0
+    assert misread_by(heard(*spoken), HELLO, -3.0) == 0.0
 
 
 def test_another_phone_is_found_and_costs_more_than_half_of_one() -> None:
     wrong = ["eh" if phone == "er" else phone for phone in SAID]
-    one = missing(heard(*wrong), HELLO, -3.0)
+    one = misread_by(heard(*wrong), HELLO, -3.0)
     wrong = ["eh" if phone == "er" else "t" if phone == "l" else phone for phone in SAID]
-    two = missing(heard(*wrong), HELLO, -3.0)
+    two = misread_by(heard(*wrong), HELLO, -3.0)
     assert 0 < one < two
 
 
 def test_a_word_left_out_is_found() -> None:
-    assert missing(heard(*SAID[:10]), HELLO, -3.0) > 0
+    assert misread_by(heard(*SAID[:10]), HELLO, -3.0) > 0
 
 
 def test_speech_shorter_than_its_phones_is_misread() -> None:
-    assert missing(heard("hh", "ow"), HELLO, -3.0) > 0
+    assert misread_by(heard("hh", "ow"), HELLO, -3.0) > 0
 
 
 def test_a_word_in_letters_may_sound_like_anything() -> None:
     text = [HELLO[0], (ANYTHING,)]
-    assert missing(heard(*SAID), text, -3.0) == 0.0
+    assert misread_by(heard(*SAID), text, -3.0) == 0.0
     wrong = ["t" if phone == "hh" else phone for phone in SAID]
-    assert missing(heard(*wrong), text, -3.0) > 0
+    assert misread_by(heard(*wrong), text, -3.0) > 0
 
 
 @pytest.mark.parametrize("written", ["w ao t er", "w ao d er"])
 def test_a_flap_is_a_t_and_a_d(written: str) -> None:
     spoken = heard(*["w", "w", "ao", "ao", "dx", "er", "er"])
-    assert missing(spoken, [word(written)], -3.0) == 0.0
+    assert misread_by(spoken, [word(written)], -3.0) == 0.0
 
 
 def test_an_unsure_network_accuses_nobody() -> None:
     even = np.full((30, len(CLASSES)), -np.log(len(CLASSES)))
-    assert missing(even, HELLO, -3.0) == 0.0
+    assert misread_by(even, HELLO, -3.0) == 0.0
 
 
 def test_the_path_is_the_likeliest_of_all() -> None:
@@ -136,4 +136,4 @@ def test_impossible_sizes_are_refused(wrong: dict[str, float]) -> None:
 
 def test_a_long_text_is_followed_to_its_end() -> None:
     text = HELLO * 30
-    assert missing(heard(*SAID * 30), text, -3.0) == 0.0
+    assert misread_by(heard(*SAID * 30), text, -3.0) == 0.0

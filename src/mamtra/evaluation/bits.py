@@ -20,6 +20,7 @@ from mamtra.generation.request import Request
 from mamtra.runtime.protocols import SpeechModel
 from mamtra.synthesis.load import load
 from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speaker import Speaker
 
 FORMS = {32: "float32", 8: "int8", 4: "int4"}  # bits, and the name of the type
 Logits = Float[np.ndarray, "ids codes"]
@@ -65,14 +66,19 @@ class FewBits(SpeakingModel):
         """The language model."""
         return cast(SpeechModel, self.synthesizer.model.speech_model)
 
+    def speaker(self) -> Speaker:
+        """Who speaks: every form the first attempt, so that the same seed means the same draws."""
+        options = SpeakOptions(voice=self.voice, seed=self.seed, proofread=False)
+        return self.synthesizer.speaker(options)
+
     def requests(self, text: str) -> list[Request]:
         """What it is asked to say for a line: one for each piece."""
-        speaker = self.synthesizer.speaker(SpeakOptions(voice=self.voice, seed=self.seed))
+        speaker = self.speaker()
         return [speaker.request(piece, n) for n, piece in enumerate(speaker.pieces(text))]
 
     def ids(self, request: Request) -> list[int]:
         """The ids that it draws."""
-        speaker = self.synthesizer.speaker(SpeakOptions(voice=self.voice, seed=self.seed))
+        speaker = self.speaker()
         return list(generate(self.speech_model, request, speaker.sampling, speaker.guard).ids)
 
 

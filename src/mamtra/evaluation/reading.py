@@ -97,7 +97,7 @@ def rank_heads(speaker: Speaker, texts: Sequence[str], seed: int) -> list[Head]:
         if kind == "A"
     }
     for number, text in enumerate(texts):
-        request = replace(speaker.request(text, 0), seed=seed + number)
+        request = replace(speaker.request(text, 0), seed=seed + number, proofread=None)
         ids = generate(model, request, speaker.sampling, speaker.guard).ids
         segments = [*request.segments, speech_segment(ids)]
         lengths = [len(segment.ids) for segment in request.segments]
@@ -126,7 +126,7 @@ def speak(
         attempts: how often the guard may try.
     """
     model = torch_model(speaker)
-    request = replace(speaker.request(text, 0), seed=seed)
+    request = replace(speaker.request(text, 0), seed=seed, proofread=None)
     started = time.process_time()
     generation = generate(
         model, request, speaker.sampling, replace(speaker.guard, attempts=attempts)

@@ -3,7 +3,8 @@
 ``stream`` speaks one or many texts at once and yields every id the moment it is drawn; a consumer
 stops it by not asking for more. ``generate`` and ``generate_batch`` wait for whole texts and try a
 failed one again with another seed, or in parts (``queue.py``), which a stream cannot: what it
-yielded may have been heard. So a stream waits for the whole of a text whose ids can be proofread.
+yielded may have been heard. So of a text whose ids can be proofread a stream yields none until all
+are there.
 
 Rows are independent: each has its own row of the state, random source and loop detector, and a row
 of a batch says what it would say alone. ``continuous_batching.py`` keeps them side by side.
@@ -13,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mamtra.generation.continuous_batching import RESERVED_TOKENS, speak
 from mamtra.generation.guard import GuardConfig
-from mamtra.generation.queue import RETRY_STRIDE, Generation, TextQueue, piece_seed, told
+from mamtra.generation.queue import RETRY_STRIDE, Generation, TextQueue, piece_seed, records_of
 from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import SpeechModel
@@ -40,11 +41,13 @@ def stream(
 ) -> Iterator[Token | Stopped]:
     """Speak texts side by side; yields ids row by row as they are drawn, and each row's end.
 
-    Texts that can be proofread are spoken as ``generate_batch`` does, and their ids come together.
+    If one of them can be proofread, all are spoken as ``generate_batch`` does, and the ids of each
+    come together.
     """
-    if any(request.proofread is not None for request in requests):
+    attempts = (guard or GuardConfig()).attempts
+    if attempts > 1 and any(request.proofread is not None for request in requests):
         for row, said in generate_batch(model, requests, sampling, guard):
-            yield from told(row, said)
+            yield from records_of(row, said)
         return
     jobs = iter(enumerate(requests))
     yield from speak(

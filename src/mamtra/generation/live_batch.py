@@ -18,11 +18,13 @@ from jaxtyping import Float
 
 from mamtra.generation.continuous_batching import IDLE_ID, RESERVED_TOKENS
 from mamtra.generation.coverage import coverage_of
-from mamtra.generation.guard import GuardConfig
-from mamtra.generation.queue import TextQueue, told
-from mamtra.generation.request import Request, Row, Stopped, Token
+from mamtra.generation.guard import GuardConfig, StopReason
+from mamtra.generation.queue import TextQueue, records_of
+from mamtra.generation.request import Failed, Request, Row, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.protocols import SpeechModel, State
+
+Record = Token | Stopped | Failed
 
 
 class LiveBatch:
@@ -81,7 +83,7 @@ class LiveBatch:
 
     def add(self, number: int, request: Request) -> None:
         """Read a text and give it a row; ``number`` names it in what ``step`` hands out."""
-        if request.proofread is None:
+        if request.proofread is None or self.guard.attempts == 1:
             self.begin(number, request)
             return
         self.held[number] = TextQueue(iter([request]), self.guard.attempts)
@@ -93,7 +95,29 @@ class LiveBatch:
         assert job is not None
         self.begin(number, job[1])
 
-    def settle(self, row: Row, stopped: Stopped) -> list[Token | Stopped]:
+    def end(self, row: Row, reason: StopReason, bytes_per_row: int, slot: int) -> list[Record]:
+        """What is handed out when a row ends."""
+        assert self.state is not None
+        covered = coverage_of(self.model, row.request, row.history, self.state, slot)
+        try:
+            stopped = row.stopped(reason, bytes_per_row, covered)
+            return self.settle(row, stopped) if row.index in self.held else [stopped]
+        except Exception as problem:  # whatever it is, the neighbours go on
+            self.held.pop(row.index, None)
+            return [Failed(row.index, problem)]
+
+    def resume(self) -> list[Record]:
+        """Begin the next attempts at texts whose ids are held back."""
+        failed: list[Record] = []
+        for number in [number for number, queue in self.held.items() if not queue.running]:
+            try:
+                self.go_on(number)
+            except Exception as problem:  # whatever it is, the neighbours go on
+                del self.held[number]
+                failed.append(Failed(number, problem))
+        return failed
+
+    def settle(self, row: Row, stopped: Stopped) -> list[Record]:
         """The ids of a text that were held back, and its end; nothing if it goes on."""
         queue = self.held[row.index]
         (job,) = queue.running  # one at a time
@@ -102,7 +126,7 @@ class LiveBatch:
         if settled is None:
             return []
         del self.held[row.index]
-        return told(row.index, settled[1])
+        return list(records_of(row.index, settled[1]))
 
     def begin(self, number: int, request: Request) -> None:
         """Read a text and give it a row."""
@@ -149,13 +173,13 @@ class LiveBatch:
             if row is None:
                 self.state.positions[slot] = 0
 
-    def draw(self) -> list[Token | Stopped]:
+    def draw(self) -> list[Record]:
         """Draw an id for each row; rows that end are free afterwards."""
         assert self.logits is not None
         assert self.state is not None
         vocabulary = self.model.vocabulary
         bytes_per_row = self.nbytes // len(self.rows)
-        records: list[Token | Stopped] = []
+        records: list[Record] = []
         ended_slots: list[int] = []
         for slot, row in enumerate(self.rows):
             if row is None:
@@ -167,17 +191,14 @@ class LiveBatch:
             held = row.index in self.held
             if not ended and not held:
                 records.append(Token(row.index, token))
-            if reason is None:
-                continue
-            covered = coverage_of(self.model, row.request, row.history, self.state, slot)
-            stopped = row.stopped(reason, bytes_per_row, covered)
-            records += self.settle(row, stopped) if held else [stopped]
-            ended_slots.append(slot)
+            if reason is not None:
+                records += self.end(row, reason, bytes_per_row, slot)
+                ended_slots.append(slot)
         for slot in reversed(ended_slots):
             self.free_slot(slot)
         return records
 
-    def step(self) -> list[Token | Stopped]:
+    def step(self) -> list[Record]:
         """One speech id for each text; nothing if there is none."""
         self.narrow()
         if not self.busy:
@@ -189,7 +210,4 @@ class LiveBatch:
             rows = self.rows[: self.busy] if self.model.steps_first_rows else self.rows
             ids = [IDLE_ID if row is None else row.history[-1] for row in rows]
             self.logits[: len(rows)] = self.model.step(ids, self.state)
-        for number, queue in self.held.items():
-            if not queue.running:
-                self.go_on(number)
-        return records
+        return records + self.resume()

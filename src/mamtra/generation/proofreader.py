@@ -19,6 +19,7 @@ ANYTHING = -1  # stands for a word in letters in a text's phones
 UNKNOWN = -1.0  # log likelihood of any frame within such a word, below the best phone's
 FLOOR = -8.0  # log probabilities below are the same to a path
 TOGETHER = 4  # rows of a product: so few that BLAS wakes no threads, which would spin on
+MOST_PLACES = 4_000_000  # of a path, about a minute of speech; longer pieces are not proofread
 NORM_EPS = 1e-5  # torch.nn.LayerNorm's
 
 Word = tuple[int, ...]
@@ -64,9 +65,8 @@ class Proofreader:
             wrong = sorted(n for n in {*found, *shapes} if found.get(n) != shapes.get(n))
             raise ModelError(f"weights of the proofreader do not fit its sizes: {', '.join(wrong)}")
         self.weights = {name: weight.astype(np.float32) for name, weight in weights.items()}
-        places = LEVELS ** np.arange(config.digits)
+        self.places = LEVELS ** np.arange(config.digits)
         self.columns = np.arange(config.digits) * LEVELS  # of each digit's first level
-        self.places = places
         # (taps, inputs, outputs) in one matrix: a row of inputs is all that an output sees
         self.kernels = [
             self.weights[f"convs.{layer}.weight"].transpose(2, 1, 0).reshape(-1, dim)
@@ -99,7 +99,7 @@ class Proofreader:
             ids: speech ids, at least one.
             words: classes of each word's phones; ``(ANYTHING,)`` for one in letters.
         """
-        return missing(self.phones(ids), words, self.config.least)
+        return misread_by(self.phones(ids), words, self.config.least)
 
 
 def word_of(phones: Sequence[str]) -> Word:
@@ -142,17 +142,19 @@ def path_through(
     return path
 
 
-def missing(
+def misread_by(
     found: Float[np.ndarray, "halves classes"], words: Sequence[Word], least: float
 ) -> float:
-    """How much of a text's phones is not in what was found; 0 where none lies below ``least``.
+    """How badly a text's phones are found: 0 where none lies below ``least``, else their sum.
 
     Args:
-        found: log probabilities of the classes.
+        found: log probabilities of the classes, at least one row.
         words: classes of each word's phones; ``(ANYTHING,)`` for one in letters.
         least: a phone is misread below this.
     """
     states, optional = states_of(words)
+    if len(found) * len(states) > MOST_PLACES:
+        return 0.0
     if len(found) < optional.count(False):
         return -FLOOR * optional.count(False)
     below = np.maximum(found, FLOOR) - found.max(-1, keepdims=True)

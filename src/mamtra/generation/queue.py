@@ -58,7 +58,7 @@ class Generation:
         return self.reason in FAILURES or self.misread > 0
 
 
-def told(row: int, said: Generation) -> list[Token | Stopped]:
+def records_of(row: int, said: Generation) -> list[Token | Stopped]:
     """A settled text as the records of a row that drew its ids."""
     end = Stopped(
         row=row,
@@ -66,6 +66,7 @@ def told(row: int, said: Generation) -> list[Token | Stopped]:
         state_bytes=said.state_bytes,
         coverage=said.coverage,
         misread=said.misread,
+        attempts=said.attempts,
         settled=True,
     )
     return [*(Token(row, token) for token in said.ids), end]
@@ -80,7 +81,8 @@ def better(first: Generation | None, second: Generation) -> Generation:
         return second
 
     def merit(one: Generation) -> tuple[int, float, float, int]:
-        return -REASONS.index(one.reason), one.coverage or 0.0, -one.misread, len(one.ids)
+        covered = one.coverage if one.coverage is not None else float(one.reason == "end")
+        return -REASONS.index(one.reason), covered, -one.misread, len(one.ids)
 
     chosen = second if merit(second) > merit(first) else first
     return replace(chosen, attempts=second.attempts)
@@ -212,6 +214,9 @@ class TextQueue:
         for row, text in [*self.running.items(), *((-1, text) for text in self.again)]:
             root = text.root
             ids = tuple(spoken.get(row, ()))
+            if root.best is not None and root.best.reason == "end":
+                found[root.number] = root.best  # whole, though another attempt was being made
+                continue
             if root.best is not None and not (root is text and ids):
                 ids = root.best.ids
             found[root.number] = self.generation(root, ids, Stopped(row, "cancelled"))

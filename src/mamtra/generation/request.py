@@ -79,7 +79,8 @@ class Stopped:
         state_bytes: bytes of the row's state at the end, spare capacity included.
         coverage: share of the words that were read; None where the model cannot tell.
         misread: how badly the ids say the text; 0 where nothing is wrong, or nobody can tell.
-        settled: no other attempt can be better.
+        attempts: made at the text, where they were not the consumer's.
+        settled: no further attempt is made.
     """
 
     row: int
@@ -88,7 +89,16 @@ class Stopped:
     state_bytes: int = field(default=0, compare=False)
     coverage: float | None = field(default=None, compare=False)
     misread: float = field(default=0.0, compare=False)
+    attempts: int = field(default=1, compare=False)
     settled: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Failed:
+    """The end of a row that could not go on; its neighbours do."""
+
+    row: int
+    problem: Exception
 
 
 @dataclass(slots=True)

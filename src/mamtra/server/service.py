@@ -18,7 +18,7 @@ from mamtra.audio.clip import Audio
 from mamtra.audio.stream_joiner import StreamJoiner
 from mamtra.generation.generate import RETRY_STRIDE
 from mamtra.generation.live_batch import LiveBatch
-from mamtra.generation.request import Stopped, Token
+from mamtra.generation.request import Failed, Stopped, Token
 from mamtra.runtime.protocols import SpeechModel
 from mamtra.server.config import ServeConfig
 from mamtra.server.http_errors import HTTPError, busy
@@ -169,9 +169,13 @@ class Service:
         while self.to_begin:
             self.start_piece(self.to_begin.popleft())
         records = self.batch.step()
+        for record in records:
+            if isinstance(record, Failed) and (failed := self.speaking.get(record.row)):
+                self.end(failed, record.problem)
         with self.wake:
             for record in records:
-                self.take(record)
+                if not isinstance(record, Failed):
+                    self.take(record)
             if any(utterance.take_pending() for utterance in self.speaking.values()):
                 self.wake.notify_all()
         self.slots_busy.set(len(self.speaking))

@@ -154,8 +154,9 @@ def speak_on(
         return False
     acoustics.drop(stopped.surplus)
     if not acoustics.tokens:
+        attempts = max(attempt, stopped.attempts)
         raise GenerationError(
-            f"the model said nothing for {arrived.text!r} in {attempt} attempts; try another seed"
+            f"the model said nothing for {arrived.text!r} in {attempts} attempts; try another seed"
         )
     ended(stopped)
     # the language model goes on while this piece becomes sound
@@ -163,6 +164,8 @@ def speak_on(
     if following is not None:
         begin(following, piece + 1, 0)
     rest = NOTHING
+    for samples in acoustics.groups():  # what waited for the whole piece leaves at once
+        outlet.give(joiner.push(samples))
     for samples in acoustics.groups(final=True):
         outlet.give(rest)
         rest = joiner.push(samples)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Unpack
 
+from mamtra.acoustic.config import LEVELS, ProofreaderConfig
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.checksums import compared
 from mamtra.checkpoints.format import ModelFolder
@@ -29,6 +30,12 @@ def check_agreement(folder: ModelFolder, model: LoadedModel, tokenizer: Tokenize
             decoder.codes,
         ),
         "mel bins of the decoder and the vocoder": (decoder.bins, vocoder.bins),
+        "speech tokens of the proofreader and the decoder": (
+            LEVELS ** folder.section("proofreader", ProofreaderConfig).digits
+            if folder.holds("proofreader")
+            else decoder.codes,
+            decoder.codes,
+        ),
         "hops of mel and vocoder": (mel.hop, vocoder.hop),
         "rates of mel and vocoder": (mel.rate_hz, vocoder.rate_hz),
     }

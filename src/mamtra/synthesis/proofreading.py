@@ -11,12 +11,11 @@ from mamtra.text.tokenizer import NanoTokenizer
 
 PART = "proofreader"
 Check = Callable[[Sequence[int]], float]  # how badly speech ids say a text
+CheckOf = Callable[[list[int]], Check | None]  # of a text's ids; none where no word is in phones
 
 
-def proofreader_of(
-    folder: ModelFolder, tokenizer: Tokenizer
-) -> Callable[[list[int]], Check] | None:
-    """What gives the check of each text, from its ids; None for a model that cannot be proofread.
+def proofreader_of(folder: ModelFolder, tokenizer: Tokenizer) -> CheckOf | None:
+    """What gives the check of each text; None for a model that cannot be proofread.
 
     Raises:
         ModelError: its weights are missing or damaged, or do not fit its sizes.
@@ -27,8 +26,11 @@ def proofreader_of(
     with opened(folder.part_file(PART), "numpy") as weights:
         proofreader = Proofreader(config, {name: weights.tensor(name) for name in weights})
 
-    def check_of(text: list[int]) -> Check:
-        words = [word_of(phones) for phones in tokenizer.phones(text)]
+    def check_of(text: list[int]) -> Check | None:
+        spelled = tokenizer.phones(text)
+        if not any(spelled):
+            return None
+        words = [word_of(phones) for phones in spelled]
         return lambda ids: proofreader.misread(ids, words)
 
     return check_of

@@ -22,7 +22,7 @@ from mamtra.synthesis.acoustics import SILENT_PEAK, sound
 from mamtra.synthesis.conditioning import Conditioning
 from mamtra.synthesis.long_text import Context, paragraphs
 from mamtra.synthesis.options import SpeakOptions
-from mamtra.synthesis.proofreading import Check
+from mamtra.synthesis.proofreading import CheckOf
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
@@ -77,7 +77,7 @@ class Speaker:
     conditioning: Conditioning
     options: SpeakOptions
     cast: Callable[[str], "Speaker"]
-    check_of: Callable[[list[int]], Check] | None = None
+    check_of: CheckOf | None = None
 
     def with_voice(self, name: str) -> "Speaker":
         """The same model and options in another voice.

@@ -25,6 +25,7 @@ from mamtra.recipes.nano.tokenizer import NANO_MEL
 
 UTTERANCES = 120  # of each voice
 LEAST = 1e-9  # eigenvalues of a covariance below are rounding
+LARGEST_GAIN = 5.0  # of a direction that the decoder hardly draws; more would magnify rounding
 Features = Float[Tensor, "bins frames"]
 
 
@@ -48,22 +49,29 @@ def root(matrix: Float[Tensor, "bins bins"]) -> Float[Tensor, "bins bins"]:
     return (vectors * values.clamp(min=LEAST).sqrt()) @ vectors.mT
 
 
+def spread(moved: Float[Tensor, "bins frames"]) -> Float[Tensor, "bins bins"]:
+    """The covariance of features around what was taken off."""
+    return moved @ moved.mT / moved.shape[1]
+
+
 def transport(natural: Sequence[Features], drawn: Sequence[Features]) -> Detail:
     """The map from drawn features to natural ones; each item is all that one voice said.
 
-    Covariances are taken within the voices, all of which count alike.
+    Voices count alike, and what lies between their means is a part of the covariances.
     """
-    ours, theirs = (
-        torch.stack([torch.cov(voice.double()) for voice in voices]).mean(0)
-        for voices in (drawn, natural)
-    )
     before, after = (
         torch.stack([voice.double().mean(1) for voice in voices]).mean(0)
         for voices in (drawn, natural)
     )
+    ours, theirs = (
+        torch.stack([spread(voice.double() - mean[:, None]) for voice in voices]).mean(0)
+        for voices, mean in ((drawn, before), (natural, after))
+    )
     half = root(ours)
     back = torch.linalg.inv(half)
-    return Detail(matrix=back @ root(half @ theirs @ half) @ back, drawn=before, natural=after)
+    gains, directions = torch.linalg.eigh(back @ root(half @ theirs @ half) @ back)
+    bounded = gains.clamp(1 / LARGEST_GAIN, LARGEST_GAIN)
+    return Detail(matrix=(directions * bounded) @ directions.mT, drawn=before, natural=after)
 
 
 def measure_detail(corpus: Corpus, drawer: Drawer, seed: int = 0) -> Detail:

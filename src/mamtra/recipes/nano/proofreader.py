@@ -41,8 +41,15 @@ class ProofreaderRun:
 
 
 def phones_of(utterance: Utterance, tokens: int) -> np.ndarray:
-    """The class of each half of an utterance's tokens: that of the phone in its middle."""
-    classes = np.array([NUMBERS[name] for name in utterance.phones.split()])
+    """The class of each half of an utterance's tokens: that of the phone in its middle.
+
+    Raises:
+        CorpusError: a phone is none that a proofreader tells apart.
+    """
+    names = utterance.phones.split()
+    if unknown := sorted(set(names) - set(NUMBERS)):
+        raise CorpusError(f"{utterance.id} has unknown phones: {', '.join(unknown)}")
+    classes = np.array([NUMBERS[name] for name in names])
     half = NANO_MEL.hop  # two mel frames a token
     middles = np.arange(HALVES * tokens) * half + half // 2
     places = np.searchsorted(utterance.starts, middles, side="right") - 1

@@ -201,7 +201,11 @@ class VocoderTask:
         sets = [self.main] * mains + [self.others] * (run.batch - mains)
         chosen = [items[int(random.integers(len(items)))] for items in sets]
         judged = step >= run.adversary_from
-        heed = min(1.0, (step - run.adversary_from + 1) / run.adversary_ramp) if judged else 0.0
+        heed = (
+            min(1.0, (step - run.adversary_from + 1) / max(1, run.adversary_ramp))
+            if judged
+            else 0.0
+        )
         drawn = judged & (random.random(run.batch) < run.drawn_share)
         pieces = [
             self.piece(item, frames, random, bool(asked))
