@@ -1,13 +1,17 @@
 """nano proofreads what its language model wrote, and says it the same however it is asked."""
 
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 import mamtra
+from mamtra.checkpoints.locate import built_in
+from mamtra.cli.batch_lines import Line
 from mamtra.errors import ModelError
+from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.proofreading import proofreader_of
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -98,3 +102,26 @@ def test_a_damaged_proofreader_is_refused(nano: Synthesizer, tmp_path: Path) -> 
     (folder / "config.json").write_text(config.replace('"layers": 5', '"layers": 6', 1))
     with pytest.raises(ModelError, match="weights of the proofreader do not fit"):
         mamtra.load(folder)
+
+
+@pytest.mark.parametrize("name", sorted(built_in()))
+def test_every_model_that_ships_is_proofread(name: str) -> None:
+    assert mamtra.load(name).check_of is not None
+
+
+def test_a_text_without_a_word_in_phones_is_not_held_back(nano: Synthesizer) -> None:
+    assert nano.check_of is not None
+    assert nano.check_of(nano.reader.tokenizer.encode("Zzyzx.")) is None
+
+
+def test_a_carried_paragraph_is_proofread_too(nano: Synthesizer) -> None:
+    text = " ".join(SENTENCES[:4])
+    carried, first = (nano.say(text, state="carry", proofread=how) for how in (True, False))
+    assert carried.stop_reason == first.stop_reason == "end"
+    assert carried.speech_tokens != first.speech_tokens
+
+
+def test_lines_of_a_batch_tell_whether_they_are_proofread() -> None:
+    line = Line(number=1, id="a", path="a.wav", text="Hello.", options=SpeakOptions())
+    other = replace(line, options=SpeakOptions(proofread=False))
+    assert line.fingerprint("nano") != other.fingerprint("nano")
