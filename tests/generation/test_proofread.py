@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
+
+pytest.importorskip("onnx")
 from onnx_toys import toy_speech_lm
 
 from mamtra.generation.generate import RETRY_STRIDE, generate, generate_batch, stream
