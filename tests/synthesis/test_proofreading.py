@@ -57,6 +57,8 @@ def test_of_what_was_misread_a_better_attempt_is_said(
             assert said.speech_tokens == first.speech_tokens
         changed += said.speech_tokens != first.speech_tokens
         assert said.stop_reason == "end"
+        assert said.misread == pytest.approx(after)
+        assert first.misread == 0.0  # nobody looked
     assert changed  # else this test shows nothing: add sentences that nano reads badly
 
 
@@ -76,6 +78,7 @@ def test_streams_and_batches_say_the_attempt_that_say_says(
         tokens = spoken[text][0].speech_tokens
         pieces = [piece.spoken for piece in nano.stream(text) if piece.spoken is not None]
         assert [list(one.speech_tokens) for one in pieces] == [tokens]
+        assert [one.misread for one in pieces] == [spoken[text][0].misread]
         found = batch[number]
         assert isinstance(found, Speech)
         assert found.speech_tokens == tokens

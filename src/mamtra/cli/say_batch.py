@@ -55,6 +55,7 @@ def speak(synthesizer: "Synthesizer", lines: Sequence[Line], order: "PartOrder")
                 "stop_reason": result.stop_reason,
                 "notes": result.notes,
                 "coverage": result.coverage,
+                "misread": round(result.misread, 3),
                 "fingerprint": line.fingerprint(order.model),
                 "error": None,
             }

@@ -49,6 +49,7 @@ def report(written: "Written", pieces: int, output: str, seconds: float) -> dict
         "pieces_wanted": pieces,
         "stop_reason": written.stop_reason,
         "coverage": written.coverage,
+        "misread": round(written.misread, 3),
         "speech_tokens": written.speech_tokens,
         "state_bytes": written.state_bytes,
         "compute_seconds": {

@@ -178,6 +178,7 @@ def speak_on(
         first_audio_seconds=max(0.0, ticket.first_audio - ticket.arrived),
         state_bytes=stopped.state_bytes,
         coverage=stopped.coverage,
+        misread=stopped.misread,
     )
     outlet.give(rest, spoken)
     if following is None:

@@ -108,6 +108,7 @@ class Written:
         stop_reasons: why each piece ended.
         state_bytes: of the language model's state at the end of each piece.
         coverages: share of each piece's words that were read, where that is known.
+        misread: the most of any piece.
         problem: what kept the other pieces from being spoken.
     """
 
@@ -117,6 +118,7 @@ class Written:
     stop_reasons: list[str] = field(default_factory=list)
     state_bytes: list[int] = field(default_factory=list)
     coverages: list[float | None] = field(default_factory=list)
+    misread: float = 0.0
     compute_seconds: ComputeSeconds = field(default_factory=ComputeSeconds)
     problem: BaseException | None = None
 
@@ -142,6 +144,7 @@ class Written:
         self.stop_reasons.append(speech.stop_reason)
         self.state_bytes.append(speech.state_bytes)
         self.coverages.append(speech.coverage)
+        self.misread = max(self.misread, speech.misread)
         self.compute_seconds = self.compute_seconds + speech.compute_seconds
 
 

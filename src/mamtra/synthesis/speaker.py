@@ -208,4 +208,5 @@ class Speaker:
             compute_seconds=spent,
             state_bytes=generation.state_bytes,
             coverage=generation.coverage,
+            misread=generation.misread,
         )

@@ -55,6 +55,9 @@ class Speech:
         notes: what was left out of the text, or read otherwise than it looks.
         coverage: share of the words that the language model read, by what its attention looked at;
             of several pieces the least. None where the model cannot tell.
+        misread: how badly the speech tokens say the text, where they are proofread: 0 where nothing
+            is wrong with them, in nats for what still is after the last attempt; of several pieces
+            the most.
     """
 
     samples: Float[np.ndarray, " samples"]
@@ -68,6 +71,7 @@ class Speech:
     state_bytes: int = 0
     notes: tuple[str, ...] = ()
     coverage: float | None = None
+    misread: float = 0.0
 
     @property
     def seconds(self) -> float:
@@ -120,6 +124,7 @@ class Spoken:
         first_audio_seconds: from the beginning of the stream to its first samples.
         state_bytes: of the speech language model's state when it ended.
         coverage: share of the words that the language model read; None where it cannot tell.
+        misread: how badly the speech tokens say the text, as ``Speech`` has it.
     """
 
     text: str
@@ -129,6 +134,7 @@ class Spoken:
     first_audio_seconds: float
     state_bytes: int = 0
     coverage: float | None = None
+    misread: float = 0.0
 
 
 def first_failure(reasons: Iterable[str]) -> str:
@@ -164,5 +170,6 @@ def join(pieces: Sequence[Speech]) -> Speech:
         asked_pause_seconds=pieces[-1].asked_pause_seconds,
         state_bytes=max(piece.state_bytes for piece in pieces),
         coverage=least_coverage(piece.coverage for piece in pieces),
+        misread=max(piece.misread for piece in pieces),
         notes=tuple(dict.fromkeys(note for piece in pieces for note in piece.notes)),
     )

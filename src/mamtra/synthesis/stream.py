@@ -223,6 +223,7 @@ def speak_part(
         first_audio_seconds=clock.first_audio_seconds,
         state_bytes=ended.state_bytes,
         coverage=ended.coverage,
+        misread=ended.misread,
     )
     yield AudioPiece(samples=samples, rate=speaker.rate, piece=number, spoken=spoken)
     return text
