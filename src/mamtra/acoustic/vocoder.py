@@ -6,8 +6,8 @@ spectrum is; an inverse transform gives samples. The form is HiFTNet's as CosyVo
 last step has two variants:
 
     spectrum   the trunk names magnitude and phase (CosyVoice 2: 6,000 short frames a second)
-    filter     the trunk names how pulses and noise are to be filtered (nano: 250 frames a second);
-               it turns pulses by any phase, since bare ones buzz where a voice is low
+    filter     the trunk names how pulses and noise are to be filtered, the phase of pulses freely,
+               where the other head stays within a radian (nano: 250 frames a second)
 
 CosyVoice 3's trunk is causal (``VocoderConfig.causal``); Chatterbox has an excitation of its own
 and fades every utterance in (``sampled_phases``, ``opening_frames``).

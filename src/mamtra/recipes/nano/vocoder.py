@@ -200,13 +200,9 @@ class VocoderTask:
         mains = round(run.batch * run.main_voice_share)
         sets = [self.main] * mains + [self.others] * (run.batch - mains)
         chosen = [items[int(random.integers(len(items)))] for items in sets]
-        judged = step >= run.adversary_from
-        heed = (
-            min(1.0, (step - run.adversary_from + 1) / max(1, run.adversary_ramp))
-            if judged
-            else 0.0
-        )
-        drawn = judged & (random.random(run.batch) < run.drawn_share)
+        heed = (step - run.adversary_from + 1) / max(1, run.adversary_ramp)
+        heed = min(1.0, max(0.0, heed))
+        drawn = (heed > 0) & (random.random(run.batch) < run.drawn_share)
         pieces = [
             self.piece(item, frames, random, bool(asked))
             for item, asked in zip(chosen, drawn, strict=True)
