@@ -104,12 +104,11 @@ def test_a_filled_memory_counts_its_tokens() -> None:
 def test_speaking_on_and_on_never_draws_an_end() -> None:
     model = with_random_weights(lambda: SpeechLM(TOY.speech_lm))
     state = model.new_state(1, 40)
-    speaker = Speaker(model, state, 1)
-    speaker.take(model.read([prompt_of(model, 8)], state))
+    speaker = Speaker(model, state, 1, model.read([prompt_of(model, 8)], state))
     speaker.speak(20)
-    assert len(speaker.histories[0]) == 22
+    assert len(speaker.histories[0]) == 20
     assert max(speaker.histories[0]) < model.vocabulary.codes
-    assert state.positions == [28]
+    assert state.positions == [27]  # the last id was not read
 
 
 def test_random_weights_are_random_finite_and_repeatable() -> None:

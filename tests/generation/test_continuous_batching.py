@@ -93,13 +93,13 @@ def test_every_text_says_what_it_says_alone(model: SpeechModel, rows: int) -> No
 def test_logits_do_not_depend_on_neighbours(model: SpeechModel) -> None:
     jobs = list(enumerate(texts(7, seed=2)))
     waiting = iter(jobs[4:])
-    slots = Slots(model, jobs[:4], GUARD)
+    slots = Slots(model, jobs[:4], RAS, GUARD)
     for turn in range(12):
-        for slot, row, token in slots.choose(RAS):
+        for slot, row, token in slots.take():
             request = jobs[row.index][1]
             said = [*request.segments, speech_segment(row.history)]
             logits = model.read([said], model.new_state(1))
-            np.testing.assert_allclose(slots.logits[slot], logits[0], rtol=1e-5, atol=1e-5)
+            np.testing.assert_allclose(slots.draws.logits[slot], logits[0], rtol=1e-5, atol=1e-5)
             row.take(token if token < 40 else 0)
         leaving = turn in (3, 4, 8)
         if leaving:

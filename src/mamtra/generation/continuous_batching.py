@@ -21,17 +21,15 @@ is masked from their memories. One thing is shared, the matrix products:
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-import numpy as np
-
 from mamtra.generation.coverage import coverage_of
+from mamtra.generation.draws import draws_for
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.queue import Job
 from mamtra.generation.request import Request, Row, Stopped, Token
-from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import SpeechModel, State
 
 RESERVED_TOKENS = 512  # capacity made in advance for the speech; longer ones grow in steps
-IDLE_ID = 0  # what a slot without a text is given to read
 
 
 class Slots:
@@ -40,17 +38,23 @@ class Slots:
     Args:
         model: what speaks.
         jobs: one text for each slot.
+        sampling: how ids are drawn.
         guard: the limits of each row.
 
     Attributes:
         rows: the text of each slot, None where it is free.
-        logits: of the next id of each slot; of a free one they mean nothing.
     """
 
-    def __init__(self, model: SpeechModel, jobs: Sequence[Job], guard: GuardConfig) -> None:
+    def __init__(
+        self,
+        model: SpeechModel,
+        jobs: Sequence[Job],
+        sampling: SamplingConfig,
+        guard: GuardConfig,
+    ) -> None:
         self.model, self.guard = model, guard
         self.rows: list[Row | None] = [None] * len(jobs)
-        self.logits = np.zeros((len(jobs), model.vocabulary.size), np.float32)
+        self.draws = draws_for(model, len(jobs), sampling)
         self.state: State | None = None
         self.capacity = max(self.capacity_for(request) for _, request in jobs)
         for slot, job in enumerate(jobs):
@@ -66,8 +70,9 @@ class Slots:
         index, request = job
         lone = len(self.rows) == 1
         own = self.model.new_state(1, self.capacity_for(request) if lone else request.length)
-        self.logits[slot] = self.model.read([request.segments], own)[0]
-        self.rows[slot] = Row.of(index, request, self.guard)
+        logits = self.model.read([request.segments], own)[0]
+        row = self.rows[slot] = Row.of(index, request, self.guard)
+        self.draws.begin(slot, row, logits)
         if lone:
             self.state = own
             return
@@ -96,15 +101,9 @@ class Slots:
         assert self.state is not None
         return coverage_of(self.model, row.request, row.history, self.state, slot)
 
-    def choose(self, sampling: SamplingConfig) -> list[tuple[int, Row, int]]:
-        """Draw the next id of each text: slot, row and id."""
-        drawn: list[tuple[int, Row, int]] = []
-        for slot, row in enumerate(self.rows):
-            if row is not None:
-                forbidden = row.forbidden(self.model.vocabulary)
-                token = choose(self.logits[slot], forbidden, row.history, row.source, sampling)
-                drawn.append((slot, row, token))
-        return drawn
+    def take(self) -> list[tuple[int, Row, int]]:
+        """The next id of each text: slot, row and id."""
+        return self.draws.take(self.rows, self.state)
 
     def narrow(self, spare: int) -> None:
         """Give up free slots but for ``spare`` ones.
@@ -118,15 +117,13 @@ class Slots:
             remaining = sorted([*self.busy, *self.free[:spare]])
             self.state.keep_rows(remaining)
             self.rows = [self.rows[slot] for slot in remaining]
-            self.logits = self.logits[remaining]
+            self.draws.keep_slots(remaining, len(remaining))
         for slot in self.free:
             self.state.positions[slot] = 0
 
     def step(self) -> None:
         """Let each text go on by the id that it drew last."""
-        assert self.state is not None
-        ids = [IDLE_ID if row is None else row.history[-1] for row in self.rows]
-        self.logits = self.model.step(ids, self.state)
+        self.draws.step(self.rows, self.state)
 
     def fill(self, jobs: Sequence[Job]) -> None:
         """Put texts into free slots."""
@@ -154,10 +151,10 @@ def speak(
     first = list(islice(iter(next_job, None), slots))
     if not first:
         return
-    batch = Slots(model, first, guard)
+    batch = Slots(model, first, sampling, guard)
     while True:
         jobs: list[Job] = []
-        for slot, row, token in batch.choose(sampling):
+        for slot, row, token in batch.take():
             reason = row.ended() if token in model.vocabulary.stops else row.take(token)
             if token not in model.vocabulary.stops:
                 yield Token(row.index, token)

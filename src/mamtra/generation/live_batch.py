@@ -13,15 +13,13 @@ copied. Busy rows stand first: the last one takes the place of one that ends, an
 leaves the free ones out of its steps.
 """
 
-import numpy as np
-from jaxtyping import Float
-
-from mamtra.generation.continuous_batching import IDLE_ID, RESERVED_TOKENS
+from mamtra.generation.continuous_batching import RESERVED_TOKENS
 from mamtra.generation.coverage import coverage_of
+from mamtra.generation.draws import Draws, draws_for
 from mamtra.generation.guard import GuardConfig, StopReason
 from mamtra.generation.queue import TextQueue, records_of
 from mamtra.generation.request import Failed, Request, Row, Stopped, Token
-from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import SpeechModel, State
 
 Record = Token | Stopped | Failed
@@ -47,7 +45,7 @@ class LiveBatch:
         self.rows: list[Row | None] = []
         self.held: dict[int, TextQueue] = {}
         self.state: State | None = None
-        self.logits: Float[np.ndarray, "rows ids"] | None = None
+        self.draws: Draws | None = None
 
     @property
     def busy(self) -> int:
@@ -72,12 +70,13 @@ class LiveBatch:
         wider = min(self.slots, max(1, 2 * width))
         most = request.length + min(self.guard.most(request.text_tokens), RESERVED_TOKENS)
         state = self.model.new_state(wider, most)
-        logits = np.zeros((wider, self.model.vocabulary.size), np.float32)
-        if self.state is not None and self.logits is not None:
+        if self.state is None or self.draws is None:
+            self.draws = draws_for(self.model, wider, self.sampling)
+        else:
             for row in range(width):
                 state.copy_row(row, self.state, row)
-            logits[:width] = self.logits
-        self.state, self.logits = state, logits
+            self.draws.keep_slots(range(width), wider)
+        self.state = state
         self.rows += [None] * (wider - width)
         return width
 
@@ -132,21 +131,22 @@ class LiveBatch:
         """Read a text and give it a row."""
         own = self.model.new_state(1, request.length)
         logits = self.model.read([request.segments], own)
-        row = self.widen(request)
+        slot = self.widen(request)
         assert self.state is not None
-        assert self.logits is not None
-        self.state.copy_row(row, own)
-        self.logits[row] = logits[0]
-        self.rows[row] = Row.of(number, request, self.guard)
+        assert self.draws is not None
+        self.state.copy_row(slot, own)
+        row = self.rows[slot] = Row.of(number, request, self.guard)
+        self.draws.begin(slot, row, logits[0])
 
     def free_slot(self, slot: int) -> None:
         """Give up a row; the last busy one takes its place."""
         assert self.state is not None
-        assert self.logits is not None
+        assert self.draws is not None
         last = self.busy - 1
         if slot != last:
             self.state.copy_row(slot, self.state, last)
-            self.rows[slot], self.logits[slot] = self.rows[last], self.logits[last]
+            self.draws.move(last, slot)
+            self.rows[slot] = self.rows[last]
         self.rows[last] = None
 
     def remove(self, number: int) -> None:
@@ -162,30 +162,27 @@ class LiveBatch:
         if self.state is None:
             return
         if not self.busy:
-            self.rows, self.state, self.logits = [], None, None
+            self.rows, self.state, self.draws = [], None, None
             return
         if 2 * self.busy <= len(self.rows) and not self.model.fixed_width:
-            assert self.logits is not None
+            assert self.draws is not None
             busy = self.busy
             self.state.keep_rows(list(range(busy)))
-            self.rows, self.logits = self.rows[:busy], self.logits[:busy].copy()
+            self.draws.keep_slots(range(busy), busy)
+            self.rows = self.rows[:busy]
         for slot, row in enumerate(self.rows):
             if row is None:
                 self.state.positions[slot] = 0
 
     def draw(self) -> list[Record]:
-        """Draw an id for each row; rows that end are free afterwards."""
-        assert self.logits is not None
+        """The next id of each row; rows that end are free afterwards."""
+        assert self.draws is not None
         assert self.state is not None
         vocabulary = self.model.vocabulary
         bytes_per_row = self.nbytes // len(self.rows)
         records: list[Record] = []
         ended_slots: list[int] = []
-        for slot, row in enumerate(self.rows):
-            if row is None:
-                continue
-            forbidden = row.forbidden(vocabulary)
-            token = choose(self.logits[slot], forbidden, row.history, row.source, self.sampling)
+        for slot, row, token in self.draws.take(self.rows, self.state):
             ended = token in vocabulary.stops
             reason = row.ended() if ended else row.take(token)
             held = row.index in self.held
@@ -205,9 +202,6 @@ class LiveBatch:
             return []
         records = self.draw()
         if self.busy:
-            assert self.state is not None
-            assert self.logits is not None
-            rows = self.rows[: self.busy] if self.model.steps_first_rows else self.rows
-            ids = [IDLE_ID if row is None else row.history[-1] for row in rows]
-            self.logits[: len(rows)] = self.model.step(ids, self.state)
+            assert self.draws is not None
+            self.draws.step(self.rows, self.state)
         return records + self.resume()

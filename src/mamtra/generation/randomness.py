@@ -42,6 +42,10 @@ class SeededSource:
         side = "right" if share < ends[-1] else "left"
         return ends.searchsorted(share, side=side).item()
 
+    def uniforms(self, count: int) -> Float[np.ndarray, " count"]:
+        """The numbers from 0 to 1 that the next draws would use, one each."""
+        return self.state.random_sample(count)
+
 
 def seeded(seed: int) -> RandomSource:
     """A source that belongs to one row."""

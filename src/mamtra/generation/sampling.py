@@ -20,6 +20,10 @@ from mamtra.generation.randomness import RandomSource
 
 METHODS = ("repetition-aware", "top", "greedy")
 LIKELY = 2**-8  # of the best id's probability: less likely ids are looked at only where needed
+NOT_NUMBERS = (
+    "the speech model gave logits that are not numbers; "
+    "its weights are damaged or its precision is too low"
+)
 SORTED_AT_ONCE = 8  # times as many as are wanted; of more, the rest is first split off
 
 
@@ -157,10 +161,7 @@ def choose(
         logits = penalised(logits, history, config.repetition_penalty)
     possible = allowed(logits, forbidden, config.temperature)
     if not np.isfinite(possible.max()):
-        raise GenerationError(
-            "the speech model gave logits that are not numbers; "
-            "its weights are damaged or its precision is too low"
-        )
+        raise GenerationError(NOT_NUMBERS)
     if config.method == "greedy":
         return int(possible.argmax())
     probabilities = softmax(possible)

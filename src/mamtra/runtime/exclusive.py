@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from mamtra.runtime.draws import DrawingModel, DrawRule
 from mamtra.runtime.protocols import ChunkDecoder, LoadedModel
 
 
@@ -51,6 +52,25 @@ class ExclusiveSpeechModel(Exclusive):
         alone("read"),
         alone("step"),
         alone("looked"),
+    )
+
+
+    def draws(self, rows: int, rule: DrawRule) -> "ExclusiveDraws | None":
+        """Draws of the wrapped model, if it offers them."""
+        if not isinstance(self.wrapped, DrawingModel):
+            return None
+        running = self.wrapped.draws(rows, rule)
+        return None if running is None else ExclusiveDraws(running, self.lock)
+
+
+class ExclusiveDraws(Exclusive):
+    """Draws of a speech model behind its lock; ids are waited for without it."""
+
+    begin, step, move, keep_rows = (
+        alone("begin"),
+        alone("step"),
+        alone("move"),
+        alone("keep_rows"),
     )
 
 

@@ -161,10 +161,8 @@ class HeardStream:
 def drawn_ids(model: Any, prompt: int, tokens: int, keep: Callable[[Any], None]) -> Iterator[int]:
     """Read a prompt and draw so many speech tokens, as a text would be spoken; keeps the state."""
     state = model.new_state(1, prompt + tokens)
-    speaker = Speaker(model, state, 1)
-    speaker.take(model.read([prompt_of(model, prompt)], state))
-    yield speaker.histories[0][-1]
-    for _ in range(tokens - 1):
+    speaker = Speaker(model, state, 1, model.read([prompt_of(model, prompt)], state))
+    for _ in range(tokens):
         speaker.speak(1)
         yield speaker.histories[0][-1]
     keep(speaker.state)

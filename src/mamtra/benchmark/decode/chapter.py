@@ -70,9 +70,8 @@ def measure(config: BenchConfig, words: int, state: str = "fresh") -> dict[str, 
         began, busy = time.perf_counter(), time.process_time()
         if held is None or state == "fresh":
             held = model.new_state(1, sizes.text_ids(PIECE_WORDS / WORDS_PER_SECOND) + ids)
-        speaker = Speaker(model, held, 1)
-        speaker.take(model.read([prompt], held))
-        speaker.speak(ids - 1)
+        speaker = Speaker(model, held, 1, model.read([prompt], held))
+        speaker.speak(ids)
         pieces.append(
             IdsOfPiece(
                 ids=ids,

@@ -1,5 +1,5 @@
-"""A model as an engine offers it, with the names and calls of a module: what is measured calls all
-models alike.
+"""Models behind the calls that others have: an engine's with those of a module, as what is measured
+calls all models alike, and a module with those of an engine, as what draws ids calls them.
 """
 
 from collections.abc import Sequence
@@ -11,7 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from mamtra.benchmark.decode.baseline import Baseline, BaselineState
 from mamtra.runtime.protocols import SpeechModel
+from mamtra.runtime.torch.speech_model import OfModule, TorchSpeechModel, as_array
 from mamtra.speech_lm import Segment, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
@@ -44,3 +46,40 @@ class EngineModel:
     ) -> Float[np.ndarray, "streams ids"]:
         """Continue each stream by one speech id."""
         return self.offered.step(ids.tolist(), state)
+
+
+class OfBaseline(OfModule):
+    """The baseline, as engines offer models."""
+
+    fixed_width = False
+    reading = None
+
+    def __init__(self, model: Baseline) -> None:
+        self.model = model
+
+    def new_state(self, batch: int, capacity_hint: int = 0) -> BaselineState:
+        """An empty cache for so many streams."""
+        return self.model.new_state(batch, capacity_hint)
+
+    def read(
+        self, rows: Sequence[Sequence[Segment]], state: Any
+    ) -> Float[np.ndarray, "streams ids"]:
+        """Continue each stream by segments."""
+        return as_array(self.model.read(rows, state))
+
+    def step(self, ids: Sequence[int], state: Any) -> Float[np.ndarray, "streams ids"]:
+        """Continue each stream by one speech id."""
+        return as_array(self.model.step(torch.tensor(ids, device=self.model.device), state))
+
+    def looked(
+        self, segments: Sequence[Segment], speech: Sequence[int], state: Any, row: int
+    ) -> Float[np.ndarray, "speech positions"]:
+        """No head is known that follows the text."""
+        raise NotImplementedError
+
+
+def offered(model: Any) -> SpeechModel:
+    """A model that is measured, as engines offer it: it may draw ids itself."""
+    if isinstance(model, EngineModel):
+        return model.offered
+    return OfBaseline(model) if isinstance(model, Baseline) else TorchSpeechModel(model)

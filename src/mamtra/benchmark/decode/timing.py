@@ -12,7 +12,7 @@ than memory: a token needs every weight once, so the rate of copying a large blo
 import statistics
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,13 @@ from torch import Tensor
 from mamtra.backbone import StackState
 from mamtra.backbone.state import KeyValueState, ScanState
 from mamtra.benchmark.decode.baseline import Baseline, BaselineState
+from mamtra.benchmark.decode.engine_model import offered
 from mamtra.benchmark.memory import held_now, wait_for
 from mamtra.errors import ConfigError
-from mamtra.generation.randomness import RandomSource, seeded
-from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.generation.draws import draws_for
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.request import Request, Row
+from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.guided_state import GuidedState
 from mamtra.runtime.onnx.state import OnnxState, read_so_far
 from mamtra.runtime.torch.speech_model import as_array
@@ -39,6 +42,7 @@ WARM_STEPS = 2  # not counted: first touches of memory, kernels chosen, graphs c
 MOST_READS = 2  # of a prompt that are timed: it takes as long as many steps
 GOLDEN = (5**0.5 - 1) / 2  # multiples of it, without their whole part, spread evenly
 SPREAD = 0.1  # standard deviation of scan states, so that nothing overflows
+ENDLESS = GuardConfig(min_per_text_token=1e9, max_per_text_token=1e9)
 BLOCK_BYTES = {"cpu": 256 * 2**20, "cuda": 2**30}  # larger than any cache
 COPIES = 5
 
@@ -155,41 +159,50 @@ def filled_state(
     return state
 
 
-@dataclass(slots=True)
 class Speaker:
     """Streams that speak on and on; ends are forbidden, so none stops.
 
-    Attributes:
+    Ids are drawn as speaking draws them: by the engine, where it can.
+
+    Args:
         model: what speaks.
         state: its memory.
+        batch: streams.
+        logits: of the first id of each stream; all ids are alike without.
+
+    Attributes:
+        histories: what each stream has said.
     """
 
-    model: Any
-    state: Any
-    batch: int
-    sampling: SamplingConfig = field(default_factory=SamplingConfig)
-    histories: list[list[int]] = field(default_factory=list)
-    sources: list[RandomSource] = field(default_factory=list)
+    def __init__(
+        self,
+        model: Any,
+        state: Any,
+        batch: int,
+        logits: Float[Tensor, "batch ids"] | Float[np.ndarray, "batch ids"] | None = None,
+    ) -> None:
+        self.state, self.begun = state, False
+        if logits is None:
+            logits = np.zeros((batch, model.vocabulary.size), np.float32)
+        given = as_array(logits) if isinstance(logits, Tensor) else logits
+        self.draws = draws_for(offered(model), batch, SamplingConfig())
+        self.rows = [Row.of(n, Request.of([0], seed=n), ENDLESS) for n in range(batch)]
+        for slot, row in enumerate(self.rows):
+            self.draws.begin(slot, row, given[slot])
 
-    def __post_init__(self) -> None:
-        self.histories = [[0] for _ in range(self.batch)]
-        self.sources = [seeded(row) for row in range(self.batch)]
+    @property
+    def histories(self) -> list[list[int]]:
+        """What each stream has said."""
+        return [row.history for row in self.rows]
 
-    def take(self, logits: Float[Tensor, "batch ids"] | Float[np.ndarray, "batch ids"]) -> None:
-        """Draw the next id of each row."""
-        vocabulary = self.model.vocabulary
-        never = vocabulary.forbidden(may_end=False)
-        found = as_array(logits) if isinstance(logits, Tensor) else logits
-        rows = zip(found, self.histories, self.sources, strict=True)
-        for row, history, source in rows:
-            history.append(choose(row, never, history, source, self.sampling))
-
-    @torch.inference_mode()
     def speak(self, steps: int) -> None:
-        """Go on by so many tokens."""
+        """Go on by so many ids; the first one needs no step."""
         for _ in range(steps):
-            last = torch.tensor([row[-1] for row in self.histories], device=self.model.device)
-            self.take(self.model.step(last, self.state))
+            if self.begun:
+                self.draws.step(self.rows, self.state)
+            self.begun = True
+            for _, row, token in self.draws.take(self.rows, self.state):
+                row.history.append(token)
 
 
 def decode_row(model: Any, context: int, batch: int, steps: int, repeats: int) -> dict[str, Any]:

@@ -15,6 +15,9 @@ addresses too:
 - attention looks at a fixed number of positions, the next power of two above the longest row, and
   hides what is not written yet. A row that outgrows it has the next graph recorded.
 
+A graph ends with the logits, or draws from them and begins with the id that the one before drew
+(``graph_draws.py``).
+
 Everything but the recording itself runs on a CPU as well, which is how it is tested.
 
 Axes: b rows.
@@ -27,16 +30,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import StackState
+from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.fused.support import FUSED_ROWS, can_begin_early, why_not_fused
 from mamtra.runtime.torch.positions import as_positions
 from mamtra.runtime.torch.step import StackStep
 
 if TYPE_CHECKING:
+    from mamtra.runtime.torch.graph_draws import DrawKernel, DrawTensors, GraphDraws
     from mamtra.speech_lm.model import SpeechLM
 
 LEAST_LENGTH = 256  # of attention; below, a graph more would cost more than it saves
@@ -117,15 +123,23 @@ def plan_of(stack: Stack, head: nn.Module, rows: int) -> Plan:
 
 @dataclass(slots=True)
 class StaticBuffers:
-    """What the graphs of one number of rows work on."""
+    """What the graphs of one number of rows work on.
+
+    Attributes:
+        positions: those on the device, as Python knows them.
+        replays: by the positions that they look at, and by how they draw.
+        draws, drawing: what the graphs that draw work on, and whose it is.
+    """
 
     plan: Plan
     inputs: Float[Tensor, "rows dim"]
     state: StackState
     cache_len: int
     owner: "weakref.ref[StackState] | None" = None
-    positions: list[int] = field(default_factory=list)  # those on the device, as Python knows them
-    replays: dict[int, Replay] = field(default_factory=dict)
+    positions: list[int] = field(default_factory=list)
+    replays: "dict[tuple[int, DrawRule | None], Replay]" = field(default_factory=dict)
+    draws: "DrawTensors | None" = None
+    drawing: "weakref.ref[GraphDraws] | None" = None
 
     def owns(self, state: StackState) -> bool:
         """Whether a state's tensors are the static ones; growth and prompts replace them."""
@@ -142,6 +156,18 @@ class StaticBuffers:
             for layer in owner.layers:
                 layer.set_tensors([tensor.clone() for tensor in layer.tensors])
         self.owner = None
+
+    def let_draw(self, draws: "GraphDraws") -> None:
+        """Let the graphs that draw work on these draws; those before them get copies."""
+        if self.draws is None:
+            self.draws = draws.tensors
+        elif draws.tensors is not self.draws:
+            before = self.drawing() if self.drawing is not None else None
+            if before is not None and before.tensors is self.draws:
+                before.tensors = self.draws.copied()
+            self.draws.copy_from(draws.tensors)
+            draws.tensors = self.draws
+        self.drawing = weakref.ref(draws)
 
     def copy_in(self, state: StackState) -> None:
         """Copy a state into the static tensors, which then are its own."""
@@ -167,6 +193,7 @@ class GraphStepper:
         plan: Callable[[Stack, nn.Module, int], Plan] = plan_of,
     ) -> None:
         self.stack, self.head, self.record, self.plan = model.backbone, model.head, record, plan
+        self.ids_table = model.speech_embedding.weight
         self.buffers: dict[int, StaticBuffers] = {}
 
     def acquire(self, rows: int, tokens: int, state: StackState) -> StaticBuffers:
@@ -194,41 +221,64 @@ class GraphStepper:
         inputs = torch.empty_like(plan.hidden)
         return StaticBuffers(plan, inputs, own, cache_len, weakref.ref(state))
 
-    def body(self, buffers: StaticBuffers, cache_len: int) -> None:
-        """What is recorded: from the embeddings to the logits."""
-        buffers.plan.hidden.copy_(buffers.inputs)
-        buffers.plan.run(buffers.state, cache_len)
+    def body(self, buffers: StaticBuffers, cache_len: int, draw: "DrawKernel | None") -> None:
+        """What is recorded: from the embeddings to the logits, or from an id to the next."""
+        plan, draws = buffers.plan, buffers.draws
+        if draw is None or draws is None:
+            plan.hidden.copy_(buffers.inputs)
+        else:
+            plan.hidden.copy_(F.embedding(draws.ids, self.ids_table))
+        plan.run(buffers.state, cache_len)
+        if draw is not None and draws is not None:
+            draw(plan.logits, draws)
 
-    def replay_for(self, buffers: StaticBuffers, cache_len: int) -> Replay:
+    def replay_for(
+        self, buffers: StaticBuffers, cache_len: int, draw: "DrawKernel | None" = None
+    ) -> Replay:
         """The recorded step that looks at so many positions; recorded now if it was not before."""
-        if cache_len not in buffers.replays:
+        key = cache_len, None if draw is None else draw.rule
+        if key not in buffers.replays:
             # runs before the recording write keys that the replay writes again, and turn the
-            # recurrence, which has to be turned back
-            kept = [
-                (tensor, tensor.clone())
-                for layer in buffers.state.layers
-                if layer.capacity is None
-                for tensor in layer.tensors
-            ]
-            buffers.replays[cache_len] = self.record(lambda: self.body(buffers, cache_len))
+            # recurrence and draw ids, which has to be turned back
+            changed = [] if buffers.draws is None else buffers.draws.all
+            for layer in buffers.state.layers:
+                changed += layer.tensors if layer.capacity is None else []
+            kept = [(tensor, tensor.clone()) for tensor in changed]
+            buffers.replays[key] = self.record(lambda: self.body(buffers, cache_len, draw))
             for tensor, before in kept:
                 tensor.copy_(before)
-        return buffers.replays[cache_len]
+        return buffers.replays[key]
+
+    def ready(self, rows: int, state: StackState) -> tuple[StaticBuffers, int]:
+        """Buffers that hold the state, its positions on the device; positions to look at."""
+        tokens = max(state.positions) + 1
+        room = max((layer.capacity or 0 for layer in state.layers), default=0)
+        buffers = self.acquire(rows, max(tokens, room), state)
+        if buffers.positions != state.positions:
+            buffers.plan.positions.copy_(as_positions(state.positions, torch.device("cpu")))
+        return buffers, min(buffers.cache_len, length_for(tokens))
+
+    def moved_on(self, buffers: StaticBuffers, state: StackState) -> None:
+        """Count what was stepped."""
+        buffers.plan.positions.add_(1)
+        state.positions = [position + 1 for position in state.positions]
+        buffers.positions = list(state.positions)
 
     @torch.inference_mode()
     def step_embedded(
         self, inputs: Float[Tensor, "batch dim"], state: StackState
     ) -> Float[Tensor, "batch ids"]:
         """Continue each row by one embedding; logits of the next id."""
-        tokens = max(state.positions) + 1
-        room = max((layer.capacity or 0 for layer in state.layers), default=0)
-        buffers = self.acquire(len(inputs), max(tokens, room), state)
-        positions = buffers.plan.positions
-        if buffers.positions != state.positions:
-            positions.copy_(as_positions(state.positions, torch.device("cpu")))
+        buffers, cache_len = self.ready(len(inputs), state)
         buffers.inputs.copy_(inputs)
-        self.replay_for(buffers, min(buffers.cache_len, length_for(tokens)))()
-        positions.add_(1)
-        state.positions = [position + 1 for position in state.positions]
-        buffers.positions = list(state.positions)
+        self.replay_for(buffers, cache_len)()
+        self.moved_on(buffers, state)
         return buffers.plan.logits.clone()
+
+    @torch.inference_mode()
+    def step_drawn(self, state: StackState, draws: "GraphDraws") -> None:
+        """Continue each row by the id that was drawn last, and draw the next."""
+        buffers, cache_len = self.ready(len(state.positions), state)
+        buffers.let_draw(draws)
+        self.replay_for(buffers, cache_len, draws.kernel)()
+        self.moved_on(buffers, state)

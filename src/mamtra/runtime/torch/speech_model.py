@@ -12,6 +12,10 @@ from torch import Tensor
 from mamtra.backbone.mixers.attention import Attention
 from mamtra.backbone.positions import apply_rotary
 from mamtra.backbone.state import StackState
+from mamtra.runtime.draws import DrawRule
+from mamtra.runtime.torch.cuda_graph import GraphStepper
+from mamtra.runtime.torch.fused.support import can_begin_early, unfit_machine
+from mamtra.runtime.torch.graph_draws import DrawKernel, GraphDraws, can_draw
 from mamtra.speech_lm.batch import pack_segments
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.speech_lm.prompt import Segment, speech_segment
@@ -58,6 +62,7 @@ class TorchSpeechModel(OfModule):
         reading: ReadingConfig | None = None,
     ) -> None:
         self.model, self.reading = model, reading
+        self.kernels: dict[DrawRule, DrawKernel] = {}
         if reading is not None:
             config = model.backbone.config
             reading.check(config.layout, config.query_heads)
@@ -81,6 +86,23 @@ class TorchSpeechModel(OfModule):
         """Continue each row by one speech id; logits of the next."""
         drawn = torch.tensor(ids, dtype=torch.long, device=self.model.device)
         return as_array(self.model.step(drawn, state))
+
+    def draws(self, rows: int, rule: DrawRule) -> GraphDraws | None:
+        """Draw in recorded graphs, for a batch of so many rows; None where steps are not recorded.
+
+        Args:
+            rows: of the batch.
+            rule: how.
+        """
+        stepper, vocabulary, device = self.model.stepper, self.vocabulary, self.model.device
+        if not isinstance(stepper, GraphStepper) or not can_draw(rule, vocabulary.size):
+            return None
+        if rule not in self.kernels:
+            if device.type == "cuda" and unfit_machine(device) is not None:
+                return None
+            early = device.type == "cuda" and can_begin_early(device)
+            self.kernels[rule] = DrawKernel(rule, vocabulary, device, early)
+        return GraphDraws(stepper, self.kernels[rule], rows)
 
     @torch.inference_mode()
     def looked(

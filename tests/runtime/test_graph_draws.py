@@ -1,0 +1,236 @@
+"""Ids that are drawn where their logits are: on a CPU by Triton's interpreter, on a GPU in graphs."""
+
+import copy
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from mamtra.backbone import BackboneConfig
+from mamtra.errors import GenerationError
+from mamtra.generation.draws import EngineDraws, LogitDraws, draws_for, rule_of
+from mamtra.generation.generate import generate_batch
+from mamtra.generation.guard import GuardConfig
+from mamtra.generation.live_batch import LiveBatch
+from mamtra.generation.randomness import SeededSource
+from mamtra.generation.request import Request, Row, Stopped, Token
+from mamtra.generation.sampling import SamplingConfig, choose
+from mamtra.runtime.exclusive import ExclusiveSpeechModel
+from mamtra.runtime.torch.cuda_graph import GraphStepper
+from mamtra.runtime.torch.engine import EngineConfig, prepare
+from mamtra.runtime.torch.fused.support import triton_missing
+from mamtra.runtime.torch.graph_draws import MOST_KEPT, DrawKernel, GraphDraws
+from mamtra.runtime.torch.speech_model import TorchSpeechModel
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm.vocabulary import SpeechVocabulary
+
+GPU = torch.cuda.is_available()
+pytestmark = [
+    pytest.mark.skipif(triton_missing() is not None, reason=str(triton_missing())),
+    pytest.mark.filterwarnings("ignore"),  # the interpreter computes where a mask hides the result
+]
+INTERPRETED = pytest.mark.skipif(GPU, reason="a GPU runs the kernels themselves")
+SIZES = BackboneConfig(
+    dim=16, layout="MA", query_heads=2, kv_heads=1, head_dim=8, mlp_dim=24, rope_theta=1e4
+)
+GUARD = GuardConfig(min_per_text_token=1.0, max_per_text_token=9.0, repeat_tokens=6, attempts=2)
+OFTEN = SamplingConfig(window=8, repetition_share=0.1)
+ENDLESS = GuardConfig(min_per_text_token=1e9, max_per_text_token=1e9)
+
+
+class OneRow:
+    """Draws for one row, and notes the random numbers that were used."""
+
+    def __init__(self, kernel: DrawKernel, seed: int, least: int) -> None:
+        self.draws = GraphDraws(recorded(small_model()).model.stepper, kernel, 1)
+        self.kernel, self.source, self.least = kernel, SeededSource(seed), least
+
+    def next(self, logits: np.ndarray) -> int:
+        if self.draws.feeds[0] is None:
+            return self.draws.begin(0, logits, self.least, self.source.uniforms).read()[0]
+        self.kernel(torch.from_numpy(logits[None]).to(self.draws.device), self.draws.tensors)
+        return int(self.draws.tensors.drawn[0, 0])
+
+
+@pytest.mark.parametrize("codes", [9, 61])
+@pytest.mark.parametrize("method", ["repetition-aware", "top", "greedy"])
+@pytest.mark.parametrize(("top_k", "top_p"), [(25, 0.8), (3, 1.0), (1, 0.5), (MOST_KEPT, 0.99)])
+def test_what_is_drawn_is_what_would_be_drawn_of_the_same_logits(codes, method, top_k, top_p):
+    vocabulary, random = SpeechVocabulary(codes), np.random.default_rng(1)
+    sampling = SamplingConfig(
+        method=method, top_k=top_k, top_p=top_p, temperature=0.7, window=5, repetition_share=0.3
+    )
+    rule = rule_of(sampling)
+    assert rule is not None
+    device = torch.device("cuda" if GPU else "cpu")
+    row = OneRow(DrawKernel(rule, vocabulary, device, early=False), seed=3, least=7)
+    source, history = SeededSource(3), list[int]()
+    for _ in range(50):
+        logits = (2 * random.standard_normal(vocabulary.size)).astype(np.float32)
+        forbidden = vocabulary.forbidden(may_end=len(history) >= 7)
+        history.append(choose(logits, forbidden, history, source, sampling))
+        assert row.next(logits) == history[-1]
+    assert codes > 9 or vocabulary.end in history
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_logits_that_are_no_numbers_are_told(bad):
+    rule = rule_of(SamplingConfig())
+    assert rule is not None
+    device = torch.device("cuda" if GPU else "cpu")
+    row = OneRow(DrawKernel(rule, SpeechVocabulary(9), device, early=False), 0, 0)
+    logits = np.zeros(12, np.float32)
+    logits[4] = bad
+    assert row.next(logits) == -1
+
+
+def test_rules_that_no_kernel_knows_are_left_to_the_processor():
+    assert rule_of(SamplingConfig(min_p=0.1)) is None
+    assert rule_of(SamplingConfig(repetition_penalty=1.1)) is None
+    drawing = recorded(small_model())
+    assert isinstance(draws_for(drawing, 1, SamplingConfig()), EngineDraws)
+    many = SamplingConfig(top_k=MOST_KEPT + 1)
+    assert isinstance(draws_for(drawing, 1, many), LogitDraws)
+    assert isinstance(draws_for(drawing, 1, SamplingConfig(min_p=0.1)), LogitDraws)
+
+
+def small_model() -> SpeechLM:
+    """A model whose logits are far apart, so that texts end."""
+    torch.manual_seed(0)
+    config = SpeechLMConfig(backbone=SIZES, text_vocabulary=30, speech_vocabulary=40)
+    model = SpeechLM(config).eval().requires_grad_(False)
+    with torch.no_grad():
+        model.head.weight.mul_(3)
+    return model
+
+
+def repeated(body: Callable[[], None]) -> Callable[[], None]:
+    """Warm up twice, as recording does, and repeat the body when asked."""
+    body()
+    body()
+    return body
+
+
+def recorded(model: SpeechLM) -> TorchSpeechModel:
+    """The model with recorded steps."""
+    ready = prepare(copy.deepcopy(model), EngineConfig(threads=torch.get_num_threads()))
+    ready.stepper = GraphStepper(ready, repeated)
+    return TorchSpeechModel(ready, fixed_width=True)
+
+
+def texts(count: int, seed: int = 0) -> list[Request]:
+    """Texts of one to eight ids."""
+    random = np.random.default_rng(seed)
+    lengths = random.integers(1, 9, count)
+    return [
+        Request.of(random.integers(0, 30, length).tolist(), seed=number)
+        for number, length in enumerate(lengths)
+    ]
+
+
+@INTERPRETED
+@pytest.mark.parametrize("rows", [1, 3, None])
+def test_texts_say_what_they_say_where_the_processor_draws(rows):
+    plain = small_model()
+    wanted, got = (
+        dict(generate_batch(model, texts(9), OFTEN, GUARD, rows=rows))
+        for model in (TorchSpeechModel(plain), recorded(plain))
+    )
+    assert got == wanted
+    assert len({len(said.ids) for said in got.values()}) > 3
+
+
+@INTERPRETED
+def test_texts_that_join_and_leave_a_batch_say_what_they_say_alone():
+    plain, said = small_model(), dict[int, list[int]]()
+    batch, ended = LiveBatch(recorded(plain), 4, OFTEN, GUARD), dict[int, Stopped]()
+    waiting = list(enumerate(texts(9)))
+    turn = 0
+    while waiting or batch.busy:
+        turn += 1
+        if waiting and batch.free and turn % 2:
+            batch.add(*waiting.pop(0))
+        if turn == 6:
+            batch.remove(2)
+        for record in batch.step():
+            match record:
+                case Token():
+                    said.setdefault(record.row, []).append(record.id)
+                case Stopped():
+                    ended[record.row] = record
+    alone = dict(generate_batch(TorchSpeechModel(plain), texts(9), OFTEN, replace(GUARD, attempts=1)))
+    assert set(ended) == set(alone) - {2}
+    for number, stopped in ended.items():
+        ids = said.get(number, [])
+        assert tuple(ids[: len(ids) - stopped.surplus]) == alone[number].ids
+
+
+def rows_of(count: int) -> list[Row]:
+    """Rows that may never end."""
+    return [Row.of(number, Request.of([1], seed=number), ENDLESS) for number in range(count)]
+
+
+def endlessly(model, count: int, steps: int, turns: int = 1) -> list[list[int]]:
+    """What rows say; with more turns, as many batches take turns in the same model."""
+    batches = []
+    for _ in range(turns):
+        rows, state = rows_of(count), model.new_state(count)
+        draws = draws_for(model, count, OFTEN)
+        logits = model.read([row.request.segments for row in rows], state)
+        for slot, row in enumerate(rows):
+            draws.begin(slot, row, logits[slot])
+        batches.append((rows, draws, state))
+    for _ in range(steps):
+        for rows, draws, state in batches:
+            for _, row, token in draws.take(rows, state):
+                row.history.append(token)
+            draws.step(rows, state)
+    return [row.history for rows, _, _ in batches for row in rows]
+
+
+@INTERPRETED
+def test_random_numbers_are_brought_as_they_are_used():
+    plain = small_model()
+    wanted = endlessly(TorchSpeechModel(plain), 2, 330)
+    assert endlessly(recorded(plain), 2, 330) == wanted
+
+
+@INTERPRETED
+def test_two_batches_take_turns():
+    plain = small_model()
+    assert endlessly(recorded(plain), 2, 12, turns=2) == 2 * endlessly(recorded(plain), 2, 12)
+
+
+@INTERPRETED
+def test_a_batch_whose_logits_are_no_numbers_fails():
+    model = small_model()
+    with torch.no_grad():
+        model.head.weight.fill_(math.nan)
+    with pytest.raises(GenerationError, match="not numbers"):
+        endlessly(recorded(model), 1, 2)
+
+
+@INTERPRETED
+def test_a_model_behind_a_lock_draws_alike():
+    plain = small_model()
+    locked = ExclusiveSpeechModel(recorded(plain), threading.Lock())
+    assert endlessly(locked, 2, 10) == endlessly(recorded(plain), 2, 10)
+    undrawn = ExclusiveSpeechModel(TorchSpeechModel(plain), threading.Lock())
+    assert isinstance(draws_for(undrawn, 1, OFTEN), LogitDraws)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not GPU, reason="needs a CUDA GPU")
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+@pytest.mark.parametrize("count", [1, 3, 12])
+def test_real_graphs_draw_what_the_processor_draws_of_their_logits(count, dtype):
+    ours = prepare(small_model(), EngineConfig(device="cuda", dtype=dtype))
+    model = TorchSpeechModel(ours)
+    assert isinstance(draws_for(model, count, OFTEN), EngineDraws)
+    got = endlessly(model, count, 300)
+    model.draws = lambda rows, rule: None
+    assert got == endlessly(model, count, 300)
