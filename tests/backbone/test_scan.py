@@ -1,12 +1,14 @@
 """The chunked and the fused scan against the recurrence as it is."""
 
+from importlib import metadata
+
 import pytest
 import torch
 from torch import Tensor
 from torch.testing import assert_close
 
 from mamtra.backbone.mixers import fused_scan as fused_module
-from mamtra.backbone.mixers.fused_scan import chosen_scan, fused_scan, run_scan
+from mamtra.backbone.mixers.fused_scan import chosen_scan, form_on, fused_scan, run_scan
 from mamtra.backbone.mixers.scan import chunked_scan, loop_scan
 from mamtra.errors import MissingExtraError
 
@@ -96,14 +98,38 @@ def test_fused_kernels_without_their_package_say_what_to_install():
         assert chosen_scan("cuda", learning=True)[0] == "fused"
 
 
+@pytest.mark.parametrize(
+    ("version", "capability", "form"),
+    [
+        ("3.6.0", (9, 0), "chunked"),
+        ("3.7.0+cu130", (9, 0), "chunked"),
+        ("3.7.1", (9, 0), "fused"),
+        ("3.3.1", (9, 0), "fused"),
+        ("3.6.0", (8, 0), "fused"),
+        (None, (9, 0), "fused"),
+    ],
+)
+def test_nobody_learns_by_gradients_that_are_wrong(monkeypatch, version, capability, form):
+    def found(name: str) -> str:
+        if version is None:
+            raise metadata.PackageNotFoundError(name)
+        return version
+
+    monkeypatch.setattr(metadata, "version", found)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+    monkeypatch.setattr(fused_module, "require", lambda *names: None)
+    assert form_on(torch.device("cuda"), "auto", 9, learning=True) == form
+    assert chosen_scan("cuda", learning=True)[0] == form
+    assert form_on(torch.device("cuda"), "fused", 9, learning=True) == "fused"  # as asked
+
+
 @pytest.mark.gpu
 @pytest.mark.filterwarnings("default")  # kernels of another package may warn as they compile
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
-@pytest.mark.parametrize("readers", [1, 3])
 @pytest.mark.parametrize("time", [3, 64, 100])
-def test_fused_equals_the_loop(time, readers):
+def test_fused_equals_the_loop(time):
     pytest.importorskip("fla")
-    given = [tensor.detach().cuda() for tensor in inputs(time, readers)]
+    given = [tensor.detach().cuda() for tensor in inputs(time, readers=3)]
     for got, wanted in zip(fused_scan(*given), loop_scan(*given), strict=True):
         assert_close(got, wanted, atol=2e-2, rtol=2e-2)
 

@@ -162,7 +162,9 @@ def test_texts_that_join_and_leave_a_batch_say_what_they_say_alone():
                     said.setdefault(record.row, []).append(record.id)
                 case Stopped():
                     ended[record.row] = record
-    alone = dict(generate_batch(TorchSpeechModel(plain), texts(9), OFTEN, replace(GUARD, attempts=1)))
+    alone = dict(
+        generate_batch(TorchSpeechModel(plain), texts(9), OFTEN, replace(GUARD, attempts=1))
+    )
     assert set(ended) == set(alone) - {2}
     for number, stopped in ended.items():
         ids = said.get(number, [])
@@ -197,6 +199,16 @@ def test_random_numbers_are_brought_as_they_are_used():
     plain = small_model()
     wanted = endlessly(TorchSpeechModel(plain), 2, 330)
     assert endlessly(recorded(plain), 2, 330) == wanted
+
+
+def test_graphs_keep_what_they_read():
+    rule = rule_of(OFTEN)
+    assert rule is not None
+    model = recorded(small_model()).model
+    first, second = (TorchSpeechModel(model).draws(1, rule) for _ in range(2))
+    assert first is not None
+    assert second is not None
+    assert first.kernel is second.kernel is model.stepper.kernels[rule]
 
 
 @INTERPRETED

@@ -9,11 +9,14 @@ done before a cut is kept.
 """
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +29,9 @@ from mamtra.errors import CorpusError
 PACKAGES = ("transformers", "fla-core", "triton")
 ROOMS = ("tests/backbone", "tests/runtime", "tests/benchmark")  # where tests marked gpu lie
 FIRST = ("1:1", "1:5")  # of the targets; the others wait until these are measured
-CHAINED = ("1:1", "1:5", "1:0")  # whose whole chain is measured
+CHAINED = ("1:1", "1:5", "1:0", BASELINE)  # whose whole chain is measured
 TARGETS = (*FIRST, BASELINE, "1:0", "1:5-grouped", "removed-12")
+TESTERS = 4  # processes that run tests, most of whose time goes into compiling kernels
 LEAST_SECONDS = 5.0  # a process that has less is not started
 TAIL = 2000  # characters of a test run that are kept
 
@@ -108,31 +112,51 @@ def worker(config: BenchConfig) -> tuple[str, ...]:
     return ("-m", "mamtra.benchmark.decode.worker", config.written())
 
 
-def of_targets(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
-    """Steps of one stream, the whole chain, steps of many streams."""
+def one_stream(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
+    """Steps of one stream after every length, and prompts."""
     for target in targets:
         config = run.config(target, contexts=run.contexts, prompts=(100, 1000))
         yield Measurement(part="one stream", name=target, arguments=worker(config), share=0.2)
+
+
+def chain(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
+    """The whole chain, with its memory by part."""
     for target in (own for own in targets if own in CHAINED):
         config = run.config(
             target, contexts=run.contexts[:1], seconds=run.speech_seconds, spoken=run.spoken
         )
         yield Measurement(part="chain", name=target, arguments=worker(config), share=0.12)
+
+
+def many_streams(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
+    """Steps of several streams after every length."""
     for target in targets:
         config = run.config(target, contexts=run.contexts, batches=run.batches)
         yield Measurement(part="many streams", name=target, arguments=worker(config), share=0.12)
 
 
 def measurements(run: GpuRun) -> Iterator[Measurement]:
-    """All of a run, the most important first."""
-    yield from of_targets(run, [target for target in run.targets if target in FIRST])
+    """All of a run, the most important first; the baseline's chain and streams take longest."""
+    first = [target for target in run.targets if target in FIRST]
+    others = [target for target in run.targets if target not in FIRST]
+    own = [target for target in others if target != BASELINE]
+    baseline = [target for target in others if target == BASELINE]
+    for part in (one_stream, chain, many_streams):
+        yield from part(run, first)
     rehearsed = ("--dry-run", "--json", "--device", run.device, "--set", f"tokens={run.tokens}")
     arguments = ("-m", "mamtra", "distill", run.model, "1:1", *rehearsed)
     yield Measurement(part="distillation", name="1:1", arguments=arguments, share=0.25)
     if run.tests:
-        options = ("-q", "-m", "gpu", "-p", "no:cacheprovider", *ROOMS)
+        # a file's tests share a process: kernels that were chosen for one serve the next
+        several = find_spec("xdist") is not None
+        side_by_side = ("-n", str(TESTERS), "--dist", "loadfile") if several else ()
+        without = ("-p", "no:cacheprovider", "-p", "no:benchmark")
+        options = ("-m", "gpu", *without, *side_by_side, *ROOMS)
         yield Measurement(part="tests", name="gpu", arguments=("-m", "pytest", *options), share=0.3)
-    yield from of_targets(run, [target for target in run.targets if target not in FIRST])
+    yield from one_stream(run, others)
+    for targets in (own, baseline):
+        yield from chain(run, targets)
+        yield from many_streams(run, targets)
 
 
 def tail_of(text: str) -> str:
@@ -142,19 +166,31 @@ def tail_of(text: str) -> str:
 
 def start(arguments: Sequence[str], limit: float) -> Outcome:
     """Run one process to its end or to its deadline; what it measured, or what went wrong."""
-    began = time.perf_counter()
+    began, tested = time.perf_counter(), arguments[:2] == ("-m", "pytest")
+    process = subprocess.Popen(
+        [sys.executable, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,  # so that what it has started ends with it
+    )
     try:
-        done = subprocess.run(
-            [sys.executable, *arguments], capture_output=True, timeout=limit, check=False
-        )
+        said = process.communicate(timeout=limit)
+        cut: Outcome = {}
     except subprocess.TimeoutExpired:
-        return {"cut": f"not finished within {limit:.0f} seconds"}
-    out, errors = (stream.decode(errors="replace") for stream in (done.stdout, done.stderr))
+        os.killpg(process.pid, signal.SIGKILL)
+        said = process.communicate()
+        cut = {"cut": f"not finished within {limit:.0f} seconds"}
+    except KeyboardInterrupt:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    out, errors = (stream.decode(errors="replace") for stream in said)
+    if cut:
+        return cut | ({"report": tail_of(out)} if tested else {})
     took = {"process_seconds": time.perf_counter() - began}
-    if arguments[:2] == ("-m", "pytest"):
-        return {"passed": done.returncode == 0, "report": tail_of(out or errors), **took}
-    if done.returncode:
-        return {"failed": tail_of(errors) or f"ended with {done.returncode}", **took}
+    if tested:
+        return {"passed": process.returncode == 0, "report": tail_of(out or errors), **took}
+    if process.returncode:
+        return {"failed": tail_of(errors) or f"ended with {process.returncode}", **took}
     lines = [json.loads(line) for line in out.splitlines() if line.startswith("{")]
     if arguments[:3] == ("-m", "mamtra", "distill"):
         last = lines[-1]  # the first step chooses kernels

@@ -54,7 +54,6 @@ class ExclusiveSpeechModel(Exclusive):
         alone("looked"),
     )
 
-
     def draws(self, rows: int, rule: DrawRule) -> "ExclusiveDraws | None":
         """Draws of the wrapped model, if it offers them."""
         if not isinstance(self.wrapped, DrawingModel):

@@ -3,12 +3,14 @@
 fla-core's ``simple_gla`` is this recurrence (q reads, k writes, v values, g log decay). It is
 imported when a CUDA tensor first asks for it, never earlier. Its first pass tries kernels out for
 half a minute and longer: a training has that time, somebody who waits for a sentence has not. So on
-a CUDA device ``auto`` learns by it and reads in chunks. There is no silent fallback: without the
-package, chunks learn only where the caller asked for them.
+a CUDA device ``auto`` learns by it and reads in chunks. With some releases of Triton its gradients
+are wrong on Hopper, as it says itself once it has tried its kernels out; there ``auto`` learns in
+chunks, too. Without the package, chunks learn only where the caller asked for them.
 
 Axes: b batch, t time, h states, g readers of one state, s state width, w value width.
 """
 
+from importlib import metadata
 from typing import Literal
 
 import torch
@@ -29,6 +31,8 @@ from mamtra.backbone.mixers.scan import (
 )
 from mamtra.errors import MissingExtraError, require
 
+WRONG_GRADIENTS = ((3, 4, 0), (3, 7, 1))  # releases of Triton: the first, and the first without
+HOPPER = 9  # compute capability
 ScanForm = Literal["auto", "loop", "chunked", "fused"]
 
 
@@ -70,6 +74,20 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
 
 
+def wrong_gradients(device: torch.device | str) -> str | None:
+    """Why the fused kernels cannot be learned by on a CUDA device, if so (fla-core's issue 640)."""
+    try:
+        version = metadata.version("triton")
+    except metadata.PackageNotFoundError:
+        return None
+    first, mended = WRONG_GRADIENTS
+    if not first <= tuple(int(part) for part in version.split("+")[0].split(".")[:3]) < mended:
+        return None
+    if torch.cuda.get_device_capability(device)[0] != HOPPER:
+        return None
+    return f"fla-core's gradients are wrong with triton {version} on this GPU; 3.7.1 mends it"
+
+
 def chosen_scan(
     device: torch.device | str, form: ScanForm = "auto", *, learning: bool = False
 ) -> tuple[str, str]:
@@ -89,6 +107,8 @@ def chosen_scan(
         )
     if not learning:
         return "chunked", "the fused kernels are chosen for half a minute at the first prompt"
+    if (reason := wrong_gradients(device)) is not None:
+        return "chunked", reason
     try:
         require("fla.ops.simple_gla", "gpu")
     except MissingExtraError as missing:
@@ -102,7 +122,8 @@ def form_on(
     """The form of a recurrence that runs so many tokens on a device; one token needs no chunks."""
     if form == "loop" or (tokens == 1 and form != "fused"):
         return "loop"
-    if form == "fused" or (form == "auto" and device.type == "cuda" and learning):
+    learns_fused = form == "auto" and device.type == "cuda" and learning
+    if form == "fused" or (learns_fused and wrong_gradients(device) is None):
         return "fused"
     return "chunked"
 

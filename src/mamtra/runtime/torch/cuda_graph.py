@@ -193,8 +193,9 @@ class GraphStepper:
         plan: Callable[[Stack, nn.Module, int], Plan] = plan_of,
     ) -> None:
         self.stack, self.head, self.record, self.plan = model.backbone, model.head, record, plan
-        self.ids_table = model.speech_embedding.weight
+        self.vocabulary, self.table = model.vocabulary, model.speech_embedding.weight
         self.buffers: dict[int, StaticBuffers] = {}
+        self.kernels: dict[DrawRule, DrawKernel] = {}  # graphs read what they hold
 
     def acquire(self, rows: int, tokens: int, state: StackState) -> StaticBuffers:
         """The tensors for so many rows and tokens, with the state in them."""
@@ -227,7 +228,7 @@ class GraphStepper:
         if draw is None or draws is None:
             plan.hidden.copy_(buffers.inputs)
         else:
-            plan.hidden.copy_(F.embedding(draws.ids, self.ids_table))
+            plan.hidden.copy_(F.embedding(draws.ids, self.table))
         plan.run(buffers.state, cache_len)
         if draw is not None and draws is not None:
             draw(plan.logits, draws)
@@ -274,6 +275,18 @@ class GraphStepper:
         self.replay_for(buffers, cache_len)()
         self.moved_on(buffers, state)
         return buffers.plan.logits.clone()
+
+    def draws(self, rows: int, rule: DrawRule) -> "GraphDraws | None":
+        """Draw in the graphs, for a batch of so many rows; None where no kernel can."""
+        from mamtra.runtime.torch.graph_draws import DrawKernel, GraphDraws, can_draw
+
+        device = self.table.device
+        if not can_draw(rule, self.vocabulary.size, device):
+            return None
+        if rule not in self.kernels:
+            early = device.type == "cuda" and can_begin_early(device)
+            self.kernels[rule] = DrawKernel(rule, self.vocabulary, device, early)
+        return GraphDraws(self, self.kernels[rule], rows)
 
     @torch.inference_mode()
     def step_drawn(self, state: StackState, draws: "GraphDraws") -> None:

@@ -22,6 +22,7 @@ from torch import Tensor
 from mamtra.backbone.state import StackState
 from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.fused.shapes import power_of_two
+from mamtra.runtime.torch.fused.support import unfit_machine
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 if TYPE_CHECKING:
@@ -37,9 +38,11 @@ WARPS = 16
 Uniforms = Callable[[int], Float[np.ndarray, " count"]]
 
 
-def can_draw(rule: DrawRule, outs: int) -> bool:
-    """Whether the kernel has room for a rule and so many ids."""
-    return max(rule.top_k, 1) <= MOST_KEPT and rule.window <= MOST_RECENT and outs <= MOST_OUTS
+def can_draw(rule: DrawRule, outs: int, device: torch.device) -> bool:
+    """Whether the kernel runs on a device, and has room for a rule and so many ids."""
+    if device.type == "cuda" and unfit_machine(device) is not None:
+        return False
+    return rule.top_k <= MOST_KEPT and rule.window <= MOST_RECENT and outs <= MOST_OUTS
 
 
 @dataclass(slots=True, eq=False)

@@ -14,8 +14,7 @@ from mamtra.backbone.positions import apply_rotary
 from mamtra.backbone.state import StackState
 from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.cuda_graph import GraphStepper
-from mamtra.runtime.torch.fused.support import can_begin_early, unfit_machine
-from mamtra.runtime.torch.graph_draws import DrawKernel, GraphDraws, can_draw
+from mamtra.runtime.torch.graph_draws import GraphDraws
 from mamtra.speech_lm.batch import pack_segments
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.speech_lm.prompt import Segment, speech_segment
@@ -62,7 +61,6 @@ class TorchSpeechModel(OfModule):
         reading: ReadingConfig | None = None,
     ) -> None:
         self.model, self.reading = model, reading
-        self.kernels: dict[DrawRule, DrawKernel] = {}
         if reading is not None:
             config = model.backbone.config
             reading.check(config.layout, config.query_heads)
@@ -88,21 +86,14 @@ class TorchSpeechModel(OfModule):
         return as_array(self.model.step(drawn, state))
 
     def draws(self, rows: int, rule: DrawRule) -> GraphDraws | None:
-        """Draw in recorded graphs, for a batch of so many rows; None where steps are not recorded.
+        """Draw where steps are recorded, for a batch of so many rows; None elsewhere.
 
         Args:
             rows: of the batch.
             rule: how.
         """
-        stepper, vocabulary, device = self.model.stepper, self.vocabulary, self.model.device
-        if not isinstance(stepper, GraphStepper) or not can_draw(rule, vocabulary.size):
-            return None
-        if rule not in self.kernels:
-            if device.type == "cuda" and unfit_machine(device) is not None:
-                return None
-            early = device.type == "cuda" and can_begin_early(device)
-            self.kernels[rule] = DrawKernel(rule, vocabulary, device, early)
-        return GraphDraws(stepper, self.kernels[rule], rows)
+        stepper = self.model.stepper
+        return stepper.draws(rows, rule) if isinstance(stepper, GraphStepper) else None
 
     @torch.inference_mode()
     def looked(

@@ -4,7 +4,7 @@ A program draws for one row: the most probable ids until they hold ``top_p`` or 
 of them in proportion; and if that one filled its share of the last few, another one of all the
 rest. Random numbers were brought beforehand, as many as a draw may use, in a ring for each row.
 
-Dtype rule: everything is computed in float64, as there.
+Dtype rule: probabilities are float64, as there; the most probable ids are found by their logits.
 
 Axes: k ids that were kept.
 """
@@ -49,22 +49,23 @@ def draw(
     possible = (at < OUTS) & (tl.load(barred + at, mask=at < OUTS, other=1) == 0)
     if EARLY:
         tl.extra.cuda.gdc_wait()
-    given = tl.load(logits + row * OUTS + at, mask=at < OUTS, other=0.0).to(tl.float64)
-    given = tl.where(possible, given / tl.load(limits), float("-inf"))
-    weights = tl.exp(given - tl.max(given, 0))
+    given = tl.load(logits + row * OUTS + at, mask=at < OUTS, other=0.0).to(tl.float32)
+    given = tl.where(possible, given, float("-inf"))
+    temperature, top_p = tl.load(limits), tl.load(limits + 1)
+    peak = tl.max(given, 0).to(tl.float64) / temperature
+    weights = tl.exp(given.to(tl.float64) / temperature - peak)
     total = tl.sum(weights, 0)
 
     place = tl.arange(0, KEPT)
-    # a sum of what are not numbers is above nothing
-    left, kept = tl.where(total > 0, weights / total, 0.0), tl.zeros((KEPT,), tl.float64)
-    kept_ids = tl.zeros((KEPT,), tl.int32)
+    kept, kept_ids = tl.zeros((KEPT,), tl.float64), tl.zeros((KEPT,), tl.int32)
     count, held = tl.sum(kept_ids, 0), tl.sum(kept, 0)
-    top_p = tl.load(limits + 1)
+    left = tl.where(total > 0, given, 0.0)  # a sum of what are not numbers is above nothing
     while (count < TOP_K) & (held < top_p):
-        share, best = tl.max(left, 0, return_indices=True)
+        logit, best = tl.max(left, 0, return_indices=True)
+        share = tl.exp(logit.to(tl.float64) / temperature - peak) / total
         kept = tl.where(place == count, share, kept)
         kept_ids = tl.where(place == count, best, kept_ids)
-        left = tl.where(at == best, -1.0, left)
+        left = tl.where(at == best, float("-inf"), left)
         count, held = count + 1, held + share
     index = fallen(kept, tl.load(uniforms + row * RING + turn % RING))
     chosen = tl.sum(tl.where(place == index, kept_ids, 0), 0)
