@@ -1,4 +1,4 @@
-"""Ids that are drawn where their logits are: on a CPU by Triton's interpreter, on a GPU in graphs."""
+"""Ids that are drawn where their logits are: by Triton's interpreter, on a GPU in graphs."""
 
 import copy
 import math

@@ -125,7 +125,7 @@ def chain(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
         config = run.config(
             target, contexts=run.contexts[:1], seconds=run.speech_seconds, spoken=run.spoken
         )
-        yield Measurement(part="chain", name=target, arguments=worker(config), share=0.12)
+        yield Measurement(part="chain", name=target, arguments=worker(config), share=0.2)
 
 
 def many_streams(run: GpuRun, targets: Sequence[str]) -> Iterator[Measurement]:
@@ -152,7 +152,7 @@ def measurements(run: GpuRun) -> Iterator[Measurement]:
         side_by_side = ("-n", str(TESTERS), "--dist", "loadfile") if several else ()
         without = ("-p", "no:cacheprovider", "-p", "no:benchmark")
         options = ("-m", "gpu", *without, *side_by_side, *ROOMS)
-        yield Measurement(part="tests", name="gpu", arguments=("-m", "pytest", *options), share=0.3)
+        yield Measurement(part="tests", name="gpu", arguments=("-m", "pytest", *options), share=0.4)
     yield from one_stream(run, others)
     for targets in (own, baseline):
         yield from chain(run, targets)

@@ -11,9 +11,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from mamtra.benchmark.decode.baseline import Baseline, BaselineState
+from mamtra.benchmark.decode.baseline import Baseline
 from mamtra.runtime.protocols import SpeechModel
-from mamtra.runtime.torch.speech_model import OfModule, TorchSpeechModel, as_array
+from mamtra.runtime.torch.speech_model import TorchSpeechModel, as_array
 from mamtra.speech_lm import Segment, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
@@ -48,16 +48,17 @@ class EngineModel:
         return self.offered.step(ids.tolist(), state)
 
 
-class OfBaseline(OfModule):
+class OfBaseline:
     """The baseline, as engines offer models."""
 
-    fixed_width = False
+    fixed_width = steps_first_rows = False
     reading = None
 
     def __init__(self, model: Baseline) -> None:
-        self.model = model
+        self.model, self.vocabulary = model, model.vocabulary
+        self.text_vocabulary = model.config.text_vocabulary
 
-    def new_state(self, batch: int, capacity_hint: int = 0) -> BaselineState:
+    def new_state(self, batch: int, capacity_hint: int = 0) -> Any:
         """An empty cache for so many streams."""
         return self.model.new_state(batch, capacity_hint)
 

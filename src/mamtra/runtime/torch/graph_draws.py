@@ -33,7 +33,7 @@ BLOCK = RING // 2  # that are brought at once
 MOST_KEPT = 64  # of a rule's ``top_k``
 MOST_RECENT = 64  # of a rule's window
 MOST_OUTS = 16_384  # ids that one program looks at
-WARPS = 16
+WARPS = 8
 
 Uniforms = Callable[[int], Float[np.ndarray, " count"]]
 
@@ -129,7 +129,8 @@ class DrawKernel:
         from mamtra.runtime.torch.fused.draw import draw
 
         rule, kept = self.rule, min(self.rule.top_k, self.outs)
-        options: dict[str, Any] = {"launch_pdl": True} if self.early else {}
+        early = {"launch_pdl": True} if self.early else {}
+        options: dict[str, Any] = {"num_warps": WARPS, **early}
         given = tensors.least, tensors.uniforms, tensors.recent, tensors.spoken, tensors.used
         draw[(len(logits),)](
             *(logits, self.never, self.limits, *given, tensors.ids, tensors.drawn),
@@ -142,7 +143,6 @@ class DrawKernel:
             NEEDED=rule.repeats,
             RING=RING,
             EARLY=self.early,
-            num_warps=WARPS,
             **options,
         )
 

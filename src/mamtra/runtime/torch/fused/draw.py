@@ -28,6 +28,26 @@ def fallen(weights, share):
 
 @triton.jit
 @no_type_check
+def most_probable(
+    logits, temperature, peak, total, top_p, at, TOP_K: tl.constexpr, KEPT: tl.constexpr
+):
+    """Probabilities and ids of the most probable ids, best first; zeros behind them."""
+    place = tl.arange(0, KEPT)
+    kept, kept_ids = tl.zeros((KEPT,), tl.float64), tl.zeros((KEPT,), tl.int32)
+    count, held = tl.sum(kept_ids, 0), tl.sum(kept, 0)
+    left = tl.where(total > 0, logits, 0.0)  # a sum of what are not numbers is above nothing
+    while (count < TOP_K) & (held < top_p):
+        logit, best = tl.max(left, 0, return_indices=True)
+        share = tl.exp(logit.to(tl.float64) / temperature - peak) / total
+        kept = tl.where(place == count, share, kept)
+        kept_ids = tl.where(place == count, best, kept_ids)
+        left = tl.where(at == best, float("-inf"), left)
+        count, held = count + 1, held + share
+    return kept, kept_ids
+
+
+@triton.jit
+@no_type_check
 def draw(
     logits, never, limits, least, uniforms, recent, spoken, used, ids, drawn,
     OUTS: tl.constexpr, BLOCK: tl.constexpr, TOP_K: tl.constexpr, KEPT: tl.constexpr,
@@ -56,19 +76,9 @@ def draw(
     weights = tl.exp(given.to(tl.float64) / temperature - peak)
     total = tl.sum(weights, 0)
 
-    place = tl.arange(0, KEPT)
-    kept, kept_ids = tl.zeros((KEPT,), tl.float64), tl.zeros((KEPT,), tl.int32)
-    count, held = tl.sum(kept_ids, 0), tl.sum(kept, 0)
-    left = tl.where(total > 0, given, 0.0)  # a sum of what are not numbers is above nothing
-    while (count < TOP_K) & (held < top_p):
-        logit, best = tl.max(left, 0, return_indices=True)
-        share = tl.exp(logit.to(tl.float64) / temperature - peak) / total
-        kept = tl.where(place == count, share, kept)
-        kept_ids = tl.where(place == count, best, kept_ids)
-        left = tl.where(at == best, float("-inf"), left)
-        count, held = count + 1, held + share
+    kept, kept_ids = most_probable(given, temperature, peak, total, top_p, at, TOP_K, KEPT)
     index = fallen(kept, tl.load(uniforms + row * RING + turn % RING))
-    chosen = tl.sum(tl.where(place == index, kept_ids, 0), 0)
+    chosen = tl.sum(tl.where(tl.arange(0, KEPT) == index, kept_ids, 0), 0)
     turn += 1
 
     if NEEDED > 0:
