@@ -8,7 +8,13 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from mamtra.backbone.mixers import fused_scan as fused_module
-from mamtra.backbone.mixers.fused_scan import chosen_scan, form_on, fused_scan, run_scan
+from mamtra.backbone.mixers.fused_scan import (
+    chosen_scan,
+    form_on,
+    fused_scan,
+    run_scan,
+    wrong_release,
+)
 from mamtra.backbone.mixers.scan import chunked_scan, loop_scan
 from mamtra.errors import MissingExtraError
 
@@ -102,7 +108,7 @@ def test_fused_kernels_without_their_package_say_what_to_install():
     ("version", "capability", "form"),
     [
         ("3.6.0", (9, 0), "chunked"),
-        ("3.7.0+cu130", (9, 0), "chunked"),
+        ("3.7.0rc1+cu130", (9, 0), "chunked"),
         ("3.7.1", (9, 0), "fused"),
         ("3.3.1", (9, 0), "fused"),
         ("3.6.0", (8, 0), "fused"),
@@ -116,6 +122,7 @@ def test_nobody_learns_by_gradients_that_are_wrong(monkeypatch, version, capabil
         return version
 
     monkeypatch.setattr(metadata, "version", found)
+    monkeypatch.setattr(fused_module, "wrong_release", wrong_release.__wrapped__)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
     monkeypatch.setattr(fused_module, "require", lambda *names: None)
     assert form_on(torch.device("cuda"), "auto", 9, learning=True) == form

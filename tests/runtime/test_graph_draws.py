@@ -2,8 +2,12 @@
 
 import copy
 import math
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import numpy as np
@@ -77,6 +81,21 @@ def test_what_is_drawn_is_what_would_be_drawn_of_the_same_logits(codes, method, 
     assert codes > 9 or vocabulary.end in history
 
 
+@pytest.mark.parametrize("temperature", [0.01, 1.0, 50.0])
+def test_an_id_that_is_drawn_again_is_drawn_alike_at_any_temperature(temperature):
+    sampling = SamplingConfig(temperature=temperature, window=3)
+    rule = rule_of(sampling)
+    assert rule is not None
+    device = torch.device("cuda" if GPU else "cpu")
+    row = OneRow(DrawKernel(rule, SpeechVocabulary(9), device, early=False), seed=1, least=0)
+    source, history = SeededSource(1), list[int]()
+    logits = np.array([9, 0, -3, 5, -9, 2, 1, -1, 0, -40, 0, 0], np.float32)
+    never = SpeechVocabulary(9).forbidden(may_end=True)
+    for _ in range(20):
+        history.append(choose(logits, never, history, source, sampling))
+        assert row.next(logits) == history[-1]
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_logits_that_are_no_numbers_are_told(bad):
     rule = rule_of(SamplingConfig())
@@ -86,6 +105,36 @@ def test_logits_that_are_no_numbers_are_told(bad):
     logits = np.zeros(12, np.float32)
     logits[4] = bad
     assert row.next(logits) == -1
+
+
+COMPILED = """
+from triton import compile
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from mamtra.runtime.torch.fused.draw import draw
+
+sizes = dict(OUTS=6564, BLOCK=8192, TOP_K=25, KEPT=32, WINDOW=10, WINDOW_BLOCK=64)
+given = sizes | dict(NEEDED=1, RING=256, EARLY=True)
+types = dict(logits="*fp32", never="*i8", limits="*fp64", uniforms="*fp64", first="i32")
+types |= dict.fromkeys(("ids", "drawn"), "*i64")
+types |= dict.fromkeys(("least", "recent", "spoken", "used"), "*i32")
+signature = {name: types.get(name, "constexpr") for name in draw.arg_names}
+source = ASTSource(fn=draw, signature=signature, constexprs=given)
+made = compile(source, target=GPUTarget("cuda", 90, 32), options=dict(launch_pdl=True))
+print("griddepcontrol" in made.asm["ptx"])
+"""
+
+
+def test_the_kernel_compiles_for_a_gpu_that_is_not_here():
+    surroundings = os.environ | {"TRITON_INTERPRET": "0"}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", COMPILED],
+        capture_output=True,
+        text=True,
+        env=surroundings,
+        check=False,
+    )
+    assert done.stdout.strip() == "True", done.stderr
 
 
 def test_rules_that_no_kernel_knows_are_left_to_the_processor():
@@ -233,6 +282,42 @@ def test_a_model_behind_a_lock_draws_alike():
     assert endlessly(locked, 2, 10) == endlessly(recorded(plain), 2, 10)
     undrawn = ExclusiveSpeechModel(TorchSpeechModel(plain), threading.Lock())
     assert isinstance(draws_for(undrawn, 1, OFTEN), LogitDraws)
+
+
+@INTERPRETED
+def test_threads_that_ask_at_once_share_a_kernel():
+    rule = rule_of(OFTEN)
+    assert rule is not None
+    locked = ExclusiveSpeechModel(recorded(small_model()), threading.Lock())
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: locked.draws(1, rule), range(32)))
+    assert len({id(draws.wrapped.kernel) for draws in found if draws is not None}) == 1
+
+
+@INTERPRETED
+def test_a_row_that_cannot_begin_is_no_row(monkeypatch):
+    model = recorded(small_model())
+    batch = LiveBatch(model, 2, OFTEN, GUARD)
+    batch.add(0, texts(1)[0])
+
+    def failing(*given):
+        raise RuntimeError("out of memory")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(GraphDraws, "begin", failing)
+        with pytest.raises(RuntimeError, match="out of memory"):
+            batch.add(1, texts(1)[0])
+    assert {record.row for _ in range(20) for record in batch.step()} == {0}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not GPU, reason="needs a CUDA GPU")
+@pytest.mark.parametrize("rows", [1, 3])
+def test_texts_of_a_real_batch_say_what_the_processor_would_draw(rows):
+    model = TorchSpeechModel(prepare(small_model(), EngineConfig(device="cuda", dtype="float32")))
+    got = dict(generate_batch(model, texts(9), OFTEN, GUARD, rows=rows))
+    model.draws = lambda rows, rule: None
+    assert got == dict(generate_batch(model, texts(9), OFTEN, GUARD, rows=rows))
 
 
 @pytest.mark.gpu

@@ -71,8 +71,9 @@ class Slots:
         lone = len(self.rows) == 1
         own = self.model.new_state(1, self.capacity_for(request) if lone else request.length)
         logits = self.model.read([request.segments], own)[0]
-        row = self.rows[slot] = Row.of(index, request, self.guard)
+        row = Row.of(index, request, self.guard)
         self.draws.begin(slot, row, logits)
+        self.rows[slot] = row
         if lone:
             self.state = own
             return

@@ -22,7 +22,7 @@ from mamtra.runtime.draws import DrawingModel, Drawn, DrawRule, RunningDraws
 from mamtra.runtime.protocols import SpeechModel
 
 IDLE_ID = 0  # what a slot without a text is given to read
-Slots = Sequence[Row | None]
+Texts = Sequence[Row | None]
 
 
 @runtime_checkable
@@ -33,7 +33,7 @@ class Draws(Protocol):
         """Let a text that was just read be spoken in a slot."""
         ...
 
-    def take(self, rows: Slots, state: Any) -> list[tuple[int, Row, int]]:
+    def take(self, rows: Texts, state: Any) -> list[tuple[int, Row, int]]:
         """The next id of each text: slot, row and id.
 
         Raises:
@@ -41,7 +41,7 @@ class Draws(Protocol):
         """
         ...
 
-    def step(self, rows: Slots, state: Any) -> None:
+    def step(self, rows: Texts, state: Any) -> None:
         """Go on from the ids that were taken."""
         ...
 
@@ -70,7 +70,7 @@ class LogitDraws:
         del row
         self.logits[slot] = logits
 
-    def take(self, rows: Slots, state: Any) -> list[tuple[int, Row, int]]:
+    def take(self, rows: Texts, state: Any) -> list[tuple[int, Row, int]]:
         """The next id of each text: slot, row and id."""
         del state
         drawn: list[tuple[int, Row, int]] = []
@@ -82,7 +82,7 @@ class LogitDraws:
                 drawn.append((slot, row, token))
         return drawn
 
-    def step(self, rows: Slots, state: Any) -> None:
+    def step(self, rows: Texts, state: Any) -> None:
         """Go on from the ids that were taken; free slots at the end may be left out."""
         if self.model.steps_first_rows:
             busy = max(slot for slot, row in enumerate(rows) if row is not None)
@@ -134,7 +134,7 @@ class EngineDraws:
         drawn = self.running.begin(slot, logits, row.least, row.source.uniforms)
         self.rounds[-1].append(Coming(row, drawn, 0))
 
-    def take(self, rows: Slots, state: Any) -> list[tuple[int, Row, int]]:
+    def take(self, rows: Texts, state: Any) -> list[tuple[int, Row, int]]:
         """The next id of each text: slot, row and id."""
         drawn = self.running.step(state)
         asked = enumerate(rows)
@@ -151,7 +151,7 @@ class EngineDraws:
             taken.append((slot, coming.row, token))
         return taken
 
-    def step(self, rows: Slots, state: Any) -> None:
+    def step(self, rows: Texts, state: Any) -> None:
         """Nothing is left to do: the step began when ids were taken."""
         del rows, state
 

@@ -135,8 +135,9 @@ class LiveBatch:
         assert self.state is not None
         assert self.draws is not None
         self.state.copy_row(slot, own)
-        row = self.rows[slot] = Row.of(number, request, self.guard)
+        row = Row.of(number, request, self.guard)
         self.draws.begin(slot, row, logits[0])
+        self.rows[slot] = row
 
     def free_slot(self, slot: int) -> None:
         """Give up a row; the last busy one takes its place."""

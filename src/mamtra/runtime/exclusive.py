@@ -58,7 +58,8 @@ class ExclusiveSpeechModel(Exclusive):
         """Draws of the wrapped model, if it offers them."""
         if not isinstance(self.wrapped, DrawingModel):
             return None
-        running = self.wrapped.draws(rows, rule)
+        with self.lock:
+            running = self.wrapped.draws(rows, rule)
         return None if running is None else ExclusiveDraws(running, self.lock)
 
 

@@ -10,6 +10,8 @@ chunks, too. Without the package, chunks learn only where the caller asked for t
 Axes: b batch, t time, h states, g readers of one state, s state width, w value width.
 """
 
+import re
+from functools import cache
 from importlib import metadata
 from typing import Literal
 
@@ -74,16 +76,22 @@ def needs_gradient(*tensors: Tensor | None) -> bool:
     return torch.is_grad_enabled() and any(tensor.requires_grad for tensor in given)
 
 
-def wrong_gradients(device: torch.device | str) -> str | None:
-    """Why the fused kernels cannot be learned by on a CUDA device, if so (fla-core's issue 640)."""
+@cache
+def wrong_release() -> str | None:
+    """The release of Triton that is installed, if some gradients are wrong with it."""
     try:
         version = metadata.version("triton")
     except metadata.PackageNotFoundError:
         return None
+    numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])
     first, mended = WRONG_GRADIENTS
-    if not first <= tuple(int(part) for part in version.split("+")[0].split(".")[:3]) < mended:
-        return None
-    if torch.cuda.get_device_capability(device)[0] != HOPPER:
+    return version if first <= numbers < mended else None
+
+
+def wrong_gradients(device: torch.device | str) -> str | None:
+    """Why the fused kernels cannot be learned by on a CUDA device, if so (fla-core's issue 640)."""
+    version = wrong_release()
+    if version is None or torch.cuda.get_device_capability(device)[0] != HOPPER:
         return None
     return f"fla-core's gradients are wrong with triton {version} on this GPU; 3.7.1 mends it"
 

@@ -196,9 +196,9 @@ class Speaker:
         return [row.history for row in self.rows]
 
     def speak(self, steps: int) -> None:
-        """Go on by so many ids; the first one needs no step."""
+        """Go on by so many ids."""
         for _ in range(steps):
-            if self.begun:
+            if self.begun:  # the first id is drawn from what was read
                 self.draws.step(self.rows, self.state)
             self.begun = True
             for _, row, token in self.draws.take(self.rows, self.state):

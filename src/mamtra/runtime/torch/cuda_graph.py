@@ -65,9 +65,17 @@ def record_graph(body: Callable[[], None]) -> Replay:
             body()
     torch.cuda.current_stream().wait_stream(side)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # other threads may wait for ids or sound meanwhile
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         body()
     return graph.replay
+
+
+def sent(values: Tensor, target: Tensor) -> None:
+    """Copy values to where a device has them, without waiting for the device."""
+    if target.is_cuda:
+        values = values.pin_memory()
+    target.copy_(values, non_blocking=True)
 
 
 def length_for(tokens: int) -> int:
@@ -255,8 +263,9 @@ class GraphStepper:
         tokens = max(state.positions) + 1
         room = max((layer.capacity or 0 for layer in state.layers), default=0)
         buffers = self.acquire(rows, max(tokens, room), state)
-        if buffers.positions != state.positions:
-            buffers.plan.positions.copy_(as_positions(state.positions, torch.device("cpu")))
+        if buffers.positions != state.positions:  # where rows are free, at every step
+            sent(as_positions(state.positions, torch.device("cpu")), buffers.plan.positions)
+            buffers.positions = list(state.positions)
         return buffers, min(buffers.cache_len, length_for(tokens))
 
     def moved_on(self, buffers: StaticBuffers, state: StackState) -> None:

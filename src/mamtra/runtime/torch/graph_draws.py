@@ -12,7 +12,7 @@ Axes: b rows.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,12 +21,10 @@ from torch import Tensor
 
 from mamtra.backbone.state import StackState
 from mamtra.runtime.draws import DrawRule
+from mamtra.runtime.torch.cuda_graph import GraphStepper, sent
 from mamtra.runtime.torch.fused.shapes import power_of_two
 from mamtra.runtime.torch.fused.support import unfit_machine
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
-
-if TYPE_CHECKING:
-    from mamtra.runtime.torch.cuda_graph import GraphStepper
 
 RING = 256  # random numbers of a row that lie on the GPU
 BLOCK = RING // 2  # that are brought at once
@@ -124,8 +122,10 @@ class DrawKernel:
         limits = torch.tensor([rule.temperature, rule.top_p], dtype=torch.float64)
         self.limits = limits.to(device)
 
-    def __call__(self, logits: Float[Tensor, "b ids"], tensors: DrawTensors) -> None:
-        """Draw an id for each row."""
+    def __call__(
+        self, logits: Float[Tensor, "drawn ids"], tensors: DrawTensors, first: int = 0
+    ) -> None:
+        """Draw an id for each row of logits; ``first`` is the row of the first ones."""
         from mamtra.runtime.torch.fused.draw import draw
 
         rule, kept = self.rule, min(self.rule.top_k, self.outs)
@@ -133,7 +133,7 @@ class DrawKernel:
         options: dict[str, Any] = {"num_warps": WARPS, **early}
         given = tensors.least, tensors.uniforms, tensors.recent, tensors.spoken, tensors.used
         draw[(len(logits),)](
-            *(logits, self.never, self.limits, *given, tensors.ids, tensors.drawn),
+            *(logits, self.never, self.limits, *given, tensors.ids, tensors.drawn, first),
             OUTS=self.outs,
             BLOCK=power_of_two(self.outs),
             TOP_K=kept,
@@ -207,7 +207,7 @@ class GraphDraws:
         feeds: of the text in each row.
     """
 
-    def __init__(self, stepper: "GraphStepper", kernel: DrawKernel, rows: int) -> None:
+    def __init__(self, stepper: GraphStepper, kernel: DrawKernel, rows: int) -> None:
         self.stepper, self.kernel = stepper, kernel
         self.device = kernel.never.device
         self.tensors = DrawTensors.of(rows, self.device)
@@ -216,9 +216,8 @@ class GraphDraws:
     def bring(self, feed: Feed) -> None:
         """Bring a text its next random numbers where those of before are used."""
         while feed.brought - feed.used <= BLOCK:
-            block = torch.from_numpy(feed.uniforms(BLOCK))
-            first = feed.brought % RING
-            self.tensors.uniforms[feed.row, first : first + BLOCK].copy_(block)
+            first, block = feed.brought % RING, torch.from_numpy(feed.uniforms(BLOCK))
+            sent(block, self.tensors.uniforms[feed.row, first : first + BLOCK])
             feed.brought += BLOCK
 
     @torch.inference_mode()
@@ -227,14 +226,13 @@ class GraphDraws:
     ) -> GraphDrawn:
         """Draw a row's first id."""
         own = DrawTensors.of(1, self.device)
-        own.least.fill_(least)
+        own.least.fill_(min(least, torch.iinfo(own.least.dtype).max))
         self.tensors.rows(row, 1).copy_from(own)
         feed = self.feeds[row] = Feed(row, uniforms)
         self.bring(feed)
         given = torch.from_numpy(np.ascontiguousarray(logits[None])).to(self.device)
-        lone = self.tensors.rows(row, 1)
-        self.kernel(given, lone)
-        return GraphDrawn(lone.drawn, [feed])
+        self.kernel(given, self.tensors, row)
+        return GraphDrawn(self.tensors.rows(row, 1).drawn, [feed])
 
     @torch.inference_mode()
     def step(self, state: StackState) -> GraphDrawn:

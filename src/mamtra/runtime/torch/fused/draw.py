@@ -46,15 +46,15 @@ def most_probable(
     return kept, kept_ids
 
 
-@triton.jit
+@triton.jit(do_not_specialize=["first"])  # one machine code for all rows
 @no_type_check
 def draw(
-    logits, never, limits, least, uniforms, recent, spoken, used, ids, drawn,
+    logits, never, limits, least, uniforms, recent, spoken, used, ids, drawn, first,
     OUTS: tl.constexpr, BLOCK: tl.constexpr, TOP_K: tl.constexpr, KEPT: tl.constexpr,
     WINDOW: tl.constexpr, WINDOW_BLOCK: tl.constexpr, NEEDED: tl.constexpr,
     RING: tl.constexpr, EARLY: tl.constexpr,
 ):  # fmt: skip
-    """Draw an id for each row and note it.
+    """Draw an id for each row of logits and note it; the first ones are those of row ``first``.
 
     ``never`` marks the ids that may not come: in its second half while the end may not. ``limits``
     are temperature and ``top_p``, which would be float32 as plain arguments. ``ids`` is
@@ -63,18 +63,18 @@ def draw(
     """
     if EARLY:
         tl.extra.cuda.gdc_launch_dependents()
-    row, at = tl.program_id(0), tl.arange(0, BLOCK)
+    row, at = first + tl.program_id(0), tl.arange(0, BLOCK)
     said, turn = tl.load(spoken + row), tl.load(used + row)
     barred = never + tl.where(said < tl.load(least + row), OUTS, 0)
     possible = (at < OUTS) & (tl.load(barred + at, mask=at < OUTS, other=1) == 0)
     if EARLY:
         tl.extra.cuda.gdc_wait()
-    given = tl.load(logits + row * OUTS + at, mask=at < OUTS, other=0.0).to(tl.float32)
+    own = logits + tl.program_id(0) * OUTS + at
+    given = tl.load(own, mask=at < OUTS, other=0.0).to(tl.float32)
     given = tl.where(possible, given, float("-inf"))
     temperature, top_p = tl.load(limits), tl.load(limits + 1)
     peak = tl.max(given, 0).to(tl.float64) / temperature
-    weights = tl.exp(given.to(tl.float64) / temperature - peak)
-    total = tl.sum(weights, 0)
+    total = tl.sum(tl.exp(given.to(tl.float64) / temperature - peak), 0)
 
     kept, kept_ids = most_probable(given, temperature, peak, total, top_p, at, TOP_K, KEPT)
     index = fallen(kept, tl.load(uniforms + row * RING + turn % RING))
@@ -85,9 +85,12 @@ def draw(
         slot = tl.arange(0, WINDOW_BLOCK)
         last = tl.load(recent + row * WINDOW_BLOCK + slot, mask=slot < WINDOW, other=-1)
         if tl.sum((last == chosen).to(tl.int32), 0) >= NEEDED:
-            others = tl.where(at == chosen, 0.0, weights)
-            if tl.sum(others, 0) > 0:
-                chosen = fallen(others, tl.load(uniforms + row * RING + turn % RING))
+            others = tl.where(at == chosen, float("-inf"), given)
+            highest = tl.max(others, 0)
+            if highest > float("-inf"):
+                above = others.to(tl.float64) - highest.to(tl.float64)
+                weights = tl.exp(above / temperature)
+                chosen = fallen(weights, tl.load(uniforms + row * RING + turn % RING))
                 turn += 1
     tl.store(recent + row * WINDOW_BLOCK + said % WINDOW, chosen)
     tl.store(spoken + row, said + 1)
