@@ -102,12 +102,18 @@ class Voiced(nn.Module):
 
 @dataclass(slots=True, kw_only=True)
 class DecoderBatch:
-    """Tokens of several utterances and the mel features that the decoder should draw."""
+    """Tokens of several utterances and the mel features that the decoder should draw.
+
+    Attributes:
+        said: the utterance that the tokens of each row are of.
+        partners: for each row another one of the same voice, or itself where it is alone.
+    """
 
     tokens: Int[Tensor, "batch tokens"]
     lengths: Int[Tensor, "batch"]
     mel: Float[Tensor, "batch bins frames"]
-    partners: list[int]  # another row of the same voice, or the row itself where it is alone
+    said: list[Utterance]
+    partners: list[int]
 
     @property
     def content(self) -> Bool[Tensor, "batch frames"]:
@@ -195,11 +201,12 @@ class DecoderTask:
     def batch(self, utterances: list[Utterance], random: np.random.Generator) -> DecoderBatch:
         """Read the audio and the tokens of some utterances."""
         samples, lengths = load_audio(self.corpus, utterances)
-        features, ids, rows = self.features(samples), [], []
+        features, ids, rows, said = self.features(samples), [], [], []
         for row, utterance in enumerate(utterances):
             twin = self.twins.get(utterance.id)
             twin = twin if twin and random.random() < self.run.twin_share else None
-            ids.append(torch.from_numpy(self.tokens.of((twin or utterance).id)))
+            said.append(twin or utterance)
+            ids.append(torch.from_numpy(self.tokens.of(said[-1].id)))
             mel = features[row, :, : int(lengths[row]) // NANO_MEL.hop]
             if twin is not None:
                 mel = moved(mel, utterance, twin, NANO_MEL.hop, len(ids[-1]) * 2)
@@ -208,6 +215,7 @@ class DecoderTask:
             tokens=nn.utils.rnn.pad_sequence(ids, batch_first=True),
             lengths=torch.tensor([len(row) for row in ids]),
             mel=nn.utils.rnn.pad_sequence(rows, batch_first=True).mT,
+            said=said,
             partners=partners([utterance.voice for utterance in utterances], random),
         )
 
@@ -247,6 +255,16 @@ class DecoderTask:
             )
             values["flow"] = flow_loss(self.model.decoder.velocity, wanted, known, chunked=chunked)
             values["loss"] = values["loss"] + values["flow"]
+        return self.judged(values, drawn, batch)
+
+    def judged(
+        self,
+        values: dict[str, Tensor],
+        drawn: Float[Tensor, "batch bins frames"],
+        batch: DecoderBatch,
+    ) -> dict[str, Tensor]:
+        """Loss values of what was drawn; a further task adds its own."""
+        del drawn, batch
         return values
 
     def loss(self, step: int) -> dict[str, Tensor]:

@@ -1,7 +1,9 @@
 """How nano is made, from an empty folder to a model: the stages, and where each leaves its result.
 
-    corpus -> pronunciations, tokenizer -> voices -> tokens -> decoder, teacher, proofreader
-    decoder -> vocoder; teacher -> student, further students; all of them -> model folders
+    corpus -> pronunciations, tokenizer -> voices -> tokens
+    tokens -> decoder, teacher, proofreader, listener
+    decoder, listener -> articulation -> vocoder; teacher -> student, further students
+    all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
 """
@@ -15,8 +17,10 @@ from typing import TypeVar
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.recipes.nano.articulation import ArticulationRun, train_articulation
 from mamtra.recipes.nano.decoder import DecoderRun, train_decoder
 from mamtra.recipes.nano.drawer import Drawer
+from mamtra.recipes.nano.listener import ListenerRun, train_listener
 from mamtra.recipes.nano.pronunciations import write_pronunciations
 from mamtra.recipes.nano.proofreader import ProofreaderRun, train_proofreader
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
@@ -38,6 +42,8 @@ Run = TypeVar(
     StudentRun,
     VoicesRun,
     ProofreaderRun,
+    ListenerRun,
+    ArticulationRun,
 )
 
 
@@ -79,6 +85,12 @@ class Workshop:
         """The tokenizer that knows the most voices."""
         taught = self.weights(VOICES)
         return taught if taught.exists() else self.weights("tokenizer")
+
+    @property
+    def decoder(self) -> Path:
+        """The decoder that is understood best."""
+        taught = self.weights("articulation")
+        return taught if taught.exists() else self.weights("decoder")
 
     def lasting(self, run: Run) -> Run:
         """A run with the wanted number of steps."""
@@ -126,8 +138,7 @@ def make_proofreader(workshop: Workshop) -> None:
 def make_vocoder(workshop: Workshop) -> None:
     """Train the vocoder, on what the decoder draws as well where it is there."""
     run, corpus = workshop.lasting(VocoderRun()), Corpus.open(workshop.corpus)
-    weights = workshop.weights("decoder")
-    drawer = None
+    weights, drawer = workshop.decoder, None
     if weights.exists():
         tokens = TokenTable.open(workshop.tokens)
         drawer = Drawer(weights, corpus, tokens, device=workshop.device)
@@ -144,6 +155,27 @@ def make_decoder(workshop: Workshop) -> None:
     run = replace(run, batch_frames=run.batch_frames * workshop.larger)
     corpus = Corpus.open(workshop.corpus)
     train_decoder(corpus, tokens, folder, run, workshop.start, workshop.device)
+
+
+def make_listener(workshop: Workshop) -> None:
+    """Train the listener that the decoder learns to be understood by."""
+    corpus, tokens = Corpus.open(workshop.corpus), TokenTable.open(workshop.tokens)
+    train_listener(corpus, tokens, workshop.folder / "listener", workshop.lasting(ListenerRun()))
+
+
+def make_articulation(workshop: Workshop) -> None:
+    """Teach the decoder to articulate."""
+    run = workshop.lasting(ArticulationRun())
+    frames = run.decoder.batch_frames * workshop.larger
+    train_articulation(
+        Corpus.open(workshop.corpus),
+        TokenTable.open(workshop.tokens),
+        workshop.folder / "articulation",
+        workshop.weights("decoder"),
+        workshop.weights("listener"),
+        replace(run, decoder=replace(run.decoder, batch_frames=frames)),
+        workshop.device,
+    )
 
 
 def make_teacher(workshop: Workshop) -> None:
@@ -175,6 +207,8 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
     "tokens": (make_tokens, "tokens.safetensors"),
     "proofreader": (make_proofreader, "proofreader/model.safetensors"),
     "decoder": (make_decoder, "decoder/model.safetensors"),
+    "listener": (make_listener, "listener/model.safetensors"),
+    "articulation": (make_articulation, "articulation/model.safetensors"),
     "vocoder": (make_vocoder, "vocoder/model.safetensors"),
     "teacher": (make_teacher, "teacher/model.safetensors"),
     "student": (distil, "student/model.safetensors"),

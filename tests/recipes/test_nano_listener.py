@@ -1,0 +1,122 @@
+"""The listener names phones in mel features, and a decoder learns to be understood by it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from toy_nano import SETTINGS, utterance
+
+from mamtra.acoustic.config import CLASSES
+from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
+from mamtra.errors import CorpusError
+from mamtra.recipes.nano.articulation import ArticulationRun, train_articulation
+from mamtra.recipes.nano.decoder import DecoderRun, DecoderTask
+from mamtra.recipes.nano.listener import ListenerRun, ListenerTask, heard_wrong, train_listener
+from mamtra.recipes.nano.proofreader import NOTHING
+from mamtra.recipes.nano.stages import Workshop
+
+PHONES = "hh ax l ow pau ow l d w er l d"
+STEP = 1920  # samples: two tokens a phone
+LISTENER = ListenerRun(
+    dim=16,
+    layers=1,
+    kernel=3,
+    settings=replace(SETTINGS, steps=60, warmup_steps=5, learning_rate=1e-2, evaluate_every=60),
+    batch_frames=200,
+)
+DECODER = DecoderRun(settings=SETTINGS, batch_frames=200)
+
+
+def tones() -> np.ndarray:
+    """Each phone is a tone of its own."""
+    numbers = [1 + CLASSES.index(phone) for phone in PHONES.split()]
+    at = np.arange(STEP) / 24_000
+    sound = [3000 * np.sin(2 * np.pi * 200 * number * at) for number in numbers]
+    return np.concatenate(sound).astype(np.int16)
+
+
+def timed(number: int, split: str) -> Utterance:
+    places = [STEP * place for place in range(len(PHONES.split()) + 1)]
+    made = utterance(number, places[-1], places[-1] * number, split)
+    return replace(made, phones=PHONES, starts=places[:-1], ends=places[1:])
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    folder = tmp_path_factory.mktemp("tones")
+    (folder / "corpus.json").write_text('{"rate_hz": 24000}')
+    for split, count in (("train", 8), ("validation", 2)):
+        items = [timed(number, split) for number in range(count)]
+        write_shard(folder, split, [tones() for _ in items], items)
+    return Corpus.open(folder)
+
+
+@pytest.fixture(scope="module")
+def tokens(corpus: Corpus) -> TokenTable:
+    numbers = [CLASSES.index(phone) for phone in PHONES.split()]
+    path = corpus.folder / "tokens.safetensors"
+    write_tokens(path, [(one.id, np.repeat(numbers, 2)) for one in corpus.utterances])
+    return TokenTable.open(path)
+
+
+@pytest.fixture(scope="module")
+def listener(corpus: Corpus, tokens: TokenTable, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("listener")
+    train_listener(corpus, tokens, folder, LISTENER)
+    return folder
+
+
+def last_row(folder: Path) -> dict[str, float]:
+    return json.loads((folder / "log.jsonl").read_text().splitlines()[-1])
+
+
+def test_what_recordings_tell_is_learnt(listener: Path) -> None:
+    assert last_row(listener)["validation_right"] > 0.9
+
+
+def test_frames_without_a_phone_do_not_count() -> None:
+    found = torch.zeros(1, 3, len(CLASSES))
+    found[0, :, 4] = 9.0
+    heard = heard_wrong(found, torch.tensor([[4, NOTHING, 7]]))
+    assert float(heard["right"]) == 0.5
+    unknown = heard_wrong(found, torch.full((1, 3), NOTHING))
+    assert float(unknown["phones"]) == float(unknown["right"]) == 0.0
+
+
+def test_a_decoder_learns_to_be_heard_and_its_speakers_stay(
+    corpus: Corpus, tokens: TokenTable, listener: Path, tmp_path: Path
+) -> None:
+    before, run = tmp_path / "decoder", ArticulationRun(decoder=DECODER, listener=LISTENER)
+    before.mkdir()
+    task = DecoderTask(DECODER, corpus, tokens)
+    save_file(task.model.state_dict(), before / "model.safetensors")
+    run = replace(run, settings=replace(SETTINGS, steps=12, learning_rate=3e-3, evaluate_every=4))
+    weights = [folder / "model.safetensors" for folder in (before, listener)]
+    train_articulation(corpus, tokens, tmp_path / "made", *weights, run)
+    rows = [json.loads(line) for line in (tmp_path / "made" / "log.jsonl").read_text().splitlines()]
+    losses = [row["phones"] for row in rows if "phones" in row]
+    assert losses[-1] < losses[0]
+    assert 0 <= rows[-1]["heart_right"] <= 1
+    old, new = load_file(weights[0]), load_file(tmp_path / "made" / "model.safetensors")
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert "decoder.mean_head.weight" in changed
+    assert not [name for name in changed if name.startswith("speaker.")]
+
+
+def test_a_source_that_does_not_tell_times_cannot_teach(workshop: Workshop) -> None:
+    tokens = TokenTable.open(workshop.tokens)
+    with pytest.raises(CorpusError, match="hibari"):
+        ListenerTask(LISTENER, Corpus.open(workshop.corpus), tokens)
+
+
+def test_the_decoder_that_articulates_is_taken_where_there_is_one(tmp_path: Path) -> None:
+    made = Workshop(folder=tmp_path)
+    assert made.decoder == made.weights("decoder")
+    made.weights("articulation").parent.mkdir()
+    made.weights("articulation").touch()
+    assert made.decoder == made.weights("articulation")
