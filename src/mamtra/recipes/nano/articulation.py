@@ -40,10 +40,10 @@ class ArticulationRun:
     listener: ListenerRun = field(default_factory=ListenerRun)
     settings: LoopSettings = field(
         default_factory=lambda: LoopSettings(
-            steps=700, learning_rate=5e-4, warmup_steps=40, precision="bfloat16", optimizer="muon"
+            steps=1600, learning_rate=5e-4, warmup_steps=40, precision="bfloat16", optimizer="muon"
         )
     )
-    phone_weight: float = 0.1
+    phone_weight: float = 0.2
 
 
 class ArticulationTask(DecoderTask):
