@@ -1,8 +1,8 @@
 """The run that teaches nano's decoder to articulate: a listener has to understand what it draws.
 
 It goes on from a finished decoder. To the distance from recordings comes the cross entropy of the
-phones that the listener names in drawn features, with the detail that they will have when the
-decoder ships. The speaker encoder stays as it is.
+phones that the listener names in drawn features, after they got the detail that this decoder lacked
+before. The speaker encoder stays as it is.
 """
 
 from dataclasses import dataclass, field

@@ -91,7 +91,7 @@ def measure_detail(corpus: Corpus, drawer: Drawer, seed: int = 0) -> Detail:
         chosen = [known[int(n)] for n in random.choice(len(known), count, replace=False)]
         theirs = [features(torch.from_numpy(corpus.audio(one))[None])[0] for one in chosen]
         natural.append(torch.cat(theirs, 1))
-        drawn.append(torch.cat([drawer.draw(one) for one in chosen], 1))
+        drawn.append(torch.cat([drawer.draw(one).cpu() for one in chosen], 1))
     if not natural:
         raise CorpusError("no training utterance has speech tokens; make them: mamtra nano tokens")
     return transport(natural, drawn)
