@@ -27,6 +27,7 @@ HEAVY = ("numba", "matplotlib.pyplot", "onnx", "onnxruntime", "transformers", "t
 NEEDS = {
     "mamtra.runtime.torch.compiled": ("numba",),
     "mamtra.runtime.torch.fused.attention": ("triton",),
+    "mamtra.runtime.torch.fused.draw": ("triton",),
     "mamtra.runtime.torch.fused.products": ("triton",),
     "mamtra.runtime.torch.fused.recurrence": ("triton",),
     "mamtra.runtime.torch.fused.step": ("triton",),

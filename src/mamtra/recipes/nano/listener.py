@@ -56,10 +56,12 @@ class Listener(nn.Module):
 
     def __init__(self, run: ListenerRun) -> None:
         super().__init__()
-        same = {"kernel_size": run.kernel, "padding": run.kernel // 2}
-        self.input = nn.Conv1d(NANO_MEL.bins, run.dim, **same)
+        wide, around = run.kernel, run.kernel // 2
+        self.input = nn.Conv1d(NANO_MEL.bins, run.dim, wide, padding=around)
         self.norms = nn.ModuleList(nn.LayerNorm(run.dim) for _ in range(run.layers))
-        self.convs = nn.ModuleList(nn.Conv1d(run.dim, run.dim, **same) for _ in range(run.layers))
+        self.convs = nn.ModuleList(
+            nn.Conv1d(run.dim, run.dim, wide, padding=around) for _ in range(run.layers)
+        )
         self.output = nn.Linear(run.dim, len(CLASSES))
 
     def forward(

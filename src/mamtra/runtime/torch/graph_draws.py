@@ -23,7 +23,7 @@ from mamtra.backbone.state import StackState
 from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.cuda_graph import GraphStepper, sent
 from mamtra.runtime.torch.fused.shapes import power_of_two
-from mamtra.runtime.torch.fused.support import unfit_machine
+from mamtra.runtime.torch.fused.support import triton_missing, unfit_machine
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 RING = 256  # random numbers of a row that lie on the GPU
@@ -38,7 +38,8 @@ Uniforms = Callable[[int], Float[np.ndarray, " count"]]
 
 def can_draw(rule: DrawRule, outs: int, device: torch.device) -> bool:
     """Whether the kernel runs on a device, and has room for a rule and so many ids."""
-    if device.type == "cuda" and unfit_machine(device) is not None:
+    missing = unfit_machine(device) if device.type == "cuda" else triton_missing()
+    if missing is not None:
         return False
     return rule.top_k <= MOST_KEPT and rule.window <= MOST_RECENT and outs <= MOST_OUTS
 
