@@ -14,7 +14,7 @@ from toy_nano import SETTINGS, utterance
 from mamtra.acoustic.config import CLASSES
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
-from mamtra.errors import CorpusError
+from mamtra.errors import CorpusError, TrainingError
 from mamtra.recipes.nano.articulation import (
     ArticulationRun,
     ArticulationTask,
@@ -30,7 +30,7 @@ from mamtra.recipes.nano.listener import (
     train_listener,
 )
 from mamtra.recipes.nano.proofreader import NOTHING
-from mamtra.recipes.nano.stages import Workshop
+from mamtra.recipes.nano.stages import Workshop, run_stage
 
 PHONES = "hh ax l ow pau ow l d w er l d"
 STEP = 1920  # samples: two tokens a phone
@@ -157,6 +157,16 @@ def test_a_source_that_does_not_tell_times_cannot_teach(workshop: Workshop) -> N
     tokens = TokenTable.open(workshop.tokens)
     with pytest.raises(CorpusError, match="hibari"):
         ListenerTask(LISTENER, Corpus.open(workshop.corpus), tokens)
+
+
+@pytest.mark.parametrize(("stage", "needed"), [("articulation", "decoder"), ("student", "teacher")])
+def test_a_stage_whose_beginning_is_missing_says_so(
+    corpus: Corpus, tmp_path: Path, stage: str, needed: str
+) -> None:
+    made = Workshop(folder=tmp_path)
+    made.corpus.symlink_to(corpus.folder)
+    with pytest.raises(TrainingError, match=f"mamtra nano {needed} -f"):
+        run_stage(made, stage)
 
 
 def test_the_decoder_that_articulates_is_taken_where_there_is_one(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import TypeVar
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenTable
+from mamtra.errors import TrainingError
 from mamtra.recipes.nano.articulation import ArticulationRun, train_articulation
 from mamtra.recipes.nano.decoder import DecoderRun, train_decoder
 from mamtra.recipes.nano.drawer import Drawer
@@ -219,10 +220,27 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
 }
 
 
+# stages whose weights another stage begins with
+NEEDED = {
+    "articulation": ("decoder", "listener"),
+    **dict.fromkeys(("student", *STUDENTS), ("teacher",)),
+}
+
+
 def run_stage(workshop: Workshop, stage: str) -> bool:
-    """Run one stage unless its result is there; says whether it ran."""
+    """Run one stage unless its result is there; says whether it ran.
+
+    Raises:
+        TrainingError: a stage that it begins with was not made.
+    """
     make, result = STAGES[stage]
     if (workshop.folder / result).exists():
         return False
+    for needed in NEEDED.get(stage, ()):
+        if not workshop.weights(needed).exists():
+            raise TrainingError(
+                f"{stage} begins with {needed}, which is not in {str(workshop.folder)!r}; "
+                f"make it with: mamtra nano {needed} -f {workshop.folder}"
+            )
     make(workshop)
     return True
