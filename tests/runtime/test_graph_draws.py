@@ -25,9 +25,10 @@ from mamtra.generation.request import Request, Row, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.exclusive import ExclusiveSpeechModel
 from mamtra.runtime.torch.cuda_graph import GraphStepper
+from mamtra.runtime.torch.draw_kernel import MOST_KEPT, DrawKernel
 from mamtra.runtime.torch.engine import EngineConfig, prepare
 from mamtra.runtime.torch.fused.support import triton_missing
-from mamtra.runtime.torch.graph_draws import MOST_KEPT, DrawKernel, GraphDraws
+from mamtra.runtime.torch.graph_draws import GraphDraws
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import SpeechVocabulary

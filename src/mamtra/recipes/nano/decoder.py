@@ -168,7 +168,13 @@ def distances(
 
 
 class DecoderTask:
-    """The loss and the measures of one decoder run."""
+    """The loss and the measures of one decoder run.
+
+    Attributes:
+        measures: loss values that are told of each voice.
+    """
+
+    measures: tuple[str, ...] = ("absolute", "melody")
 
     def __init__(
         self, run: DecoderRun, corpus: Corpus, tokens: TokenSource, device: str = "cpu"
@@ -281,8 +287,8 @@ class DecoderTask:
             batch = self.batch(utterances, random)
             whole = self.compute(batch, random, chunked=False)
             pieces = self.compute(batch, random, chunked=True)
-            found[f"{voice}_absolute"] = round(float(whole["absolute"]), 4)
-            found[f"{voice}_melody"] = round(float(whole["melody"]), 4)
+            for name in self.measures:
+                found[f"{voice}_{name}"] = round(float(whole[name]), 4)
             found[f"{voice}_chunked"] = round(float(pieces["absolute"]), 4)
         return found
 

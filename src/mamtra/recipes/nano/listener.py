@@ -19,8 +19,7 @@ from mamtra.acoustic.mel import LogMel
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.tokens import TokenSource
-from mamtra.errors import CorpusError
-from mamtra.recipes.nano.proofreader import NOTHING, phones_of
+from mamtra.recipes.nano.proofreader import NOTHING, phones_of, with_phones
 from mamtra.recipes.nano.tokenizer import NANO_MEL
 from mamtra.training.loop import LoopSettings, train
 
@@ -105,12 +104,7 @@ class ListenerTask:
     def __init__(self, run: ListenerRun, corpus: Corpus, tokens: TokenSource) -> None:
         self.run, self.corpus, self.tokens = run, corpus, tokens
         self.mel = LogMel(NANO_MEL)
-        self.train_set, held_out = (
-            [one for one in corpus.choose(split) if one.starts and one.id in tokens]
-            for split in ("train", "validation")
-        )
-        if not self.train_set:
-            raise CorpusError("no source of this corpus tells where phones lie; speak it by hibari")
+        self.train_set, held_out = with_phones(corpus, tokens)
         self.validation = held_out[:: max(1, len(held_out) // HELD_OUT)]
         lengths = [one.samples // NANO_MEL.hop for one in self.train_set]
         self.batches = LengthBatches(lengths, run.batch_frames, run.settings.seed)

@@ -56,6 +56,21 @@ def phones_of(utterance: Utterance, tokens: int) -> np.ndarray:
     return classes[places.clip(0, len(classes) - 1)]
 
 
+def with_phones(corpus: Corpus, tokens: TokenSource) -> tuple[list[Utterance], list[Utterance]]:
+    """Utterances to train with and to hold out whose phones and tokens are known.
+
+    Raises:
+        CorpusError: no source tells where phones lie.
+    """
+    train_set, validation = (
+        [one for one in corpus.choose(split) if one.starts and one.id in tokens]
+        for split in ("train", "validation")
+    )
+    if not train_set:
+        raise CorpusError("no source of this corpus tells where phones lie; speak it by hibari")
+    return train_set, validation
+
+
 class ProofreaderTask:
     """The loss and the measures of the run.
 
@@ -70,12 +85,7 @@ class ProofreaderTask:
 
     def __init__(self, run: ProofreaderRun, corpus: Corpus, tokens: TokenSource) -> None:
         self.run, self.tokens = run, tokens
-        self.train_set, self.validation = (
-            [one for one in corpus.choose(split) if one.starts and one.id in tokens]
-            for split in ("train", "validation")
-        )
-        if not self.train_set:
-            raise CorpusError("no source of this corpus tells where phones lie; speak it by hibari")
+        self.train_set, self.validation = with_phones(corpus, tokens)
         lengths = [one.samples // (HALVES * NANO_MEL.hop) for one in self.train_set]
         self.batches = LengthBatches(lengths, run.batch_tokens, run.settings.seed)
         torch.manual_seed(run.settings.seed)

@@ -37,12 +37,12 @@ from torch import Tensor, nn
 from mamtra.backbone.stack import Stack
 from mamtra.backbone.state import StackState
 from mamtra.runtime.draws import DrawRule
+from mamtra.runtime.torch.draw_kernel import DrawingRows, DrawKernel, DrawTensors
 from mamtra.runtime.torch.fused.support import FUSED_ROWS, can_begin_early, why_not_fused
 from mamtra.runtime.torch.positions import as_positions
 from mamtra.runtime.torch.step import StackStep
 
 if TYPE_CHECKING:
-    from mamtra.runtime.torch.graph_draws import DrawKernel, DrawTensors, GraphDraws
     from mamtra.speech_lm.model import SpeechLM
 
 LEAST_LENGTH = 256  # of attention; below, a graph more would cost more than it saves
@@ -145,9 +145,9 @@ class StaticBuffers:
     cache_len: int
     owner: "weakref.ref[StackState] | None" = None
     positions: list[int] = field(default_factory=list)
-    replays: "dict[tuple[int, DrawRule | None], Replay]" = field(default_factory=dict)
-    draws: "DrawTensors | None" = None
-    drawing: "weakref.ref[GraphDraws] | None" = None
+    replays: dict[tuple[int, DrawRule | None], Replay] = field(default_factory=dict)
+    draws: DrawTensors | None = None
+    drawing: "weakref.ref[DrawingRows] | None" = None
 
     def owns(self, state: StackState) -> bool:
         """Whether a state's tensors are the static ones; growth and prompts replace them."""
@@ -165,7 +165,7 @@ class StaticBuffers:
                 layer.set_tensors([tensor.clone() for tensor in layer.tensors])
         self.owner = None
 
-    def let_draw(self, draws: "GraphDraws") -> None:
+    def let_draw(self, draws: DrawingRows) -> None:
         """Let the graphs that draw work on these draws; those before them get copies."""
         if self.draws is None:
             self.draws = draws.tensors
@@ -230,7 +230,7 @@ class GraphStepper:
         inputs = torch.empty_like(plan.hidden)
         return StaticBuffers(plan, inputs, own, cache_len, weakref.ref(state))
 
-    def body(self, buffers: StaticBuffers, cache_len: int, draw: "DrawKernel | None") -> None:
+    def body(self, buffers: StaticBuffers, cache_len: int, draw: DrawKernel | None) -> None:
         """What is recorded: from the embeddings to the logits, or from an id to the next."""
         plan, draws = buffers.plan, buffers.draws
         if draw is None or draws is None:
@@ -242,7 +242,7 @@ class GraphStepper:
             draw(plan.logits, draws)
 
     def replay_for(
-        self, buffers: StaticBuffers, cache_len: int, draw: "DrawKernel | None" = None
+        self, buffers: StaticBuffers, cache_len: int, draw: DrawKernel | None = None
     ) -> Replay:
         """The recorded step that looks at so many positions; recorded now if it was not before."""
         key = cache_len, None if draw is None else draw.rule
@@ -285,20 +285,16 @@ class GraphStepper:
         self.moved_on(buffers, state)
         return buffers.plan.logits.clone()
 
-    def draws(self, rows: int, rule: DrawRule) -> "GraphDraws | None":
-        """Draw in the graphs, for a batch of so many rows; None where no kernel can."""
-        from mamtra.runtime.torch.graph_draws import DrawKernel, GraphDraws, can_draw
-
-        device = self.table.device
-        if not can_draw(rule, self.vocabulary.size, device):
-            return None
+    def kernel_for(self, rule: DrawRule) -> DrawKernel:
+        """The kernel that draws by a rule; it is kept as long as the graphs that hold it."""
         if rule not in self.kernels:
+            device = self.table.device
             early = device.type == "cuda" and can_begin_early(device)
             self.kernels[rule] = DrawKernel(rule, self.vocabulary, device, early)
-        return GraphDraws(self, self.kernels[rule], rows)
+        return self.kernels[rule]
 
     @torch.inference_mode()
-    def step_drawn(self, state: StackState, draws: "GraphDraws") -> None:
+    def step_drawn(self, state: StackState, draws: DrawingRows) -> None:
         """Continue each row by the id that was drawn last, and draw the next."""
         buffers, cache_len = self.ready(len(state.positions), state)
         buffers.let_draw(draws)

@@ -14,7 +14,7 @@ from mamtra.backbone.positions import apply_rotary
 from mamtra.backbone.state import StackState
 from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.cuda_graph import GraphStepper
-from mamtra.runtime.torch.graph_draws import GraphDraws
+from mamtra.runtime.torch.graph_draws import GraphDraws, draws_in_graphs
 from mamtra.speech_lm.batch import pack_segments
 from mamtra.speech_lm.model import SpeechLM
 from mamtra.speech_lm.prompt import Segment, speech_segment
@@ -93,7 +93,7 @@ class TorchSpeechModel(OfModule):
             rule: how.
         """
         stepper = self.model.stepper
-        return stepper.draws(rows, rule) if isinstance(stepper, GraphStepper) else None
+        return draws_in_graphs(stepper, rows, rule) if isinstance(stepper, GraphStepper) else None
 
     @torch.inference_mode()
     def looked(
