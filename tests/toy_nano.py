@@ -1,5 +1,6 @@
 """A toy workshop of nano: a corpus of noise, all models trained for two steps."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,26 @@ def utterance(number: int, samples: int = 0, offset: int = 0, split: str = "trai
         words=WORDS,
         phones="hh ax l ow pau ow l d w er l d",
     )
+
+
+PHONES = "hh ax l ow pau ow l d w er l d"
+STEP = 1920  # samples: two tokens a phone
+
+
+def timed(number: int, split: str, step: int = STEP) -> Utterance:
+    """An utterance whose phones follow each other every ``step`` samples."""
+    places = [step * place for place in range(len(PHONES.split()) + 1)]
+    made = utterance(number, places[-1], places[-1] * number, split)
+    return replace(made, phones=PHONES, starts=places[:-1], ends=places[1:])
+
+
+def timed_corpus(folder: Path, sound: np.ndarray) -> Corpus:
+    """Utterances whose phones are known, all of one sound."""
+    (folder / "corpus.json").write_text('{"rate_hz": 24000}')
+    for split, count in (("train", 8), ("validation", 2)):
+        items = [timed(number, split) for number in range(count)]
+        write_shard(folder, split, [sound for _ in items], items)
+    return Corpus.open(folder)
 
 
 def make_workshop(folder: Path) -> Workshop:

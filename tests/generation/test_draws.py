@@ -6,26 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
+from drawing_toys import GUARD, OFTEN, ONCE, check_joining_and_leaving, small_model, texts
 
-from mamtra.backbone import BackboneConfig
 from mamtra.errors import GenerationError
 from mamtra.generation.draws import EngineDraws, LogitDraws, draws_for, rule_of
 from mamtra.generation.generate import generate_batch
-from mamtra.generation.guard import GuardConfig
 from mamtra.generation.live_batch import LiveBatch
-from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
-from mamtra.speech_lm import SpeechLM, SpeechLMConfig
-
-SIZES = BackboneConfig(
-    dim=16, layout="MA", query_heads=2, kv_heads=1, head_dim=8, mlp_dim=24, rope_theta=1e4
-)
-OFTEN = SamplingConfig(window=8, repetition_share=0.1)
-GUARD = GuardConfig(min_per_text_token=1.0, max_per_text_token=9.0, repeat_tokens=6, attempts=2)
-ONCE = GuardConfig(min_per_text_token=1.0, max_per_text_token=9.0, repeat_tokens=6, attempts=1)
+from mamtra.speech_lm import SpeechLM
 
 
 @dataclass
@@ -102,22 +92,7 @@ class Drawing(TorchSpeechModel):
 
 @pytest.fixture(scope="module")
 def module() -> SpeechLM:
-    """A model whose logits are far apart, so that texts end."""
-    torch.manual_seed(0)
-    config = SpeechLMConfig(backbone=SIZES, text_vocabulary=30, speech_vocabulary=40)
-    model = SpeechLM(config).eval().requires_grad_(False)
-    with torch.no_grad():
-        model.head.weight.mul_(3)
-    return model
-
-
-def texts(count: int) -> list[Request]:
-    random = np.random.default_rng(0)
-    lengths = random.integers(1, 9, count)
-    return [
-        Request.of(random.integers(0, 30, length).tolist(), seed=number)
-        for number, length in enumerate(lengths)
-    ]
+    return small_model()
 
 
 @pytest.mark.parametrize("fixed", [False, True])
@@ -136,25 +111,8 @@ def test_texts_say_what_they_say_where_the_processor_draws(
 
 @pytest.mark.parametrize("fixed", [False, True])
 def test_texts_that_join_and_leave_say_what_they_say_alone(module: SpeechLM, fixed: bool) -> None:
-    alone = dict(generate_batch(TorchSpeechModel(module), texts(12), OFTEN, ONCE))
     batch = LiveBatch(Drawing(module, fixed_width=fixed), 4, OFTEN, ONCE)
-    waiting, said, ended = list(enumerate(texts(12))), dict[int, list[int]](), set[int]()
-    turn = 0
-    while waiting or batch.busy:
-        turn += 1
-        if waiting and batch.free and turn % 3:
-            batch.add(*waiting.pop(0))
-        if turn == 6:
-            batch.remove(2)
-        for record in batch.step():
-            match record:
-                case Token():
-                    said.setdefault(record.row, []).append(record.id)
-                case Stopped():
-                    ended.add(record.row)
-                    ids = said.get(record.row, [])
-                    assert tuple(ids[: len(ids) - record.surplus]) == alone[record.row].ids
-    assert ended == set(alone) - {2}
+    check_joining_and_leaving(batch, module, 12)
 
 
 def test_logits_that_are_no_numbers_are_an_error(module: SpeechLM) -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from torch.testing import assert_close
-from toy_nano import SETTINGS, utterance
+from toy_nano import PHONES, SETTINGS, STEP, timed, timed_corpus
 
 from mamtra.acoustic.config import CLASSES
-from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.synthetic.manifest import Corpus, write_shard
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
 from mamtra.errors import CorpusError, TrainingError
 from mamtra.recipes.nano.articulation import (
@@ -32,8 +32,6 @@ from mamtra.recipes.nano.listener import (
 from mamtra.recipes.nano.proofreader import NOTHING
 from mamtra.recipes.nano.stages import Workshop, run_stage
 
-PHONES = "hh ax l ow pau ow l d w er l d"
-STEP = 1920  # samples: two tokens a phone
 LISTENER = ListenerRun(
     dim=16,
     layers=1,
@@ -52,20 +50,9 @@ def tones() -> np.ndarray:
     return np.concatenate(sound).astype(np.int16)
 
 
-def timed(number: int, split: str, step: int = STEP) -> Utterance:
-    places = [step * place for place in range(len(PHONES.split()) + 1)]
-    made = utterance(number, places[-1], places[-1] * number, split)
-    return replace(made, phones=PHONES, starts=places[:-1], ends=places[1:])
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("tones")
-    (folder / "corpus.json").write_text('{"rate_hz": 24000}')
-    for split, count in (("train", 8), ("validation", 2)):
-        items = [timed(number, split) for number in range(count)]
-        write_shard(folder, split, [tones() for _ in items], items)
-    return Corpus.open(folder)
+    return timed_corpus(tmp_path_factory.mktemp("timed"), tones())
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from safetensors.torch import load_file
-from toy_nano import SETTINGS, utterance
+from toy_nano import PHONES, SETTINGS, STEP, timed, timed_corpus
 
 from mamtra.acoustic.config import CLASSES, ProofreaderConfig
 from mamtra.acoustic.phone_recogniser import PhoneRecogniser
-from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
+from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.proofreader import (
@@ -22,8 +22,6 @@ from mamtra.recipes.nano.proofreader import (
 )
 from mamtra.recipes.nano.stages import Workshop
 
-PHONES = "hh ax l ow pau ow l d w er l d"
-STEP = 1920  # samples: two tokens a phone
 RUN = ProofreaderRun(
     config=ProofreaderConfig(digits=6, dim=16, layers=1, kernel=3),
     settings=replace(SETTINGS, steps=60, warmup_steps=5, learning_rate=1e-2, evaluate_every=60),
@@ -31,21 +29,11 @@ RUN = ProofreaderRun(
 )
 
 
-def timed(number: int, split: str) -> Utterance:
-    """An utterance whose phones follow each other every 80 ms."""
-    places = [STEP * place for place in range(len(PHONES.split()) + 1)]
-    made = utterance(number, places[-1], places[-1] * number, split)
-    return replace(made, phones=PHONES, starts=places[:-1], ends=places[1:])
-
-
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    folder = tmp_path_factory.mktemp("timed")
-    (folder / "corpus.json").write_text('{"rate_hz": 24000}')
-    for split, count in (("train", 8), ("validation", 2)):
-        items = [timed(number, split) for number in range(count)]
-        write_shard(folder, split, [np.zeros(one.samples, np.int16) for one in items], items)
-    return Corpus.open(folder)
+    return timed_corpus(
+        tmp_path_factory.mktemp("timed"), np.zeros(STEP * len(PHONES.split()), np.int16)
+    )
 
 
 @pytest.fixture(scope="module")

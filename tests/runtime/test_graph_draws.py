@@ -8,20 +8,19 @@ import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from drawing_toys import GUARD, OFTEN, ONCE, check_joining_and_leaving, small_model, texts
 
-from mamtra.backbone import BackboneConfig
 from mamtra.errors import GenerationError
 from mamtra.generation.draws import EngineDraws, LogitDraws, draws_for, rule_of
 from mamtra.generation.generate import generate_batch
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.live_batch import LiveBatch
 from mamtra.generation.randomness import SeededSource
-from mamtra.generation.request import Request, Row, Stopped, Token
+from mamtra.generation.request import Request, Row
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.exclusive import ExclusiveSpeechModel
 from mamtra.runtime.torch.cuda_graph import GraphStepper
@@ -30,7 +29,7 @@ from mamtra.runtime.torch.engine import EngineConfig, prepare
 from mamtra.runtime.torch.fused.support import triton_missing
 from mamtra.runtime.torch.graph_draws import GraphDraws
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
-from mamtra.speech_lm import SpeechLM, SpeechLMConfig
+from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.vocabulary import SpeechVocabulary
 
 GPU = torch.cuda.is_available()
@@ -39,11 +38,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore"),  # the interpreter computes where a mask hides the result
 ]
 INTERPRETED = pytest.mark.skipif(GPU, reason="a GPU runs the kernels themselves")
-SIZES = BackboneConfig(
-    dim=16, layout="MA", query_heads=2, kv_heads=1, head_dim=8, mlp_dim=24, rope_theta=1e4
-)
-GUARD = GuardConfig(min_per_text_token=1.0, max_per_text_token=9.0, repeat_tokens=6, attempts=2)
-OFTEN = SamplingConfig(window=8, repetition_share=0.1)
 ENDLESS = GuardConfig(min_per_text_token=1e9, max_per_text_token=1e9)
 
 
@@ -148,16 +142,6 @@ def test_rules_that_no_kernel_knows_are_left_to_the_processor():
     assert isinstance(draws_for(drawing, 1, SamplingConfig(min_p=0.1)), LogitDraws)
 
 
-def small_model() -> SpeechLM:
-    """A model whose logits are far apart, so that texts end."""
-    torch.manual_seed(0)
-    config = SpeechLMConfig(backbone=SIZES, text_vocabulary=30, speech_vocabulary=40)
-    model = SpeechLM(config).eval().requires_grad_(False)
-    with torch.no_grad():
-        model.head.weight.mul_(3)
-    return model
-
-
 def repeated(body: Callable[[], None]) -> Callable[[], None]:
     """Warm up twice, as recording does, and repeat the body when asked."""
     body()
@@ -170,16 +154,6 @@ def recorded(model: SpeechLM) -> TorchSpeechModel:
     ready = prepare(copy.deepcopy(model), EngineConfig(threads=torch.get_num_threads()))
     ready.stepper = GraphStepper(ready, repeated)
     return TorchSpeechModel(ready, fixed_width=True)
-
-
-def texts(count: int, seed: int = 0) -> list[Request]:
-    """Texts of one to eight ids."""
-    random = np.random.default_rng(seed)
-    lengths = random.integers(1, 9, count)
-    return [
-        Request.of(random.integers(0, 30, length).tolist(), seed=number)
-        for number, length in enumerate(lengths)
-    ]
 
 
 @INTERPRETED
@@ -196,29 +170,8 @@ def test_texts_say_what_they_say_where_the_processor_draws(rows):
 
 @INTERPRETED
 def test_texts_that_join_and_leave_a_batch_say_what_they_say_alone():
-    plain, said = small_model(), dict[int, list[int]]()
-    batch, ended = LiveBatch(recorded(plain), 4, OFTEN, GUARD), dict[int, Stopped]()
-    waiting = list(enumerate(texts(9)))
-    turn = 0
-    while waiting or batch.busy:
-        turn += 1
-        if waiting and batch.free and turn % 2:
-            batch.add(*waiting.pop(0))
-        if turn == 6:
-            batch.remove(2)
-        for record in batch.step():
-            match record:
-                case Token():
-                    said.setdefault(record.row, []).append(record.id)
-                case Stopped():
-                    ended[record.row] = record
-    alone = dict(
-        generate_batch(TorchSpeechModel(plain), texts(9), OFTEN, replace(GUARD, attempts=1))
-    )
-    assert set(ended) == set(alone) - {2}
-    for number, stopped in ended.items():
-        ids = said.get(number, [])
-        assert tuple(ids[: len(ids) - stopped.surplus]) == alone[number].ids
+    plain = small_model()
+    check_joining_and_leaving(LiveBatch(recorded(plain), 4, OFTEN, ONCE), plain, 9)
 
 
 def rows_of(count: int) -> list[Row]:
