@@ -111,6 +111,21 @@ def test_a_process_that_hangs_or_fails_is_told() -> None:
     assert "ValueError" in start(["-c", "raise ValueError"], 60.0)["failed"]
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code", "told"),
+    [
+        (["--device", "tpu"], 3, "cpu and cuda"),
+        (["--device", "cpu", "--model", "no-such"], 6, "unknown model"),
+    ],
+)
+def test_what_cannot_be_measured_is_refused_before_all_else(
+    tmp_path: Path, capsys: pytest.CaptureFixture[Any], wrong: list[str], code: int, told: str
+) -> None:
+    assert ended(["bench", "gpu", "-o", str(tmp_path / "rows"), *wrong]) == code
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "rows").exists()
+
+
 def test_of_tests_that_hang_what_they_said_is_kept(tmp_path: Path) -> None:
     hanging = (
         "import time\n\ndef test_it():\n    print('so far', flush=True)\n    time.sleep(600)\n"

@@ -294,11 +294,11 @@ def bench_gpu(
     distillation, tests; rows are written after each measurement, the most important first.
     """
     from mamtra.benchmark.gpu import GpuRun, draw_rows, measure
+    from mamtra.runtime.torch.engine import EngineConfig, check_device
+    from mamtra.sizing.sizes import model_sizes
 
-    if device.startswith("cuda"):
-        from mamtra.runtime.torch.engine import check_device
-
-        check_device(device)
+    check_device(EngineConfig(device=device).device)
+    model_sizes(model)  # refuses one that is unknown, before any process
     small = GpuRun(model=model, device=device, seconds=60 * minutes, tests=tests)
     run = small if model != "toy" else small.rehearsed()
     rows = measure(run, output / "gpu.jsonl", lambda line: print(line, flush=True))
