@@ -35,7 +35,12 @@ def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -
     assert "the model has no speech_lm.onnx" in out
     assert "ok  torch, small models   run in float32 on 1 thread\n" in out
     assert "ok  torch, large models   run in int8 (" in out
-    assert "voices high, low" in out
+    assert "MB, voices high, low" in out
+
+
+def test_a_model_whose_speech_is_checked_is_marked() -> None:
+    told = {one.about: one.found for one in findings.models()}
+    assert ", proofread, voices bella" in told["model nano"]
 
 
 def test_a_card_reads_in_chunks_and_what_its_training_lacks_is_optional(

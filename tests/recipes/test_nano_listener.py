@@ -12,6 +12,7 @@ from torch.testing import assert_close
 from toy_nano import PHONES, SETTINGS, STEP, timed, timed_corpus
 
 from mamtra.acoustic.config import CLASSES
+from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizer
 from mamtra.corpus.synthetic.manifest import Corpus, write_shard
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
 from mamtra.errors import CorpusError, TrainingError
@@ -31,6 +32,7 @@ from mamtra.recipes.nano.listener import (
 )
 from mamtra.recipes.nano.proofreader import NOTHING
 from mamtra.recipes.nano.stages import Workshop, run_stage
+from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
 
 LISTENER = ListenerRun(
     dim=16,
@@ -91,16 +93,20 @@ def articulating(corpus: Corpus, tokens: TokenTable, share: float = 0.5) -> Arti
     run = ArticulationRun(decoder=replace(DECODER, twin_share=share), listener=LISTENER)
     bins, nothing = DECODER.decoder.bins, torch.zeros(DECODER.decoder.bins)
     detail = Detail(matrix=torch.eye(bins), drawn=nothing, natural=nothing)
-    return ArticulationTask(run, corpus, tokens, Listener(LISTENER), detail)
+    tokenizer = SpeechTokenizer(NANO_TOKENIZER)
+    return ArticulationTask(run, corpus, tokens, Listener(LISTENER), tokenizer, detail)
 
 
-def test_phones_that_are_not_heard_are_a_part_of_the_loss(
+def test_phones_and_tokens_that_are_not_heard_are_a_part_of_the_loss(
     corpus: Corpus, tokens: TokenTable
 ) -> None:
     task, random = articulating(corpus, tokens), np.random.default_rng(0)
     values = task.compute(task.batch(task.train[:2], random), random, chunked=False)
     distance = values["absolute"] + values["square"] + values["melody"]
-    assert_close(values["loss"], distance + ArticulationRun().phone_weight * values["phones"])
+    run = ArticulationRun()
+    understood = run.phone_weight * values["phones"] + run.token_weight * values["tokens"]
+    assert_close(values["loss"], distance + understood)
+    assert values["tokens"] > 0
     values["phones"].backward()
     head = task.model.decoder.mean_head
     assert head is not None
@@ -130,10 +136,14 @@ def test_a_decoder_learns_to_be_heard_and_its_speakers_stay(
     task = DecoderTask(DECODER, corpus, tokens)
     save_file(task.model.state_dict(), before / "model.safetensors")
     run = replace(run, settings=replace(SETTINGS, steps=12, learning_rate=3e-3, evaluate_every=4))
-    weights = [folder / "model.safetensors" for folder in (before, listener)]
+    tokenizer = tmp_path / "tokenizer"
+    tokenizer.mkdir()
+    recogniser = Recogniser(NANO_TOKENIZER, phones=3, speakers=1)
+    save_file(recogniser.state_dict(), tokenizer / "model.safetensors")
+    weights = [folder / "model.safetensors" for folder in (before, listener, tokenizer)]
     train_articulation(corpus, tokens, tmp_path / "made", *weights, run)
     rows = [json.loads(line) for line in (tmp_path / "made" / "log.jsonl").read_text().splitlines()]
-    assert "heart_right" in rows[-1]
+    assert {"heart_right", "heart_kept"} < set(rows[-1])
     old, new = load_file(weights[0]), load_file(tmp_path / "made" / "model.safetensors")
     changed = {name for name in old if not torch.equal(old[name], new[name])}
     assert "decoder.mean_head.weight" in changed

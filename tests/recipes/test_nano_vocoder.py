@@ -9,11 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from mamtra.acoustic.speech_tokenizer import SpeechTokenizer
 from mamtra.checkpoints.locate import locate
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance, write_shard
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.start import start_vocoder
+from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
 from mamtra.recipes.nano.vocoder import (
     NANO_VOCODER,
     VocoderRun,
@@ -124,6 +126,20 @@ def test_a_piece_may_be_spoken_from_what_the_decoder_draws(corpus: Corpus) -> No
     assert (mel[1, :, :6] == -3).all()
     assert not (mel[0] == -3).any()
     assert (mel[1, :, 6:] < -11).all(), "beyond its end is silence"
+
+
+def test_the_tokens_of_the_recording_have_to_come_back(corpus: Corpus) -> None:
+    torch.manual_seed(0)
+    task = VocoderTask(RUN, corpus, tokenizer=SpeechTokenizer(NANO_TOKENIZER))
+    values, without = task.loss(0), VocoderTask(RUN, corpus).loss(0)
+    assert values["tokens"] > 0
+    assert 0 <= values["kept"] <= 1
+    wanted = without["loss"] + RUN.token_weight * values["tokens"]
+    assert values["loss"].item() == pytest.approx(wanted.item(), rel=1e-5)
+    values["tokens"].backward()
+    assert task.model.conv_in.weight.grad is not None
+    with torch.no_grad():
+        assert task.evaluate().keys() >= {"validation_tokens", "validation_kept"}
 
 
 def test_a_run_may_begin_with_an_earlier_vocoder(corpus: Corpus, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The server proofreads as ``say`` does: the same for many clients, and a failure stays alone."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -64,3 +65,15 @@ def test_a_text_whose_check_fails_ends_alone(start_server) -> None:
     assert good == 200
     assert len(body) > 10_000
     running.wait_for(lambda: running.service.idle)
+
+
+def test_what_is_still_misread_is_told(start_server) -> None:
+    running = start_server(locate("nano"), slots=3, queue=8)
+    form = {"response_format": "wav", "voice": "heart"}
+    _, headers, _ = running.speak(TEXTS[4], **form)
+    assert "x-misread" not in headers
+    running.service.synthesizer.check_of = lambda _: lambda _: 2.5
+    _, headers, _ = running.speak(TEXTS[4], **form)
+    assert headers["x-misread"] == "2.500"
+    _, _, events = running.speak(TEXTS[4], stream_format="sse", **form)
+    assert json.loads(events.decode().split("data: ")[-1])["misread"] == 2.5

@@ -148,7 +148,8 @@ def models() -> list[Finding]:
             continue
         folder = ModelFolder(shipped[name])
         voices = ", ".join(folder.voice_files())
-        found = f"{folder.nbytes / 1e6:.1f} MB, voices {voices}, in {folder.folder}"
+        checked = "proofread, " if folder.holds("proofreader") else ""
+        found = f"{folder.nbytes / 1e6:.1f} MB, {checked}voices {voices}, in {folder.folder}"
         findings += [Finding(about=f"model {name}", found=found), engine_of(name, folder)]
         findings += verified(name, folder)
     return findings

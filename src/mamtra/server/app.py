@@ -112,7 +112,8 @@ class Gate:
         if origin is not None and (origin in cors or "*" in cors):
             out["Access-Control-Allow-Origin"] = origin
             out["Access-Control-Expose-Headers"] = (
-                "X-Request-Id, X-Sample-Rate, X-Stop-Reason, X-Audio-Seconds, X-Ignored"
+                "X-Request-Id, X-Sample-Rate, X-Stop-Reason, X-Audio-Seconds, X-Coverage, "
+                "X-Misread, X-Ignored"
             )
             out.add_vary_header("Origin")
 

@@ -40,6 +40,7 @@ class Output:
         self.samples = self.text_tokens = self.speech_tokens = 0
         self.stop_reason, self.state_bytes = "end", 0
         self.coverage: float | None = None
+        self.misread = 0.0
         self.seconds: dict[str, float] = {}
 
     def note(self, piece: AudioPiece) -> None:
@@ -50,6 +51,7 @@ class Output:
         self.text_tokens += len(spoken.text)
         self.state_bytes = max(self.state_bytes, spoken.state_bytes)
         self.coverage = least_coverage([self.coverage, spoken.coverage])
+        self.misread = max(self.misread, spoken.misread)
         if self.stop_reason == "end":
             self.stop_reason = spoken.stop_reason
 
@@ -95,6 +97,8 @@ async def whole_reply(
     }
     if output.coverage is not None:
         headers["X-Coverage"] = f"{output.coverage:.3f}"
+    if output.misread:
+        headers["X-Misread"] = f"{output.misread:.3f}"
     return Response(b"".join(parts), 200, headers, CONTENT_TYPES[wanted.format_name])
 
 
@@ -169,6 +173,7 @@ async def event_reply(ticket: Ticket, output: Output, headers: dict[str, str]) -
                 stop_reason=output.stop_reason,
                 audio_seconds=round(output.audio_seconds, 3),
                 state_bytes=output.state_bytes,
+                misread=round(output.misread, 3),
             )
         except Exception as error:
             yield event("speech.audio.error", **http_error_of(error).body())
