@@ -2,7 +2,9 @@
 
 import importlib.metadata
 import json
+import sys
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -93,8 +95,35 @@ def test_whisper_needs_weights_that_are_here(
         open_judge(f"whisper:{tmp_path}")
 
 
+def test_whisper_hears_with_and_without_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict] = []
+
+    class Model:
+        def __init__(self, folder: str, **_: object) -> None:
+            assert folder == str(tmp_path)
+
+        def transcribe(self, samples: np.ndarray, **options: object) -> tuple[list, None]:
+            asked.append({"samples": len(samples), **options})
+            return [SimpleNamespace(text=" Good "), SimpleNamespace(text="morning. ")], None
+
+    package = ModuleType("faster_whisper")
+    vars(package).update(WhisperModel=Model, __version__="1")
+    monkeypatch.setitem(sys.modules, "faster_whisper", package)
+    (tmp_path / "model.bin").write_bytes(b"weights")
+    plain, timed = (open_judge(f"{name}:{tmp_path}") for name in ("whisper", "whisper-timed"))
+    assert [judge.hear(NOISE, 16_000) for judge in (plain, timed)] == ["Good morning."] * 2
+    assert [one["without_timestamps"] for one in asked] == [True, False]
+    assert {one["beam_size"] for one in asked} == {5}
+    assert plain.identity.key != timed.identity.key
+    assert timed.identity.name == f"{plain.identity.name} (timed)"
+    with pytest.raises(ConfigError, match="write whisper-timed:FOLDER"):
+        open_judge("whisper-timed")
+
+
 def test_a_missing_package_is_named_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "faster_whisper", None)
+    monkeypatch.setitem(sys.modules, "faster_whisper", None)
     with pytest.raises(MissingExtraError, match=r"pip install .*\[eval\]'"):
         open_judge("whisper:base")
 

@@ -6,6 +6,7 @@ takes a ``JudgeRequest`` and returns an object with one of the protocols of ``ju
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,12 @@ def fetched(name: str) -> Any:
     return getattr(require(f"mamtra.evaluation.judges.{module}", EXTRA), kind)
 
 
-def whisper(request: JudgeRequest) -> Judge:
+def whisper(request: JudgeRequest, timed: bool = False) -> Judge:
     """faster-whisper with weights of a folder, or fetched before."""
     if not request.argument:
-        raise ConfigError("which Whisper? write whisper:FOLDER, or a fetched one as whisper:base")
-    return fetched("whisper:Whisper")(request.argument, request.language, request.threads)
+        name = "whisper-timed" if timed else "whisper"
+        raise ConfigError(f"which Whisper? write {name}:FOLDER, or a fetched one as {name}:base")
+    return fetched("whisper:Whisper")(request.argument, request.language, request.threads, timed)
 
 
 def onnx_asr(request: JudgeRequest) -> Judge:
@@ -84,6 +86,7 @@ BUILT_IN: dict[str, Callable[[JudgeRequest], Judge]] = {
         request.argument or "default", request.sentences
     ),
     "whisper": whisper,
+    "whisper-timed": partial(whisper, timed=True),
     "onnx-asr": onnx_asr,
     "transformers-whisper": transformers_whisper,
     "distillmos": lambda _: fetched("distillmos:DistillMos")(),

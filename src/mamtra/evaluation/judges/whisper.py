@@ -1,7 +1,9 @@
 """Whisper by faster-whisper (CTranslate2): the judge of release numbers.
 
-Settings are those of the F5-TTS and CosyVoice evaluations where they matter: beam 5, temperature 0,
-no timestamps, no text carried from clip to clip. On a CPU the weights are computed in 8 bit.
+Beam 5, temperature 0, no text carried from part to part; on a CPU the weights are computed in 8
+bit. ``whisper`` writes words alone. ``whisper-timed`` writes when they are heard as well, as the
+evaluation of F5-TTS does (its eval/utils_eval.py): small Whispers without times may stop before the
+last words of a clip.
 """
 
 from pathlib import Path
@@ -53,16 +55,19 @@ class Whisper:
         name: a folder of CTranslate2 weights, or a name such as ``base`` that was fetched before.
         language: of the speech.
         threads: of the processor.
+        timed: write down times as well.
 
     Raises:
         ModelError: there are no such weights, or they are damaged.
         MissingExtraError: faster-whisper is not installed.
     """
 
-    def __init__(self, name: str, language: str = "en", threads: int = 1) -> None:
+    def __init__(
+        self, name: str, language: str = "en", threads: int = 1, timed: bool = False
+    ) -> None:
         package = require("faster_whisper", EXTRA)
         folder = weights_folder(name)
-        self.language = language
+        self.language, self.timed = language, timed
         try:
             self.model = package.WhisperModel(
                 str(folder),
@@ -74,8 +79,9 @@ class Whisper:
         except (RuntimeError, ValueError) as problem:
             raise ModelError(f"cannot open the Whisper in {name!r}: {problem}") from problem
         short = Path(name).name
+        known = short if "whisper" in short else f"whisper {short}"
         self.identity = Identity(
-            name=short if "whisper" in short else f"whisper {short}",
+            name=f"{known} (timed)" if timed else known,
             package=PACKAGE,
             version=package.__version__,
             weights=WEIGHTS,
@@ -86,6 +92,7 @@ class Whisper:
                 "temperature": 0,
                 "compute_type": "int8",
                 "device": "cpu",
+                **({"timestamps": True} if timed else {}),
             },
         )
 
@@ -97,7 +104,7 @@ class Whisper:
             language=self.language,
             beam_size=BEAM,
             temperature=0.0,
-            without_timestamps=True,
+            without_timestamps=not self.timed,
             condition_on_previous_text=False,
         )
         return " ".join(part.text.strip() for part in parts).strip()
