@@ -1,7 +1,9 @@
 """The listener names phones in mel features, and a decoder learns to be understood by it."""
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from inspect import signature
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from mamtra.acoustic.speech_tokenizer import Recogniser, SpeechTokenizer
 from mamtra.corpus.synthetic.manifest import Corpus, write_shard
 from mamtra.corpus.synthetic.tokens import TokenTable, write_tokens
 from mamtra.errors import CorpusError, TrainingError
+from mamtra.recipes.nano import stages
 from mamtra.recipes.nano.articulation import (
     ArticulationRun,
     ArticulationTask,
@@ -33,6 +36,7 @@ from mamtra.recipes.nano.listener import (
 from mamtra.recipes.nano.proofreader import NOTHING
 from mamtra.recipes.nano.stages import Workshop, run_stage
 from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
+from mamtra.recipes.nano.vocoder import train_vocoder
 
 LISTENER = ListenerRun(
     dim=16,
@@ -114,6 +118,22 @@ def test_phones_and_tokens_that_are_not_heard_are_a_part_of_the_loss(
     assert head.weight.grad.abs().max() > 0
 
 
+def test_tokens_come_back_from_the_features_that_they_are_of(
+    corpus: Corpus, tokens: TokenTable
+) -> None:
+    task, config = articulating(corpus, tokens), DECODER.decoder
+    batch = task.batch(task.train[:2], np.random.default_rng(0))
+    batch.tokens = task.retokenizer.tokenizer.encode(batch.mel, 2 * batch.lengths).clone()
+    drawn = ((batch.mel - config.mel_offset) / config.mel_scale).requires_grad_()
+    values = task.judged({"loss": torch.zeros(())}, drawn, batch)
+    assert float(values["kept"]) == 1.0
+    values["tokens"].backward()
+    assert drawn.grad is not None
+    assert drawn.grad.abs().max() > 0
+    other = task.judged({"loss": torch.zeros(())}, drawn.detach().flip(1), batch)
+    assert other["tokens"] > values["tokens"]
+
+
 def test_the_phones_are_those_of_the_tokens_where_another_voice_says_them(tmp_path: Path) -> None:
     (tmp_path / "corpus.json").write_text('{"rate_hz": 24000}')
     slower = replace(timed(0, "train", 2 * STEP), id="other", voice="bella", shard="other")
@@ -172,3 +192,20 @@ def test_the_decoder_that_articulates_is_taken_where_there_is_one(tmp_path: Path
     made.weights("articulation").parent.mkdir()
     made.weights("articulation").touch()
     assert made.decoder == made.weights("articulation")
+
+
+def test_decoder_and_vocoder_are_given_the_tokenizer(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stages, "trained_tokenizer", lambda path: path)
+    given: dict[str, object] = {}
+    for stage, train in (("articulation", train_articulation), ("vocoder", train_vocoder)):
+
+        def noted(*args: object, train: Callable = train) -> None:
+            given.update(signature(train).bind(*args).arguments)
+
+        monkeypatch.setattr(stages, train.__name__, noted)
+        stages.STAGES[stage][0](workshop)
+        assert given.pop("tokenizer") == workshop.tokenizer
+    assert given["listener"] == workshop.weights("listener")
+    assert given["folder"] == workshop.folder / "vocoder"

@@ -27,8 +27,8 @@ FRAMES = torch.tensor([13, 8])
 
 
 def test_a_token_tells_its_numbers(retokenizer: Retokenizer, mel: torch.Tensor) -> None:
-    tokens = retokenizer.tokenizer.encode(mel, FRAMES)
-    assert_close(retokenizer.levels(tokens), retokenizer.heard_levels(mel, FRAMES))
+    tokens = retokenizer.tokenizer.encode(mel, FRAMES // 2 * 2)
+    assert_close(retokenizer.levels(tokens), retokenizer.heard(mel, FRAMES)[0])
     assert retokenizer.levels(torch.tensor([[0, 13, 26]])).tolist() == [
         [[-1.0] * 3, [0.0] * 3, [1.0] * 3]
     ]
@@ -37,16 +37,23 @@ def test_a_token_tells_its_numbers(retokenizer: Retokenizer, mel: torch.Tensor) 
 def test_all_tokens_of_the_same_features_come_back(
     retokenizer: Retokenizer, mel: torch.Tensor
 ) -> None:
-    levels = retokenizer.heard_levels(mel, FRAMES)
+    levels, sure = retokenizer.heard(mel, FRAMES)
     same = retokenizer.missed(mel, FRAMES, levels)
     other = retokenizer.missed(mel.flip(1), FRAMES, levels)
     assert float(same["kept"]) == 1.0
     assert float(other["kept"]) < 0.7
-    assert float(same["tokens"]) < MARGIN < float(other["tokens"])
+    assert 0 < float(same["tokens"]) < MARGIN < float(other["tokens"])
+    assert float(retokenizer.missed(mel, FRAMES, levels, sure)["tokens"]) == 0.0
+
+
+def test_an_odd_last_frame_belongs_to_no_token(retokenizer: Retokenizer, mel: torch.Tensor) -> None:
+    odd, _ = retokenizer.numbers(mel[:1], torch.tensor([13]))
+    even, _ = retokenizer.numbers(mel[:1, :, :12], torch.tensor([12]))
+    assert_close(odd, even)
 
 
 def test_padding_does_not_count(retokenizer: Retokenizer, mel: torch.Tensor) -> None:
-    levels = retokenizer.heard_levels(mel, FRAMES)
+    levels, _ = retokenizer.heard(mel, FRAMES)
     alone = retokenizer.missed(mel[1:, :, :8], FRAMES[1:], levels[1:, :4] * -1)
     noisy = torch.cat([mel[1:, :, :8], torch.full((1, CONFIG.bins, 5), 9.0)], 2)
     padded = retokenizer.missed(noisy, FRAMES[1:], levels[1:] * -1)
@@ -82,7 +89,7 @@ def test_a_number_has_to_lie_beyond_the_edge_by_a_margin(
 def test_features_learn_from_it_and_the_tokenizer_does_not(
     retokenizer: Retokenizer, mel: torch.Tensor
 ) -> None:
-    levels = retokenizer.heard_levels(mel.flip(1), FRAMES)
+    levels, _ = retokenizer.heard(mel.flip(1), FRAMES)
     features = mel.clone().requires_grad_()
     retokenizer.missed(features, FRAMES, levels)["tokens"].backward()
     assert features.grad is not None

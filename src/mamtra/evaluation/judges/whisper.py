@@ -1,9 +1,9 @@
 """Whisper by faster-whisper (CTranslate2): the judge of release numbers.
 
 Beam 5, temperature 0, no text carried from part to part; on a CPU the weights are computed in 8
-bit. ``whisper`` writes words alone. ``whisper-timed`` writes when they are heard as well, as the
-evaluation of F5-TTS does (its eval/utils_eval.py): small Whispers without times may stop before the
-last words of a clip.
+bit. ``whisper`` writes words alone. ``whisper-timed`` writes when they are heard as well, as in the
+evaluation of F5-TTS (its eval/utils_eval.py, which also falls back to higher temperatures and
+computes in float16): small Whispers without times may stop before the last words of a clip.
 """
 
 from pathlib import Path
@@ -43,8 +43,8 @@ def weights_folder(name: str) -> Path:
     except Exception as problem:  # the hub has many errors for "not here"
         repository = name if "/" in name else f"Systran/faster-whisper-{name}"
         raise ModelError(
-            f"{name!r} is no folder, and no Whisper that was fetched before; give its folder as "
-            f"whisper:FOLDER, or run: mamtra fetch {repository}"
+            f"{name!r} is no folder, and no Whisper that was fetched before; give its folder, or "
+            f"run: mamtra fetch {repository}"
         ) from problem
 
 

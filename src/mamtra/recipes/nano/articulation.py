@@ -130,12 +130,15 @@ def train_articulation(
         tokenizer: weights of the ``Recogniser`` that made the tokens.
         run: what decides it.
         device: where to compute.
+
+    Raises:
+        CorpusError: no training utterance has speech tokens.
     """
     run = run or ArticulationRun()
     hearing = Listener(run.listener)
     hearing.load_state_dict(load_file(listener))
-    detail = measure_detail(corpus, Drawer(decoder, corpus, tokens, run.decoder, device))
     made_by = trained_tokenizer(tokenizer)
+    detail = measure_detail(corpus, Drawer(decoder, corpus, tokens, run.decoder, device))
     task = ArticulationTask(run, corpus, tokens, hearing, made_by, detail, device)
     task.model.load_state_dict(load_file(decoder))
     task.model.speaker.requires_grad_(False)

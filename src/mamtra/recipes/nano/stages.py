@@ -2,7 +2,7 @@
 
     corpus -> pronunciations, tokenizer -> voices -> tokens
     tokens -> decoder, teacher, proofreader, listener
-    decoder, listener -> articulation -> vocoder; teacher -> student, further students
+    decoder, listener, tokenizer -> articulation -> vocoder; teacher -> student, further students
     all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
@@ -225,7 +225,7 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
 
 # stages whose weights another stage begins with
 NEEDED = {
-    "articulation": ("decoder", "listener"),
+    "articulation": ("decoder", "listener", "tokenizer"),
     **dict.fromkeys(("student", *STUDENTS), ("teacher",)),
 }
 

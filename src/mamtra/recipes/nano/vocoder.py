@@ -259,8 +259,8 @@ class VocoderTask:
         )
         if self.retokenizer is not None:
             frames = torch.full((len(made),), mel.shape[-1], device=self.device)
-            levels = self.retokenizer.heard_levels(recorded, frames)
-            values |= self.retokenizer.missed(again, frames, levels)
+            heard = self.retokenizer.heard(recorded, frames)
+            values |= self.retokenizer.missed(again, frames, *heard)
             values["loss"] = values["loss"] + run.token_weight * values["tokens"]
         if heed:
             first = noise_seed % max(1, mel.shape[-1] - run.adversary_frames)
