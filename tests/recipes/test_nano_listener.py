@@ -1,7 +1,6 @@
 """The listener names phones in mel features, and a decoder learns to be understood by it."""
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from inspect import signature
 from pathlib import Path
@@ -36,7 +35,6 @@ from mamtra.recipes.nano.listener import (
 from mamtra.recipes.nano.proofreader import NOTHING
 from mamtra.recipes.nano.stages import Workshop, run_stage
 from mamtra.recipes.nano.tokenizer import NANO_TOKENIZER
-from mamtra.recipes.nano.vocoder import train_vocoder
 
 LISTENER = ListenerRun(
     dim=16,
@@ -194,18 +192,16 @@ def test_the_decoder_that_articulates_is_taken_where_there_is_one(tmp_path: Path
     assert made.decoder == made.weights("articulation")
 
 
-def test_decoder_and_vocoder_are_given_the_tokenizer(
+def test_the_stage_gives_each_its_own_weights(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stages, "trained_tokenizer", lambda path: path)
     given: dict[str, object] = {}
-    for stage, train in (("articulation", train_articulation), ("vocoder", train_vocoder)):
 
-        def noted(*args: object, train: Callable = train) -> None:
-            given.update(signature(train).bind(*args).arguments)
+    def noted(*args: object) -> None:
+        given.update(signature(train_articulation).bind(*args).arguments)
 
-        monkeypatch.setattr(stages, train.__name__, noted)
-        stages.STAGES[stage][0](workshop)
-        assert given.pop("tokenizer") == workshop.tokenizer
+    monkeypatch.setattr(stages, "train_articulation", noted)
+    stages.make_articulation(workshop)
+    assert given["tokenizer"] == workshop.tokenizer
     assert given["listener"] == workshop.weights("listener")
-    assert given["folder"] == workshop.folder / "vocoder"
+    assert given["decoder"] == workshop.weights("decoder")

@@ -1,15 +1,15 @@
-"""Hears whether tokens survive: drawn features, and those of made sound, are tokenized again.
+"""Hears whether tokens survive: features that were drawn from them are tokenized again.
 
 The tokenizer learnt to name phones, so what it no longer hears is likely lost to a person as well,
-while a distance from recordings counts it as little as any other blur. Decoder and vocoder learn to
-bring the tokens back: each number of a code has to lie on its side of the edge where the quantiser
+while a distance from recordings counts it as little as any other blur. The decoder learns to bring
+the tokens back: each number of a code has to lie on its side of the edge where the quantiser
 rounds, by a margin; one that does adds nothing.
 """
 
 import math
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mamtra.acoustic.config import FRAMES_PER_TOKEN, LEVELS
@@ -18,15 +18,6 @@ from mamtra.acoustic.speech_tokenizer import SpeechTokenizer
 
 EDGE = math.atanh(0.5 / BOUND)  # where a number before its tanh is rounded to another level
 MARGIN = 0.3  # before the tanh, too
-
-
-def beyond(
-    found: Float[Tensor, "batch tokens digits"], wanted: Float[Tensor, "batch tokens digits"]
-) -> Float[Tensor, "batch tokens digits"]:
-    """How far numbers before their tanh lie beyond the margin of the levels -1, 0 or 1."""
-    outer = (EDGE + MARGIN - wanted * found).relu()
-    inner = (found.abs() - (EDGE - MARGIN)).relu()
-    return torch.where(wanted == 0, inner, outer)
 
 
 class Retokenizer(nn.Module):
@@ -56,33 +47,18 @@ class Retokenizer(nn.Module):
         values = self.tokenizer.quantizer.place_values
         return (tokens[..., None] // values % LEVELS - 1).float()
 
-    @torch.no_grad()
-    def heard(
-        self, mel: Float[Tensor, "batch bins frames"], frames: Int[Tensor, "batch"]
-    ) -> tuple[Float[Tensor, "batch tokens digits"], Bool[Tensor, "batch tokens digits"]]:
-        """The numbers of the codes that the tokenizer gives features.
-
-        Returns:
-            Them, and which of them the tokenizer is sure of: they lie beyond the margin.
-        """
-        found = self.numbers(mel, frames)[0]
-        levels = (found.tanh() * BOUND).round()
-        return levels, beyond(found, levels) == 0
-
     def missed(
         self,
         mel: Float[Tensor, "batch bins frames"],
         frames: Int[Tensor, "batch"],
         wanted: Float[Tensor, "batch tokens digits"],
-        sure: Bool[Tensor, "batch tokens digits"] | None = None,
     ) -> dict[str, Tensor]:
         """How far numbers lie from where they have to, and how many tokens come back.
 
         Args:
-            mel: drawn features, or those of made sound.
+            mel: drawn features.
             frames: real frames of each row.
             wanted: the numbers of each code.
-            sure: which of them count; all where it is None.
 
         Returns:
             ``tokens``, the mean distance of a number before its tanh from the margin, and ``kept``,
@@ -90,9 +66,9 @@ class Retokenizer(nn.Module):
         """
         found, mask = self.numbers(mel, frames)
         wanted = wanted[:, : found.shape[1]]
-        missed = beyond(found, wanted) * mask
-        if sure is not None:
-            missed = missed * sure
+        outer = (EDGE + MARGIN - wanted * found).relu()
+        inner = (found.abs() - (EDGE - MARGIN)).relu()
+        missed = torch.where(wanted == 0, inner, outer) * mask
         count = mask.sum().clamp(min=1)
         same = ((found.tanh() * BOUND).round() == wanted).all(-1, keepdim=True) * mask
         return {

@@ -27,7 +27,7 @@ from mamtra.recipes.nano.proofreader import ProofreaderRun, train_proofreader
 from mamtra.recipes.nano.speech_lm import SpeechLMRun, train_teacher
 from mamtra.recipes.nano.student import SHIPPED, STUDENTS, StudentRun, train_student
 from mamtra.recipes.nano.tokenizer import TokenizerRun, train_tokenizer
-from mamtra.recipes.nano.tokens import extract_tokens, trained_tokenizer
+from mamtra.recipes.nano.tokens import extract_tokens
 from mamtra.recipes.nano.vocoder import VocoderRun, train_vocoder
 from mamtra.recipes.nano.voices import VoicesRun, teach_voices
 from mamtra.training.workers import launch
@@ -137,18 +137,16 @@ def make_proofreader(workshop: Workshop) -> None:
 
 
 def make_vocoder(workshop: Workshop) -> None:
-    """Train the vocoder, on what the decoder draws and with the tokenizer where they are there."""
+    """Train the vocoder, on what the decoder draws as well where it is there."""
     run, corpus = workshop.lasting(VocoderRun()), Corpus.open(workshop.corpus)
     weights, drawer = workshop.decoder, None
-    known = workshop.tokenizer.exists()
-    tokenizer = trained_tokenizer(workshop.tokenizer) if known else None
     if weights.exists():
         tokens = TokenTable.open(workshop.tokens)
         drawer = Drawer(weights, corpus, tokens, device=workshop.device)
     pieces, judged = run.batch * workshop.larger, run.adversary_pieces * workshop.larger
     run = replace(run, batch=pieces, adversary_pieces=judged)
     folder = workshop.folder / "vocoder"
-    train_vocoder(corpus, folder, run, drawer, tokenizer, workshop.start, workshop.device)
+    train_vocoder(corpus, folder, run, drawer, workshop.start, workshop.device)
 
 
 def make_decoder(workshop: Workshop) -> None:

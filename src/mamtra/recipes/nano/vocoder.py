@@ -6,9 +6,8 @@ Its excitation is made from the pitch that the corpus tells, or that is measured
 so that pulses and speech agree from the first step; the pitch network learns to predict that same
 pitch. Losses compare spectra; in the second part of the run small judges (``acoustic/adversary``)
 are trained beside it and make it sharper, and a part of the mel features are those that the decoder
-draws, which are smoother than those of a recording. The tokenizer has to hear in the sound what it
-hears in the recording. A run may begin with an earlier vocoder; the judges always begin anew, so
-the vocoder listens to them little by little.
+draws, which are smoother than those of a recording. A run may begin with an earlier vocoder; the
+judges always begin anew, so the vocoder listens to them little by little.
 """
 
 import json
@@ -25,14 +24,12 @@ from mamtra.acoustic.adversary import Adversary
 from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.pitch import track_pitch
 from mamtra.acoustic.spectral_loss import loudness_distance, spectral_distance
-from mamtra.acoustic.speech_tokenizer import SpeechTokenizer
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.atomic import write_file
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.recipes.nano.ahead import Ahead, workers_for
 from mamtra.recipes.nano.drawer import Drawer
-from mamtra.recipes.nano.retokenizer import Retokenizer
 from mamtra.recipes.nano.start import START, start_vocoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, same_rate
 from mamtra.training.checkpoint import FILE as CHECKPOINT
@@ -74,7 +71,6 @@ class VocoderRun:
         fooled_weight, feature_weight: of the judges' answers and of their inner features.
         drawn_share: from ``adversary_from`` on, so many pieces are spoken from mel features that
             the decoder drew, where there is one.
-        token_weight: of the tokens that do not come back when the sound is tokenized.
     """
 
     config: VocoderConfig = NANO_VOCODER
@@ -104,7 +100,6 @@ class VocoderRun:
     fooled_weight: float = 0.3
     feature_weight: float = 0.6
     drawn_share: float = 0.5
-    token_weight: float = 1.0
 
 
 class Judged(nn.Module):
@@ -150,7 +145,6 @@ class VocoderTask:
         run: what decides it.
         corpus: the spoken sentences.
         drawer: a trained decoder, to learn from what it draws as well.
-        tokenizer: a trained one, which shall hear the same tokens in the sound as in the recording.
         device: where to compute.
     """
 
@@ -159,13 +153,11 @@ class VocoderTask:
         run: VocoderRun,
         corpus: Corpus,
         drawer: Drawer | None = None,
-        tokenizer: SpeechTokenizer | None = None,
         device: str = "cpu",
     ) -> None:
         same_rate(corpus)
         self.run, self.corpus, self.drawer, self.device = run, corpus, drawer, device
         self.mel = LogMel(NANO_MEL).to(device)
-        self.retokenizer = Retokenizer(tokenizer).to(device) if tokenizer is not None else None
         train_set = corpus.choose("train")
         self.main = [item for item in train_set if item.voice == MAIN_VOICE]
         self.others = [item for item in train_set if item.voice != MAIN_VOICE] or self.main
@@ -244,10 +236,9 @@ class VocoderTask:
         noise = self.model.draw_noise(len(pieces), mel.shape[-1], generator)
         made = self.model(mel, noise, pitch)
         predicted = self.model.predict_pitch(mel)
-        again, recorded = self.mel(made), self.mel(wanted)
         values = {
             "spectra": spectral_distance(made, wanted),
-            "mel": (again - recorded).abs().mean(),
+            "mel": (self.mel(made) - self.mel(wanted)).abs().mean(),
             "pitch": (predicted - pitch).abs().mean() / PITCH_UNIT_HZ,
             "loudness": loudness_distance(made, wanted, hop),
         }
@@ -257,11 +248,6 @@ class VocoderTask:
             + run.pitch_weight * values["pitch"]
             + run.loudness_weight * values["loudness"]
         )
-        if self.retokenizer is not None:
-            frames = torch.full((len(made),), mel.shape[-1], device=self.device)
-            heard = self.retokenizer.heard(recorded, frames)
-            values |= self.retokenizer.missed(again, frames, *heard)
-            values["loss"] = values["loss"] + run.token_weight * values["tokens"]
         if heed:
             first = noise_seed % max(1, mel.shape[-1] - run.adversary_frames)
             part = slice(first * hop, (first + run.adversary_frames) * hop)
@@ -301,7 +287,6 @@ def train_vocoder(
     folder: Path,
     run: VocoderRun | None = None,
     drawer: Drawer | None = None,
-    tokenizer: SpeechTokenizer | None = None,
     start: Path | None = None,
     device: str = "cpu",
 ) -> None:
@@ -312,7 +297,6 @@ def train_vocoder(
         folder: where the run lives.
         run: what decides it.
         drawer: a trained decoder, to learn from what it draws as well.
-        tokenizer: a trained one, which shall hear the same tokens in the sound as in the recording.
         start: folder of an earlier model to begin with; ``folder/start.json`` then says which of
             its weights were taken.
         device: where to compute.
@@ -320,7 +304,7 @@ def train_vocoder(
     run, begins = run or VocoderRun(), start is not None and not (folder / CHECKPOINT).exists()
     if begins or (folder / START).exists():
         run = replace(run, adversary_from=0)  # an earlier vocoder needs no time without judges
-    task = VocoderTask(run, corpus, drawer, tokenizer, device)
+    task = VocoderTask(run, corpus, drawer, device)
     if start is not None and begins:
         told = start_vocoder(task.model, start)
         write_file(folder / START, json.dumps(told, indent=1))
