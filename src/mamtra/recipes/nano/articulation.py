@@ -2,8 +2,7 @@
 
 It goes on from a finished decoder. To the distance from recordings comes the cross entropy of the
 phones that the listener names in drawn features, after they got the detail that this decoder lacked
-before, and how many of the tokens the tokenizer hears in them again. The speaker encoder stays as
-it is.
+before. The speaker encoder stays as it is.
 """
 
 from dataclasses import dataclass, field
@@ -14,8 +13,6 @@ from jaxtyping import Float
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mamtra.acoustic.config import FRAMES_PER_TOKEN
-from mamtra.acoustic.speech_tokenizer import SpeechTokenizer
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.recipes.nano.decoder import DecoderBatch, DecoderRun, DecoderTask
@@ -23,8 +20,6 @@ from mamtra.recipes.nano.detail import Detail, measure_detail
 from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.listener import Listener, ListenerRun, heard_wrong, scaled
 from mamtra.recipes.nano.proofreader import NOTHING, phones_of
-from mamtra.recipes.nano.retokenizer import Retokenizer
-from mamtra.recipes.nano.tokens import trained_tokenizer
 from mamtra.training.loop import LoopSettings, train
 
 
@@ -36,7 +31,6 @@ class ArticulationRun:
         decoder: how batches are made and distances weighed.
         listener: that was trained.
         phone_weight: of the cross entropy of the phones.
-        token_weight: of the tokens that do not come back.
     """
 
     decoder: DecoderRun = field(
@@ -49,23 +43,21 @@ class ArticulationRun:
         )
     )
     phone_weight: float = 0.2
-    token_weight: float = 2.0
 
 
 class ArticulationTask(DecoderTask):
-    """A decoder's task with a listener and the tokenizer.
+    """A decoder's task with a listener.
 
     Args:
         run: what decides it.
         corpus: the spoken sentences.
         tokens: their speech tokens.
         listener: finished.
-        tokenizer: that made the tokens.
         detail: what the features of the decoder lack.
         device: where to compute.
     """
 
-    measures = (*DecoderTask.measures, "right", "kept")
+    measures = (*DecoderTask.measures, "right")
 
     def __init__(
         self,
@@ -73,14 +65,12 @@ class ArticulationTask(DecoderTask):
         corpus: Corpus,
         tokens: TokenSource,
         listener: Listener,
-        tokenizer: SpeechTokenizer,
         detail: Detail,
         device: str = "cpu",
     ) -> None:
         super().__init__(run.decoder, corpus, tokens, device)
-        self.phone_weight, self.token_weight = run.phone_weight, run.token_weight
+        self.phone_weight = run.phone_weight
         self.listener = listener.to(device).eval().requires_grad_(False)
-        self.retokenizer = Retokenizer(tokenizer).to(device)
         parts = detail.matrix, detail.drawn, detail.natural
         self.matrix, self.drawn_mean, self.natural_mean = (
             part.float().to(device) for part in parts
@@ -92,7 +82,7 @@ class ArticulationTask(DecoderTask):
         drawn: Float[Tensor, "batch bins frames"],
         batch: DecoderBatch,
     ) -> dict[str, Tensor]:
-        """The loss with that of the phones and of the tokens that are not heard."""
+        """The loss with that of the phones that the listener does not hear."""
         config, frames = self.run.decoder, batch.mel.shape[-1]
         wanted = torch.full((len(batch.said), frames), NOTHING)
         for row, (utterance, tokens) in enumerate(zip(batch.said, batch.lengths, strict=True)):
@@ -103,10 +93,7 @@ class ArticulationTask(DecoderTask):
         mended = torch.einsum("ij,bjt->bit", self.matrix, moved) + self.natural_mean[:, None]
         heard = self.listener(scaled(mended) * batch.content[:, None])
         values |= heard_wrong(heard, wanted.to(drawn.device))
-        levels = self.retokenizer.levels(batch.tokens)
-        values |= self.retokenizer.missed(mended, FRAMES_PER_TOKEN * batch.lengths, levels)
-        understood = self.phone_weight * values["phones"] + self.token_weight * values["tokens"]
-        return values | {"loss": values["loss"] + understood}
+        return values | {"loss": values["loss"] + self.phone_weight * values["phones"]}
 
 
 def train_articulation(
@@ -115,7 +102,6 @@ def train_articulation(
     folder: Path,
     decoder: Path,
     listener: Path,
-    tokenizer: Path,
     run: ArticulationRun | None = None,
     device: str = "cpu",
 ) -> None:
@@ -127,19 +113,14 @@ def train_articulation(
         folder: where the run lives.
         decoder: weights of the ``Voiced`` that it begins with.
         listener: weights of a ``Listener``.
-        tokenizer: weights of the ``Recogniser`` that made the tokens.
         run: what decides it.
         device: where to compute.
-
-    Raises:
-        CorpusError: no training utterance has speech tokens.
     """
     run = run or ArticulationRun()
     hearing = Listener(run.listener)
     hearing.load_state_dict(load_file(listener))
-    made_by = trained_tokenizer(tokenizer)
     detail = measure_detail(corpus, Drawer(decoder, corpus, tokens, run.decoder, device))
-    task = ArticulationTask(run, corpus, tokens, hearing, made_by, detail, device)
+    task = ArticulationTask(run, corpus, tokens, hearing, detail, device)
     task.model.load_state_dict(load_file(decoder))
     task.model.speaker.requires_grad_(False)
     train(folder, task.model, task.loss, run.settings, task.evaluate)

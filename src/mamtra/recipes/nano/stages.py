@@ -2,7 +2,7 @@
 
     corpus -> pronunciations, tokenizer -> voices -> tokens
     tokens -> decoder, teacher, proofreader, listener
-    decoder, listener, tokenizer -> articulation -> vocoder; teacher -> student, further students
+    decoder, listener -> articulation -> vocoder; teacher -> student, further students
     all of them -> model folders
 
 Every stage goes on where it was killed, and is skipped when its result is there.
@@ -174,7 +174,6 @@ def make_articulation(workshop: Workshop) -> None:
         workshop.folder / "articulation",
         workshop.weights("decoder"),
         workshop.weights("listener"),
-        workshop.tokenizer,
         replace(run, decoder=replace(run.decoder, batch_frames=frames)),
         workshop.device,
     )
@@ -223,7 +222,7 @@ STAGES: dict[str, tuple[Callable[[Workshop], None], str]] = {
 
 # stages whose weights another stage begins with
 NEEDED = {
-    "articulation": ("decoder", "listener", "tokenizer"),
+    "articulation": ("decoder", "listener"),
     **dict.fromkeys(("student", *STUDENTS), ("teacher",)),
 }
 
