@@ -37,6 +37,11 @@ def weights_folder(name: str) -> Path:
                 f"also holds config.json, tokenizer.json and vocabulary.txt"
             )
         return folder
+    if name.startswith(("/", ".", "~")):
+        raise ModelError(
+            f"there is no folder {name!r}; give that of a CTranslate2 Whisper, or the name of one "
+            f"that was fetched before, such as base"
+        )
     utils = require("faster_whisper.utils", EXTRA)
     try:
         return Path(utils.download_model(name, local_files_only=True))
