@@ -88,7 +88,7 @@ def test_whisper_needs_weights_that_are_here(
         open_judge("whisper")
     with pytest.raises(ModelError, match=r"holds no model\.bin"):
         open_judge(f"whisper:{tmp_path}")
-    with pytest.raises(ModelError, match="there is no folder './nowhere'"):
+    with pytest.raises(ModelError, match=r"there is no folder '\./nowhere'"):
         open_judge("whisper:./nowhere")
     with pytest.raises(ModelError, match="mamtra fetch Systran/faster-whisper-large-v3"):
         open_judge("whisper:large-v3")
