@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from eight_bit import INT8
 
 from mamtra.backbone.state import KeyValueState
 from mamtra.benchmark.decode import worker
@@ -80,7 +81,7 @@ def test_what_does_not_fit_into_memory_is_told_and_not_tried(
 
 
 @pytest.mark.parametrize("shape", ["1:0", "1:1", "1:5-grouped"])
-@pytest.mark.parametrize("dtype", ["int8", "bfloat16", "float32"])
+@pytest.mark.parametrize("dtype", [INT8, "bfloat16", "float32"])
 def test_a_prepared_model_weighs_what_was_planned(shape: str, dtype: str) -> None:
     layout = "A" if shape == "1:0" else "AM"
     backbone = replace(shaped(COSYVOICE2, shape).backbone, layout=layout, dim=128)

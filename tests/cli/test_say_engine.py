@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from eight_bit import INT8
 from exit_code import ended
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", INT8])
 def test_every_type_of_weights_speaks(
     dtype: str, tiny_model_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,6 +5,7 @@ from dataclasses import asdict
 
 import pytest
 import torch
+from eight_bit import INT8
 from torch.testing import assert_close
 
 from mamtra.backbone import BackboneConfig
@@ -12,7 +13,6 @@ from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import load_part, save_part
 from mamtra.errors import CheckpointError, ConfigError
 from mamtra.runtime.torch import engine
-from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.engine import EngineConfig, open_speech_lm, prepare, resolve
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig, zero_shot
 
@@ -26,9 +26,6 @@ SIZES = BackboneConfig(
     rope_theta=1e4,
 )
 # of the largest logit: 8 bits keep two digits, bfloat16 a little more
-INT8 = pytest.param(
-    "int8", marks=pytest.mark.skipif(bool(missing_for_compiled()), reason="nothing compiles here")
-)
 DTYPES = ["float32", "bfloat16", INT8]
 TOLERANCE = {"float32": 1e-5, "bfloat16": 0.03, "int8": 0.05}
 SMALL, BIG = 1_000_000, 500_000_000
@@ -88,6 +85,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, model):
 def test_a_small_model_is_exact_on_one_thread_and_a_large_one_small(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr(engine, "available_cores", lambda: 4)
+    monkeypatch.setattr(engine, "missing_for_compiled", lambda: None)
     small, large = resolve(EngineConfig(), SMALL), resolve(EngineConfig(), BIG)
     assert (small.dtype, small.kind, small.threads) == ("float32", "eager", 1)
     assert (large.dtype, large.kind, large.threads) == ("int8", "eager", 4)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from eight_bit import INT8
 from reference_chatterbox import (
     OWN,
     PLAIN,
@@ -112,10 +113,8 @@ def test_texts_side_by_side_say_what_each_says_alone():
         assert together[number] == generate(guided, request, OWN, PLAIN)
 
 
-@pytest.mark.parametrize("dtype", ["float32", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", INT8])
 def test_a_prepared_model_follows_the_plain_one(dtype):
-    if dtype == "int8":
-        pytest.importorskip("numba")
     built = speech_lm_from_chatterbox(
         {name: tensor.clone() for name, tensor in weights().items()},
         REFERENCE.codes,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from eight_bit import INT8
 
 import mamtra
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -17,7 +18,7 @@ CALLS = [
 ]
 
 
-@pytest.fixture(scope="module", params=["float32", "int8"])
+@pytest.fixture(scope="module", params=["float32", INT8])
 def synthesizer(request: pytest.FixtureRequest, tiny_model_folder: Path) -> Synthesizer:
     return mamtra.load(tiny_model_folder, dtype=request.param)
 

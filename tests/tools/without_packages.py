@@ -24,8 +24,9 @@ ROOT = Path(__file__).parents[2]
 SHARED = ("hypothesis", "beartype", "torch", "einops", "soundfile", "typer", "rich.console")
 HEAVY = ("numba", "matplotlib.pyplot", "onnx", "onnxruntime", "transformers", "tokenizers")
 # modules that are nothing without a package; whoever imports them has asked for it before
+COMPILED = "mamtra.runtime.torch.compiled"
 NEEDS = {
-    "mamtra.runtime.torch.compiled": ("numba",),
+    COMPILED: ("numba",),
     "mamtra.runtime.torch.fused.attention": ("triton",),
     "mamtra.runtime.torch.fused.draw": ("triton",),
     "mamtra.runtime.torch.fused.products": ("triton",),
@@ -66,6 +67,7 @@ def hide(hidden: frozenset[str]) -> None:
 def import_everything() -> list[str]:
     """The modules of mamtra that cannot be imported though they should, with the reason."""
     import mamtra
+    from mamtra.runtime.torch.cpu_features import missing_for_compiled
 
     failures = []
     for module in pkgutil.walk_packages(mamtra.__path__, "mamtra.", onerror=lambda name: None):
@@ -73,6 +75,8 @@ def import_everything() -> list[str]:
             name for room, names in NEEDS.items() if module.name.startswith(room) for name in names
         ]
         lacking = any(importlib.util.find_spec(name) is None for name in needed)
+        # whoever imports what is compiled has asked for the processor's instructions before
+        lacking |= module.name.startswith(COMPILED) and missing_for_compiled() is not None
         if lacking or module.name.endswith("__main__"):
             continue
         try:
