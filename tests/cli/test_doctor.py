@@ -14,7 +14,7 @@ from mamtra.checkpoints import locate
 from mamtra.checkpoints.checksums import write_checksums
 from mamtra.cli import findings, torch_findings
 from mamtra.errors import MissingExtraError, ModelError
-from mamtra.runtime.torch.cpu_features import missing_for_compiled
+from mamtra.runtime.torch.engine import LARGE, EngineConfig, resolve
 
 
 @pytest.fixture
@@ -35,8 +35,8 @@ def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -
     assert "ok  tiny runs by          torch\n" in out
     assert "the model has no speech_lm.onnx" in out
     assert "ok  torch, small models   run in float32 on 1 thread\n" in out
-    large = "bfloat16 on" if missing_for_compiled() else "int8 ("
-    assert f"ok  torch, large models   run in {large}" in out
+    large = resolve(EngineConfig(), LARGE)
+    assert f"ok  torch, large models   run in {large.dtype}" in out
     assert "MB, voices high, low" in out
 
 

@@ -130,4 +130,6 @@ def test_what_is_not_possible_together_is_refused(monkeypatch):
     monkeypatch.setattr(engine, "missing_for_compiled", lambda: "numba is not installed")
     with pytest.raises(ConfigError, match="numba is not installed"):
         resolve(EngineConfig(dtype="int8"), SMALL)
-    assert resolve(EngineConfig(), BIG).dtype == "bfloat16"
+    for vectors, dtype in (("AVX512", "bfloat16"), ("AVX2", "float32")):
+        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=vectors: found)
+        assert resolve(EngineConfig(), BIG).dtype == dtype

@@ -284,6 +284,24 @@ def test_a_text_of_one_letter_or_figure_is_a_word(written: str, spoken: str) -> 
     assert normalize(written) == spoken
 
 
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("The author is J. R. R. Tolkien.", "The author is jay are are Tolkien."),
+        ("T. rex and E. coli died.", "tee rex and ee coli died."),
+        ("He has a B.Sc. and a car.", "He has a bee ess see and a car."),
+        ("See Section IV.B for it.", "See Section four bee for it."),
+        ("It leaves at 5 p.m. EST.", "It leaves at five pee em ee ess tee."),
+        ("Meet me on Oak Dr. Then we go.", "Meet me on Oak Drive. Then we go."),
+        ("I met the Dr. He was kind.", "I met the doctor. He was kind."),
+    ],
+)
+def test_a_full_stop_is_left_where_a_sentence_ends_and_nowhere_else(
+    written: str, spoken: str
+) -> None:
+    assert normalize(written) == spoken
+
+
 def test_phones_may_be_written_as_dictionaries_write_them() -> None:
     assert normalize("{HH AX L OW1} to {AH0 B AW1 T}") == "{hh ax l ow} to {ax b aw t}"
     assert NanoTokenizer().encode("{HH AH0 L OW1}") == NanoTokenizer().encode("{hh ax l ow}")

@@ -19,10 +19,19 @@ from mamtra.text.split import WORD, in_two, pieces, split_sentences
         "Write to john.doe@example.com now.",
         "Say {hh ax l ow} to Prof. Lee.",
         "He said St. Louis is fine.",
+        "Use min. 2 and max. 5 drops.",
+        "The govt. policy changed.",
+        "We met on Tues. Sept. 5 there.",
+        "It leaves at 5 p.m. EST on Monday.",
     ],
 )
 def test_figures_and_abbreviations_are_not_split(sentence: str) -> None:
     assert split_sentences(f"{sentence} {sentence}") == [sentence, sentence]
+
+
+@pytest.mark.parametrize("end", ["We met on Mon.", "Come by 5 p.m.", "He works for Acme Inc."])
+def test_an_abbreviation_may_end_a_sentence(end: str) -> None:
+    assert split_sentences(f"{end} Then we left.") == [end, "Then we left."]
 
 
 def test_sentences_end_at_marks_and_paragraphs() -> None:

@@ -4,6 +4,7 @@ A title never ends a sentence, so its dot goes. The dot of ``etc.`` and its kind
 sentence can end: before a capital or at the end of the text.
 """
 
+from mamtra.text.letters import STARTERS
 from mamtra.text.rules import one_of, rule
 
 # before a name
@@ -55,7 +56,7 @@ FINAL = {
     "Plz": "plaza", "Jct": "junction", "Xing": "crossing", "Hts": "heights", "Rds": "roads",
     "Bldgs": "buildings", "Flr": "floor", "Bvd": "boulevard", "Mts": "mountains",
     "Pk": "park", "Stn": "station", "Hosp": "hospital",
-    "Ph.D": "pee aitch dee", "misc": "miscellaneous",
+    "Ph.D": "pee aitch dee", "B.Sc": "bee ess see", "M.Sc": "em ess see", "misc": "miscellaneous",
 }  # fmt: skip
 ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
 SLASHED = {
@@ -109,6 +110,10 @@ STREETS = (
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)Dr\b\.?", r"\1Drive"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) St\.{ENDS}", r"\1 Street"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) Dr\.{ENDS}", r"\1 Drive"),
+    rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+) Dr\.(?= {STARTERS})", r"\1 Drive."),
+    rule(
+        rf"\b((?:[Tt]he|[Aa]|[Mm]y|[Oo]ur|[Yy]our|[Hh]is|[Hh]er) )Dr\.(?= {STARTERS})", r"\1doctor."
+    ),
     # a road's part of the town, behind its name
     rule(
         rf"(?<=[a-z])( {ROAD}\.?,? )({one_of(COMPASS)})(?![\w.&'-])", lambda m: m[1] + COMPASS[m[2]]
@@ -143,7 +148,8 @@ WORDS = (
     rule(rf"(?<=[\w.] )({one_of(ROADS)})\b(?!\.)", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w/]){one_of(SLASHED)}(?![\w/])", lambda m: SLASHED[m[0]]),
     rule(
-        rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. ){one_of(BARE_UNITS)}(?![\w/])",
+        rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. ){one_of(BARE_UNITS)}"
+        r"(?![\w/]|-h?mm?\b)",
         lambda m: BARE_UNITS[m[0]],
     ),
     rule(r"(?<!\w)'[nN]'(?!\w)", "and"),

@@ -19,6 +19,7 @@ CHARACTERS = {
     **dict.fromkeys("•‣◦▪●·∙", ", "),
     **dict.fromkeys("→⇒➔", " to "),
     **dict.fromkeys("™®©℠¶†‡", " "),
+    "‰": " per mille ", "‱": " per ten thousand ",
     "–": "–",  # kept for one moment: between numbers it is a range
     "…": "...", "。": ". ", "、": ", ", "，": ", ", "．": ".", "！": "! ", "？": "? ", "；": "; ",
     "：": ": ", "¿": "", "¡": "", "⁄": "/", "∕": "/", "№": " No. ", "℃": "°C", "℉": "°F", "μ": "µ",
@@ -45,6 +46,7 @@ RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻", "0123456789+-")
 IN_A_ROW = (
     rule(r"(?<=\d)，(?=\d{3})", ","),
     rule(r"(?<=\d)：(?=\d)", ":"),
+    rule(r"¶ ?(?=\d)", " paragraph "),  # elsewhere it is the anchor of a heading
     # a note's number after a word or a mark is not spoken, but units have powers
     rule(r"(?<=[a-z]{4})[¹²³⁴-⁹⁰]+|(?<=[.,;:?!”])[¹²³⁴-⁹⁰]+", ""),
     rule(r"([⁺⁻]?)[⁰¹²³⁴-⁹]+", lambda m: f"^{m[0].translate(RAISED)}".replace("+", "")),
@@ -61,7 +63,7 @@ LAYOUT = (
 MINUS = (
     rule(r"(?<=\d) ?− ?(?=\d)", " minus "),
     rule(r"−", "-"),
-    rule(r"(?<![^\s(])–(?=\d)", "-"),  # a dash that stands for a minus sign
+    rule(r"(?<![^\s(])–(?=[$£€¥₹]?\d)", "-"),  # a dash that stands for a minus sign
 )
 # what ranges have left over
 DASHES = (

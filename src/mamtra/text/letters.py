@@ -162,6 +162,12 @@ PAIRS = (
     rule(r"(?<=\d )ERA\b|\bERA(?= (?:of|is|was) \d)", "ee are ay"),
     rule(r"\bIPv(?=[46]\b)", " eye pee version "),
     rule(r"\b(UTC|GMT) ?-(?=\d)", r"\1 minus "),
+    rule(
+        r"\b((?:[Bb]lood (?:type|group) |(?:[Bb]lood|[Tt]ype) (?:is )?))(AB|[ABO])([+-])(?![\w+-])",
+        lambda m: f"{m[1]} {spell(m[2])} {'positive' if m[3] == '+' else 'negative'} ",
+    ),
+    # the sign of a company at the stock exchange
+    rule(r"(?<![\w$])\$(?=[A-Z]{2,5}(?![\w$]))", ""),
     rule(r"(?<![\w'])([A-F])\+(?![\w+])", lambda m: f" {spell(m[1])} plus "),
     rule(r"(?<![A-Za-z'])a(?= ?[<>=]=? ?[\w-])", "ay"),
     rule(r"(?<=\()a(?=[,)])", "ay"),
@@ -195,6 +201,9 @@ RULES = (
     rule(r"(?<![A-Za-z'.])((?:[A-Za-z]\.){2,})'s(?![A-Za-z])", lambda m: f" {spell(m[1])}'s "),
     rule(r"(?<![A-Za-z'.])(?:[A-Za-z]\.){2,}(?![A-Za-z])", lambda m: f" {spell(m[0])} "),
     rule(r"(?<![A-Za-z'.])(?:[A-Za-z]\.)+[A-Za-z](?![A-Za-z'])", lambda m: f" {spell(m[0])} "),
+    # initials of a name, and the first letter of a kind of animals or plants
+    rule(r"(?<![A-Za-z'.])(?:[A-Z]\. ){2,}(?=[A-Z][a-z])", lambda m: f" {spell(m[0])} "),
+    rule(r"(?<![A-Za-z'.])([B-HJ-Z])\.(?= [a-z])", lambda m: f" {spell(m[1])} "),
     rule(rf"(?:(?<=^)|(?<=[.?!] )|\b(?!{SERIES}\b)([A-Z][a-z]+) )([B-Z])\.(?= ?[A-Z])",
          lambda m: f"{m[1] or ''} {spell(m[2])} "),
     rule(r"(?<![A-Za-z'])([a-z])([A-Z]{2,})(s?)(?![A-Za-z'])",

@@ -149,6 +149,7 @@ STEPS = "(?:[Ll]ap|[Pp]age|[Qq]uestion|[Ss]tep|[Ss]lide|[Ll]evel|[Pp]art|[Ee]pis
 SIDE_BY_SIDE = r"(?= (?:time|beat|meter|rhythm|signature|vision)\b)"
 # figures in the groups of other countries, before anything reads them
 GROUPED = (
+    rule(r"(?<![\w.,'])[1-9]\d{0,2}(?:'\d{3})+(?![\d'\"])", lambda m: m[0].replace("'", ",")),
     rule(
         r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\w,]|\.\d)",
         lambda m: m[0].replace(".", "").replace(",", "."),

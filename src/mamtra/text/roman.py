@@ -31,10 +31,10 @@ LETTERED = (
     "Type", "Class", "Category", "Group", "Grade", "Tier", "Zone", "Factor", "Division", "Unit",
     "Region", "Block", "Season", "Round", "Form", "Apollo",
 )  # fmt: skip
-# "the part I like" and "Peter I know" are no numerals
+# "the part I like" and "Peter I know" are no numerals; "Charles III said" is one
 PRONOUN = (
-    r"(?: (?:am|have|had|think|thought|know|knew|saw|see|love|loved|like|liked|want|wanted|will"
-    r"|would|can|could|do|did|said|say|mean|meant|need|hope|guess|believe|should|must|may|might"
+    r"(?<= I)(?: (?:am|have|had|think|thought|know|knew|saw|see|love|loved|like|liked|want|wanted"
+    r"|will|would|can|could|do|did|said|say|mean|meant|need|hope|guess|believe|should|must|may|might"
     r"|went|gave|told|met|asked|felt|found|took|made|left|called|wrote|heard|wish|just|never|always|really|also|still|don|didn)\b|')"
 )
 ONES = r"(?:IX|IV|V?I{0,3})"
@@ -63,6 +63,12 @@ def nth_thing(match: re.Match[str]) -> str:
     return f"{match[1]} {cardinal(roman(match[2]))}"
 
 
+def numbered_pages(match: re.Match[str]) -> str:
+    """Say the pages before the first chapter, which count in small letters."""
+    until = f" to {cardinal(roman(match[3]))}" if match[3] else ""
+    return f"{'pages' if match[1] == 'pp' else 'page'} {cardinal(roman(match[2]))}{until}"
+
+
 KING = rf"{one_of(MONARCHS)}|{one_of(TITLES)} [A-Z][a-z]+"
 ANY_CASE = rf"(?i:{one_of((*COUNTED, *LETTERED))})"
 
@@ -72,7 +78,9 @@ RULES = (
     rule(r"\bWW ?(?=[123]\b)", "World War "),
     rule(rf"\b({LONG}|[VX])(?= (?:[Cc]entury|[Cc]enturies)\b)", lambda m: ordinal(roman(m[1]))),
     rule(rf"\b({KING}) ({NUMERAL})(?!{PRONOUN})", lambda m: f"{m[1]} the {ordinal(roman(m[2]))}"),
+    rule(rf"\b({one_of(COUNTED)}) ({LONG}|[IVX])\.(?=[A-Z\d](?!\w))", lambda m: f"{nth_thing(m)} "),
     rule(rf"\b({one_of(COUNTED)}) ({NUMERAL})(?!{PRONOUN})", nth_thing),
+    rule(rf"\b(pp?)\. ?({SMALL})(?: ?[-–] ?({SMALL}))?", numbered_pages),
     rule(rf"\b({one_of(LETTERED)}) ({LONG}|[IV]{END})(?!{PRONOUN})", nth_thing),
     rule(rf"\b({ANY_CASE}) ({LONG}|{SMALL}|[VX](?=[.,;:)]|$))", nth_thing),
     rule(rf"\b([A-Z][a-z]+) ({NUMBER_OF_NAME})(?!')", nth_thing),

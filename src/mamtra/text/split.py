@@ -9,6 +9,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from mamtra.errors import TextError
+from mamtra.text.abbreviations import FINAL, INNER
+from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
+from mamtra.text.informal import DOTTED
+from mamtra.text.rules import one_of
+from mamtra.text.times import ZONE
 from mamtra.text.windows import check_characters, windows
 
 LANGUAGE = "en"
@@ -20,6 +25,16 @@ PHRASE = re.compile(r"(?<=[;:])\s+")
 CLAUSE = re.compile(r"(?<=[,])\s+")
 # what a sentence never ends with: a title, an abbreviation that goes on, a word in phones half read
 NOT_AN_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|vs|e\.g|i\.e|approx)\.|\{[^{}]*)$")
+# what may stand before more of its sentence, if that begins as no sentence does
+ABBREVIATED = re.compile(rf"(?<![\w.]){one_of((*INNER, *DOTTED, *FINAL))}\.$")
+GOES_ON = re.compile(r"[a-z(]")
+COUNTED = re.compile(r"(?<![\w.])(?:[Mm]in|[Mm]ax|avg|approx|pp|vol|[Ff]igs?|ch|[Ss]ec|[Ee]q)\.$")
+FIGURES = re.compile(r"\d")
+# days before a month, and times of day before their zone
+DAY = re.compile(rf"\b{one_of(WEEKDAYS)}\.$")
+MONTH = re.compile(rf"\d|{one_of((*SHORT_MONTHS, *MONTHS))}\b")
+HALF = re.compile(r"\d ?[ap]\.m\.$")
+ENDINGS = ((ABBREVIATED, GOES_ON), (COUNTED, FIGURES), (DAY, MONTH), (HALF, re.compile(ZONE)))
 # a word in phones is one word; so is anything else between blanks
 JOINING = "and|but|or|so|because|when|while|which|that|who|if|as|before|after"
 # where a text is best cut in two, and how far from its middle that is worth going, as a share of it
@@ -53,6 +68,13 @@ def segmented(text: str) -> Iterator[str]:
     yield rest
 
 
+def goes_on(tail: str, part: str) -> bool:
+    """Whether a sentence that seems to have ended goes on in the part that follows."""
+    if NOT_AN_END.search(tail):
+        return True
+    return any(before.search(tail) and after.match(part) for before, after in ENDINGS)
+
+
 def split_sentences(text: str) -> list[str]:
     """Cut text into sentences, each without blanks around it.
 
@@ -62,7 +84,7 @@ def split_sentences(text: str) -> list[str]:
     tail = ""  # of the last sentence, as much as tells whether it has ended
     for part in segmented(text):
         at_blank = joined and (tail[-1:].isspace() or part[:1].isspace())
-        if joined and (not at_blank or NOT_AN_END.search(tail.rstrip())):
+        if joined and (not at_blank or goes_on(tail.rstrip(), part.lstrip())):
             joined[-1].append(part)
             tail = (tail + part)[-TAIL:]
         else:

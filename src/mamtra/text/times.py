@@ -15,6 +15,11 @@ BOOKS = (
     "Galatians", "Ephesians", "Philippians", "Colossians", "Thessalonians", "Timothy", "Titus",
     "Philemon", "Hebrews", "James", "Peter", "Jude", "Revelation", "Surah", "Sura", "Quran",
 )  # fmt: skip
+# before the minutes and seconds of a race
+RESULT = (
+    r"(?i:\b(?:(?:time|record|best|pace) (?:was|of|is)|clocked|(?:finish(?:ed)?|ran)(?: it)? in"
+    r"|\d+ ?(?:k|km|kilometers?|miles?) in) )"
+)
 SPANS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 # before a time of day with seconds; elsewhere 2:17:45 is a length of time
@@ -27,6 +32,11 @@ Match = re.Match[str]
 def span(unit: str, count: int) -> str:
     """Say so many hours, minutes or seconds."""
     return f"{cardinal(count)} {SPANS[unit]}{'' if count == 1 else 's'}"
+
+
+def minutes_of(written: str) -> str:
+    """Say the minutes of a time, or the seconds of a result: oh five, thirty."""
+    return f"{'oh ' if written[0] == '0' else ''}{cardinal(int(written))}"
 
 
 def time_of_day(match: Match) -> str:
@@ -43,7 +53,7 @@ def time_of_day(match: Match) -> str:
         hours, minutes, seconds = (span(*part) for part in parts)
         return f" {hours} {minutes} and {seconds} "
     if minute != "00":
-        minutes = f"{'oh ' if minute[0] == '0' else ''}{cardinal(int(minute))}"
+        minutes = minutes_of(minute)
     elif half or second:
         minutes = "" if half else "hundred"
     else:
@@ -72,8 +82,9 @@ def verse(match: Match) -> str:
     return f"{match[1]} {cardinal(int(match[2]))} {cardinal(int(match[3]))}{until}"
 
 
+ZONE = r"(?:[ECMP][SD]?T|GMT|UTC|BST|CES?T)\b"
 # the dot of p.m. is kept where it also ends the sentence
-HALF = r"(?P<half>[AaPp])(?:\.[Mm]\.(?! +[A-Z]| *$)|\.?[Mm]\b)"
+HALF = rf"(?P<half>[AaPp])(?:\.[Mm]\.(?! +(?!{ZONE})[A-Z]| *$)|\.?[Mm]\b)"
 HOURS, MINUTES = r"\d{1,4} ?h(?:rs?|ours?)?", r"\d{1,4} ?m(?:ins?)?"
 SECONDS = r"\d{1,4} ?s(?:ecs?)?"
 
@@ -102,5 +113,9 @@ RULES = (
     ),
     rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})\.(?P<minute>[0-5]\d)(?P<second>) ?{HALF}", time_of_day),
     rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})(?P<minute>)(?P<second>) ?{HALF}", time_of_day),
+    rule(
+        rf"({RESULT})(2[5-9]|[3-5]\d):([0-5]\d)(?![\w:])",
+        lambda m: f"{m[1]}{cardinal(int(m[2]))} {minutes_of(m[3])} ",
+    ),
     rule(r"(?<![\w:.])(\d+):(\d+)(?![\w:])", lambda m: f" {number(m[1])} to {number(m[2])} "),
 )

@@ -132,7 +132,7 @@ def position(match: re.Match[str]) -> str:
     parts = [f"{number(match[1])} degree{'' if match[1] == '1' else 's'}"]
     parts += [f"{number(match[2])} minutes"] if match[2] else []
     parts += [f"{number(match[3])} seconds"] if match[3] else []
-    return f" {' '.join(parts)} {COMPASS[match[4]]} "
+    return f" {' '.join(parts)} {COMPASS.get(match[4], '')} "
 
 
 def inches(match: re.Match[str]) -> str:
@@ -175,12 +175,13 @@ RULES = (
         r"([NSEW])\b",
         position,
     ),
+    rule(r"(?<![\w.])(\d+)° ?(\d+)' ?(\d+(?:\.\d+)?)(?:\"|'')()", position),
     rule(
         rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"? ?[xX×] ?({NUMBER})\"",
         r"\1 by \2 by \3 in.",
     ),
     rule(rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
-    rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}})([CF])(?![\w'-])", heat),
+    rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}}(?:\.\d)?)([CF])(?![\w'-])", heat),
     rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
     rule(r"(?<![\w.])(\d+)' ?[xX×] ?(\d+)'(?!\w)", r"\1 by \2 ft"),
     rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
@@ -192,6 +193,12 @@ RULES = (
     rule(r"((?<![\w./])1|/\d) ([Tt])\.(?= [a-z])", lambda m: f"{m[1]} {SPOONS[m[2]]}"),
     rule(r"(?<=\d) ([Tt])\.(?= [a-z])", lambda m: f" {SPOONS[m[1]]}s"),
     rule(rf"\b({RACED} {ANY} \d{{1,2}})[Kk]\b", r"\1 kay"),
+    rule(
+        rf"\b({RACED} \d{{1,2}})[Kk]"
+        r"(?=[.,;!?]|$| (?:daily|every|each|today|yesterday|in|on|and|twice)\b)",
+        r"\1 kay",
+    ),
+    rule(r"\b([Aa] \d{1,2})[Kk](?= in +(?:twenty|thirty|forty|fifty|[a-z]+teen) )", r"\1 kay"),
     rule(rf"\b(\d{{1,2}})[Kk](?= (?:{RACE})\b)", r"\1 kay"),
     rule(r"(\d ?V,? \d+(?:\.\d+)?) ?A\b", r"\1 amps"),
     rule(rf"(?<![\w.,])(\d+(?:\.\d+)?)m(?= {MANY}\b)", r"\1 million"),
