@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import logging
 import multiprocessing
 import os
 import signal
@@ -23,6 +22,7 @@ from mamtra.server.config import ServeConfig
 from mamtra.server.header_timeout import PunctualProtocol
 from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models, ServerState
+from mamtra.server.private_log import begin_log, note_lost_error
 from mamtra.server.service import Service
 from mamtra.synthesis.load import load
 
@@ -86,6 +86,7 @@ def uvicorn_config(state: ServerState) -> uvicorn.Config:
     return uvicorn.Config(
         make_app(state),
         http=PunctualProtocol,
+        log_config=None,  # its own would write the messages of errors
         log_level="warning",
         access_log=False,
         timeout_graceful_shutdown=round(state.config.drain_seconds),
@@ -100,6 +101,7 @@ async def serve(
 ) -> None:
     """Serve until a signal comes."""
     config = state.config
+    asyncio.get_running_loop().set_exception_handler(note_lost_error)
     server = Server(uvicorn_config(state), state)
     side = None
     if wyoming is not None:
@@ -133,11 +135,7 @@ def serve_process(
     quiet: bool,
 ) -> None:
     """One serving process, from loading to the end."""
-    logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    begin_log(quiet=quiet)
     state = open_models(names, config, device, threads)
     asyncio.run(serve(state, listener, wyoming, quiet))
 

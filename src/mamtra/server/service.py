@@ -242,7 +242,7 @@ class Service:
             proofread=self.config.proofread,
         )
         speaker = self.synthesizer.speaker(options, job.voice_named)
-        pieces = arriving_pieces(job.text, speaker.arriving_pieces())
+        pieces = arriving_pieces(job.text, speaker.timed_pieces)
         arrived = next(pieces)
         if arrived.voice is not None:
             speaker = speaker.with_voice(arrived.voice)
