@@ -223,7 +223,10 @@ def test_metrics_and_description_are_there(running) -> None:
     for name in ("requests_total", "queue_depth", "slots_busy", "first_audio_seconds", "realtime"):
         assert f"mamtra_{name}" in text
     described = json.loads(running.ask("GET", "/openapi.json")[2])
-    assert "/v1/audio/speech" in described["paths"]
+    headers = described["paths"]["/v1/audio/speech"]["post"]["responses"]["200"]["headers"]
+    told = running.speak("A 😀.", response_format="wav", instructions="whisper")[1]
+    own = {name for name in told if name.startswith("x-")} - {"x-request-id", "x-accel-buffering"}
+    assert {"x-notes", "x-ignored"} <= own <= {name.lower() for name in headers}
 
 
 def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:

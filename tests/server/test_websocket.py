@@ -53,7 +53,12 @@ def test_sentences_are_spoken_as_they_end(running) -> None:
         messages, _ = until(socket, "session.done")
     starts = [told["sentence_text"] for told in messages if told["type"] == "audio.start"]
     assert starts == ["It is warm today.", "And so on"]
-    assert messages[-1] == {"type": "session.done", "utterance_index": 0, "total_sentences": 3}
+    assert messages[-1] == {
+        "type": "session.done",
+        "utterance_index": 0,
+        "total_sentences": 3,
+        "notes": [],
+    }
 
 
 def test_a_session_has_many_utterances(running) -> None:
@@ -64,6 +69,21 @@ def test_a_session_has_many_utterances(running) -> None:
         send(socket, "input.done")
         told = until(socket, "session.done")[0][-1]
     assert (told["utterance_index"], told["total_sentences"]) == (1, 1)
+
+
+def test_what_is_not_said_is_told_with_the_sentence_and_at_the_end(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="And 你好. A 😀. The 😺 too. Good morning.")
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+        done = [told["notes"] for told in messages if told["type"] == "audio.done"]
+        letters = "left out, this model reads Latin letters only: '你好'"
+        signs = "left out, there are no words for: '😀'"
+        assert done == [[letters], [signs], [signs.replace("😀", "😺")], []]
+        assert messages[-1]["notes"] == [letters, signs]
+        send(socket, "input.text", text="Good morning.")
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["notes"] == []
 
 
 def test_a_listener_may_interrupt(running) -> None:

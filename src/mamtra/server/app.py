@@ -113,7 +113,7 @@ class Gate:
             out["Access-Control-Allow-Origin"] = origin
             out["Access-Control-Expose-Headers"] = (
                 "X-Request-Id, X-Sample-Rate, X-Stop-Reason, X-Audio-Seconds, X-Coverage, "
-                "X-Misread, X-Ignored"
+                "X-Misread, X-Ignored, X-Notes"
             )
             out.add_vary_header("Origin")
 
