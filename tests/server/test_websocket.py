@@ -99,11 +99,59 @@ def test_a_listener_may_interrupt(running) -> None:
         assert until(socket, "session.done")[0][-1]["total_sentences"] == 1
 
 
-def test_unknown_messages_are_ignored(running) -> None:
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ({"type": "something.new"}, "'something.new' is unknown; possible are session.config, "),
+        ({"value": 1}, "message type None is unknown; possible are session.config, input.text"),
+        ({"type": ["input.text"]}, "is unknown; possible are"),
+        ({"type": "input.text"}, "the text of input.text is nothing; give it as a string"),
+        ({"type": "input.text", "text": 5}, "the text of input.text is 5; give it as a string"),
+    ],
+)
+def test_messages_that_mean_nothing_are_told_and_the_session_goes_on(
+    running, message, told
+) -> None:
     with open_session(running, unknown_field=1) as socket:
-        send(socket, "something.new", value=1)
+        socket.send(json.dumps(message))
+        assert told in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.text", text="Good morning.")
         send(socket, "input.done")
-        until(socket, "session.done")
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 1
+
+
+@pytest.mark.parametrize("frame", [b"abc", b'{"type": "input.done"}'])
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_binary_frame_is_told_to_be_text(running, frame, configured) -> None:
+    with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as socket:
+        if configured:
+            send(socket, "session.config", **PLAIN)
+        socket.send(frame)
+        assert until(socket, "error")[0][-1]["message"].endswith("send JSON as text")
+        with pytest.raises(Exception, match="1008"):
+            socket.recv(timeout=10)
+
+
+@pytest.mark.parametrize("first", [{"type": "input.text", "text": "Hi."}, {"type": "nope"}, {}])
+def test_a_session_begins_with_its_config(running, first) -> None:
+    with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as socket:
+        socket.send(json.dumps(first))
+        assert "session.config" in until(socket, "error")[0][-1]["message"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_with_its_name_in_the_log(
+    running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("inside")
+
+    monkeypatch.setattr("mamtra.server.session.Session.hear", broken)
+    with open_session(running) as socket:
+        send(socket, "input.text", text="Good morning.")
+        told = until(socket, "error")[0][-1]["message"]
+    request_id = told.rpartition(" ")[2]
+    assert request_id.startswith("req_")
+    assert any(request_id in record.message for record in caplog.records)
 
 
 def test_a_sentence_that_cannot_be_spoken_does_not_end_the_session(running) -> None:
