@@ -242,6 +242,43 @@ def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:
     assert not running.thread.is_alive()
 
 
+def test_a_server_that_is_stopped_answers_until_all_is_said(start_server) -> None:
+    running = start_server(slots=1, drain_seconds=60.0)
+    raw = running.post_raw({"input": LONG[:1000], "response_format": "pcm"})
+    received = raw.recv(4096)
+    running.server.handle_exit(signal.SIGTERM, None)
+    while len(received) < 1_000_000:  # less than half
+        received += raw.recv(65_536)
+        assert running.ask("GET", "/ready")[0] == 503
+    status, headers, data = running.speak("Me too.")
+    told = json.loads(data)["error"]
+    assert (status, told["code"], headers["retry-after"]) == (503, "draining", "2")
+    assert told["message"] == "the server is being stopped; ask again"
+    assert running.ask("GET", "/health")[0] == 200
+    assert not running.service.idle
+    while part := raw.recv(65_536):
+        received += part
+    assert received.endswith(b"0\r\n\r\n")
+    raw.close()
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        running.connect()
+
+
+def test_a_server_that_drains_cuts_off_what_takes_longer(start_server) -> None:
+    running = start_server(slots=1, max_chars=100_000, drain_seconds=0.2)
+    raw = running.post_raw({"input": LONG * 20, "response_format": "pcm"})
+    received = raw.recv(4096)
+    running.server.handle_exit(signal.SIGTERM, None)
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+    while part := raw.recv(65_536):
+        received += part
+    assert not received.endswith(b"0\r\n\r\n")
+    raw.close()
+
+
 def test_voices_are_uploaded_with_consent_used_and_forgotten(running, tmp_path) -> None:
     import numpy as np
 

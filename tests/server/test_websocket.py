@@ -1,6 +1,7 @@
 """Text over a WebSocket, spoken sentence by sentence, as clients of vLLM-Omni expect it."""
 
 import json
+import signal
 from contextlib import contextmanager
 
 import numpy as np
@@ -172,6 +173,25 @@ def test_a_wrong_config_is_told_and_ends_the_session(running, config) -> None:
         assert messages[-1]["message"]
         with pytest.raises(Exception, match="1008"):
             socket.recv(timeout=10)
+
+
+def test_a_server_that_is_stopped_finishes_the_utterance(start_server) -> None:
+    running = start_server()
+    with open_session(running) as socket, open_session(running) as idle:
+        send(idle, "input.done")
+        until(idle, "session.done")
+        send(socket, "input.text", text="One sentence is finished after the other. " * 6)
+        until(socket, "audio.start")
+        running.server.handle_exit(signal.SIGTERM, None)
+        send(idle, "input.text", text="Me too.")
+        assert "is being stopped" in until(idle, "error")[0][-1]["message"]
+        with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as late:
+            assert "is being stopped" in json.loads(late.recv(timeout=10))["message"]
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 6
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+    assert not running.state.utterances
 
 
 def test_who_closes_stops_the_speech(running) -> None:

@@ -22,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mamtra.errors import MamtraError
 from mamtra.server import captions, openapi, speech_route, voice_routes, websocket
 from mamtra.server.guarding import OPEN_PATHS, check_host, check_key, origin_allowed
-from mamtra.server.http_errors import HTTPError, http_error_of, new_request_id
+from mamtra.server.http_errors import HTTPError, http_error_of, new_request_id, stopping
 from mamtra.server.models import ServerState
 
 PAGE = Path(__file__).parent / "page"
@@ -61,13 +61,7 @@ class Gate:
                     403, "pages of this origin may not use the server; see --cors", "origin"
                 )
             if self.state.draining:
-                raise HTTPError(
-                    503,
-                    "the server is being stopped; ask again",
-                    "draining",
-                    kind="server_error",
-                    headers={"Retry-After": "2"},
-                )
+                raise stopping()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it here."""

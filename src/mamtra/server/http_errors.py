@@ -72,6 +72,17 @@ def busy(message: str, seconds: float, status: int = 429) -> HTTPError:
     return HTTPError(status, message, code, kind=kind, headers={"Retry-After": str(wait)})
 
 
+def stopping() -> HTTPError:
+    """The server drains."""
+    return HTTPError(
+        503,
+        "the server is being stopped; ask again",
+        "draining",
+        kind="server_error",
+        headers={"Retry-After": "2"},
+    )
+
+
 # class of error -> status, the field of a speech request that causes it
 CAUSES: dict[type[MamtraError], tuple[int, str | None]] = {
     TextError: (400, "input"),

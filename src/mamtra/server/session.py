@@ -11,7 +11,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.captions import WordFinder, finder_for
-from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.http_errors import HTTPError, http_error_of, stopping
 from mamtra.server.models import ServerState
 from mamtra.server.replies import Output
 from mamtra.server.service import Service
@@ -66,6 +66,7 @@ class Session:
         turn: the voice that the last mark asked for, if any did.
         utterance, sentence: counters of the dialogue.
         notes: of the utterance's sentences, one of each kind.
+        under_way: an utterance was begun and is not done.
     """
 
     socket: WebSocket
@@ -78,6 +79,7 @@ class Session:
     utterance: int = 0
     sentence: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    under_way: bool = False
     ticket: Ticket | None = None
     sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     cancelled: bool = False
@@ -183,15 +185,36 @@ class Session:
                 total_sentences=self.sentence,
                 notes=list(self.notes.values()),
             )
+            self.end()
             self.notes.clear()
             self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+
+    def begin(self) -> None:
+        """An utterance is under way, unless it is already.
+
+        Raises:
+            HTTPError: 503, the server is being stopped.
+        """
+        if self.under_way:
+            return
+        if self.state.draining:
+            raise stopping()
+        self.under_way = True
+        self.state.utterances += 1
+
+    def end(self) -> None:
+        """No utterance is under way any more."""
+        self.state.utterances -= self.under_way
+        self.under_way = False
 
     def hear(self, text: str) -> None:
         """Take text; sentences that have ended are queued.
 
         Raises:
-            HTTPError: 400, more text waits than a request may hold.
+            HTTPError: 400, more text waits than a request may hold; 503, the server is being
+                stopped.
         """
+        self.begin()
         self.waiting += text
         if len(self.waiting) > self.state.config.max_chars:
             raise HTTPError(400, "too much text without the end of a sentence", "input_too_long")

@@ -24,7 +24,7 @@ from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.guarding import check_host, check_key, origin_allowed
-from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.http_errors import HTTPError, http_error_of, stopping
 from mamtra.server.models import ServerState
 from mamtra.server.session import Session
 from mamtra.server.speech_request import object_of
@@ -106,6 +106,7 @@ async def converse(socket: WebSocket, state: ServerState) -> None:
     finally:
         for task in (speaking, listening):
             task.cancel()
+        session.end()
         if session.ticket is not None:
             session.ticket.cancel()
 
@@ -118,7 +119,9 @@ def refuse(socket: WebSocket, state: ServerState) -> HTTPError | None:
         check_key(headers, state.config)
         if not origin_allowed(headers, state.config):
             raise HTTPError(403, "pages of this origin may not use the server", "origin")
-        if state.draining or state.open_sockets >= state.config.websockets:
+        if state.draining:
+            raise stopping()
+        if state.open_sockets >= state.config.websockets:
             raise HTTPError(503, "the server has no room for another session", "busy")
     except HTTPError as problem:
         return problem
@@ -143,10 +146,9 @@ def endpoint(state: ServerState) -> Callable[[WebSocket], Awaitable[None]]:
         except TimeoutError:
             await socket.close(REFUSED, "nothing came in time")
         except Exception as error:
-            await socket.send_text(
-                json.dumps({"type": "error", "message": http_error_of(error).message})
-            )
-            await socket.close(REFUSED)
+            problem = http_error_of(error)
+            await socket.send_text(json.dumps({"type": "error", "message": problem.message}))
+            await socket.close(FULL if problem.status == 503 else REFUSED)
         finally:
             state.open_sockets -= 1
 
