@@ -279,7 +279,57 @@ def test_a_server_that_drains_cuts_off_what_takes_longer(start_server) -> None:
     raw.close()
 
 
-def test_voices_are_uploaded_with_consent_used_and_forgotten(running, tmp_path) -> None:
+def form_with(fields: dict[str, str], sound: bytes, file: str) -> tuple[bytes, dict[str, str]]:
+    """A multipart body with fields and a file, and its header."""
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = f'--b\r\nContent-Disposition: form-data; name="audio_sample"; filename="{file}"\r\n'
+    head += "Content-Type: audio/wav\r\n\r\n"
+    body = b"".join(parts) + head.encode() + sound + b"\r\n--b--\r\n"
+    return body, {"content-type": "multipart/form-data; boundary=b"}
+
+
+AGREED = {"name": "guest", "consent": "yes, the speaker agreed"}
+
+
+@pytest.mark.parametrize("sound", [b"", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"no sound at all"])
+@pytest.mark.parametrize("file", ["a.wav", "a.mp3", "a.raw", "a.\x00", "a"])
+def test_a_recording_that_is_no_sound_is_named_as_the_recording(running, sound, file) -> None:
+    status, _, data = running.ask("POST", "/v1/audio/voices", *form_with(AGREED, sound, file))
+    error = json.loads(data)["error"]
+    assert (status, error["code"], error["param"]) == (422, "unusable_recording", "audio_sample")
+    assert error["message"].startswith(f"the recording ({len(sound)} bytes) cannot be read")
+    assert "/" not in error["message"]
+
+
+@pytest.mark.parametrize("name", ["alloy", "low"])
+def test_an_upload_takes_no_name_that_means_a_voice_of_the_model(running, name) -> None:
+    body, headers = form_with(AGREED | {"name": name}, b"", "a.wav")
+    status, _, data = running.ask("POST", "/v1/audio/voices", body, headers)
+    error = json.loads(data)["error"]
+    assert (status, error["code"], error["param"]) == (409, "voice_exists", "name")
+    assert error["message"].endswith("choose another name")
+
+
+@pytest.mark.parametrize(
+    ("body", "boundary", "told"),
+    [
+        (b"name=guest", "; boundary=b", "multipart"),
+        (b"--b\r\n\r\nguest\r\n--b--\r\n", "; boundary=b", "Content-Disposition"),
+        (b"--b--\r\n", "", "boundary"),
+    ],
+)
+def test_a_form_that_is_none_is_told_what_is_wrong(running, body, boundary, told) -> None:
+    headers = {"content-type": f"multipart/form-data{boundary}"}
+    status, _, data = running.ask("POST", "/v1/audio/voices", body, headers)
+    error = json.loads(data)["error"]
+    assert (status, error["code"]) == (400, "invalid_form")
+    assert told in error["message"].partition("; send the fields")[0].partition("(")[2]
+
+
+def test_voices_are_uploaded_with_consent_used_and_forgotten(running) -> None:
     import numpy as np
 
     from mamtra.audio.clip import Audio, encode
@@ -288,15 +338,7 @@ def test_voices_are_uploaded_with_consent_used_and_forgotten(running, tmp_path) 
     sound = encode(Audio(samples=(0.3 * np.sin(700 * time)).astype(np.float32), rate_hz=16_000))
 
     def form(fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:
-        parts = [
-            f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in fields.items()
-        ]
-        head = b'--b\r\nContent-Disposition: form-data; name="audio_sample"; filename="a.wav"\r\n'
-        body = (
-            b"".join(parts) + head + b"Content-Type: audio/wav\r\n\r\n" + sound + b"\r\n--b--\r\n"
-        )
-        return body, {"content-type": "multipart/form-data; boundary=b"}
+        return form_with(fields, sound, "a.wav")
 
     path = "/v1/audio/voices"
     body, headers = form({"name": "guest"})

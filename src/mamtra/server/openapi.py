@@ -17,6 +17,7 @@ from mamtra.server.speech_request import (
     LOWEST_RATE_HZ,
     STREAM_FORMATS,
 )
+from mamtra.server.voice_routes import NAME
 
 ERRORS = {
     "400": "A field is wrong; the message names it and what is possible.",
@@ -36,6 +37,25 @@ HEADERS = {
     "X-Audio-Seconds": "How long a file that is not streamed is.",
     "X-Coverage": "The share of words that were read, where the model can tell.",
     "X-Misread": "How wrong the worst piece still is in nats, if any is.",
+}
+
+UPLOAD = {
+    "type": "object",
+    "required": ["name", "consent", "audio_sample"],
+    "properties": {
+        "name": {
+            "type": "string",
+            "pattern": f"^{NAME.pattern}$",
+            "description": "Of the new voice; not one of the model's voices or their aliases.",
+        },
+        "consent": {"type": "string", "description": "The speaker's consent in words."},
+        "ref_text": {"type": "string", "description": "What is said in the recording."},
+        "audio_sample": {
+            "type": "string",
+            "format": "binary",
+            "description": "A recording of 3 to 30 seconds, as WAV, FLAC, OGG or MP3.",
+        },
+    },
 }
 
 
@@ -102,7 +122,13 @@ async def describe(request: Request, state: ServerState) -> Response:
         "/v1/audio/models": {"get": operation("The models.")},
         "/v1/audio/voices": {
             "get": operation("The voices of a model."),
-            "post": operation("Make a voice from a recording, where that is allowed."),
+            "post": operation("Make a voice from a recording, where that is allowed.")
+            | {
+                "requestBody": {
+                    "required": True,
+                    "content": {"multipart/form-data": {"schema": UPLOAD}},
+                }
+            },
         },
         "/v1/audio/voices/{name}": {"delete": operation("Forget a voice made from a recording.")},
         "/health": {"get": operation("Whether the process lives.")},
