@@ -1,7 +1,7 @@
 """Starting and stopping a server process, or several that share a port."""
 
 import asyncio
-import contextlib
+import errno
 import math
 import multiprocessing
 import os
@@ -25,12 +25,26 @@ from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models, ServerState
 from mamtra.server.private_log import begin_log, note_lost_error
 from mamtra.server.service import Service
+from mamtra.server.wyoming_server import start_wyoming, wyoming_at
 from mamtra.synthesis.load import load
 
 IDLE_SECONDS = 10  # for an idle connection to send its next request
 BACKLOG = 128
 LOOK_SECONDS = 0.05  # how often a server that drains looks whether it still speaks
 RESTART_SECONDS = 1.0  # between the end of a worker and its successor
+
+
+def refused_address(config: ServeConfig, problem: Exception) -> ConfigError:
+    """Why an address cannot be listened at, and which option to change."""
+    unknown = isinstance(problem, socket.gaierror | UnicodeError)
+    if unknown or getattr(problem, "errno", None) == errno.EADDRNOTAVAIL:
+        return ConfigError(
+            f"host {config.host!r} is no address of this computer: {problem}; give --host "
+            "127.0.0.1 for this computer alone, or 0.0.0.0 for all of its addresses"
+        )
+    return ConfigError(
+        f"cannot listen at {config.host}:{config.port}: {problem}; choose another --port"
+    )
 
 
 def open_socket(config: ServeConfig) -> socket.socket:
@@ -44,11 +58,9 @@ def open_socket(config: ServeConfig) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
-    except (OSError, OverflowError) as problem:
+    except (OSError, OverflowError, UnicodeError) as problem:
         listener.close()
-        raise ConfigError(
-            f"cannot listen at {config.host}:{config.port}: {problem}; choose another --port"
-        ) from problem
+        raise refused_address(config, problem) from problem
     listener.listen(BACKLOG)
     listener.set_inheritable(True)
     return listener
@@ -114,12 +126,7 @@ async def serve(
     config = state.config
     asyncio.get_running_loop().set_exception_handler(note_lost_error)
     server = Server(uvicorn_config(state), state)
-    side = None
-    if wyoming is not None:
-        from mamtra.server.wyoming_server import serve_wyoming
-
-        side = asyncio.ensure_future(serve_wyoming(state.models, wyoming))
-        side.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    side = None if wyoming is None else await start_wyoming(state.models, wyoming)
     if not quiet:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -129,11 +136,7 @@ async def serve(
         sys.stderr.flush()
     await server.serve(sockets=[listener])
     if side is not None:
-        if side.done():
-            side.result()
-        side.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await side
+        await side.stop()
 
 
 def serve_process(
@@ -214,10 +217,12 @@ def run(
     """Serve until SIGTERM or Ctrl-C.
 
     Raises:
-        MamtraError: the address is taken, or a model cannot be loaded.
+        MamtraError: an address is taken or none, a package is missing, or a model cannot be loaded.
     """
     if workers > 1 and wyoming is not None:
         raise ConfigError("--wyoming is for one process; leave --workers out")
+    if wyoming is not None:
+        wyoming_at(wyoming)
     listener = open_socket(config)
     arguments = (names, config, listener, device, threads, wyoming, quiet)
     with listener:
