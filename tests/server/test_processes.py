@@ -5,9 +5,11 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -151,3 +153,21 @@ def test_workers_end_with_the_process_that_started_them(tiny_model_folder: Path)
         process.popen.wait()
     # ``serving`` has joined the reader, which ends when no worker holds the pipe any more
     assert not any(map(alive, workers))
+
+
+def test_a_server_with_wyoming_speaks_and_stops(tiny_model_folder: Path) -> None:
+    # wyoming imports a module that Python 3.13 drops, for which it has its own then
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pytest.importorskip("wyoming.server")
+    with socket.create_server(("127.0.0.1", 0)) as found:
+        port = found.getsockname()[1]
+    with serving(tiny_model_folder, "--wyoming", f"tcp://127.0.0.1:{port}") as process:
+        with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as client:
+            client.sendall(b'{"type": "describe"}\n')
+            assert b'"info"' in client.recv(4096)
+            answer = process.ask(SENTENCES)
+            process.popen.send_signal(signal.SIGTERM)
+            assert answer.read()  # whole: http.client raises if the end of the chunks is missing
+        assert process.popen.wait(60) in (0, 128 + signal.SIGTERM)
+        assert not any("Traceback" in line for line in process.lines)

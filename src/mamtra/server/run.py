@@ -1,8 +1,8 @@
 """Starting and stopping a server process, or several that share a port."""
 
 import asyncio
-import contextlib
-import logging
+import errno
+import math
 import multiprocessing
 import os
 import signal
@@ -23,12 +23,28 @@ from mamtra.server.config import ServeConfig
 from mamtra.server.header_timeout import PunctualProtocol
 from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models, ServerState
+from mamtra.server.private_log import begin_log, note_lost_error
 from mamtra.server.service import Service
+from mamtra.server.wyoming_server import start_wyoming, wyoming_at
 from mamtra.synthesis.load import load
 
 IDLE_SECONDS = 10  # for an idle connection to send its next request
 BACKLOG = 128
+LOOK_SECONDS = 0.05  # how often a server that drains looks whether it still speaks
 RESTART_SECONDS = 1.0  # between the end of a worker and its successor
+
+
+def refused_address(config: ServeConfig, problem: Exception) -> ConfigError:
+    """Why an address cannot be listened at, and which option to change."""
+    unknown = isinstance(problem, socket.gaierror | UnicodeError)
+    if unknown or getattr(problem, "errno", None) == errno.EADDRNOTAVAIL:
+        return ConfigError(
+            f"host {config.host!r} is no address of this computer: {problem}; give --host "
+            "127.0.0.1 for this computer alone, or 0.0.0.0 for all of its addresses"
+        )
+    return ConfigError(
+        f"cannot listen at {config.host}:{config.port}: {problem}; choose another --port"
+    )
 
 
 def open_socket(config: ServeConfig) -> socket.socket:
@@ -42,11 +58,9 @@ def open_socket(config: ServeConfig) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((config.host, config.port))
-    except (OSError, OverflowError) as problem:
+    except (OSError, OverflowError, UnicodeError) as problem:
         listener.close()
-        raise ConfigError(
-            f"cannot listen at {config.host}:{config.port}: {problem}; choose another --port"
-        ) from problem
+        raise refused_address(config, problem) from problem
     listener.listen(BACKLOG)
     listener.set_inheritable(True)
     return listener
@@ -69,7 +83,7 @@ def open_models(
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which says that it is draining before it closes."""
+    """uvicorn, which goes on answering while it drains: that it is being stopped."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config)
@@ -80,15 +94,25 @@ class Server(uvicorn.Server):
         self.state.draining = True
         super().handle_exit(sig, frame)  # pyright: ignore[reportArgumentType]
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close once nothing is spoken any more; what ``drain_seconds`` end is cut off."""
+        self.state.draining = True
+        until = time.monotonic() + self.state.config.drain_seconds
+        while self.state.speaks and not self.force_exit and time.monotonic() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+        # for uvicorn, which closes the address and waits until everything was sent
+        self.config.timeout_graceful_shutdown = max(0, math.ceil(until - time.monotonic()))
+        await super().shutdown(sockets)
+
 
 def uvicorn_config(state: ServerState) -> uvicorn.Config:
     """How uvicorn runs the application."""
     return uvicorn.Config(
         make_app(state),
         http=PunctualProtocol,
+        log_config=None,  # its own would write the messages of errors
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=round(state.config.drain_seconds),
         timeout_keep_alive=IDLE_SECONDS,
         ws_max_size=64 * 1024,
         server_header=False,
@@ -100,13 +124,9 @@ async def serve(
 ) -> None:
     """Serve until a signal comes."""
     config = state.config
+    asyncio.get_running_loop().set_exception_handler(note_lost_error)
     server = Server(uvicorn_config(state), state)
-    side = None
-    if wyoming is not None:
-        from mamtra.server.wyoming_server import serve_wyoming
-
-        side = asyncio.ensure_future(serve_wyoming(state.models, wyoming))
-        side.add_done_callback(lambda _: setattr(server, "should_exit", True))
+    side = None if wyoming is None else await start_wyoming(state.models, wyoming)
     if not quiet:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host
@@ -116,11 +136,7 @@ async def serve(
         sys.stderr.flush()
     await server.serve(sockets=[listener])
     if side is not None:
-        if side.done():
-            side.result()
-        side.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await side
+        await side.stop()
 
 
 def serve_process(
@@ -133,11 +149,7 @@ def serve_process(
     quiet: bool,
 ) -> None:
     """One serving process, from loading to the end."""
-    logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    begin_log(quiet=quiet)
     state = open_models(names, config, device, threads)
     asyncio.run(serve(state, listener, wyoming, quiet))
 
@@ -205,10 +217,12 @@ def run(
     """Serve until SIGTERM or Ctrl-C.
 
     Raises:
-        MamtraError: the address is taken, or a model cannot be loaded.
+        MamtraError: an address is taken or none, a package is missing, or a model cannot be loaded.
     """
     if workers > 1 and wyoming is not None:
         raise ConfigError("--wyoming is for one process; leave --workers out")
+    if wyoming is not None:
+        wyoming_at(wyoming)
     listener = open_socket(config)
     arguments = (names, config, listener, device, threads, wyoming, quiet)
     with listener:

@@ -64,7 +64,9 @@ class Utterance:
         if not self.begun:
             self.begun = True
             await self.write(self.audio.AudioStart(**self.form).event())
-        self.ticket = self.service.submit(Job(text=text, voice=self.voice), patient=True)
+        notes = tuple(self.service.synthesizer.reader.notes(text))
+        job = Job(text=text, voice=self.voice, notes=notes)
+        self.ticket = self.service.submit(job, patient=True)
         try:
             async for piece in self.ticket:
                 if len(piece.samples):
@@ -188,20 +190,42 @@ def handler_class(models: Models, info: Any) -> Any:
     return Handler
 
 
-async def serve_wyoming(models: Models, uri: str) -> None:
-    """Serve until cancelled.
+def wyoming_at(uri: str) -> Any:
+    """A server of the package ``wyoming`` that does not listen yet.
+
+    Args:
+        uri: as ``tcp://127.0.0.1:10200``.
+
+    Raises:
+        ConfigError: it is no address.
+        MissingExtraError: the package is not installed.
+    """
+    library = require("wyoming.server", "wyoming")
+    wrong = f"Wyoming address {uri!r} is none; give tcp://HOST:PORT"
+    if not uri.startswith(("tcp://", "unix://")):
+        raise ConfigError(wrong)
+    try:
+        return library.AsyncServer.from_uri(uri)
+    except ValueError as problem:
+        raise ConfigError(wrong) from problem
+
+
+async def start_wyoming(models: Models, uri: str) -> Any:
+    """Listen, and answer until the server that is returned is stopped.
 
     Args:
         models: what speaks.
-        uri: as ``tcp://127.0.0.1:10200``.
+        uri: as ``wyoming_at`` takes it.
 
     Raises:
         ConfigError: the address cannot be used.
         MissingExtraError: the package is not installed.
     """
-    library = require("wyoming.server", "wyoming")
+    server = wyoming_at(uri)
     try:
-        server = library.AsyncServer.from_uri(uri)
-    except ValueError as problem:
-        raise ConfigError(f"Wyoming address {uri!r} is none; give tcp://HOST:PORT") from problem
-    await server.run(handler_class(models, description(models)))
+        await server.start(handler_class(models, description(models)))
+    except (OSError, UnicodeError) as problem:
+        raise ConfigError(
+            f"cannot listen at {uri}: {problem}; choose another --wyoming"
+        ) from problem
+    return server
