@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from mamtra.synthesis.word_times import WordTime
+
 pytest.importorskip("starlette")
 client = pytest.importorskip("websockets.sync.client")
 
@@ -77,6 +79,35 @@ def test_a_listener_may_interrupt(running) -> None:
         send(socket, "input.text", text="Good morning.")
         send(socket, "input.done")
         assert until(socket, "session.done")[0][-1]["total_sentences"] == 1
+
+
+class Listener:
+    """Stands in for pocketsphinx: one word, as long as the sound that it was given."""
+
+    def align(self, audio, text, offset_seconds):
+        end = offset_seconds + audio.seconds
+        return [WordTime(word=text, start=offset_seconds, end=end)]
+
+
+def test_words_are_sought_in_their_own_sentence_alone(running, monkeypatch) -> None:
+    monkeypatch.setattr("mamtra.server.captions.Aligner", Listener)
+
+    def times(socket) -> dict:
+        return until(socket, "audio.done")[0][-1]["timestamp_info"]["word_alignment"]
+
+    with open_session(running, timestamp_type="word") as socket:
+        send(socket, "input.text", text="It is warm. ")
+        first = times(socket)
+        assert first["word_start_times_seconds"] == [0.0]
+        send(socket, "input.text", text="It is warm. ")
+        assert times(socket) == first
+        send(socket, "input.text", text="This goes on and on without an end. " * 20)
+        until(socket, "audio.start")
+        assert isinstance(socket.recv(timeout=60), bytes)
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+        send(socket, "input.text", text="It is warm. ")
+        assert times(socket) == first
 
 
 def test_unknown_messages_are_ignored(running) -> None:

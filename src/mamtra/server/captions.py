@@ -30,8 +30,13 @@ class WordFinder:
 
     def __init__(self, speed: float) -> None:
         self.aligner, self.speed = Aligner(), speed
-        self.parts: list[np.ndarray] = []
-        self.before = 0  # samples of earlier pieces
+        self.parts: list[np.ndarray]
+        self.before: int  # samples of earlier pieces
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the sound so far; the next begins at 0 seconds."""
+        self.parts, self.before = [], 0
 
     async def words_of(self, piece: AudioPiece) -> list[WordTime]:
         """The words of a piece that ends here; none while it goes on."""

@@ -33,8 +33,7 @@ def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
 
 
 def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
-    """The times of a sentence's words, counted from its start; the finder begins anew."""
-    finder.before = 0
+    """The times of a sentence's words, counted from its start."""
     rows = [finder.row(word) for word in words]
     return {
         "method": METHOD,
@@ -134,6 +133,8 @@ class Session:
         output = Output(wanted, self.service.rate_hz, self.state.config.mark)
         marks = {"utterance_index": self.utterance, "sentence_index": self.sentence}
         sentence, failed = Sentence(), None
+        if self.finder is not None:  # it may hold the end of the sentence before
+            self.finder.begin()
         await self.tell(
             "audio.start",
             **marks,
