@@ -1,6 +1,7 @@
 """Text over a WebSocket, spoken sentence by sentence, as clients of vLLM-Omni expect it."""
 
 import json
+import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -134,6 +135,18 @@ def test_a_wrong_config_is_told_and_ends_the_session(running, config) -> None:
         messages, _ = until(socket, "error")
         assert messages[-1]["message"]
         with pytest.raises(Exception, match="1008"):
+            socket.recv(timeout=10)
+
+
+def test_who_only_listens_is_not_idle(running, monkeypatch) -> None:
+    monkeypatch.setattr("mamtra.server.session.IDLE_SECONDS", 0.3)
+    with open_session(running) as socket:
+        send(socket, "input.text", text="This goes on and on without an end. " * 20)
+        send(socket, "input.done")
+        begun = time.monotonic()
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 20
+        assert time.monotonic() - begun > 0.3  # longer than an idle client may stay
+        with pytest.raises(Exception, match="nothing came in time"):
             socket.recv(timeout=10)
 
 

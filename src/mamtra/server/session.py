@@ -22,6 +22,8 @@ from mamtra.synthesis.text_stream import complete
 from mamtra.synthesis.word_times import METHOD, WordTime
 from mamtra.text.dialogue import voices_in
 
+IDLE_SECONDS = 30.0  # without a message, while nothing is to be spoken
+
 
 def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
     """The session's settings, checked like a speech request."""
@@ -62,6 +64,8 @@ class Session:
         finder: finds when words are heard, if the client asked for it.
         turn: the voice that the last mark asked for, if any did.
         utterance, sentence: counters of the dialogue.
+        speaking: whether something is being spoken or answered.
+        idle: ends the session; set by who listens.
     """
 
     socket: WebSocket
@@ -76,6 +80,8 @@ class Session:
     ticket: Ticket | None = None
     sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     cancelled: bool = False
+    speaking: bool = False
+    idle: asyncio.Timeout = field(init=False)
 
     def configure(self, values: dict[str, Any]) -> None:
         """Take the settings of a ``session.config``, checked like a speech request.
@@ -90,6 +96,12 @@ class Session:
         self.finder = None
         if values.get("timestamp_type") == "word":
             self.finder = finder_for(settings.speed, "timestamp_type")
+
+    def count_idle(self) -> None:
+        """Count the time without a message from now on; never while anything is to be spoken."""
+        busy = self.speaking or not self.sentences.empty()
+        now = asyncio.get_running_loop().time()
+        self.idle.reschedule(None if busy else now + IDLE_SECONDS)
 
     async def tell(self, kind: str, **values: Any) -> None:
         """Send a message."""
@@ -167,14 +179,16 @@ class Session:
         """Speak sentences in their order, as long as the session lasts."""
         while True:
             text = await self.sentences.get()
-            if text is not None:
-                if not self.cancelled:
-                    await self.speak(text)
-                continue
-            await self.tell(
-                "session.done", utterance_index=self.utterance, total_sentences=self.sentence
-            )
-            self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+            self.speaking = True
+            if text is None:
+                await self.tell(
+                    "session.done", utterance_index=self.utterance, total_sentences=self.sentence
+                )
+                self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+            elif not self.cancelled:
+                await self.speak(text)
+            self.speaking = False
+            self.count_idle()
 
     def hear(self, text: str) -> None:
         """Take text; sentences that have ended are queued.

@@ -29,13 +29,12 @@ from mamtra.server.session import Session
 from mamtra.server.speech_request import object_of
 
 CONFIG_SECONDS = 10.0  # for the first message
-IDLE_SECONDS = 30.0
 MESSAGE_CHARACTERS = 64 * 1024
 REFUSED = 1008  # WebSocket close code: policy violation
 FULL = 1013  # try again later
 
 
-async def message_of(socket: WebSocket, seconds: float) -> dict[str, Any]:
+async def message_of(socket: WebSocket, seconds: float | None) -> dict[str, Any]:
     """The next message, as an object with a type.
 
     Raises:
@@ -51,7 +50,8 @@ async def message_of(socket: WebSocket, seconds: float) -> dict[str, Any]:
 async def listen(session: Session) -> None:
     """Take messages until the client closes."""
     while True:
-        values = await message_of(session.socket, IDLE_SECONDS)
+        session.count_idle()
+        values = await message_of(session.socket, None)
         match values.get("type"):
             case "session.config":
                 session.configure(values)
@@ -67,13 +67,23 @@ async def listen(session: Session) -> None:
                 pass
 
 
+async def listen_until_idle(session: Session) -> None:
+    """Take messages until the client closes.
+
+    Raises:
+        TimeoutError: none came while nothing was to be spoken.
+    """
+    async with asyncio.timeout(None) as session.idle:
+        await listen(session)
+
+
 async def converse(socket: WebSocket, state: ServerState) -> None:
     """A whole session."""
     values = await message_of(socket, CONFIG_SECONDS)
     session = Session(socket, state)
     session.configure(values)
     speaking = asyncio.ensure_future(session.speak_all())
-    listening = asyncio.ensure_future(listen(session))
+    listening = asyncio.ensure_future(listen_until_idle(session))
     try:
         done, _ = await asyncio.wait([speaking, listening], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
