@@ -150,6 +150,31 @@ def test_who_only_listens_is_not_idle(running, monkeypatch) -> None:
             socket.recv(timeout=10)
 
 
+def test_sentences_may_come_at_once(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="This goes on and on without an end. " * 140)
+        messages, _ = until(socket, "audio.done")
+        assert messages[-1]["error"] is False
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+
+
+def test_too_much_text_is_refused_and_the_session_goes_on(start_server) -> None:
+    with open_session(start_server(max_chars=100)) as socket:
+        send(socket, "input.text", text="This is one of those that wait. " * 40)
+        until(socket, "audio.start")
+        send(socket, "input.text", text="This is one more than can wait. " * 40)
+        assert "may; send them again later" in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+        send(socket, "input.text", text="word " * 30)
+        assert "a sentence holds 150 characters" in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.text", text="Good morning. " * 30)  # there is room again
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+        assert (messages[-1]["total_sentences"], messages[-1]["utterance_index"]) == (30, 1)
+
+
 def test_who_closes_stops_the_speech(running) -> None:
     with open_session(running) as socket:
         send(socket, "input.text", text="This goes on and on without an end. " * 20)

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.captions import WordFinder, finder_for
-from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.http_errors import http_error_of
 from mamtra.server.models import ServerState
 from mamtra.server.replies import Output
 from mamtra.server.service import Service
@@ -22,6 +22,7 @@ from mamtra.synthesis.text_stream import complete
 from mamtra.synthesis.word_times import METHOD, WordTime
 from mamtra.text.dialogue import voices_in
 
+QUEUED_TEXTS = 16  # texts as long as a request's may be that wait to be spoken
 IDLE_SECONDS = 30.0  # without a message, while nothing is to be spoken
 
 
@@ -60,12 +61,13 @@ class Session:
     """One WebSocket.
 
     Attributes:
+        queued: characters of the sentences that wait to be spoken.
+        speaking: whether something is being spoken or answered.
+        idle: ends the session; set by who listens.
         waiting: text that has arrived and is not spoken yet.
         finder: finds when words are heard, if the client asked for it.
         turn: the voice that the last mark asked for, if any did.
         utterance, sentence: counters of the dialogue.
-        speaking: whether something is being spoken or answered.
-        idle: ends the session; set by who listens.
     """
 
     socket: WebSocket
@@ -79,6 +81,7 @@ class Session:
     sentence: int = 0
     ticket: Ticket | None = None
     sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    queued: int = 0
     cancelled: bool = False
     speaking: bool = False
     idle: asyncio.Timeout = field(init=False)
@@ -175,44 +178,64 @@ class Session:
             await self.tell("audio.done", **done)
         self.sentence += 1
 
+    async def next_sentence(self) -> str | None:
+        """Wait for a sentence, or for the end of an utterance (None)."""
+        self.speaking = False
+        self.count_idle()
+        text = await self.sentences.get()
+        self.speaking, self.queued = True, self.queued - len(text or "")
+        return text
+
     async def speak_all(self) -> None:
         """Speak sentences in their order, as long as the session lasts."""
         while True:
-            text = await self.sentences.get()
-            self.speaking = True
-            if text is None:
-                await self.tell(
-                    "session.done", utterance_index=self.utterance, total_sentences=self.sentence
-                )
-                self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
-            elif not self.cancelled:
-                await self.speak(text)
-            self.speaking = False
-            self.count_idle()
+            text = await self.next_sentence()
+            if text is not None:
+                if not self.cancelled:
+                    await self.speak(text)
+                continue
+            await self.tell(
+                "session.done", utterance_index=self.utterance, total_sentences=self.sentence
+            )
+            self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
 
-    def hear(self, text: str) -> None:
-        """Take text; sentences that have ended are queued.
+    def put(self, sentence: str) -> None:
+        """Queue a sentence."""
+        self.queued += len(sentence)
+        self.sentences.put_nowait(sentence)
 
-        Raises:
-            HTTPError: 400, more text waits than a request may hold.
-        """
-        self.waiting += text
-        if len(self.waiting) > self.state.config.max_chars:
-            raise HTTPError(400, "too much text without the end of a sentence", "input_too_long")
-        ready, self.waiting = complete(self.waiting)
+    async def hear(self, text: str) -> None:
+        """Take text and queue the sentences that have ended, or refuse all of it."""
+        most = self.state.config.max_chars
+        if self.queued + len(text) > QUEUED_TEXTS * most:
+            await self.tell(
+                "error",
+                message=f"{self.queued} characters wait to be spoken, and {len(text)} more would "
+                f"be over the {QUEUED_TEXTS * most} that may; send them again later",
+            )
+            return
+        ready, rest = complete(self.waiting + text)
+        if (longest := max(map(len, [*ready, rest]))) > most:
+            await self.tell(
+                "error",
+                message=f"a sentence holds {longest} characters; at most {most} are spoken at "
+                "once, so send shorter sentences",
+            )
+            return
+        self.waiting = rest
         for sentence in ready:
-            self.sentences.put_nowait(sentence)
+            self.put(sentence)
 
     def flush(self) -> None:
         """The utterance has ended: speak what is left, then say so."""
         if self.waiting.strip():
-            self.sentences.put_nowait(self.waiting.strip())
+            self.put(self.waiting.strip())
         self.waiting = ""
         self.sentences.put_nowait(None)
 
     def stop(self) -> None:
         """Stop speaking this utterance."""
-        self.cancelled, self.waiting = True, ""
+        self.cancelled, self.waiting, self.queued = True, "", 0
         while not self.sentences.empty():
             self.sentences.get_nowait()
         if self.ticket is not None:

@@ -56,7 +56,7 @@ async def listen(session: Session) -> None:
             case "session.config":
                 session.configure(values)
             case "input.text" if isinstance(values.get("text"), str):
-                session.hear(values["text"])
+                await session.hear(values["text"])
             case "input.done":
                 session.flush()
             case "input.cancel":
@@ -82,8 +82,8 @@ async def converse(socket: WebSocket, state: ServerState) -> None:
     values = await message_of(socket, CONFIG_SECONDS)
     session = Session(socket, state)
     session.configure(values)
+    listening = asyncio.ensure_future(listen_until_idle(session))  # first: it sets the timer
     speaking = asyncio.ensure_future(session.speak_all())
-    listening = asyncio.ensure_future(listen_until_idle(session))
     try:
         done, _ = await asyncio.wait([speaking, listening], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
