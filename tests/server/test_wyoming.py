@@ -72,6 +72,22 @@ def test_text_in_parts_is_one_stream_of_sound(running) -> None:
     assert types.count("audio-chunk") >= 2
 
 
+def test_a_mark_names_voices_of_the_model_and_no_files(running, tmp_path) -> None:
+    from wyoming.tts import Synthesize
+
+    synthesizer = running.service.synthesizer
+    own = synthesizer.voice("high").save(tmp_path / "own.safetensors")
+    for name in (own, tmp_path / "none.safetensors"):
+        received = converse(running, [Synthesize(text=f"[voice:{name}] Hello.")], "error")
+        told = received[-1].data["text"]
+        assert told.endswith("is unknown to model 'tiny'; possible are low, high")
+    text = "[voice:high] Good morning.\n[voice:low] How are you?"
+    received = converse(running, [Synthesize(text=text)], "audio-stop")
+    sound = b"".join(event.payload or b"" for event in received if event.type == "audio-chunk")
+    samples = np.concatenate([piece.samples for piece in synthesizer.stream(text)])
+    assert sound == (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+
+
 def test_what_cannot_be_spoken_is_an_error_event(running) -> None:
     from wyoming.tts import Synthesize
 

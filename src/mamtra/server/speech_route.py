@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -19,7 +20,6 @@ from mamtra.server.speech_request import (
     speech_request,
 )
 from mamtra.server.ticket import Job, Ticket
-from mamtra.synthesis.options import AnyVoice
 from mamtra.text.dialogue import voices_in
 
 BATCH_BYTES = 1024 * 1024  # largest body of a batch
@@ -37,14 +37,12 @@ def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple
         # clients send it by habit, and a refusal would shut them out
         ignored, instruct = ["instructions"], None
 
-    def voice_named(name: str) -> AnyVoice:
-        return state.models.voice_of(service, name)
-
+    voice_named = partial(state.models.voice_of, service)
     for name in voices_in(wanted.text):
         voice_named(name)
     job = Job(
         text=wanted.text,
-        voice=state.models.voice_of(service, wanted.voice),
+        voice=voice_named(wanted.voice),
         voice_named=voice_named,
         seed=wanted.seed,
         instruct=instruct,

@@ -5,6 +5,7 @@ answered from what was prepared at the start, since Home Assistant waits for a s
 """
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import mamtra
@@ -53,6 +54,7 @@ class Utterance:
 
     def __init__(self, models: Models, write: Any, voice: str | None) -> None:
         self.service, self.write = models.find(None), write
+        self.voice_named = partial(models.voice_of, self.service)
         self.voice = voice if voice in self.service.synthesizer.voices else None
         self.audio = require("wyoming.audio", "wyoming")
         self.form = {"rate": self.service.rate_hz, "width": PCM_WIDTH, "channels": 1}
@@ -64,7 +66,9 @@ class Utterance:
         if not self.begun:
             self.begun = True
             await self.write(self.audio.AudioStart(**self.form).event())
-        self.ticket = self.service.submit(Job(text=text, voice=self.voice), patient=True)
+        self.ticket = self.service.submit(
+            Job(text=text, voice=self.voice, voice_named=self.voice_named), patient=True
+        )
         try:
             async for piece in self.ticket:
                 if len(piece.samples):
