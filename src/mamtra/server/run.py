@@ -209,6 +209,10 @@ def run(
     """
     if workers > 1 and wyoming is not None:
         raise ConfigError("--wyoming is for one process; leave --workers out")
+    if wyoming is not None:
+        from mamtra.server.wyoming_server import check_address
+
+        check_address(wyoming, config)
     listener = open_socket(config)
     arguments = (names, config, listener, device, threads, wyoming, quiet)
     with listener:

@@ -7,9 +7,11 @@ answered from what was prepared at the start, since Home Assistant waits for a s
 import asyncio
 from functools import partial
 from typing import Any
+from urllib.parse import urlparse
 
 import mamtra
-from mamtra.errors import ConfigError, require
+from mamtra.errors import ConfigError, TextError, require
+from mamtra.server.config import ServeConfig, is_loopback
 from mamtra.server.encoding import as_pcm
 from mamtra.server.http_errors import http_error_of
 from mamtra.server.models import Models
@@ -62,7 +64,15 @@ class Utterance:
         self.ticket: Ticket | None = None
 
     async def say(self, text: str) -> None:
-        """Speak a text and send its sound."""
+        """Speak a text and send its sound.
+
+        Raises:
+            TextError: it is longer than a request's may be.
+        """
+        if len(text) > (most := self.service.config.max_chars):
+            raise TextError(
+                f"the text holds {len(text)} characters; at most {most} are spoken at once"
+            )
         if not self.begun:
             self.begun = True
             await self.write(self.audio.AudioStart(**self.form).event())
@@ -192,20 +202,36 @@ def handler_class(models: Models, info: Any) -> Any:
     return Handler
 
 
+def check_address(uri: str, config: ServeConfig) -> None:
+    """Refuse what is no address, or one that other computers reach: Wyoming knows no keys.
+
+    Args:
+        uri: as ``tcp://127.0.0.1:10200``.
+        config: whether everybody may speak.
+
+    Raises:
+        ConfigError: the address is none, or not for this computer alone.
+        MissingExtraError: the package is not installed.
+    """
+    library = require("wyoming.server", "wyoming")
+    try:
+        library.AsyncServer.from_uri(uri)
+        host = urlparse(uri).hostname
+    except ValueError as problem:
+        raise ConfigError(f"Wyoming address {uri!r} is none; give tcp://HOST:PORT") from problem
+    if host is not None and not (is_loopback(host) or config.no_auth):
+        raise ConfigError(
+            f"Wyoming address {uri!r} can be reached by other computers, and Wyoming asks for no "
+            "key; give tcp://127.0.0.1:PORT, or --no-auth if everybody may use it"
+        )
+
+
 async def serve_wyoming(models: Models, uri: str) -> None:
     """Serve until cancelled.
 
     Args:
         models: what speaks.
-        uri: as ``tcp://127.0.0.1:10200``.
-
-    Raises:
-        ConfigError: the address cannot be used.
-        MissingExtraError: the package is not installed.
+        uri: an address that was checked.
     """
-    library = require("wyoming.server", "wyoming")
-    try:
-        server = library.AsyncServer.from_uri(uri)
-    except ValueError as problem:
-        raise ConfigError(f"Wyoming address {uri!r} is none; give tcp://HOST:PORT") from problem
+    server = require("wyoming.server", "wyoming").AsyncServer.from_uri(uri)
     await server.run(handler_class(models, description(models)))
