@@ -252,6 +252,14 @@ def test_lists_describe_models_and_voices(running) -> None:
     assert alloy["alias_of"] == own[0] == default_voice(running.service.synthesizer.folder)
 
 
+@pytest.mark.parametrize("limit", ["9" * 5000, "many", "-1"])
+def test_a_limit_that_is_not_possible_is_refused(running, limit: str) -> None:
+    status, _, data = running.ask("GET", f"/v1/audio/voices?limit={limit}")
+    error = json.loads(data)["error"]
+    assert (status, error["param"]) == (400, "limit")
+    assert len(error["message"]) < 200
+
+
 def test_metrics_and_description_are_there(running) -> None:
     running.speak("Good morning.")
     text = running.ask("GET", "/metrics")[2].decode()
