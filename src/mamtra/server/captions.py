@@ -76,7 +76,7 @@ async def captioned(request: Request, state: ServerState) -> Response:
     service = state.models.find(wanted.model)
     job, _ = job_of(wanted, service, state)
     finder = finder_for(wanted.speed, "return_timestamps")
-    output = Output(wanted, service.rate_hz, state.config.mark)
+    output = Output(wanted, service.synthesizer, state.config.mark)
     ticket = service.submit(job)
     pieces = aiter(ticket)
     watching = asyncio.ensure_future(watch(request, ticket))

@@ -145,7 +145,7 @@ class Session:
     async def speak(self, text: str) -> None:
         """Speak one sentence: start, frames, done."""
         wanted = replace(self.settings, text=text, streamed=True)
-        output = Output(wanted, self.service.rate_hz, self.state.config.mark)
+        output = Output(wanted, self.service.synthesizer, self.state.config.mark)
         marks = {"utterance_index": self.utterance, "sentence_index": self.sentence}
         sentence, failed = Sentence(), None
         if self.finder is not None:  # it may hold the end of the sentence before

@@ -68,7 +68,7 @@ async def speech(request: Request, state: ServerState) -> Response:
     wanted = speech_request(await read_json(request), state.config)
     service = state.models.find(wanted.model)
     job, ignored = job_of(wanted, service, state)
-    output = Output(wanted, service.rate_hz, state.config.mark)
+    output = Output(wanted, service.synthesizer, state.config.mark)
     ticket = service.submit(job)
     # once a stream has begun, its response notices by itself that the client has gone
     watching = asyncio.ensure_future(watch(request, ticket))
@@ -120,7 +120,7 @@ async def spoken_item(values: Any, state: ServerState, places: Places) -> dict[s
         wanted = speech_request(values, state.config)
         service = state.models.find(wanted.model)
         job, _ = job_of(wanted, service, state)
-        output = Output(wanted, service.rate_hz, state.config.mark)
+        output = Output(wanted, service.synthesizer, state.config.mark)
         ticket = places.submit(service, job)
         parts = [output.push(piece) async for piece in ticket]
         parts.append(output.finish())
