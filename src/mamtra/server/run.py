@@ -134,7 +134,7 @@ def serve_process(
     quiet: bool,
     ready: Callable[[], None] | None = None,
 ) -> None:
-    """One serving process, from loading to the end; ``ready`` is called when all is loaded."""
+    """One serving process, from loading to the end."""
     logging.basicConfig(
         level=logging.WARNING if quiet else logging.INFO,
         format="%(asctime)s %(levelname)s %(message)s",
