@@ -266,7 +266,10 @@ def test_metrics_and_description_are_there(running) -> None:
     for name in ("requests_total", "queue_depth", "slots_busy", "first_audio_seconds", "realtime"):
         assert f"mamtra_{name}" in text
     described = json.loads(running.ask("GET", "/openapi.json")[2])
-    assert "/v1/audio/speech" in described["paths"]
+    headers = described["paths"]["/v1/audio/speech"]["post"]["responses"]["200"]["headers"]
+    told = running.speak("A 😀.", response_format="wav", instructions="whisper")[1]
+    own = {name for name in told if name.startswith("x-")} - {"x-request-id", "x-accel-buffering"}
+    assert {"x-notes", "x-ignored"} <= own <= {name.lower() for name in headers}
 
 
 def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:
@@ -282,7 +285,94 @@ def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:
     assert not running.thread.is_alive()
 
 
-def test_voices_are_uploaded_with_consent_used_and_forgotten(running, tmp_path) -> None:
+def test_a_server_that_is_stopped_answers_until_all_is_said(start_server) -> None:
+    running = start_server(slots=1, drain_seconds=60.0)
+    raw = running.post_raw({"input": LONG[:1000], "response_format": "pcm"})
+    received = raw.recv(4096)
+    running.server.handle_exit(signal.SIGTERM, None)
+    while len(received) < 1_000_000:  # less than half
+        received += raw.recv(65_536)
+        assert running.ask("GET", "/ready")[0] == 503
+    status, headers, data = running.speak("Me too.")
+    told = json.loads(data)["error"]
+    assert (status, told["code"], headers["retry-after"]) == (503, "draining", "2")
+    assert told["message"] == "the server is being stopped; ask again"
+    assert running.ask("GET", "/health")[0] == 200
+    assert not running.service.idle
+    while part := raw.recv(65_536):
+        received += part
+    assert received.endswith(b"0\r\n\r\n")
+    raw.close()
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+    with pytest.raises(ConnectionRefusedError):
+        running.connect()
+
+
+def test_a_server_that_drains_cuts_off_what_takes_longer(start_server) -> None:
+    running = start_server(slots=1, max_chars=100_000, drain_seconds=0.2)
+    raw = running.post_raw({"input": LONG * 20, "response_format": "pcm"})
+    received = raw.recv(4096)
+    running.server.handle_exit(signal.SIGTERM, None)
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+    while part := raw.recv(65_536):
+        received += part
+    assert not received.endswith(b"0\r\n\r\n")
+    raw.close()
+
+
+def form_with(fields: dict[str, str], sound: bytes, file: str) -> tuple[bytes, dict[str, str]]:
+    """A multipart body with fields and a file, and its header."""
+    parts = [
+        f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+        for name, value in fields.items()
+    ]
+    head = f'--b\r\nContent-Disposition: form-data; name="audio_sample"; filename="{file}"\r\n'
+    head += "Content-Type: audio/wav\r\n\r\n"
+    body = b"".join(parts) + head.encode() + sound + b"\r\n--b--\r\n"
+    return body, {"content-type": "multipart/form-data; boundary=b"}
+
+
+AGREED = {"name": "guest", "consent": "yes, the speaker agreed"}
+
+
+@pytest.mark.parametrize("sound", [b"", b"RIFF\x00\x00\x00\x00WAVEfmt ", b"no sound at all"])
+@pytest.mark.parametrize("file", ["a.wav", "a.mp3", "a.raw", "a.\x00", "a"])
+def test_a_recording_that_is_no_sound_is_named_as_the_recording(running, sound, file) -> None:
+    status, _, data = running.ask("POST", "/v1/audio/voices", *form_with(AGREED, sound, file))
+    error = json.loads(data)["error"]
+    assert (status, error["code"], error["param"]) == (422, "unusable_recording", "audio_sample")
+    assert error["message"].startswith(f"the recording ({len(sound)} bytes) cannot be read")
+    assert "/" not in error["message"]
+
+
+@pytest.mark.parametrize("name", ["alloy", "low"])
+def test_an_upload_takes_no_name_that_means_a_voice_of_the_model(running, name) -> None:
+    body, headers = form_with(AGREED | {"name": name}, b"", "a.wav")
+    status, _, data = running.ask("POST", "/v1/audio/voices", body, headers)
+    error = json.loads(data)["error"]
+    assert (status, error["code"], error["param"]) == (409, "voice_exists", "name")
+    assert error["message"].endswith("choose another name")
+
+
+@pytest.mark.parametrize(
+    ("body", "boundary", "told"),
+    [
+        (b"name=guest", "; boundary=b", "multipart"),
+        (b"--b\r\n\r\nguest\r\n--b--\r\n", "; boundary=b", "Content-Disposition"),
+        (b"--b--\r\n", "", "boundary"),
+    ],
+)
+def test_a_form_that_is_none_is_told_what_is_wrong(running, body, boundary, told) -> None:
+    headers = {"content-type": f"multipart/form-data{boundary}"}
+    status, _, data = running.ask("POST", "/v1/audio/voices", body, headers)
+    error = json.loads(data)["error"]
+    assert (status, error["code"]) == (400, "invalid_form")
+    assert told in error["message"].partition("; send the fields")[0].partition("(")[2]
+
+
+def test_voices_are_uploaded_with_consent_used_and_forgotten(running) -> None:
     import numpy as np
 
     from mamtra.audio.clip import Audio, encode
@@ -291,15 +381,7 @@ def test_voices_are_uploaded_with_consent_used_and_forgotten(running, tmp_path) 
     sound = encode(Audio(samples=(0.3 * np.sin(700 * time)).astype(np.float32), rate_hz=16_000))
 
     def form(fields: dict[str, str]) -> tuple[bytes, dict[str, str]]:
-        parts = [
-            f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-            for name, value in fields.items()
-        ]
-        head = b'--b\r\nContent-Disposition: form-data; name="audio_sample"; filename="a.wav"\r\n'
-        body = (
-            b"".join(parts) + head + b"Content-Type: audio/wav\r\n\r\n" + sound + b"\r\n--b--\r\n"
-        )
-        return body, {"content-type": "multipart/form-data; boundary=b"}
+        return form_with(fields, sound, "a.wav")
 
     path = "/v1/audio/voices"
     body, headers = form({"name": "guest"})

@@ -90,6 +90,7 @@ def test_errors_that_nobody_foresaw_tell_nothing_of_the_inside() -> None:
     assert problem.status == 500
     assert "secret" not in problem.message
     assert "req_1" in problem.message
+    assert http_error_of(RuntimeError()).message != http_error_of(RuntimeError()).message
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])

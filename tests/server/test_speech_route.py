@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -140,6 +141,49 @@ def test_openais_voices_and_models_are_understood(running) -> None:
 def test_instructions_are_ignored_and_named_where_the_model_has_none(running) -> None:
     status, headers, _ = running.speak("Good morning.", instructions="whisper")
     assert (status, headers["x-ignored"]) == (200, "instructions")
+
+
+NOTED = "And 你好 another one 😀."
+NOTES = [
+    "left out, this model reads Latin letters only: '你好'",
+    "left out, there are no words for: '😀'",
+]
+
+
+def notes_in(headers: dict[str, str]) -> list[str]:
+    return [unquote(note) for note in headers["x-notes"].split("; ")]
+
+
+@pytest.mark.parametrize("form", [{}, {"stream_format": "audio"}, {"stream_format": "sse"}])
+def test_what_is_not_said_is_told_in_a_header(running, form) -> None:
+    status, headers, data = running.speak(NOTED, response_format="wav", **form)
+    assert (status, notes_in(headers)) == (200, NOTES)
+    assert headers["x-notes"].isascii()
+    if form.get("stream_format") == "sse":
+        assert events_of(data)[-1]["notes"] == NOTES
+    _, headers, _ = running.speak("Good morning.", response_format="wav", **form)
+    assert "x-notes" not in headers
+
+
+def test_the_header_of_notes_is_bounded_and_can_be_cut_into_them(running) -> None:
+    text = (
+        "Hello. " + "漢" * 900 + "".join(map(chr, range(0x1F600, 0x1F640))) + f"<a ;%{'漢' * 90}>"
+    )
+    status, headers, _ = running.speak(text, response_format="wav")
+    assert status == 200
+    assert notes_in(headers) == list(running.service.synthesizer.reader.notes(text))
+    assert len(notes_in(headers)) == 3
+    assert ";%" in notes_in(headers)[2]
+    assert len(headers["x-notes"]) < 1500
+
+
+def test_captions_and_batches_tell_what_is_not_said(running) -> None:
+    body = {"items": [{"input": NOTED}, {"input": "Good morning."}]}
+    rows = json.loads(running.ask("POST", "/v1/audio/speech/batch", body)[2])["results"]
+    assert [row["notes"] for row in rows] == [NOTES, []]
+    pytest.importorskip("pocketsphinx")
+    _, headers, _ = running.ask("POST", "/dev/captioned_speech", {"input": NOTED})
+    assert notes_in(headers) == NOTES
 
 
 def test_a_batch_answers_item_by_item(running) -> None:

@@ -1,6 +1,7 @@
 """Text over a WebSocket, spoken sentence by sentence, as clients of vLLM-Omni expect it."""
 
 import json
+import signal
 import time
 from contextlib import contextmanager
 
@@ -56,7 +57,12 @@ def test_sentences_are_spoken_as_they_end(running) -> None:
         messages, _ = until(socket, "session.done")
     starts = [told["sentence_text"] for told in messages if told["type"] == "audio.start"]
     assert starts == ["It is warm today.", "And so on"]
-    assert messages[-1] == {"type": "session.done", "utterance_index": 0, "total_sentences": 3}
+    assert messages[-1] == {
+        "type": "session.done",
+        "utterance_index": 0,
+        "total_sentences": 3,
+        "notes": [],
+    }
 
 
 def test_a_session_has_many_utterances(running) -> None:
@@ -67,6 +73,21 @@ def test_a_session_has_many_utterances(running) -> None:
         send(socket, "input.done")
         told = until(socket, "session.done")[0][-1]
     assert (told["utterance_index"], told["total_sentences"]) == (1, 1)
+
+
+def test_what_is_not_said_is_told_with_the_sentence_and_at_the_end(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="And 你好. A 😀. The 😺 too. Good morning.")
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+        done = [told["notes"] for told in messages if told["type"] == "audio.done"]
+        letters = "left out, this model reads Latin letters only: '你好'"
+        signs = "left out, there are no words for: '😀'"
+        assert done == [[letters], [signs], [signs.replace("😀", "😺")], []]
+        assert messages[-1]["notes"] == [letters, signs]
+        send(socket, "input.text", text="Good morning.")
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["notes"] == []
 
 
 def test_a_listener_may_interrupt(running) -> None:
@@ -111,11 +132,59 @@ def test_words_are_sought_in_their_own_sentence_alone(running, monkeypatch) -> N
         assert times(socket) == first
 
 
-def test_unknown_messages_are_ignored(running) -> None:
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        ({"type": "something.new"}, "'something.new' is unknown; possible are session.config, "),
+        ({"value": 1}, "message type None is unknown; possible are session.config, input.text"),
+        ({"type": ["input.text"]}, "is unknown; possible are"),
+        ({"type": "input.text"}, "the text of input.text is nothing; give it as a string"),
+        ({"type": "input.text", "text": 5}, "the text of input.text is 5; give it as a string"),
+    ],
+)
+def test_messages_that_mean_nothing_are_told_and_the_session_goes_on(
+    running, message, told
+) -> None:
     with open_session(running, unknown_field=1) as socket:
-        send(socket, "something.new", value=1)
+        socket.send(json.dumps(message))
+        assert told in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.text", text="Good morning.")
         send(socket, "input.done")
-        until(socket, "session.done")
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 1
+
+
+@pytest.mark.parametrize("frame", [b"abc", b'{"type": "input.done"}'])
+@pytest.mark.parametrize("configured", [True, False])
+def test_a_binary_frame_is_told_to_be_text(running, frame, configured) -> None:
+    with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as socket:
+        if configured:
+            send(socket, "session.config", **PLAIN)
+        socket.send(frame)
+        assert until(socket, "error")[0][-1]["message"].endswith("send JSON as text")
+        with pytest.raises(Exception, match="1008"):
+            socket.recv(timeout=10)
+
+
+@pytest.mark.parametrize("first", [{"type": "input.text", "text": "Hi."}, {"type": "nope"}, {}])
+def test_a_session_begins_with_its_config(running, first) -> None:
+    with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as socket:
+        socket.send(json.dumps(first))
+        assert "session.config" in until(socket, "error")[0][-1]["message"]
+
+
+def test_an_error_that_nobody_foresaw_is_told_with_its_name_in_the_log(
+    running, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("inside")
+
+    monkeypatch.setattr("mamtra.server.session.Session.hear", broken)
+    with open_session(running) as socket:
+        send(socket, "input.text", text="Good morning.")
+        told = until(socket, "error")[0][-1]["message"]
+    request_id = told.rpartition(" ")[2]
+    assert request_id.startswith("req_")
+    assert any(request_id in record.message for record in caplog.records)
 
 
 def test_a_sentence_that_cannot_be_spoken_does_not_end_the_session(running) -> None:
@@ -173,6 +242,25 @@ def test_too_much_text_is_refused_and_the_session_goes_on(start_server) -> None:
         send(socket, "input.done")
         messages, _ = until(socket, "session.done")
         assert (messages[-1]["total_sentences"], messages[-1]["utterance_index"]) == (30, 1)
+
+
+def test_a_server_that_is_stopped_finishes_the_utterance(start_server) -> None:
+    running = start_server()
+    with open_session(running) as socket, open_session(running) as idle:
+        send(idle, "input.done")
+        until(idle, "session.done")
+        send(socket, "input.text", text="One sentence is finished after the other. " * 6)
+        until(socket, "audio.start")
+        running.server.handle_exit(signal.SIGTERM, None)
+        send(idle, "input.text", text="Me too.")
+        assert "is being stopped" in until(idle, "error")[0][-1]["message"]
+        with client.connect(f"ws://127.0.0.1:{running.port}/v1/audio/speech/stream") as late:
+            assert "is being stopped" in json.loads(late.recv(timeout=10))["message"]
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 6
+    running.thread.join(30)
+    assert not running.thread.is_alive()
+    assert not running.state.utterances
 
 
 def test_who_closes_stops_the_speech(running) -> None:

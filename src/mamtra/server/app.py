@@ -6,7 +6,6 @@ OpenAI's form. The routes themselves lie in ``speech_route``, ``voice_routes`` a
 
 import logging
 import time
-import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -23,7 +22,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mamtra.errors import MamtraError
 from mamtra.server import captions, openapi, speech_route, voice_routes, websocket
 from mamtra.server.guarding import OPEN_PATHS, check_host, check_key, origin_allowed
-from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.http_errors import HTTPError, http_error_of, new_request_id, stopping
 from mamtra.server.models import ServerState
 
 PAGE = Path(__file__).parent / "page"
@@ -62,13 +61,7 @@ class Gate:
                     403, "pages of this origin may not use the server; see --cors", "origin"
                 )
             if self.state.draining:
-                raise HTTPError(
-                    503,
-                    "the server is being stopped; ask again",
-                    "draining",
-                    kind="server_error",
-                    headers={"Retry-After": "2"},
-                )
+                raise stopping()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request pass, or answer it here."""
@@ -78,7 +71,7 @@ class Gate:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = f"req_{uuid.uuid4().hex[:24]}"
+        request_id = new_request_id()
         scope.setdefault("state", {})["request_id"] = request_id
         headers, begun = Headers(scope=scope), time.perf_counter()
         status = 500
@@ -113,7 +106,7 @@ class Gate:
             out["Access-Control-Allow-Origin"] = origin
             out["Access-Control-Expose-Headers"] = (
                 "X-Request-Id, X-Sample-Rate, X-Stop-Reason, X-Audio-Seconds, X-Coverage, "
-                "X-Misread, X-Ignored"
+                "X-Misread, X-Ignored, X-Notes"
             )
             out.add_vary_header("Origin")
 
@@ -188,10 +181,7 @@ async def refused(request: Request, error: Exception) -> Response:
     if isinstance(error, HTTPException):
         told = f"{request.method} {request.url.path} is not possible here; see /openapi.json"
         return HTTPError(error.status_code, told, "not_found").response(request_id)
-    problem = http_error_of(error, request_id)
-    if problem.code == "internal_error":
-        log.error("%s failed", request_id, exc_info=error)
-    return problem.response(request_id)
+    return http_error_of(error, request_id).response(request_id)
 
 
 def make_app(state: ServerState) -> ASGIApp:

@@ -18,7 +18,7 @@ from mamtra.audio.clip import Audio
 from mamtra.errors import MissingExtraError
 from mamtra.server.http_errors import HTTPError
 from mamtra.server.models import ServerState
-from mamtra.server.replies import Output
+from mamtra.server.replies import Output, notes_header
 from mamtra.server.speech_request import read_json, speech_request
 from mamtra.server.speech_route import job_of, watch
 from mamtra.synthesis.stream import AudioPiece
@@ -100,7 +100,8 @@ async def captioned(request: Request, state: ServerState) -> Response:
         finally:
             ticket.cancel()
 
-    return StreamingResponse(body(), media_type="application/x-ndjson")
+    headers = notes_header(job.notes)
+    return StreamingResponse(body(), headers=headers, media_type="application/x-ndjson")
 
 
 def line(data: bytes | bytearray, format_name: str, timestamps: list[dict[str, Any]]) -> bytes:

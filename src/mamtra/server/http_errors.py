@@ -1,5 +1,7 @@
 """Errors as OpenAI's clients expect them: a status, and ``{"error": {...}}`` in JSON."""
 
+import logging
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -18,7 +20,13 @@ from mamtra.errors import (
     thread_refused,
 )
 
+log = logging.getLogger("mamtra.server")
 INVALID = "invalid_request_error"  # OpenAI's type of everything that the caller can mend
+
+
+def new_request_id() -> str:
+    """What names a request in its answer and in the log."""
+    return f"req_{uuid.uuid4().hex[:24]}"
 
 
 @dataclass(eq=False)
@@ -64,6 +72,17 @@ def busy(message: str, seconds: float, status: int = 429) -> HTTPError:
     return HTTPError(status, message, code, kind=kind, headers={"Retry-After": str(wait)})
 
 
+def stopping() -> HTTPError:
+    """The server drains."""
+    return HTTPError(
+        503,
+        "the server is being stopped; ask again",
+        "draining",
+        kind="server_error",
+        headers={"Retry-After": "2"},
+    )
+
+
 # class of error -> status, the field of a speech request that causes it
 CAUSES: dict[type[MamtraError], tuple[int, str | None]] = {
     TextError: (400, "input"),
@@ -76,7 +95,12 @@ CAUSES: dict[type[MamtraError], tuple[int, str | None]] = {
 
 
 def http_error_of(error: BaseException, request_id: str = "") -> HTTPError:
-    """Any exception as a refusal; what nobody foresaw tells no more than its request's id."""
+    """Any exception as a refusal; what nobody foresaw is logged, and tells no more than an id.
+
+    Args:
+        error: what was raised.
+        request_id: names the request in the log; a new one where it has none.
+    """
     if isinstance(error, HTTPError):
         return error
     if isinstance(error, GenerationError):
@@ -94,5 +118,7 @@ def http_error_of(error: BaseException, request_id: str = "") -> HTTPError:
                 return HTTPError(status, str(error), type(error).__name__, param)
     if isinstance(error, MemoryError) or thread_refused(error):
         return busy("the server has no memory or threads left for this", 2.0, status=503)
+    request_id = request_id or new_request_id()
+    log.error("%s failed", request_id, exc_info=error)
     told = f"something went wrong inside the server; its log has the details of {request_id}"
     return HTTPError(500, told, "internal_error", kind="server_error")

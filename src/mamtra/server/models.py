@@ -109,10 +109,22 @@ def row_of(voice: Voice, name: str) -> dict[str, str]:
 
 @dataclass(slots=True)
 class ServerState:
-    """What the routes share."""
+    """What the routes share.
+
+    Attributes:
+        draining: the server is being stopped; nothing new is spoken.
+        open_sockets: WebSockets.
+        utterances: of WebSockets, begun and not told to be done.
+    """
 
     config: ServeConfig
     models: Models
     metrics: Metrics = field(default_factory=Metrics)
     draining: bool = False
     open_sockets: int = 0
+    utterances: int = 0
+
+    @property
+    def speaks(self) -> bool:
+        """Whether any text is spoken or waits for it."""
+        return self.utterances > 0 or not all(one.idle for one in self.models.services.values())

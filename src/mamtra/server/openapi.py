@@ -1,5 +1,6 @@
 """``GET /openapi.json``: the routes described for programs that make clients."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from mamtra.server.speech_request import (
     LOWEST_RATE_HZ,
     STREAM_FORMATS,
 )
+from mamtra.server.voice_routes import NAME
 
 ERRORS = {
     "400": "A field is wrong; the message names it and what is possible.",
@@ -24,6 +26,36 @@ ERRORS = {
     "413": "The body is too large.",
     "429": "The queue is full; come again after Retry-After seconds.",
     "503": "The server is starting, stopping, or nothing became free in time.",
+}
+
+HEADERS = {
+    "X-Sample-Rate": "Samples a second.",
+    "X-Ignored": "Fields that mean nothing to the model, if there are any.",
+    "X-Notes": "What is left out of the text or read otherwise than it looks, if anything is; "
+    'percent-encoded, joined by "; ".',
+    "X-Stop-Reason": "How a file that is not streamed ended.",
+    "X-Audio-Seconds": "How long a file that is not streamed is.",
+    "X-Coverage": "The share of words that were read, where the model can tell.",
+    "X-Misread": "How wrong the worst piece still is in nats, if any is.",
+}
+
+UPLOAD = {
+    "type": "object",
+    "required": ["name", "consent", "audio_sample"],
+    "properties": {
+        "name": {
+            "type": "string",
+            "pattern": f"^{NAME.pattern}$",
+            "description": "Of the new voice; not one of the model's voices or their aliases.",
+        },
+        "consent": {"type": "string", "description": "The speaker's consent in words."},
+        "ref_text": {"type": "string", "description": "What is said in the recording."},
+        "audio_sample": {
+            "type": "string",
+            "format": "binary",
+            "description": "A recording of 3 to 30 seconds, as WAV, FLAC, OGG or MP3.",
+        },
+    },
 }
 
 
@@ -60,26 +92,43 @@ def operation(summary: str, body: dict[str, Any] | None = None, answer: str = "O
     return told
 
 
+def with_headers(told: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """An operation whose answer has some of ``HEADERS``."""
+    headers = {name: {"description": HEADERS[name], "schema": {"type": "string"}} for name in names}
+    told["responses"]["200"]["headers"] = headers
+    return told
+
+
 async def describe(request: Request, state: ServerState) -> Response:
     """The whole description."""
     del request
     speech = speech_schema(state.config.max_chars)
     items = {"type": "array", "maxItems": state.config.batch_items, "items": speech}
     paths = {
-        "/v1/audio/speech": {"post": operation("Speak a text.", speech, "Sound, or events.")},
+        "/v1/audio/speech": {
+            "post": with_headers(operation("Speak a text.", speech, "Sound, or events."), HEADERS)
+        },
         "/v1/audio/speech/batch": {
             "post": operation(
                 "Speak several texts.", {"type": "object", "properties": {"items": items}}
             )
         },
         "/dev/captioned_speech": {
-            "post": operation("Sound with the times of its words, as JSON lines.", speech)
+            "post": with_headers(
+                operation("Sound with the times of its words, as JSON lines.", speech), ["X-Notes"]
+            )
         },
         "/v1/models": {"get": operation("The models.")},
         "/v1/audio/models": {"get": operation("The models.")},
         "/v1/audio/voices": {
             "get": operation("The voices of a model."),
-            "post": operation("Make a voice from a recording, where that is allowed."),
+            "post": operation("Make a voice from a recording, where that is allowed.")
+            | {
+                "requestBody": {
+                    "required": True,
+                    "content": {"multipart/form-data": {"schema": UPLOAD}},
+                }
+            },
         },
         "/v1/audio/voices/{name}": {"delete": operation("Forget a voice made from a recording.")},
         "/health": {"get": operation("Whether the process lives.")},

@@ -8,8 +8,9 @@ needs, so that no client takes half a sound for the whole.
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
+from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
 
@@ -22,6 +23,8 @@ from mamtra.synthesis.speech import least_coverage
 from mamtra.synthesis.stream import AudioPiece
 from mamtra.synthesis.synthesizer import Synthesizer
 
+NOTES_BETWEEN = "; "  # in the header; a semicolon within a note is percent-encoded
+NOTES_PLAIN = " ,:'<>/"  # characters of a note that need no encoding, beside letters and digits
 COMMENT_SECONDS = 2.0  # a comment of server-sent events, before clients think that nobody is there
 
 
@@ -84,6 +87,16 @@ class Output:
             "output_tokens": self.speech_tokens,
             "total_tokens": self.text_tokens + self.speech_tokens,
         }
+
+
+def notes_header(notes: Sequence[str]) -> dict[str, str]:
+    """The header ``X-Notes``, if there are notes: percent-encoded UTF-8, joined by "; ".
+
+    Each of the three kinds of notes quotes 30 characters at most, so that it stays below 1,500.
+    """
+    if not notes:
+        return {}
+    return {"X-Notes": NOTES_BETWEEN.join(quote(note, safe=NOTES_PLAIN) for note in notes)}
 
 
 async def whole_reply(
@@ -177,6 +190,7 @@ async def event_reply(ticket: Ticket, output: Output, headers: dict[str, str]) -
                 audio_seconds=round(output.audio_seconds, 3),
                 state_bytes=output.state_bytes,
                 misread=round(output.misread, 3),
+                notes=ticket.job.notes,
             )
         except Exception as error:
             yield event("speech.audio.error", **http_error_of(error).body())
@@ -192,6 +206,7 @@ async def reply(
 ) -> Response:
     """The reply in the form that was asked for."""
     headers = {"X-Sample-Rate": str(output.rate_hz), "X-Accel-Buffering": "no"}
+    headers |= notes_header(ticket.job.notes)
     if ignored:
         headers["X-Ignored"] = ", ".join(ignored)
     try:

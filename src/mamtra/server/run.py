@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-import logging
+import math
 import multiprocessing
 import os
 import signal
@@ -24,11 +24,13 @@ from mamtra.server.config import ServeConfig
 from mamtra.server.header_timeout import PunctualProtocol
 from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models, ServerState
+from mamtra.server.private_log import begin_log, note_lost_error
 from mamtra.server.service import Service
 from mamtra.synthesis.load import load
 
 IDLE_SECONDS = 10  # for an idle connection to send its next request
 BACKLOG = 128
+LOOK_SECONDS = 0.05  # how often a server that drains looks whether it still speaks
 RESTART_SECONDS = 1.0  # between the end of a worker and its successor
 
 
@@ -70,7 +72,7 @@ def open_models(
 
 
 class Server(uvicorn.Server):
-    """uvicorn, which says that it is draining before it closes."""
+    """uvicorn, which goes on answering while it drains: that it is being stopped."""
 
     def __init__(self, config: uvicorn.Config, state: ServerState) -> None:
         super().__init__(config)
@@ -81,15 +83,25 @@ class Server(uvicorn.Server):
         self.state.draining = True
         super().handle_exit(sig, frame)  # pyright: ignore[reportArgumentType]
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Close once nothing is spoken any more; what ``drain_seconds`` end is cut off."""
+        self.state.draining = True
+        until = time.monotonic() + self.state.config.drain_seconds
+        while self.state.speaks and not self.force_exit and time.monotonic() < until:
+            await asyncio.sleep(LOOK_SECONDS)
+        # for uvicorn, which closes the address and waits until everything was sent
+        self.config.timeout_graceful_shutdown = max(0, math.ceil(until - time.monotonic()))
+        await super().shutdown(sockets)
+
 
 def uvicorn_config(state: ServerState) -> uvicorn.Config:
     """How uvicorn runs the application."""
     return uvicorn.Config(
         make_app(state),
         http=PunctualProtocol,
+        log_config=None,  # its own would write the messages of errors
         log_level="warning",
         access_log=False,
-        timeout_graceful_shutdown=round(state.config.drain_seconds),
         timeout_keep_alive=IDLE_SECONDS,
         ws_max_size=64 * 1024,
         server_header=False,
@@ -101,6 +113,7 @@ async def serve(
 ) -> None:
     """Serve until a signal comes."""
     config = state.config
+    asyncio.get_running_loop().set_exception_handler(note_lost_error)
     server = Server(uvicorn_config(state), state)
     side = None
     if wyoming is not None:
@@ -135,11 +148,7 @@ def serve_process(
     ready: Callable[[], None] | None = None,
 ) -> None:
     """One serving process, from loading to the end."""
-    logging.basicConfig(
-        level=logging.WARNING if quiet else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        stream=sys.stderr,
-    )
+    begin_log(quiet=quiet)
     state = open_models(names, config, device, threads)
     if ready is not None:
         ready()

@@ -242,7 +242,7 @@ class Service:
             proofread=self.config.proofread,
         )
         speaker = self.synthesizer.speaker(options, job.voice_named)
-        pieces = arriving_pieces(job.text, speaker.arriving_pieces())
+        pieces = arriving_pieces(job.text, speaker.timed_pieces)
         arrived = next(pieces)
         if arrived.voice is not None:
             speaker = speaker.with_voice(arrived.voice)
@@ -339,11 +339,12 @@ class Service:
             self.metrics.first_audio.observe(ticket.first_audio - ticket.arrived)
             self.metrics.audio_seconds.inc(ticket.audio_seconds)
         log.info(
-            "%s: %d characters, %.2f s of speech in %.2f s, first after %.2f s%s",
+            "%s: %d characters, %.2f s of speech in %.2f s, first after %.2f s, %d notes%s",
             self.name,
             len(ticket.job.text),
             ticket.audio_seconds,
             seconds,
             max(0.0, ticket.first_audio - ticket.arrived),
+            len(ticket.job.notes),
             "" if problem is None else f", {type(problem).__name__}",
         )

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.captions import WordFinder, finder_for
-from mamtra.server.http_errors import http_error_of
+from mamtra.server.http_errors import http_error_of, stopping
 from mamtra.server.models import ServerState
 from mamtra.server.replies import Output
 from mamtra.server.service import Service
@@ -21,6 +21,7 @@ from mamtra.server.ticket import Ticket
 from mamtra.synthesis.text_stream import complete
 from mamtra.synthesis.word_times import METHOD, WordTime
 from mamtra.text.dialogue import voices_in
+from mamtra.text.notes import kind_of
 
 QUEUED_TEXTS = 16  # texts as long as a request's may be that wait to be spoken
 IDLE_SECONDS = 30.0  # without a message, while nothing is to be spoken
@@ -50,9 +51,10 @@ def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Sentence:
-    """What was sent of a sentence: bytes, and when its words are heard."""
+    """What was sent of a sentence: bytes, what is not said of it, and when its words are heard."""
 
     bytes: int = 0
+    notes: tuple[str, ...] = ()
     words: list[WordTime] = field(default_factory=list)
 
 
@@ -68,6 +70,8 @@ class Session:
         finder: finds when words are heard, if the client asked for it.
         turn: the voice that the last mark asked for, if any did.
         utterance, sentence: counters of the dialogue.
+        notes: of the utterance's sentences, one of each kind.
+        under_way: an utterance was begun and is not done.
     """
 
     socket: WebSocket
@@ -79,6 +83,8 @@ class Session:
     turn: str = ""
     utterance: int = 0
     sentence: int = 0
+    notes: dict[str, str] = field(default_factory=dict)
+    under_way: bool = False
     ticket: Ticket | None = None
     sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     queued: int = 0
@@ -132,6 +138,8 @@ class Session:
         """
         wanted = replace(self.settings, text=self.marked(text), streamed=True)
         job, _ = job_of(wanted, self.service, self.state)
+        sentence.notes = job.notes
+        self.notes |= {kind_of(note): note for note in job.notes if kind_of(note) not in self.notes}
         self.ticket = self.service.submit(job, patient=True)
         async for piece in self.ticket:
             if self.cancelled:
@@ -173,6 +181,7 @@ class Session:
             await self.tell("audio.cancelled", **marks, reason="input.cancel")
         else:
             done = {**marks, "total_bytes": sentence.bytes, "error": failed is not None}
+            done["notes"] = sentence.notes
             if self.finder is not None:
                 done["timestamp_info"] = timestamp_info(self.finder, sentence.words)
             await self.tell("audio.done", **done)
@@ -195,9 +204,32 @@ class Session:
                     await self.speak(text)
                 continue
             await self.tell(
-                "session.done", utterance_index=self.utterance, total_sentences=self.sentence
+                "session.done",
+                utterance_index=self.utterance,
+                total_sentences=self.sentence,
+                notes=list(self.notes.values()),
             )
+            self.end()
+            self.notes.clear()
             self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+
+    def begin(self) -> None:
+        """An utterance is under way, unless it is already.
+
+        Raises:
+            HTTPError: 503, the server is being stopped.
+        """
+        if self.under_way:
+            return
+        if self.state.draining:
+            raise stopping()
+        self.under_way = True
+        self.state.utterances += 1
+
+    def end(self) -> None:
+        """No utterance is under way any more."""
+        self.state.utterances -= self.under_way
+        self.under_way = False
 
     def put(self, sentence: str) -> None:
         """Queue a sentence."""
@@ -205,7 +237,11 @@ class Session:
         self.sentences.put_nowait(sentence)
 
     async def hear(self, text: str) -> None:
-        """Take text and queue the sentences that have ended, or refuse all of it."""
+        """Take text and queue the sentences that have ended, or refuse all of it.
+
+        Raises:
+            HTTPError: 503, the server is being stopped.
+        """
         most = self.state.config.max_chars
         if self.queued + len(text) > QUEUED_TEXTS * most:
             await self.tell(
@@ -222,6 +258,7 @@ class Session:
                 "once, so send shorter sentences",
             )
             return
+        self.begin()
         self.waiting = rest
         for sentence in ready:
             self.put(sentence)

@@ -47,6 +47,7 @@ def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple
         voice_named=voice_named,
         seed=wanted.seed,
         instruct=instruct,
+        notes=tuple(service.synthesizer.reader.notes(wanted.text)),
     )
     return job, ignored
 
@@ -136,6 +137,7 @@ async def spoken_item(values: Any, state: ServerState, places: Places) -> dict[s
         "sample_rate": output.rate_hz,
         "stop_reason": output.stop_reason,
         "audio_seconds": round(output.audio_seconds, 3),
+        "notes": job.notes,
         "usage": output.usage(),
     }
 

@@ -24,6 +24,7 @@ class Job:
 
     Attributes:
         voice_named: the voice that a mark in the text means; a client may name no path.
+        notes: what will be left out of the text, or read otherwise than it looks.
     """
 
     text: str
@@ -31,6 +32,7 @@ class Job:
     voice_named: Callable[[str], AnyVoice]
     seed: int = 0
     instruct: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ clients speak.
 
 A session has any number of utterances, each ended by ``input.done``; a later ``session.config``
 holds from the next sentence on. With ``timestamp_type: "word"``, ``audio.done`` tells when each
-word of the sentence is heard. Messages that nobody knows are ignored.
+word of the sentence is heard. A message that nobody knows, or a text that is none, is answered by
+``error`` and the session goes on; what is no JSON object in a text frame ends it.
 The protocol: https://docs.vllm.ai/projects/vllm-omni (WebSocket /v1/audio/speech/stream).
 """
 
@@ -23,12 +24,13 @@ from starlette.datastructures import Headers
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.guarding import check_host, check_key, origin_allowed
-from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.http_errors import HTTPError, http_error_of, stopping
 from mamtra.server.models import ServerState
 from mamtra.server.session import Session
 from mamtra.server.speech_request import object_of
 
 CONFIG_SECONDS = 10.0  # for the first message
+MESSAGES = ("session.config", "input.text", "input.done", "input.cancel", "session.close")
 MESSAGE_CHARACTERS = 64 * 1024
 REFUSED = 1008  # WebSocket close code: policy violation
 FULL = 1013  # try again later
@@ -38,13 +40,26 @@ async def message_of(socket: WebSocket, seconds: float | None) -> dict[str, Any]
     """The next message, as an object with a type.
 
     Raises:
-        HTTPError: it is too large or no JSON object.
+        HTTPError: it is too large, no text or no JSON object.
         TimeoutError: none came.
+        WebSocketDisconnect: the client has gone.
     """
-    text = await asyncio.wait_for(socket.receive_text(), seconds)
+    received = await asyncio.wait_for(socket.receive(), seconds)
+    if received["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(received["code"], received.get("reason"))
+    if (text := received.get("text")) is None:
+        raise HTTPError(
+            400, "a binary frame was sent, and only text is read; send JSON as text", "invalid_json"
+        )
     if len(text) > MESSAGE_CHARACTERS:
         raise HTTPError(413, "the message is too large", "body_too_large")
     return object_of(text)
+
+
+def not_understood(values: dict[str, Any]) -> str:
+    """What a client is told whose message means nothing."""
+    shown = repr(values.get("type"))[:80]
+    return f"message type {shown} is unknown; possible are {', '.join(MESSAGES)}"
 
 
 async def listen(session: Session) -> None:
@@ -55,8 +70,14 @@ async def listen(session: Session) -> None:
         match values.get("type"):
             case "session.config":
                 session.configure(values)
-            case "input.text" if isinstance(values.get("text"), str):
-                await session.hear(values["text"])
+            case "input.text":
+                text = values.get("text")
+                if isinstance(text, str):
+                    await session.hear(text)
+                else:
+                    shown = "nothing" if text is None else repr(text)[:80]
+                    told = f"the text of input.text is {shown}; give it as a string"
+                    await session.tell("error", message=told)
             case "input.done":
                 session.flush()
             case "input.cancel":
@@ -64,7 +85,7 @@ async def listen(session: Session) -> None:
             case "session.close":
                 return
             case _:
-                pass
+                await session.tell("error", message=not_understood(values))
 
 
 async def listen_until_idle(session: Session) -> None:
@@ -80,6 +101,10 @@ async def listen_until_idle(session: Session) -> None:
 async def converse(socket: WebSocket, state: ServerState) -> None:
     """A whole session."""
     values = await message_of(socket, CONFIG_SECONDS)
+    if (kind := values.get("type")) != "session.config":
+        first = f"{kind} came first; begin with session.config"
+        told = first if kind in MESSAGES else not_understood(values)
+        raise HTTPError(400, told, "invalid_value", "type")
     session = Session(socket, state)
     session.configure(values)
     listening = asyncio.ensure_future(listen_until_idle(session))  # first: it sets the timer
@@ -91,6 +116,7 @@ async def converse(socket: WebSocket, state: ServerState) -> None:
     finally:
         for task in (speaking, listening):
             task.cancel()
+        session.end()
         if session.ticket is not None:
             session.ticket.cancel()
 
@@ -103,7 +129,9 @@ def refuse(socket: WebSocket, state: ServerState) -> HTTPError | None:
         check_key(headers, state.config)
         if not origin_allowed(headers, state.config):
             raise HTTPError(403, "pages of this origin may not use the server", "origin")
-        if state.draining or state.open_sockets >= state.config.websockets:
+        if state.draining:
+            raise stopping()
+        if state.open_sockets >= state.config.websockets:
             raise HTTPError(503, "the server has no room for another session", "busy")
     except HTTPError as problem:
         return problem
@@ -128,10 +156,9 @@ def endpoint(state: ServerState) -> Callable[[WebSocket], Awaitable[None]]:
         except TimeoutError:
             await socket.close(REFUSED, "nothing came in time")
         except Exception as error:
-            await socket.send_text(
-                json.dumps({"type": "error", "message": http_error_of(error).message})
-            )
-            await socket.close(REFUSED)
+            problem = http_error_of(error)
+            await socket.send_text(json.dumps({"type": "error", "message": problem.message}))
+            await socket.close(FULL if problem.status == 503 else REFUSED)
         finally:
             state.open_sockets -= 1
 

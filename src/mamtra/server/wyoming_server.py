@@ -76,9 +76,9 @@ class Utterance:
         if not self.begun:
             self.begun = True
             await self.write(self.audio.AudioStart(**self.form).event())
-        self.ticket = self.service.submit(
-            Job(text=text, voice=self.voice, voice_named=self.voice_named), patient=True
-        )
+        notes = tuple(self.service.synthesizer.reader.notes(text))
+        job = Job(text=text, voice=self.voice, voice_named=self.voice_named, notes=notes)
+        self.ticket = self.service.submit(job, patient=True)
         try:
             async for piece in self.ticket:
                 if len(piece.samples):

@@ -26,6 +26,7 @@ from mamtra.synthesis.proofreading import CheckOf
 from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.text_reader import Reader, TextConfig
 from mamtra.text.dialogue import Turn, turns, voices_in, with_marks_before_words
+from mamtra.text.notes import kind_of
 from mamtra.text.pauses import MARK, Passage, attached, timed_pieces
 from mamtra.text.split import in_two
 from mamtra.voice.voice import Voice
@@ -122,7 +123,7 @@ class Speaker:
         told: set[str] = set()
 
         def cut(text: str) -> list[Passage]:
-            found = {note.partition(":")[0]: note for note in self.notes(text)}
+            found = {kind_of(note): note for note in self.notes(text)}
             warn(note for kind, note in found.items() if kind not in told)
             told.update(found)
             return self.timed_pieces(text)

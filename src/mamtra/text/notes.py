@@ -45,6 +45,11 @@ def vanishing_signs(text: str) -> str:
     return "".join(sign for sign in list(signs)[:SIGNS] if unsaid(sign))[:PREVIEW]
 
 
+def kind_of(note: str) -> str:
+    """What a note says without the words that it quotes."""
+    return note.partition(":")[0]
+
+
 def notes(text: str) -> list[str]:
     """Tell what will be left out of a text, or be read as words though it looks like markup.
 
