@@ -175,6 +175,12 @@ def test_too_much_text_is_refused_and_the_session_goes_on(start_server) -> None:
         assert (messages[-1]["total_sentences"], messages[-1]["utterance_index"]) == (30, 1)
 
 
+def test_an_error_that_comes_with_the_config_is_told(running) -> None:
+    with open_session(running) as socket:
+        socket.send("no object")
+        assert "not JSON" in until(socket, "error")[0][-1]["message"]
+
+
 def test_who_closes_stops_the_speech(running) -> None:
     with open_session(running) as socket:
         send(socket, "input.text", text="This goes on and on without an end. " * 20)
