@@ -263,6 +263,12 @@ def test_a_server_that_is_stopped_finishes_the_utterance(start_server) -> None:
     assert not running.state.utterances
 
 
+def test_an_error_that_comes_with_the_config_is_told(running) -> None:
+    with open_session(running) as socket:
+        socket.send("no object")
+        assert "not JSON" in until(socket, "error")[0][-1]["message"]
+
+
 def test_who_closes_stops_the_speech(running) -> None:
     with open_session(running) as socket:
         send(socket, "input.text", text="This goes on and on without an end. " * 20)

@@ -65,7 +65,7 @@ class Session:
     Attributes:
         queued: characters of the sentences that wait to be spoken.
         speaking: whether something is being spoken or answered.
-        idle: ends the session; set by who listens.
+        idle: ends the session; None while nobody listens.
         waiting: text that has arrived and is not spoken yet.
         finder: finds when words are heard, if the client asked for it.
         turn: the voice that the last mark asked for, if any did.
@@ -90,7 +90,7 @@ class Session:
     queued: int = 0
     cancelled: bool = False
     speaking: bool = False
-    idle: asyncio.Timeout = field(init=False)
+    idle: asyncio.Timeout | None = None
 
     def configure(self, values: dict[str, Any]) -> None:
         """Take the settings of a ``session.config``, checked like a speech request.
@@ -110,7 +110,8 @@ class Session:
         """Count the time without a message from now on; never while anything is to be spoken."""
         busy = self.speaking or not self.sentences.empty()
         now = asyncio.get_running_loop().time()
-        self.idle.reschedule(None if busy else now + IDLE_SECONDS)
+        if self.idle is not None:
+            self.idle.reschedule(None if busy else now + IDLE_SECONDS)
 
     async def tell(self, kind: str, **values: Any) -> None:
         """Send a message."""

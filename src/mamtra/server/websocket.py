@@ -94,8 +94,11 @@ async def listen_until_idle(session: Session) -> None:
     Raises:
         TimeoutError: none came while nothing was to be spoken.
     """
-    async with asyncio.timeout(None) as session.idle:
-        await listen(session)
+    try:
+        async with asyncio.timeout(None) as session.idle:
+            await listen(session)
+    finally:
+        session.idle = None
 
 
 async def converse(socket: WebSocket, state: ServerState) -> None:
@@ -107,8 +110,8 @@ async def converse(socket: WebSocket, state: ServerState) -> None:
         raise HTTPError(400, told, "invalid_value", "type")
     session = Session(socket, state)
     session.configure(values)
-    listening = asyncio.ensure_future(listen_until_idle(session))  # first: it sets the timer
     speaking = asyncio.ensure_future(session.speak_all())
+    listening = asyncio.ensure_future(listen_until_idle(session))
     try:
         done, _ = await asyncio.wait([speaking, listening], return_when=asyncio.FIRST_COMPLETED)
         for task in done:
