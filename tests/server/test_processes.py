@@ -2,24 +2,32 @@
 
 import http.client
 import json
+import multiprocessing
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from mamtra.errors import MamtraError, ModelError
+
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
+
+from mamtra.server.run import run_workers
 
 SENTENCES = "One sentence is finished after the other. " * 8
 SECONDS = 120.0  # on a machine that does other things
@@ -111,8 +119,9 @@ def serving(folder: Path, *options: str, workers: int = 1) -> Iterator[Process]:
             popen.stderr.close()
 
 
-def test_sigterm_lets_running_streams_end_whole(tiny_model_folder: Path) -> None:
-    with serving(tiny_model_folder) as process:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sigterm_lets_running_streams_end_whole(tiny_model_folder: Path, workers: int) -> None:
+    with serving(tiny_model_folder, "--workers", str(workers), workers=workers) as process:
         answer = process.ask(SENTENCES)
         first = answer.read(1000)
         process.popen.send_signal(signal.SIGTERM)
@@ -171,3 +180,62 @@ def test_a_server_with_wyoming_speaks_and_stops(tiny_model_folder: Path) -> None
             assert answer.read()  # whole: http.client raises if the end of the chunks is missing
         assert process.popen.wait(60) in (0, 128 + signal.SIGTERM)
         assert not any("Traceback" in line for line in process.lines)
+
+
+def test_workers_that_cannot_load_their_model_end_the_server(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_model_folder, tmp_path / "broken")
+    (folder / "speech_lm.safetensors").write_bytes(b"broken")
+    command = [sys.executable, "-m", "mamtra", "serve", str(folder), "--port", "0"]
+    ended = subprocess.run(
+        [*command, "--workers", "2"], capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert ended.returncode == ModelError.exit_code
+    assert re.fullmatch(r"error: [^\n]*speech_lm[^\n]*\n", ended.stderr)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="needs /proc to find workers")
+def test_a_worker_that_is_killed_while_it_loads_ends_the_server(tiny_model_folder: Path) -> None:
+    command = [sys.executable, "-m", "mamtra", "serve", str(tiny_model_folder), "--port", "0"]
+    popen = subprocess.Popen([*command, "--workers", "2"], stderr=subprocess.PIPE, text=True)
+    process = Process(popen)
+    begun = time.monotonic()
+    while not process.workers:
+        assert time.monotonic() - begun < SECONDS
+    os.kill(process.workers[0], signal.SIGKILL)
+    _, told = popen.communicate(timeout=SECONDS)
+    assert popen.returncode == MamtraError.exit_code
+    assert "error: a worker ended with -9 before it was ready\n" in told
+
+
+class Starting(BaseProcess):
+    """Stands in for a process that is told to stop while it starts its first worker."""
+
+    started: ClassVar[list["Starting"]] = []
+
+    def __init__(self, **_: Any) -> None:
+        self.terminated = False
+
+    def start(self) -> None:
+        self.started.append(self)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def terminate(self) -> None:
+        self.terminated = True
+
+    def join(self, timeout: float | None = None) -> None:
+        del timeout
+        assert self.terminated, "it would be waited for without an end"
+
+
+def test_a_signal_while_workers_are_started_ends_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    context = multiprocessing.get_context("spawn")
+    monkeypatch.setattr(type(context), "Process", Starting)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        run_workers(3, ())
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert [worker.terminated for worker in Starting.started] == [True]

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 import struct
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -94,6 +95,40 @@ def test_too_many_are_told_to_come_again(start_server) -> None:
     assert int(headers["retry-after"]) >= 1
     for raw in held:
         leave(raw)
+
+
+def test_a_batch_leaves_others_their_turn(start_server) -> None:
+    running = start_server(slots=1, queue=1)
+    items = [{"input": f"Sentence number {n} is not the others."} for n in range(8)]
+    body = {"response_format": "pcm", "items": items}
+    with ThreadPoolExecutor(1) as pool:
+        batch = pool.submit(running.ask, "POST", "/v1/audio/speech/batch", body)
+        running.wait_for(lambda: bool(running.service.speaking))
+        for _ in range(2):
+            assert running.speak("Me too.")[0] == 200
+            assert not batch.done()
+        status, _, data = batch.result(60)
+    rows = json.loads(data)["results"]
+    assert (status, [row["index"] for row in rows]) == (200, list(range(8)))
+    assert all(row["audio"] for row in rows)
+
+
+def test_a_batch_is_refused_like_a_request_where_the_queue_is_full(start_server) -> None:
+    running = start_server(slots=1, queue=0)
+    raw = running.post_raw({"input": LONG, "response_format": "pcm"})
+    running.wait_for(lambda: len(running.service.speaking) == 1)
+    body = {"items": [7, {"input": "Me too."}, {"input": "And me."}]}
+    status, headers, data = running.ask("POST", "/v1/audio/speech/batch", body)
+    assert (status, json.loads(data)["error"]["code"]) == (429, "queue_full")
+    assert int(headers["retry-after"]) >= 1
+    assert not running.service.waiting
+    leave(raw)
+    running.wait_for(lambda: running.service.idle)
+    status, _, data = running.ask("POST", "/v1/audio/speech/batch", body)
+    assert (status, ["audio" in row for row in json.loads(data)["results"]]) == (
+        200,
+        [False, True, True],
+    )
 
 
 def test_nobody_waits_for_ever(start_server) -> None:
@@ -215,6 +250,14 @@ def test_lists_describe_models_and_voices(running) -> None:
     assert voices["data"] == voices["voices"]
     alloy = next(voice for voice in voices["voices"] if voice["id"] == "alloy")
     assert alloy["alias_of"] == own[0] == default_voice(running.service.synthesizer.folder)
+
+
+@pytest.mark.parametrize("limit", ["9" * 5000, "many", "-1"])
+def test_a_limit_that_is_not_possible_is_refused(running, limit: str) -> None:
+    status, _, data = running.ask("GET", f"/v1/audio/voices?limit={limit}")
+    error = json.loads(data)["error"]
+    assert (status, error["param"]) == (400, "limit")
+    assert len(error["message"]) < 200
 
 
 def test_metrics_and_description_are_there(running) -> None:

@@ -109,6 +109,12 @@ def test_events_carry_the_same_sound_and_an_account(running) -> None:
     assert all(piece["state_bytes"] > 0 for piece in told)
 
 
+def test_usage_counts_what_the_model_reads(running) -> None:
+    data = running.speak("It is {W AO1 R M}.", stream_format="sse", response_format="pcm")[2]
+    # each phone is one id, however many letters write it
+    assert events_of(data)[-1]["usage"]["input_tokens"] == len("It is ") + 4 + len(".")
+
+
 @pytest.mark.parametrize(
     ("values", "status", "param"),
     [

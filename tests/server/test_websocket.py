@@ -2,10 +2,13 @@
 
 import json
 import signal
+import time
 from contextlib import contextmanager
 
 import numpy as np
 import pytest
+
+from mamtra.synthesis.word_times import WordTime
 
 pytest.importorskip("starlette")
 client = pytest.importorskip("websockets.sync.client")
@@ -100,6 +103,35 @@ def test_a_listener_may_interrupt(running) -> None:
         assert until(socket, "session.done")[0][-1]["total_sentences"] == 1
 
 
+class Listener:
+    """Stands in for pocketsphinx: one word, as long as the sound that it was given."""
+
+    def align(self, audio, text, offset_seconds):
+        end = offset_seconds + audio.seconds
+        return [WordTime(word=text, start=offset_seconds, end=end)]
+
+
+def test_words_are_sought_in_their_own_sentence_alone(running, monkeypatch) -> None:
+    monkeypatch.setattr("mamtra.server.captions.Aligner", Listener)
+
+    def times(socket) -> dict:
+        return until(socket, "audio.done")[0][-1]["timestamp_info"]["word_alignment"]
+
+    with open_session(running, timestamp_type="word") as socket:
+        send(socket, "input.text", text="It is warm. ")
+        first = times(socket)
+        assert first["word_start_times_seconds"] == [0.0]
+        send(socket, "input.text", text="It is warm. ")
+        assert times(socket) == first
+        send(socket, "input.text", text="This goes on and on without an end. " * 20)
+        until(socket, "audio.start")
+        assert isinstance(socket.recv(timeout=60), bytes)
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+        send(socket, "input.text", text="It is warm. ")
+        assert times(socket) == first
+
+
 @pytest.mark.parametrize(
     ("message", "told"),
     [
@@ -175,6 +207,43 @@ def test_a_wrong_config_is_told_and_ends_the_session(running, config) -> None:
             socket.recv(timeout=10)
 
 
+def test_who_only_listens_is_not_idle(running, monkeypatch) -> None:
+    monkeypatch.setattr("mamtra.server.session.IDLE_SECONDS", 0.3)
+    with open_session(running) as socket:
+        send(socket, "input.text", text="This goes on and on without an end. " * 20)
+        send(socket, "input.done")
+        begun = time.monotonic()
+        assert until(socket, "session.done")[0][-1]["total_sentences"] == 20
+        assert time.monotonic() - begun > 0.3  # longer than an idle client may stay
+        with pytest.raises(Exception, match="nothing came in time"):
+            socket.recv(timeout=10)
+
+
+def test_sentences_may_come_at_once(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="This goes on and on without an end. " * 140)
+        messages, _ = until(socket, "audio.done")
+        assert messages[-1]["error"] is False
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+
+
+def test_too_much_text_is_refused_and_the_session_goes_on(start_server) -> None:
+    with open_session(start_server(max_chars=100)) as socket:
+        send(socket, "input.text", text="This is one of those that wait. " * 40)
+        until(socket, "audio.start")
+        send(socket, "input.text", text="This is one more than can wait. " * 40)
+        assert "may; send them again later" in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+        send(socket, "input.text", text="word " * 30)
+        assert "a sentence holds 150 characters" in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.text", text="Good morning. " * 30)  # there is room again
+        send(socket, "input.done")
+        messages, _ = until(socket, "session.done")
+        assert (messages[-1]["total_sentences"], messages[-1]["utterance_index"]) == (30, 1)
+
+
 def test_a_server_that_is_stopped_finishes_the_utterance(start_server) -> None:
     running = start_server()
     with open_session(running) as socket, open_session(running) as idle:
@@ -192,6 +261,12 @@ def test_a_server_that_is_stopped_finishes_the_utterance(start_server) -> None:
     running.thread.join(30)
     assert not running.thread.is_alive()
     assert not running.state.utterances
+
+
+def test_an_error_that_comes_with_the_config_is_told(running) -> None:
+    with open_session(running) as socket:
+        socket.send("no object")
+        assert "not JSON" in until(socket, "error")[0][-1]["message"]
 
 
 def test_who_closes_stops_the_speech(running) -> None:

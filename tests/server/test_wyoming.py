@@ -6,6 +6,9 @@ import warnings
 import numpy as np
 import pytest
 
+from mamtra.errors import ConfigError
+from mamtra.server.config import ServeConfig
+
 pytest.importorskip("starlette")
 # wyoming imports a module that Python 3.13 drops, for which it has its own then
 with warnings.catch_warnings():
@@ -70,6 +73,59 @@ def test_text_in_parts_is_one_stream_of_sound(running) -> None:
     types = [event.type for event in received]
     assert types.count("audio-start") == types.count("audio-stop") == 1
     assert types.count("audio-chunk") >= 2
+
+
+def test_a_mark_names_voices_of_the_model_and_no_files(running, tmp_path) -> None:
+    from wyoming.tts import Synthesize
+
+    synthesizer = running.service.synthesizer
+    own = synthesizer.voice("high").save(tmp_path / "own.safetensors")
+    for name in (own, tmp_path / "none.safetensors"):
+        received = converse(running, [Synthesize(text=f"[voice:{name}] Hello.")], "error")
+        told = received[-1].data["text"]
+        assert told.endswith("is unknown to model 'tiny'; possible are low, high")
+    text = "[voice:high] Good morning.\n[voice:low] How are you?"
+    received = converse(running, [Synthesize(text=text)], "audio-stop")
+    sound = b"".join(event.payload or b"" for event in received if event.type == "audio-chunk")
+    samples = np.concatenate([piece.samples for piece in synthesizer.stream(text)])
+    assert sound == (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+
+
+def test_a_whole_text_obeys_the_limit_of_characters(start_server) -> None:
+    from wyoming.tts import Synthesize
+
+    events = [Synthesize(text="Good morning. " * 8), Synthesize(text="Good morning.")]
+    received = converse(start_server(max_chars=100), events, "audio-stop")
+    assert [event.type for event in received[:2]] == ["error", "audio-start"]
+    told = "the text holds 112 characters; at most 100 are spoken at once"
+    assert received[0].data["text"] == told
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [("tcp://0.0.0.0:10200", "--no-auth"), ("tcp://[::]:10200", "--no-auth"),
+     ("tcp://home.example:10200", "--no-auth"), ("tcp://:10200", "is none"),
+     ("tcp://127.0.0.1", "is none"), ("tcp://[::1", "is none"), ("http://localhost:1", "is none")],
+)  # fmt: skip
+def test_an_address_that_others_reach_needs_the_operators_word(address, message) -> None:
+    from mamtra.server.run import run
+
+    with pytest.raises(ConfigError, match=message):
+        run(
+            ["nano"], ServeConfig(port=0), device="cpu", threads=1, workers=1,
+            wyoming=address, quiet=True,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "no_auth"),
+    [("tcp://127.0.0.1:1", False), ("tcp://localhost:1", False), ("tcp://[::1]:1", False),
+     ("unix:///run/speech", False), ("tcp://0.0.0.0:1", True)],
+)  # fmt: skip
+def test_an_address_of_this_computer_needs_no_word(address, no_auth) -> None:
+    from mamtra.server.wyoming_server import check_address
+
+    check_address(address, ServeConfig(no_auth=no_auth))
 
 
 def test_what_cannot_be_spoken_is_an_error_event(running) -> None:

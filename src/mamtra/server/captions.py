@@ -30,8 +30,13 @@ class WordFinder:
 
     def __init__(self, speed: float) -> None:
         self.aligner, self.speed = Aligner(), speed
-        self.parts: list[np.ndarray] = []
-        self.before = 0  # samples of earlier pieces
+        self.parts: list[np.ndarray]
+        self.before: int  # samples of earlier pieces
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the sound so far; the next begins at 0 seconds."""
+        self.parts, self.before = [], 0
 
     async def words_of(self, piece: AudioPiece) -> list[WordTime]:
         """The words of a piece that ends here; none while it goes on."""
@@ -71,7 +76,7 @@ async def captioned(request: Request, state: ServerState) -> Response:
     service = state.models.find(wanted.model)
     job, _ = job_of(wanted, service, state)
     finder = finder_for(wanted.speed, "return_timestamps")
-    output = Output(wanted, service.rate_hz, state.config.mark)
+    output = Output(wanted, service.synthesizer, state.config.mark)
     ticket = service.submit(job)
     pieces = aiter(ticket)
     watching = asyncio.ensure_future(watch(request, ticket))

@@ -11,6 +11,16 @@ BROWSER_MODEL = "model/manifest.json"  # of mamtra export --to web
 UPLOAD_BYTES = 10 * 1024 * 1024  # largest recording
 
 
+def is_loopback(host: str) -> bool:
+    """Whether only this computer reaches an address to listen at."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeConfig:
     """Settings of one server process.
@@ -84,9 +94,4 @@ class ServeConfig:
     @property
     def loopback(self) -> bool:
         """Whether only this computer reaches the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)

@@ -21,6 +21,7 @@ from mamtra.server.speech_request import SpeechRequest
 from mamtra.server.ticket import Ticket
 from mamtra.synthesis.speech import least_coverage
 from mamtra.synthesis.stream import AudioPiece
+from mamtra.synthesis.synthesizer import Synthesizer
 
 NOTES_BETWEEN = "; "  # in the header; a semicolon within a note is percent-encoded
 NOTES_PLAIN = " ,:'<>/"  # characters of a note that need no encoding, beside letters and digits
@@ -30,8 +31,10 @@ COMMENT_SECONDS = 2.0  # a comment of server-sent events, before clients think t
 class Output:
     """Turns pieces of speech into bytes: speed, rate, format; and counts what it saw."""
 
-    def __init__(self, wanted: SpeechRequest, rate_hz: int, mark: bool = True) -> None:
+    def __init__(self, wanted: SpeechRequest, synthesizer: Synthesizer, mark: bool = True) -> None:
+        rate_hz = synthesizer.rate
         self.rate_hz = wanted.rate_hz or rate_hz
+        self.encode = synthesizer.reader.encode
         self.encoder: Encoder = encoder_for(
             wanted.format_name,
             self.rate_hz,
@@ -51,7 +54,7 @@ class Output:
         if (spoken := piece.spoken) is None:
             return
         self.speech_tokens += len(spoken.speech_tokens)
-        self.text_tokens += len(spoken.text)
+        self.text_tokens += len(self.encode(spoken.text))
         self.state_bytes = max(self.state_bytes, spoken.state_bytes)
         self.coverage = least_coverage([self.coverage, spoken.coverage])
         self.misread = max(self.misread, spoken.misread)
@@ -78,7 +81,7 @@ class Output:
         return self.samples / self.rate_hz
 
     def usage(self) -> dict[str, int]:
-        """What OpenAI calls usage: text in, speech out."""
+        """What OpenAI calls usage: ids of the text that was read, and speech tokens."""
         return {
             "input_tokens": self.text_tokens,
             "output_tokens": self.speech_tokens,

@@ -10,14 +10,15 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from multiprocessing.connection import wait
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
 
-from mamtra.errors import ConfigError
+from mamtra.errors import ConfigError, MamtraError
 from mamtra.server.app import make_app
 from mamtra.server.config import ServeConfig
 from mamtra.server.header_timeout import PunctualProtocol
@@ -25,7 +26,7 @@ from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models, ServerState
 from mamtra.server.private_log import begin_log, note_lost_error
 from mamtra.server.service import Service
-from mamtra.server.wyoming_server import start_wyoming, wyoming_at
+from mamtra.server.wyoming_server import check_address, start_wyoming
 from mamtra.synthesis.load import load
 
 IDLE_SECONDS = 10  # for an idle connection to send its next request
@@ -147,10 +148,13 @@ def serve_process(
     threads: int,
     wyoming: str | None,
     quiet: bool,
+    ready: Callable[[], None] | None = None,
 ) -> None:
     """One serving process, from loading to the end."""
     begin_log(quiet=quiet)
     state = open_models(names, config, device, threads)
+    if ready is not None:
+        ready()
     asyncio.run(serve(state, listener, wyoming, quiet))
 
 
@@ -166,42 +170,103 @@ def end_with_parent() -> None:
     threading.Thread(target=watch, name="parent", daemon=True).start()
 
 
-def serve_worker(*arguments: Any) -> None:
-    """One of several serving processes; arguments as for ``serve_process``."""
+def serve_worker(told: Connection, *arguments: Any) -> None:
+    """One of several serving processes.
+
+    Args:
+        told: gets None when all is loaded, or what kept this process from it.
+        arguments: as for ``serve_process``.
+    """
     end_with_parent()
-    serve_process(*arguments)
+    try:
+        serve_process(*arguments, ready=lambda: told.send(None))
+    except MamtraError as problem:
+        told.send(problem)
+        sys.exit(problem.exit_code)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A serving process, and the end of the pipe that it tells how its start went."""
+
+    process: BaseProcess
+    told: Connection
+
+    def problem(self) -> MamtraError | None:
+        """What kept this process, which has ended, from serving; None if it served."""
+        try:
+            return self.told.recv()
+        except EOFError:
+            return MamtraError(f"a worker ended with {self.process.exitcode} before it was ready")
+
+
+class Workers:
+    """Serving processes that share one socket.
+
+    Args:
+        arguments: as for ``serve_process``.
+    """
+
+    def __init__(self, arguments: tuple) -> None:
+        self.arguments, self.context = arguments, multiprocessing.get_context("spawn")
+        self.running: dict[int, Worker] = {}
+        self.stopping = False
+
+    def start(self, index: int) -> None:
+        """Start the worker of a number, unless all are being stopped."""
+        if self.stopping:
+            return
+        receiving, sending = self.context.Pipe(duplex=False)
+        process = self.context.Process(target=serve_worker, args=(sending, *self.arguments))
+        process.start()
+        sending.close()
+        self.running[index] = Worker(process, receiving)
+        if self.stopping:  # since the signal came while it started
+            process.terminate()
+
+    def stop(self, *_: object) -> None:
+        """Let all end, and start no more; also a signal's handler."""
+        self.stopping = True
+        for worker in self.running.values():
+            worker.process.terminate()
+
+    def replace_ended(self) -> None:
+        """Start a successor of each worker that has ended.
+
+        Raises:
+            MamtraError: one ended before it was ready, as its successors would.
+        """
+        for index, worker in list(self.running.items()):
+            if worker.process.is_alive() or self.stopping:
+                continue
+            if (problem := worker.problem()) is not None:
+                raise problem
+            code = worker.process.exitcode
+            print(f"a worker ended with {code}; starting another", file=sys.stderr)
+            time.sleep(RESTART_SECONDS)
+            self.start(index)
 
 
 def run_workers(count: int, arguments: tuple) -> None:
-    """Keep so many processes serving one socket; one that dies is replaced."""
-    context = multiprocessing.get_context("spawn")
-    stopping = False
+    """Keep so many processes serving one socket; one that dies is replaced.
 
-    def stop(*_: object) -> None:
-        nonlocal stopping
-        stopping = True
-        for worker in workers:
-            worker.terminate()
-
-    def start() -> BaseProcess:
-        worker = context.Process(target=serve_worker, args=arguments)
-        worker.start()
-        return worker
-
-    workers: list[BaseProcess] = []
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    workers += [start() for _ in range(count)]
-    while not stopping:
-        wait([worker.sentinel for worker in workers], RESTART_SECONDS)
-        for index, worker in enumerate(workers):
-            if not worker.is_alive() and not stopping:
-                print(f"a worker ended with {worker.exitcode}; starting another", file=sys.stderr)
-                time.sleep(RESTART_SECONDS)
-                if not stopping:
-                    workers[index] = start()
-    for worker in workers:
-        worker.join()
+    Raises:
+        MamtraError: one died before it was ready.
+    """
+    workers = Workers(arguments)
+    signal.signal(signal.SIGTERM, workers.stop)
+    signal.signal(signal.SIGINT, workers.stop)
+    try:
+        for index in range(count):
+            workers.start(index)
+        while not workers.stopping:
+            wait([worker.process.sentinel for worker in workers.running.values()], RESTART_SECONDS)
+            workers.replace_ended()
+    finally:
+        if not workers.stopping:  # a second signal would cut off what is spoken
+            workers.stop()
+        for worker in workers.running.values():
+            worker.process.join()
 
 
 def run(
@@ -222,7 +287,7 @@ def run(
     if workers > 1 and wyoming is not None:
         raise ConfigError("--wyoming is for one process; leave --workers out")
     if wyoming is not None:
-        wyoming_at(wyoming)
+        check_address(wyoming, config)
     listener = open_socket(config)
     arguments = (names, config, listener, device, threads, wyoming, quiet)
     with listener:

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mamtra.server.captions import WordFinder, finder_for
-from mamtra.server.http_errors import HTTPError, http_error_of, stopping
+from mamtra.server.http_errors import http_error_of, stopping
 from mamtra.server.models import ServerState
 from mamtra.server.replies import Output
 from mamtra.server.service import Service
@@ -22,6 +22,9 @@ from mamtra.synthesis.text_stream import complete
 from mamtra.synthesis.word_times import METHOD, WordTime
 from mamtra.text.dialogue import voices_in
 from mamtra.text.notes import kind_of
+
+QUEUED_TEXTS = 16  # texts as long as a request's may be that wait to be spoken
+IDLE_SECONDS = 30.0  # without a message, while nothing is to be spoken
 
 
 def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
@@ -34,8 +37,7 @@ def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
 
 
 def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
-    """The times of a sentence's words, counted from its start; the finder begins anew."""
-    finder.before = 0
+    """The times of a sentence's words, counted from its start."""
     rows = [finder.row(word) for word in words]
     return {
         "method": METHOD,
@@ -61,6 +63,9 @@ class Session:
     """One WebSocket.
 
     Attributes:
+        queued: characters of the sentences that wait to be spoken.
+        speaking: whether something is being spoken or answered.
+        idle: ends the session; None while nobody listens.
         waiting: text that has arrived and is not spoken yet.
         finder: finds when words are heard, if the client asked for it.
         turn: the voice that the last mark asked for, if any did.
@@ -82,7 +87,10 @@ class Session:
     under_way: bool = False
     ticket: Ticket | None = None
     sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
+    queued: int = 0
     cancelled: bool = False
+    speaking: bool = False
+    idle: asyncio.Timeout | None = None
 
     def configure(self, values: dict[str, Any]) -> None:
         """Take the settings of a ``session.config``, checked like a speech request.
@@ -97,6 +105,13 @@ class Session:
         self.finder = None
         if values.get("timestamp_type") == "word":
             self.finder = finder_for(settings.speed, "timestamp_type")
+
+    def count_idle(self) -> None:
+        """Count the time without a message from now on; never while anything is to be spoken."""
+        busy = self.speaking or not self.sentences.empty()
+        now = asyncio.get_running_loop().time()
+        if self.idle is not None:
+            self.idle.reschedule(None if busy else now + IDLE_SECONDS)
 
     async def tell(self, kind: str, **values: Any) -> None:
         """Send a message."""
@@ -139,9 +154,11 @@ class Session:
     async def speak(self, text: str) -> None:
         """Speak one sentence: start, frames, done."""
         wanted = replace(self.settings, text=text, streamed=True)
-        output = Output(wanted, self.service.rate_hz, self.state.config.mark)
+        output = Output(wanted, self.service.synthesizer, self.state.config.mark)
         marks = {"utterance_index": self.utterance, "sentence_index": self.sentence}
         sentence, failed = Sentence(), None
+        if self.finder is not None:  # it may hold the end of the sentence before
+            self.finder.begin()
         await self.tell(
             "audio.start",
             **marks,
@@ -171,10 +188,18 @@ class Session:
             await self.tell("audio.done", **done)
         self.sentence += 1
 
+    async def next_sentence(self) -> str | None:
+        """Wait for a sentence, or for the end of an utterance (None)."""
+        self.speaking = False
+        self.count_idle()
+        text = await self.sentences.get()
+        self.speaking, self.queued = True, self.queued - len(text or "")
+        return text
+
     async def speak_all(self) -> None:
         """Speak sentences in their order, as long as the session lasts."""
         while True:
-            text = await self.sentences.get()
+            text = await self.next_sentence()
             if text is not None:
                 if not self.cancelled:
                     await self.speak(text)
@@ -207,31 +232,48 @@ class Session:
         self.state.utterances -= self.under_way
         self.under_way = False
 
-    def hear(self, text: str) -> None:
-        """Take text; sentences that have ended are queued.
+    def put(self, sentence: str) -> None:
+        """Queue a sentence."""
+        self.queued += len(sentence)
+        self.sentences.put_nowait(sentence)
+
+    async def hear(self, text: str) -> None:
+        """Take text and queue the sentences that have ended, or refuse all of it.
 
         Raises:
-            HTTPError: 400, more text waits than a request may hold; 503, the server is being
-                stopped.
+            HTTPError: 503, the server is being stopped.
         """
+        most = self.state.config.max_chars
+        if self.queued + len(text) > QUEUED_TEXTS * most:
+            await self.tell(
+                "error",
+                message=f"{self.queued} characters wait to be spoken, and {len(text)} more would "
+                f"be over the {QUEUED_TEXTS * most} that may; send them again later",
+            )
+            return
+        ready, rest = complete(self.waiting + text)
+        if (longest := max(map(len, [*ready, rest]))) > most:
+            await self.tell(
+                "error",
+                message=f"a sentence holds {longest} characters; at most {most} are spoken at "
+                "once, so send shorter sentences",
+            )
+            return
         self.begin()
-        self.waiting += text
-        if len(self.waiting) > self.state.config.max_chars:
-            raise HTTPError(400, "too much text without the end of a sentence", "input_too_long")
-        ready, self.waiting = complete(self.waiting)
+        self.waiting = rest
         for sentence in ready:
-            self.sentences.put_nowait(sentence)
+            self.put(sentence)
 
     def flush(self) -> None:
         """The utterance has ended: speak what is left, then say so."""
         if self.waiting.strip():
-            self.sentences.put_nowait(self.waiting.strip())
+            self.put(self.waiting.strip())
         self.waiting = ""
         self.sentences.put_nowait(None)
 
     def stop(self) -> None:
         """Stop speaking this utterance."""
-        self.cancelled, self.waiting = True, ""
+        self.cancelled, self.waiting, self.queued = True, "", 0
         while not self.sentences.empty():
             self.sentences.get_nowait()
         if self.ticket is not None:

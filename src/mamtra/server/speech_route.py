@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
@@ -19,7 +21,6 @@ from mamtra.server.speech_request import (
     speech_request,
 )
 from mamtra.server.ticket import Job, Ticket
-from mamtra.synthesis.options import AnyVoice
 from mamtra.text.dialogue import voices_in
 
 BATCH_BYTES = 1024 * 1024  # largest body of a batch
@@ -37,14 +38,12 @@ def job_of(wanted: SpeechRequest, service: Service, state: ServerState) -> tuple
         # clients send it by habit, and a refusal would shut them out
         ignored, instruct = ["instructions"], None
 
-    def voice_named(name: str) -> AnyVoice:
-        return state.models.voice_of(service, name)
-
+    voice_named = partial(state.models.voice_of, service)
     for name in voices_in(wanted.text):
         voice_named(name)
     job = Job(
         text=wanted.text,
-        voice=state.models.voice_of(service, wanted.voice),
+        voice=voice_named(wanted.voice),
         voice_named=voice_named,
         seed=wanted.seed,
         instruct=instruct,
@@ -70,7 +69,7 @@ async def speech(request: Request, state: ServerState) -> Response:
     wanted = speech_request(await read_json(request), state.config)
     service = state.models.find(wanted.model)
     job, ignored = job_of(wanted, service, state)
-    output = Output(wanted, service.rate_hz, state.config.mark)
+    output = Output(wanted, service.synthesizer, state.config.mark)
     ticket = service.submit(job)
     # once a stream has begun, its response notices by itself that the client has gone
     watching = asyncio.ensure_future(watch(request, ticket))
@@ -80,22 +79,56 @@ async def speech(request: Request, state: ServerState) -> Response:
         watching.cancel()
 
 
-async def spoken_item(values: Any, state: ServerState) -> dict[str, Any]:
+@dataclass(slots=True)
+class Places:
+    """What a batch holds of the server, so that others get their turn.
+
+    Attributes:
+        free: one for each slot; an item keeps one while it waits in the queue or is spoken.
+        admitted: models whose queue has let the batch in.
+        refused: why the first queue did not.
+    """
+
+    free: asyncio.Semaphore
+    admitted: set[str] = field(default_factory=set)
+    refused: HTTPError | None = None
+
+    def submit(self, service: Service, job: Job) -> Ticket:
+        """Put an item into a model's queue: the first one like a request, the others after it.
+
+        Raises:
+            HTTPError: 429, the queue is full; 503, the server is being stopped.
+        """
+        if self.refused is not None:
+            raise self.refused
+        try:
+            ticket = service.submit(job, patient=service.name in self.admitted)
+        except HTTPError as refusal:
+            if not self.admitted:
+                self.refused = refusal
+            raise
+        self.admitted.add(service.name)
+        return ticket
+
+
+async def spoken_item(values: Any, state: ServerState, places: Places) -> dict[str, Any]:
     """One item of a batch: its sound in base64, or its error."""
     ticket = None
+    await places.free.acquire()
     try:
         if not isinstance(values, dict):
             raise HTTPError(400, "an item is not a JSON object", "invalid_json", "items")
         wanted = speech_request(values, state.config)
         service = state.models.find(wanted.model)
         job, _ = job_of(wanted, service, state)
-        output = Output(wanted, service.rate_hz, state.config.mark)
-        ticket = service.submit(job, patient=True)
+        output = Output(wanted, service.synthesizer, state.config.mark)
+        ticket = places.submit(service, job)
         parts = [output.push(piece) async for piece in ticket]
         parts.append(output.finish())
     except Exception as error:
         return http_error_of(error).body()
     finally:
+        places.free.release()
         if ticket is not None:
             ticket.cancel()
     return {
@@ -110,7 +143,10 @@ async def spoken_item(values: Any, state: ServerState) -> dict[str, Any]:
 
 
 async def batch(request: Request, state: ServerState) -> Response:
-    """Speak several texts side by side; each item has the fields of a speech request."""
+    """Speak several texts, as many side by side as there are slots.
+
+    Each item has the fields of a speech request.
+    """
     values = object_of(await read_body(request, BATCH_BYTES))
     items = values.pop("items", None)
     if not isinstance(items, list) or not 1 <= len(items) <= state.config.batch_items:
@@ -121,7 +157,8 @@ async def batch(request: Request, state: ServerState) -> Response:
             "items",
         )
     merged = [values | item if isinstance(item, dict) else item for item in items]
-    speaking = asyncio.gather(*(spoken_item(item, state) for item in merged))
+    places = Places(asyncio.Semaphore(state.config.slots))
+    speaking = asyncio.gather(*(spoken_item(item, state, places) for item in merged))
     leaving = asyncio.ensure_future(left(request))
     try:
         await asyncio.wait([speaking, leaving], return_when=asyncio.FIRST_COMPLETED)
@@ -131,5 +168,7 @@ async def batch(request: Request, state: ServerState) -> Response:
     finally:
         speaking.cancel()
         leaving.cancel()
+    if places.refused is not None:
+        raise places.refused
     rows = [{"index": index} | result for index, result in enumerate(results)]
     return JSONResponse({"results": rows})

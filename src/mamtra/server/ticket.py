@@ -23,13 +23,13 @@ class Job:
     """What to speak, as ``Synthesizer.stream`` takes it; a voice by name or as a value.
 
     Attributes:
-        voice_named: the voice that a mark in the text means.
+        voice_named: the voice that a mark in the text means; a client may name no path.
         notes: what will be left out of the text, or read otherwise than it looks.
     """
 
     text: str
     voice: AnyVoice = None
-    voice_named: Callable[[str], AnyVoice] = str
+    voice_named: Callable[[str], AnyVoice]
     seed: int = 0
     instruct: str | None = None
     notes: tuple[str, ...] = ()

@@ -19,11 +19,12 @@ from mamtra.errors import AudioError
 from mamtra.server.config import UPLOAD_BYTES
 from mamtra.server.http_errors import HTTPError
 from mamtra.server.models import ServerState
-from mamtra.server.speech_request import VOICE_ALIASES, read_body
+from mamtra.server.speech_request import VOICE_ALIASES, read_body, refuse
 
 NAME = re.compile(r"[a-z0-9_-]{1,64}")
 SUFFIX = re.compile(r"\.[A-Za-z0-9]{1,7}")
 SHORTEST_SECONDS, LONGEST_SECONDS = 3.0, 30.0  # of a recording
+LIMIT_DIGITS = 9
 MOST_UPLOADED = 8  # voices of one model; the oldest makes room
 
 
@@ -31,8 +32,8 @@ async def list_voices(request: Request, state: ServerState) -> Response:
     """The voices of a model."""
     service = state.models.find(request.query_params.get("model") or None)
     limit = request.query_params.get("limit", "1000")
-    if not limit.isdecimal():
-        raise HTTPError(400, f"limit {limit[:9]!r} is no number", "invalid_value", "limit")
+    if not limit.isdecimal() or len(limit) > LIMIT_DIGITS:
+        raise refuse("limit", limit, f"give a whole number of up to {LIMIT_DIGITS} digits")
     return JSONResponse(state.models.list_voices(service, int(limit)))
 
 

@@ -30,14 +30,13 @@ from mamtra.server.session import Session
 from mamtra.server.speech_request import object_of
 
 CONFIG_SECONDS = 10.0  # for the first message
-IDLE_SECONDS = 30.0
 MESSAGES = ("session.config", "input.text", "input.done", "input.cancel", "session.close")
 MESSAGE_CHARACTERS = 64 * 1024
 REFUSED = 1008  # WebSocket close code: policy violation
 FULL = 1013  # try again later
 
 
-async def message_of(socket: WebSocket, seconds: float) -> dict[str, Any]:
+async def message_of(socket: WebSocket, seconds: float | None) -> dict[str, Any]:
     """The next message, as an object with a type.
 
     Raises:
@@ -66,14 +65,15 @@ def not_understood(values: dict[str, Any]) -> str:
 async def listen(session: Session) -> None:
     """Take messages until the client closes."""
     while True:
-        values = await message_of(session.socket, IDLE_SECONDS)
+        session.count_idle()
+        values = await message_of(session.socket, None)
         match values.get("type"):
             case "session.config":
                 session.configure(values)
             case "input.text":
                 text = values.get("text")
                 if isinstance(text, str):
-                    session.hear(text)
+                    await session.hear(text)
                 else:
                     shown = "nothing" if text is None else repr(text)[:80]
                     told = f"the text of input.text is {shown}; give it as a string"
@@ -88,6 +88,19 @@ async def listen(session: Session) -> None:
                 await session.tell("error", message=not_understood(values))
 
 
+async def listen_until_idle(session: Session) -> None:
+    """Take messages until the client closes.
+
+    Raises:
+        TimeoutError: none came while nothing was to be spoken.
+    """
+    try:
+        async with asyncio.timeout(None) as session.idle:
+            await listen(session)
+    finally:
+        session.idle = None
+
+
 async def converse(socket: WebSocket, state: ServerState) -> None:
     """A whole session."""
     values = await message_of(socket, CONFIG_SECONDS)
@@ -98,7 +111,7 @@ async def converse(socket: WebSocket, state: ServerState) -> None:
     session = Session(socket, state)
     session.configure(values)
     speaking = asyncio.ensure_future(session.speak_all())
-    listening = asyncio.ensure_future(listen(session))
+    listening = asyncio.ensure_future(listen_until_idle(session))
     try:
         done, _ = await asyncio.wait([speaking, listening], return_when=asyncio.FIRST_COMPLETED)
         for task in done:

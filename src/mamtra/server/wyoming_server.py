@@ -5,10 +5,13 @@ answered from what was prepared at the start, since Home Assistant waits for a s
 """
 
 import asyncio
+from functools import partial
 from typing import Any
+from urllib.parse import urlparse
 
 import mamtra
-from mamtra.errors import ConfigError, require
+from mamtra.errors import ConfigError, TextError, require
+from mamtra.server.config import ServeConfig, is_loopback
 from mamtra.server.encoding import as_pcm
 from mamtra.server.http_errors import http_error_of
 from mamtra.server.models import Models
@@ -53,6 +56,7 @@ class Utterance:
 
     def __init__(self, models: Models, write: Any, voice: str | None) -> None:
         self.service, self.write = models.find(None), write
+        self.voice_named = partial(models.voice_of, self.service)
         self.voice = voice if voice in self.service.synthesizer.voices else None
         self.audio = require("wyoming.audio", "wyoming")
         self.form = {"rate": self.service.rate_hz, "width": PCM_WIDTH, "channels": 1}
@@ -60,12 +64,20 @@ class Utterance:
         self.ticket: Ticket | None = None
 
     async def say(self, text: str) -> None:
-        """Speak a text and send its sound."""
+        """Speak a text and send its sound.
+
+        Raises:
+            TextError: it is longer than a request's may be.
+        """
+        if len(text) > (most := self.service.config.max_chars):
+            raise TextError(
+                f"the text holds {len(text)} characters; at most {most} are spoken at once"
+            )
         if not self.begun:
             self.begun = True
             await self.write(self.audio.AudioStart(**self.form).event())
         notes = tuple(self.service.synthesizer.reader.notes(text))
-        job = Job(text=text, voice=self.voice, notes=notes)
+        job = Job(text=text, voice=self.voice, voice_named=self.voice_named, notes=notes)
         self.ticket = self.service.submit(job, patient=True)
         try:
             async for piece in self.ticket:
@@ -208,6 +220,26 @@ def wyoming_at(uri: str) -> Any:
         return library.AsyncServer.from_uri(uri)
     except ValueError as problem:
         raise ConfigError(wrong) from problem
+
+
+def check_address(uri: str, config: ServeConfig) -> None:
+    """Refuse what is no address, or one that other computers reach: Wyoming knows no keys.
+
+    Args:
+        uri: as ``tcp://127.0.0.1:10200``.
+        config: whether everybody may speak.
+
+    Raises:
+        ConfigError: the address is none, or not for this computer alone.
+        MissingExtraError: the package is not installed.
+    """
+    wyoming_at(uri)
+    host = urlparse(uri).hostname
+    if host is not None and not (is_loopback(host) or config.no_auth):
+        raise ConfigError(
+            f"Wyoming address {uri!r} can be reached by other computers, and Wyoming asks for no "
+            "key; give tcp://127.0.0.1:PORT, or --no-auth if everybody may use it"
+        )
 
 
 async def start_wyoming(models: Models, uri: str) -> Any:
