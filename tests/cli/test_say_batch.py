@@ -194,6 +194,7 @@ def test_ctrl_c_keeps_what_was_finished(
     [
         (["say", "Hi.", "--batch", "lines.jsonl", "-o", "out"], 2, "takes no text"),
         (["say", "--batch", "lines.jsonl"], 2, "it needs -o"),
+        (["say", "--batch", "lines.jsonl", "-o", ""], 2, "it needs -o"),
         (["say", "--batch", "a.jsonl", "-o", "out", "--state", "carry"], 2, "every piece fresh"),
         (["say"], 2, "give a text"),
         (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read 'none.jsonl'"),
