@@ -199,7 +199,12 @@ def test_ctrl_c_keeps_what_was_finished(
         (["say"], 2, "give a text"),
         (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read 'none.jsonl'"),
         (["say", "--batch", "empty.jsonl", "-o", "out"], 8, "is empty"),
-        (["say", "--batch", "lines.jsonl", "-o", "lines.jsonl"], 7, "cannot write into"),
+        (["say", "--batch", "lines.jsonl", "-o", "lines.jsonl"], 7, "it is a file; the -o of"),
+        (
+            ["say", "--batch", "lines.jsonl", "-o", "lines.jsonl/out"],
+            7,
+            "cannot write into 'lines.jsonl/out': Not a directory\n",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_a_model_is_loaded(
