@@ -14,16 +14,19 @@ BIN := $(VENV)/bin
 TORCH := torch==2.13.0
 INSTALL := $(BIN)/python -m pip install --quiet -c constraints.txt
 
-# The sentence and the path reach the shell through the environment: any quote, dollar or backslash survives.
+# What the caller writes reaches the shell through the environment: any quote, dollar or backslash survives.
 export MAMTRA_TEXT := $(value TEXT)
 export MAMTRA_OUT := $(value OUT)
+export MAMTRA_VOICE := $(value VOICE)
+export MAMTRA_SEED := $(value SEED)
+export MAMTRA_MODEL := $(value MODEL)
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1 -- /p' Makefile | awk -F ' -- ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 say: $(VENV)/ready ## speak TEXT="..." into speech.wav (OUT=..., VOICE=..., SEED=..., MODEL=...)
 	@test -n "$$MAMTRA_TEXT" || { echo 'say what? for example: make say TEXT="Hello from two small cores."' >&2; exit 4; }
-	@printf '%s' "$$MAMTRA_TEXT" | $(BIN)/mamtra say - -o "$$MAMTRA_OUT" --seed $(SEED) $(if $(VOICE),--voice '$(VOICE)') $(if $(MODEL),--model '$(MODEL)')
+	@printf '%s' "$$MAMTRA_TEXT" | $(BIN)/mamtra say - -o "$$MAMTRA_OUT" --seed "$$MAMTRA_SEED" $${MAMTRA_VOICE:+--voice "$$MAMTRA_VOICE"} $${MAMTRA_MODEL:+--model "$$MAMTRA_MODEL"}
 
 test: $(VENV)/ready-to-develop ## run the tests (ARGS="..." goes to pytest)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(ARGS)

@@ -23,6 +23,34 @@ def partial_path(path: Path) -> Path:
     return path.with_name(f".{stem}.{os.getpid()}{PARTIAL}")
 
 
+def check_place(path: Path, error: type[MamtraError] = MamtraError) -> None:
+    """Make sure that a file can be written, before any work is spent on it; no folder is made.
+
+    Raises:
+        MamtraError: of the class ``error``: no file can have this name, it is a folder, or there is
+            no folder for it or no permission in that.
+    """
+    refused = f"cannot write {str(path)!r}"
+    try:
+        str(path).encode()
+        path.stat()
+    except UnicodeEncodeError as problem:
+        raise error(f"{refused}: the name is not UTF-8") from problem
+    except ValueError as problem:
+        raise error(f"{refused}: no file has a NUL in its name") from problem
+    except (FileNotFoundError, NotADirectoryError):
+        pass  # a new file, or the folder is what is missing
+    except OSError as problem:
+        reason = str(problem.strerror).lower()
+        raise error(f"{refused}: {reason}; give another name") from problem
+    if path.is_dir():
+        raise error(f"{refused}: it is a folder")
+    if not path.parent.is_dir():
+        raise error(f"{refused}: there is no folder {str(path.parent)!r}")
+    if not os.access(path.parent, os.W_OK):
+        raise error(f"{refused}: no permission in {str(path.parent)!r}")
+
+
 def leftovers(folder: Path) -> list[Path]:
     """Hidden files that killed processes left in a folder."""
     return sorted(folder.glob(f".*{PARTIAL}"))

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from mamtra.audio.clip import Audio, check_target, encode, read, write
+from mamtra.audio.file_writer import GrowingSound
 from mamtra.errors import AudioError
 
 
@@ -69,12 +70,26 @@ def test_a_wav_in_memory_is_a_whole_file(tone: Audio) -> None:
 
 @pytest.mark.parametrize(
     ("name", "reason"),
-    [("a.txt", "suffix must be one of .wav"), ("none/a.wav", "no folder"), ("dir.wav", "a folder")],
+    [
+        ("a.txt", "suffix must be one of .wav"),
+        ("none/a.wav", "no folder"),
+        ("dir.wav", "a folder"),
+        (f"{'a' * 300}.wav", "cannot write .*file name too long; give another name"),
+        ("a\0.wav", "NUL"),
+        ("a\udcff.wav", "not UTF-8"),
+    ],
 )
 def test_a_target_that_cannot_be_written_says_why(tmp_path: Path, name: str, reason: str) -> None:
     (tmp_path / "dir.wav").mkdir()
     with pytest.raises(AudioError, match=reason):
         check_target(tmp_path / name)
+
+
+def test_the_longest_name_that_a_folder_takes_is_written(tone: Audio, tmp_path: Path) -> None:
+    longest = tmp_path / f"{'a' * 251}.wav"
+    with GrowingSound(longest, tone.rate_hz) as file:
+        file.write(tone.samples)
+    assert [path.name for path in tmp_path.iterdir()] == [longest.name]
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

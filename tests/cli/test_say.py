@@ -79,6 +79,8 @@ def test_dashes_read_stdin_and_write_a_whole_wav_to_stdout(
         (["say", "..."], 4, "can be spoken"),
         (["say", "Hi.", "--voice", "nobody"], 5, "unknown voice 'nobody'; model 'tiny' has: high"),
         (["say", "Hi.", "-o", "no/such/a.wav"], 7, "there is no folder 'no/such'"),
+        (["say", "Hi.", "-o", ""], 7, "the name of the sound file is empty; give one"),
+        (["say", "Hi.", "-o", f"{'a' * 300}.wav"], 7, "file name too long; give another name"),
         (["say", "Hi.", "-o", "a.txt"], 7, "suffix must be one of"),
         (["say", "Hi.", "-o", "-", "--json"], 2, "both write to standard output"),
     ],
@@ -240,14 +242,23 @@ def test_words_are_written_with_their_times(tmp_path: Path, tiny: list[str]) -> 
     assert json.loads(times.read_text())["method"] == "pocketsphinx"
 
 
-def test_word_times_of_an_unknown_form_are_refused_before_speaking(
-    tmp_path: Path, tiny: list[str], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "code", "reason"),
+    [("words.doc", 3, ".vtt"), ("none/words.srt", 7, "there is no folder")],
+)
+def test_word_times_that_cannot_be_written_are_refused_before_speaking(
+    name: str,
+    code: int,
+    reason: str,
+    tmp_path: Path,
+    tiny: list[str],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    output, times = tmp_path / "a.wav", tmp_path / "words.doc"
+    output, times = tmp_path / "a.wav", tmp_path / name
     told = ["-o", str(output), "--timestamps", str(times), *tiny]
-    assert ended(["say", "Good morning.", *told]) == 3
-    assert ".vtt" in capsys.readouterr().err
-    assert not output.exists()
+    assert ended(["say", "Good morning.", *told]) == code
+    assert reason in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".mp3"])

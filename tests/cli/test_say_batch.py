@@ -194,11 +194,17 @@ def test_ctrl_c_keeps_what_was_finished(
     [
         (["say", "Hi.", "--batch", "lines.jsonl", "-o", "out"], 2, "takes no text"),
         (["say", "--batch", "lines.jsonl"], 2, "it needs -o"),
+        (["say", "--batch", "lines.jsonl", "-o", ""], 2, "it needs -o"),
         (["say", "--batch", "a.jsonl", "-o", "out", "--state", "carry"], 2, "every piece fresh"),
         (["say"], 2, "give a text"),
         (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read 'none.jsonl'"),
         (["say", "--batch", "empty.jsonl", "-o", "out"], 8, "is empty"),
-        (["say", "--batch", "lines.jsonl", "-o", "lines.jsonl"], 7, "cannot write into"),
+        (["say", "--batch", "lines.jsonl", "-o", "lines.jsonl"], 7, "it is a file; the -o of"),
+        (
+            ["say", "--batch", "lines.jsonl", "-o", "lines.jsonl/out"],
+            7,
+            "cannot write into 'lines.jsonl/out': Not a directory\n",
+        ),
     ],
 )
 def test_a_mistake_is_told_before_a_model_is_loaded(

@@ -57,6 +57,7 @@ def test_show_is_for_people_too(tiny: list[str], capsys: pytest.CaptureFixture[s
         (["make", "nothing.wav", "-o", "a.safetensors"], 7, "no such file"),
         (["make", "text.wav", "-o", "a.safetensors"], 7, "as sound"),
         (["make", "prompt.wav", "-o", "a.wav"], 5, "ends with .safetensors"),
+        (["make", "prompt.wav", "-o", "none/a.safetensors"], 5, "there is no folder 'none'"),
         (["show", "prompt.wav"], 5, "not a saved voice"),
         (["show", "nobody"], 5, "unknown voice 'nobody'"),
     ],
@@ -73,7 +74,7 @@ def test_a_mistake_is_one_clear_sentence(
     captured = capsys.readouterr()
     assert reason in captured.err
     assert captured.err.count("\n") == 1
-    assert not Path("a.safetensors").exists()
+    assert not list(Path().rglob("a.safetensors"))
 
 
 def test_show_refuses_a_voice_of_another_model(

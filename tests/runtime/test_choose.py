@@ -76,6 +76,22 @@ def test_nonsense_is_refused():
         EngineRequest(threads=-1)
 
 
+@pytest.mark.parametrize(
+    ("request_", "reason"),
+    [
+        ({"dtype": "foo"}, "'foo' is unknown; possible are auto, float32, bfloat16, int8, int4"),
+        ({"dtype": "int4"}, r"graphs only: the model has no speech_lm\.4bit\.onnx"),
+        ({"dtype": "int4", "engine": "torch"}, "graphs only: engine 'torch' was asked for"),
+    ],
+)
+def test_a_type_that_nothing_has_is_refused_before_torch_is_asked_for(
+    graphs, request_, reason, monkeypatch
+):
+    monkeypatch.setattr(choosing, "has_torch", lambda: False)
+    with pytest.raises(ConfigError, match=reason):
+        open_folder(graphs, **request_)
+
+
 def test_without_torch_its_install_command_is_told(tiny_model_folder, monkeypatch):
     def missing(module: str, extra: str) -> None:
         raise MissingExtraError(f"run: pip install 'mamtra[{extra}]'")

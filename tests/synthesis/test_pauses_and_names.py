@@ -12,6 +12,7 @@ from exit_code import ended
 import mamtra
 from mamtra.errors import TextError
 from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.speech import Speech
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.text.lexicon import lexicon_of
 
@@ -81,3 +82,18 @@ def test_what_is_left_out_is_noted(
     assert said.notes == (f"{letters}'你好 你好'", signs)
     once = [f"note: {letters}'你好 你好'", f"note: {signs}", f"note: {letters}'你好'"]
     assert caplog.messages == once
+
+
+def test_a_pause_is_no_unknown_markup(
+    synthesizer: Synthesizer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING, "mamtra"):
+        said = synthesizer.say(WITH_PAUSE)
+        ((_, batched),) = synthesizer.say_batch([WITH_PAUSE])
+        list(synthesizer.stream(iter([WITH_PAUSE, " <break/> Three."])))
+    assert isinstance(batched, Speech)
+    assert said.notes == batched.notes == ()
+    assert not caplog.messages
+    assert synthesizer.say(f"{WITH_PAUSE} <foo>").notes == (
+        "read as words, no known markup: '<foo>'",
+    )

@@ -36,6 +36,14 @@ for value in (None, 123, b"abc", object()):
 for value in (["a"], 5.0):
     expect(f"say {value!r}", lambda: synthesizer.say(value))
     expect(f"load {value!r}", lambda: mamtra.load(value))
+for value in (5, None, b"a", ["a"], "a \\ud800"):
+    expect(f"pieces {value!a}", lambda: synthesizer.pieces(value))
+for value in (5, None, b"a", ["Hello."], [5], [["Hello.", 5]], [[b"a"]], {"a": 1}):
+    expect(f"speak {value!r}", lambda: list(synthesizer.speak(value)))
+for value in (5, None, "fast", {}):
+    expect(f"speak options {value!r}", lambda: list(synthesizer.speak("Hello.", value)))
+    expect(f"batch options {value!r}", lambda: list(synthesizer.say_batch(["Hello."], value)))
+    expect(f"join {value!r}", lambda: mamtra.join(value))
 expect("stream [1]", lambda: list(synthesizer.stream(["Hello. ", 1])))
 for name, values in {
     "seed": ("x", -1, 1.5, 2**70, None, True),
@@ -56,6 +64,7 @@ for name, values in {
     "engine": (3, "x"),
     "dtype": (3, "float8"),
     "flow_steps": ("x", -1),
+    "dtypes": (5, "float32", {"decoder": "float32"}),
 }.items():
     for value in values:
         expect(f"{name}={value!r}", lambda: mamtra.load(sys.argv[1], **{name: value}))

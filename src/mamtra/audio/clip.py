@@ -14,7 +14,7 @@ import soundfile
 import soxr
 from jaxtyping import Float
 
-from mamtra.atomic import write_file
+from mamtra.atomic import check_place, write_file
 from mamtra.errors import AudioError
 
 MOST_BYTES = 8 << 30  # of samples read at once, in float32; twelve hours of speech are four
@@ -97,27 +97,18 @@ def check_target(path: Path | str) -> Path:
     """Make sure that a sound file can be written, before any work is spent on it.
 
     Raises:
-        AudioError: unknown suffix, no such folder, or no permission.
+        AudioError: no name, an unknown suffix, or ``check_place`` refuses it.
     """
     if not isinstance(path, str | os.PathLike):
         raise AudioError(f"{path!r} is no path; give the name of a file, as a string or a Path")
+    if not os.fspath(path):
+        raise AudioError("the name of the sound file is empty; give one, as speech.wav")
     path = Path(path)
-    try:
-        str(path).encode()
-    except UnicodeEncodeError as problem:
-        raise AudioError(f"cannot write {str(path)!r}: the name is not UTF-8") from problem
-    if "\0" in str(path):
-        raise AudioError(f"cannot write {str(path)!r}: no file has a NUL in its name")
     if path.suffix.lower() not in FORMATS:
         raise AudioError(
             f"cannot write {str(path)!r}: its suffix must be one of {', '.join(FORMATS)}"
         )
-    if path.is_dir():
-        raise AudioError(f"cannot write {str(path)!r}: it is a folder")
-    if not path.parent.is_dir():
-        raise AudioError(f"cannot write {str(path)!r}: there is no folder {str(path.parent)!r}")
-    if not os.access(path.parent, os.W_OK):
-        raise AudioError(f"cannot write {str(path)!r}: no permission in {str(path.parent)!r}")
+    check_place(path, AudioError)
     return path
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import soundfile
 from jaxtyping import Float
 
+from mamtra.atomic import partial_path
 from mamtra.audio.clip import FORMATS, check_target
 from mamtra.errors import AudioError
 
@@ -37,7 +38,7 @@ class GrowingSound:
         self.rate_hz = rate_hz
         self.samples = 0
         self.broken = False
-        self.partial = self.path.with_name(f".{self.path.name}.{os.getpid()}.partial")
+        self.partial = partial_path(self.path)
         container, encoding = FORMATS[self.path.suffix.lower()]
         try:
             self.file = soundfile.SoundFile(

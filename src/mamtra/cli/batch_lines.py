@@ -121,13 +121,18 @@ class Manifest:
             manifest of its own. Without one, what all parts wrote is gathered.
 
     Raises:
-        AudioError: nothing can be written there.
+        AudioError: it is a file, or nothing can be written there.
     """
 
     def __init__(self, folder: Path, part: str = "") -> None:
         self.folder, self.path = folder, folder / (f"manifest-{part}.jsonl" if part else MANIFEST)
         self.rows: dict[str, Row] = {}
         try:
+            if folder.is_file():
+                raise AudioError(
+                    f"cannot write into {str(folder)!r}: it is a file; the -o of a batch must be a "
+                    "folder"
+                )
             folder.mkdir(parents=True, exist_ok=True)
             found = sorted(folder.glob("manifest-*.jsonl")) if not part else []
             found += [self.path] * self.path.exists()
@@ -136,7 +141,8 @@ class Manifest:
             for leftover in [] if part else leftovers(folder):  # of a process that was killed
                 leftover.unlink()
         except OSError as problem:
-            raise AudioError(f"cannot write into {str(folder)!r}: {problem}") from problem
+            reason = problem.strerror or problem  # without Python's numbers
+            raise AudioError(f"cannot write into {str(folder)!r}: {reason}") from problem
 
     def read(self, paths: list[Path]) -> None:
         """Take over the rows that are there; the half-written one of a killed process is dropped.

@@ -8,6 +8,7 @@ own) in a file beside this one and add its row to the table.
 import errno
 import gc
 import importlib
+import re
 import signal
 import sys
 from typing import Annotated, Any
@@ -49,6 +50,15 @@ HINTS = {  # what people type, and what they mean
     ("models",): "mamtra doctor",
     ("speak",): "mamtra say",
 }
+PLAIN_WORDS = (  # typer's words for what an option takes, and plain ones
+    (re.compile(r"is not a valid int(?:eger)?(?: range)?$"), "is not a whole number"),
+    (re.compile(r"is not a valid float(?: range)?$"), "is not a number"),
+)
+SUGGESTION = re.compile(r"possible options|did you mean", re.IGNORECASE)  # of an option
+DASHED_TEXT = (
+    "a text that begins with a dash goes behind -- at the end (mamtra say -o a.wav -- "
+    '"-5 degrees") or to standard input (mamtra say -)'
+)
 TORCH_PACKAGES = ("torch", "einops")  # that only the extra torch brings
 MANY_OBJECTS = 20_000  # between two looks for garbage; Python's own 700 costs a start a fortieth
 READER_GONE = 141  # 128 + SIGPIPE, as shells report it
@@ -107,11 +117,16 @@ def usage(problem: Any, words: list[str]) -> str:
         return problem.format_message()
     message = " ".join(problem.format_message().split()).removeprefix("Invalid value: ")
     message = message.replace(". Did you mean", "; did you mean").rstrip(".?")
+    for said, plain in PLAIN_WORDS:
+        message = said.sub(plain, message)
     known = "mamtra " + words[0] if words and words[0] in COMMANDS else "mamtra"
     called = getattr(problem.ctx, "command_path", known)
     hint = HINTS.get(tuple(words[:2])) or HINTS.get(tuple(words[:1]))
     if words[:1] == ["say"] and "unexpected extra argument" in message:
         return 'error: put the text into quotes: mamtra say "Hello there."'
+    no_option = message.startswith("No such option") and not SUGGESTION.search(message)
+    if words[:1] == ["say"] and no_option:
+        message += f"; {DASHED_TEXT}"
     if hint and "No such command" in message:
         return f"error: there is no command {' '.join(words)!r}; you may mean: {hint}"
     return f"error: {message[:1].lower()}{message[1:]}; see: {called} --help"

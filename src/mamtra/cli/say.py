@@ -66,7 +66,7 @@ def check_usage(
     Raises:
         typer.BadParameter: some do.
     """
-    if batch is not None and (text is not None or output in (None, STANDARD)):
+    if batch is not None and (text is not None or output in (None, "", STANDARD)):
         raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
     if batch is not None and state != "fresh":
         raise typer.BadParameter("--batch speaks every piece fresh; leave --state out")
@@ -194,8 +194,9 @@ def say(
     }
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
     words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
-    if batch is None and output != STANDARD:
-        check_target(output or DEFAULT_OUTPUT)
+    target = DEFAULT_OUTPUT if output is None else output
+    if batch is None and target != STANDARD:
+        check_target(target)
     locate(model)
 
     # numpy and the engine load here: not for --help, and not when there is nothing to do
@@ -219,13 +220,13 @@ def say(
     options = SpeakOptions(**how, state=state)
     told: dict[str, Any] = {"as_json": as_json, "quiet": quiet}
     if batch is not None:
-        sharing, folder = Sharing.of(shard, workers, over), Path(output or "")
+        sharing, folder = Sharing.of(shard, workers, over), Path(target)
         say_lines(batch, folder, model, options, rows, run, mark=mark, sharing=sharing, **told)
         return
-    comment, output = mark_or_nothing(mark), output or DEFAULT_OUTPUT
+    comment = mark_or_nothing(mark)
     synthesizer = load(model, **run)
     if stream:
         flowing = synthesizer.stream(words or lines_of_input(), **how)
-        say_stream(flowing, output, synthesizer.rate, comment, **told)
+        say_stream(flowing, target, synthesizer.rate, comment, **told)
     else:
-        say_whole(synthesizer, words, options, output, comment, timestamps, **told)
+        say_whole(synthesizer, words, options, target, comment, timestamps, **told)

@@ -4,7 +4,6 @@ A file grows beside its place and is put there at the end or when somebody press
 output gets samples at once, as a WAV of unknown length.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -26,8 +25,10 @@ def write_stream(
 ) -> tuple["Written", float]:
     """Write samples as they come; the account, and the seconds to the first of them.
 
-    What was made is written whatever happens; what ended it early is noted instead of raised. A
-    listener who goes away ends it too, and that is no problem.
+    What was made is written whatever happens; what ended it early is noted instead of raised.
+
+    Raises:
+        BrokenPipeError: the listener went away.
     """
     from mamtra.synthesis.long_text import Written
 
@@ -38,9 +39,6 @@ def write_stream(
             if piece.spoken is not None:
                 written.note(piece.spoken)
                 first_audio = piece.spoken.first_audio_seconds
-    except BrokenPipeError:
-        # else the interpreter would try once more when it ends, and complain
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, MamtraError) as problem:
         written.problem = problem
     finally:
@@ -61,6 +59,7 @@ def say_stream(
 
     Raises:
         MamtraError: see ``Synthesizer.stream`` and ``conclude``.
+        BrokenPipeError: whoever read standard output went away.
     """
     from mamtra.audio.file_writer import GrowingSound
     from mamtra.audio.pipe_writer import PipedSound

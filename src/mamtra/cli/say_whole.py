@@ -14,10 +14,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from mamtra.atomic import check_place
 from mamtra.cli.options import STANDARD
 from mamtra.cli.progress import tracked
 from mamtra.cli.say_report import conclude, report
-from mamtra.errors import MamtraError
+from mamtra.errors import AudioError, MamtraError
 
 if TYPE_CHECKING:
     from mamtra.synthesis.long_text import Written
@@ -60,7 +61,7 @@ def word_times(spoken: Iterable["Speech"], path: Path | None) -> Iterator[Iterab
     Raises:
         ConfigError: the file's suffix is none of those known.
         MissingExtraError: pocketsphinx is not installed.
-        AudioError: the file cannot be written.
+        AudioError: the file cannot be written; a place that is none is told before any word.
     """
     if path is None:
         yield spoken
@@ -68,6 +69,7 @@ def word_times(spoken: Iterable["Speech"], path: Path | None) -> Iterator[Iterab
     from mamtra.synthesis.word_times import WordLog, check_suffix, write_subtitles
 
     check_suffix(path)
+    check_place(path, AudioError)
     log = WordLog()
 
     def noted() -> Iterator["Speech"]:

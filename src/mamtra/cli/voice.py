@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mamtra.atomic import check_place
 from mamtra.checkpoints.locate import DEFAULT, locate
 from mamtra.cli.options import AsJson
 from mamtra.errors import VoiceError
@@ -23,12 +24,11 @@ def check_output(output: Path) -> None:
     """Make sure that the voice can be written, before any work is spent on it.
 
     Raises:
-        VoiceError: another suffix, or a folder.
+        VoiceError: another suffix, or ``check_place`` refuses it.
     """
     if output.suffix != SUFFIX:
         raise VoiceError(f"cannot write {str(output)!r}: the name of a voice ends with {SUFFIX}")
-    if output.is_dir():
-        raise VoiceError(f"cannot write {str(output)!r}: it is a folder")
+    check_place(output, VoiceError)
 
 
 def facts(voice: "Voice") -> dict:

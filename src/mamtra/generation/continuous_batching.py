@@ -15,7 +15,8 @@ is masked from their memories. One thing is shared, the matrix products:
   and 8 slots (11,600 ids) none differed.
 - bfloat16: the same with far coarser bits, so texts may differ.
 - int8: products are exact, as each row is rounded on a scale of its own; what is left in float32 is
-  as above. Of 12 sentences in a batch of 12 none differed.
+  as above. Of 12 sentences in a batch of 12 none differed, nor of 60 in 2, 5 and 8 slots on graphs
+  of 8 bit.
 """
 
 from collections.abc import Callable, Iterator, Sequence

@@ -181,6 +181,9 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
             flow_dtype=flow_dtype,
             why_flow=why_flow,
         )
+    if request.dtype == "int4":
+        why = reason if request.engine == AUTO else f"engine {request.engine!r} was asked for"
+        raise ConfigError(f"dtype 'int4' is possible with graphs only: {why}")
     if not has_torch():
         require("torch", "torch")
     return Choice(engine="torch", why=reason)

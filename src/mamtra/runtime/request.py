@@ -8,6 +8,7 @@ from mamtra.errors import ConfigError
 AUTO = "auto"
 TORCH_KINDS = ("eager", "graph")  # ways in which the torch engine steps
 ENGINES = ("onnx", "torch", *TORCH_KINDS)
+DTYPES = ("float32", "bfloat16", "int8", "int4")
 FLOW_DTYPES = ("float32", "bfloat16")
 MOST_CONTEXT = 300  # seconds; the noise of a flow is no longer
 MOST_STEPS = 100  # beyond, a step moves the flow by less than its arithmetic rounds
@@ -80,6 +81,10 @@ class EngineRequest:
         if self.engine not in (AUTO, *ENGINES):
             raise ConfigError(
                 f"engine {self.engine!r} is unknown; possible are {AUTO}, {', '.join(ENGINES)}"
+            )
+        if self.dtype not in (AUTO, *DTYPES):
+            raise ConfigError(
+                f"dtype {self.dtype!r} is unknown; possible are {AUTO}, {', '.join(DTYPES)}"
             )
         if type(self.threads) is not int or self.threads < 0:
             raise ConfigError(f"threads={self.threads} must not be negative; 0 decides by itself")

@@ -17,7 +17,7 @@ from mamtra.generation.generate import Generation, Request, generate_batch
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import SpeechModel
-from mamtra.synthesis.options import SpeakOptions
+from mamtra.synthesis.options import SpeakOptions, check_options
 from mamtra.synthesis.speaker import Speaker
 from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.stopwatch import Stopwatch
@@ -151,10 +151,12 @@ def with_options(
     """Each text with its own options, or with these.
 
     Raises:
+        ConfigError: these are no options.
         TextError: this is one text, or nothing that holds texts.
     """
     if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
         raise TextError(f"{str(texts)[:60]!r} holds no texts; give a list of them")
+    check_options(options)
 
     def pair_of(text: Any) -> TextAndOptions:
         """What is no pair is looked at like a text: it fails by itself."""

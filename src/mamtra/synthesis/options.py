@@ -89,3 +89,15 @@ class SpeakOptions:
                 f"an instruction does not go with mode {self.mode!r}; leave the mode out or say "
                 "'instruct'"
             )
+
+
+def check_options(options: SpeakOptions) -> None:
+    """Refuse what does not say how to speak.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not isinstance(options, SpeakOptions):
+        raise ConfigError(
+            f"options {str(options)[:60]!r} are no SpeakOptions; write mamtra.SpeakOptions(seed=1)"
+        )

@@ -5,7 +5,7 @@ hands out samples while they are being made. All three speak a piece with the sa
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -56,6 +56,29 @@ def checked_text(text: str) -> str:
     if any("\ud800" <= letter <= "\udfff" for letter in text):
         raise TextError("the text holds bytes that are not UTF-8; save it as UTF-8")
     return text
+
+
+def checked_paragraphs(
+    paragraphs: Sequence[Sequence[str | Passage]],
+) -> Sequence[Sequence[str | Passage]]:
+    """The pieces of paragraphs, if they are that.
+
+    Raises:
+        TextError: it is something else, or a piece is no text.
+    """
+    if not isinstance(paragraphs, Sequence) or isinstance(paragraphs, bytes | bytearray):
+        raise TextError(
+            f"{str(paragraphs)[:60]!r} is no text; give a string, or a list with the pieces of "
+            "each paragraph"
+        )
+    for paragraph in paragraphs:
+        if not isinstance(paragraph, Sequence) or isinstance(paragraph, str | bytes | bytearray):
+            raise TextError(
+                f"{str(paragraph)[:60]!r} is no paragraph; give the pieces of each in a list"
+            )
+        for piece in paragraph:
+            checked_text(piece.text if isinstance(piece, Passage) else piece)
+    return paragraphs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,10 +135,10 @@ class Speaker:
         return self.reader.whole(lexicon.apply(text) if lexicon else text, self.options.normalize)
 
     def notes(self, text: str) -> list[str]:
-        """What will be left out of a text, or read otherwise than it looks."""
+        """What will be left out of a text, or read otherwise than it looks; no marks of pauses."""
         if not self.options.normalize:
             return []
-        text, lexicon = checked_text(text), self.options.lexicon
+        text, lexicon = MARK.sub(" ", checked_text(text)), self.options.lexicon
         return self.reader.notes(lexicon.apply(text) if lexicon else text)
 
     def arriving_pieces(self) -> Callable[[str], list[Passage]]:

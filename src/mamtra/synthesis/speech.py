@@ -153,7 +153,8 @@ def join(pieces: Sequence[Speech]) -> Speech:
     Raises:
         AudioError: there are none, or one is no speech.
     """
-    if not pieces or not all(isinstance(piece, Speech) for piece in pieces):
+    listed = isinstance(pieces, Sequence) and len(pieces) > 0
+    if not listed or not all(isinstance(piece, Speech) for piece in pieces):
         raise AudioError("there is no speech to join; give a list of what was spoken")
     return Speech(
         samples=join_samples(

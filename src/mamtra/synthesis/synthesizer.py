@@ -17,10 +17,10 @@ from mamtra.runtime.exclusive import exclusive
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.batch import Outcome, TextAndOptions, say_texts, with_options
 from mamtra.synthesis.conditioning import conditioning_of, voice_reading
-from mamtra.synthesis.options import AnyVoice, SpeakOptions
+from mamtra.synthesis.options import AnyVoice, SpeakOptions, check_options
 from mamtra.synthesis.proofreading import proofreader_of
 from mamtra.synthesis.say import say_paragraphs
-from mamtra.synthesis.speaker import Speaker
+from mamtra.synthesis.speaker import Speaker, checked_paragraphs, checked_text
 from mamtra.synthesis.speech import ComputeSeconds, Speech, join
 from mamtra.synthesis.stopwatch import Stopwatch
 from mamtra.synthesis.stream import AudioPiece, parts_of, speak_stream
@@ -90,10 +90,11 @@ class Synthesizer:
                 left.
 
         Raises:
-            ConfigError: the instruction is empty.
+            ConfigError: the options are none, or the instruction is empty.
             VoiceError: the voice is unknown, another model's, or lacks what the mode needs.
             ModelError: the model was not made for this mode.
         """
+        check_options(options)
         voice = self.voice(options.voice)
         conditioning = conditioning_of(
             self.reader,
@@ -120,10 +121,10 @@ class Synthesizer:
         """The text as it will be spoken: normalised, in pieces of a sentence or so.
 
         Raises:
-            TextError: it is empty, or nothing in it can be spoken.
+            TextError: it is no text or empty, or nothing in it can be spoken.
             MissingExtraError: the model's normaliser is not installed.
         """
-        return self.reader.pieces(text, normalize)
+        return self.reader.pieces(checked_text(text), normalize)
 
     def speak(
         self, text: str | Sequence[Sequence[str | Passage]], options: SpeakOptions = DEFAULTS
@@ -135,14 +136,16 @@ class Synthesizer:
             options: how to speak.
 
         Raises:
-            TextError: the text is empty, or nothing in it can be spoken.
-            ConfigError: the instruction is empty.
+            TextError: the text is none or empty, or nothing in it can be spoken.
+            ConfigError: the options are none, or the instruction is empty.
             VoiceError: the voice is unknown, another model's, or lacks what the mode needs.
             ModelError: the model was not made for this mode.
             GenerationError: while iterating: the model said nothing.
         """
         speaker = self.speaker(options)
-        return say_paragraphs(speaker, speaker.paragraphs(text) if isinstance(text, str) else text)
+        whole = isinstance(text, str)
+        paragraphs = speaker.paragraphs(text) if whole else checked_paragraphs(text)
+        return say_paragraphs(speaker, paragraphs)
 
     def say(  # noqa: PLR0913  # the arguments are those of SpeakOptions
         self,
@@ -205,7 +208,7 @@ class Synthesizer:
             rows: how many pieces are spoken at once.
 
         Raises:
-            ConfigError: there are no rows.
+            ConfigError: there are no rows, or the options are none.
             TextError: ``texts`` is one text, or nothing that holds texts.
         """
         return say_texts(

@@ -105,10 +105,13 @@ def spoken_window(text: str) -> str:
 
 
 def normalize(text: str) -> str:
-    """Write English the way it is spoken, in letters and marks only.
+    """Write a sentence of English the way it is spoken, in letters and marks only.
+
+    A full stop inside of it counts as one of an abbreviation: "Elm St. It" becomes "Elm Saint It".
+    Longer texts are cut into sentences first (``Synthesizer.pieces``, ``mamtra.text.split``).
 
     Args:
-        text: any text; numbers, dates, money, units, addresses and abbreviations become words,
+        text: a sentence; numbers, dates, money, units, addresses and abbreviations become words,
             emojis and scripts other than Latin are left out.
 
     Raises:

@@ -42,11 +42,18 @@ Dtypes = torch.dtype | Mapping[str, torch.dtype] | None
 
 
 def check_dtypes(dtypes: Dtypes) -> None:
-    """Refuse types for parts that there are not.
+    """Refuse what is no type, and types for parts that there are not.
 
     Raises:
-        ConfigError: a part is unknown.
+        ConfigError: a part or a type is unknown.
     """
+    given = dtypes.values() if isinstance(dtypes, Mapping) else [dtypes] * (dtypes is not None)
+    for dtype in given:
+        if not isinstance(dtype, torch.dtype):
+            raise ConfigError(
+                f"dtypes hold {dtype!r}, which is no type of torch; give torch.bfloat16 for all "
+                "parts, or a dict with one for each"
+            )
     if not isinstance(dtypes, Mapping):
         return
     if unknown := sorted(set(dtypes) - set(PARTS)):
