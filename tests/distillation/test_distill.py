@@ -21,6 +21,7 @@ from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.vocabulary import TASK
 from mamtra.synthesis.load import open_folder
+from mamtra.training.workers import launch
 from mamtra.transfer.convert import convert
 
 DATA = random_utterances(SPEECH_LM, 24, speech=(10, 30))
@@ -127,6 +128,39 @@ def test_a_folder_with_another_run_is_refused_but_more_steps_are_not(
     distill(folder, teacher, student, DATA, more)
     assert [row["step"] for row in rows(folder) if "loss" in row] == [1, 2, 3]
     assert "3 steps" in (folder / "student" / "README.md").read_text()
+
+
+def run_with(folder: Path, teacher: Path, student: Path, steps: int, accumulate: int) -> None:
+    """Train in a process of several, or alone."""
+    settings = replace(RUN.settings, steps=steps, accumulate=accumulate)
+    models = ModelFolder(teacher), ModelFolder(student)
+    distill(folder, *models, DATA, replace(RUN, settings=settings))
+
+
+def test_a_run_goes_on_with_other_processes_only_if_a_step_has_as_many_batches(
+    tiny_model_folder, student, tmp_path
+) -> None:
+    pair = tiny_model_folder, student.folder
+    launch(2, run_with, tmp_path, *pair, 1, 1)
+    with pytest.raises(ConfigError, match=r"another batches_a_step \(2, now 1\)"):
+        run_with(tmp_path, *pair, 2, 1)
+    run_with(tmp_path, *pair, 2, 2)
+    assert rows(tmp_path)[-1]["step"] == 2
+
+
+def test_a_run_that_did_not_keep_its_batches_a_step_is_held_to_its_accumulate(
+    tiny_model_folder, student, tmp_path
+) -> None:
+    pair = tiny_model_folder, student.folder
+    run_with(tmp_path, *pair, 1, 1)
+    path = tmp_path / "run.json"
+    former = json.loads(path.read_text())
+    del former["batches_a_step"]
+    path.write_text(json.dumps(former))
+    with pytest.raises(ConfigError, match=r"another settings.accumulate \(1, now 2\)"):
+        run_with(tmp_path, *pair, 2, 2)
+    run_with(tmp_path, *pair, 2, 1)
+    assert json.loads(path.read_text())["batches_a_step"] == 1
 
 
 def test_teacher_and_student_read_one_batch_of_both_layouts() -> None:

@@ -21,6 +21,7 @@ from mamtra.errors import ConfigError, TrainingError
 from mamtra.files import read_json
 from mamtra.training.checkpoint import FINISHED
 from mamtra.training.loop import LOG
+from mamtra.training.workers import world
 
 REQUEST = "run.json"
 STUDENT = "student"
@@ -42,18 +43,26 @@ class Request:
     Attributes:
         teacher, student: their folders, resolved.
         data: fingerprint of the content of the training data, wherever it lies.
+        batches_a_step: those of all processes; 0 where it was not kept yet.
     """
 
     teacher: str
     student: str
     data: str
     run: DistillRun
+    batches_a_step: int = 0
 
 
 def request_of(run: DistillRun, teacher: ModelFolder, student: ModelFolder, data: str) -> Request:
     """What a call asks for."""
     folders = (str(opened.folder.resolve()) for opened in (teacher, student))
-    return Request(teacher=next(folders), student=next(folders), data=data, run=run)
+    return Request(
+        teacher=next(folders),
+        student=next(folders),
+        data=data,
+        run=run,
+        batches_a_step=run.settings.accumulate * world(),
+    )
 
 
 def check_request(folder: Path, request: Request) -> None:
@@ -66,10 +75,12 @@ def check_request(folder: Path, request: Request) -> None:
     if not path.exists():
         return
     before = from_dict(Request, read_json(path), str(path))
+    told_by_another = {"run.settings.accumulate" if before.batches_a_step else "batches_a_step"}
     changed = [
         f"{key.removeprefix('run.')} ({value_at(before, key)}, now {value_at(request, key)})"
         for key, _ in keys_of(request)
-        if key not in CHANGEABLE and value_at(before, key) != value_at(request, key)
+        if key not in CHANGEABLE | told_by_another
+        and value_at(before, key) != value_at(request, key)
     ]
     if changed:
         raise ConfigError(
