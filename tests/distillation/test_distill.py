@@ -1,12 +1,13 @@
 """Any folder is distilled into a student that speaks; a stopped run goes on to the same bits."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny_model import SPEECH_LM
 
 from mamtra.audio.clip import read
@@ -21,6 +22,7 @@ from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
 from mamtra.speech_lm import SpeechLM
 from mamtra.speech_lm.vocabulary import TASK
 from mamtra.synthesis.load import open_folder
+from mamtra.training.workers import launch
 from mamtra.transfer.convert import convert
 
 DATA = random_utterances(SPEECH_LM, 24, speech=(10, 30))
@@ -127,6 +129,99 @@ def test_a_folder_with_another_run_is_refused_but_more_steps_are_not(
     distill(folder, teacher, student, DATA, more)
     assert [row["step"] for row in rows(folder) if "loss" in row] == [1, 2, 3]
     assert "3 steps" in (folder / "student" / "README.md").read_text()
+
+
+def run_with(folder: Path, teacher: Path, student: Path, steps: int, accumulate: int) -> None:
+    """Train in a process of several, or alone."""
+    settings = replace(RUN.settings, steps=steps, accumulate=accumulate)
+    models = ModelFolder(teacher), ModelFolder(student)
+    distill(folder, *models, DATA, replace(RUN, settings=settings))
+
+
+def test_a_run_goes_on_with_other_processes_only_if_a_step_has_as_many_batches(
+    tiny_model_folder, student, tmp_path
+) -> None:
+    pair = tiny_model_folder, student.folder
+    launch(2, run_with, tmp_path, *pair, 1, 1)
+    with pytest.raises(ConfigError, match=r"another batches_a_step \(2, now 1\)"):
+        run_with(tmp_path, *pair, 2, 1)
+    run_with(tmp_path, *pair, 2, 2)
+    assert rows(tmp_path)[-1]["step"] == 2
+
+
+def test_a_run_that_did_not_keep_its_batches_a_step_is_held_to_its_accumulate(
+    tiny_model_folder, student, tmp_path
+) -> None:
+    pair = tiny_model_folder, student.folder
+    run_with(tmp_path, *pair, 1, 1)
+    path = tmp_path / "run.json"
+    former = json.loads(path.read_text())
+    del former["batches_a_step"]
+    path.write_text(json.dumps(former))
+    with pytest.raises(ConfigError, match=r"another settings.accumulate \(1, now 2\)"):
+        run_with(tmp_path, *pair, 2, 2)
+    run_with(tmp_path, *pair, 2, 1)
+    assert json.loads(path.read_text())["batches_a_step"] == 1
+
+
+@pytest.fixture
+def moved(tiny_model_folder, student, tmp_path) -> tuple[Path, Path]:
+    """Teacher and student as they are, in folders of a test's own."""
+    folders = tmp_path / "teacher", tmp_path / "moved"
+    for source, target in zip((tiny_model_folder, student.folder), folders, strict=True):
+        shutil.copytree(source, target)
+    return folders
+
+
+def cached(folder: Path, teacher: Path, student: Path, steps: int) -> None:
+    """Train with the teacher's logits kept."""
+    run = replace(RUN, settings=replace(RUN.settings, steps=steps), teacher_cache=4)
+    distill(folder, ModelFolder(teacher), ModelFolder(student), DATA, run)
+
+
+def changed(model: Path) -> None:
+    """Another model's weights in a folder."""
+    path = model / "speech_lm.safetensors"
+    save_file({name: value * 1.5 for name, value in load_file(path).items()}, path)
+
+
+def test_models_of_a_run_count_by_their_content_wherever_they_lie(
+    tiny_model_folder, student, moved, tmp_path
+) -> None:
+    run = tmp_path / "run"
+    cached(run, tiny_model_folder, student.folder, 1)
+    cached(run, *moved, 2)
+    assert rows(run)[-1]["step"] == 2
+    for model, name in zip(moved, ("teacher_weights", "student_weights"), strict=True):
+        kept = (model / "speech_lm.safetensors").read_bytes()
+        changed(model)
+        with pytest.raises(ConfigError, match=f"another {name} "):
+            cached(run, *moved, 3)
+        (model / "speech_lm.safetensors").write_bytes(kept)
+    # a cache alone knows its teacher too
+    changed(moved[0])
+    (run / "run.json").unlink()
+    with pytest.raises(ConfigError, match="keeps logits of another teacher"):
+        cached(run, *moved, 3)
+
+
+def test_a_run_that_kept_only_where_its_models_lie_goes_on_there(
+    tiny_model_folder, student, moved, tmp_path
+) -> None:
+    run = tmp_path / "run"
+    cached(run, *moved, 1)
+    written = run / "run.json", run / "teacher_cache" / "cache.json"
+    request, about = (json.loads(path.read_text()) for path in written)
+    former = {name: value for name, value in request.items() if not name.endswith("_weights")}
+    written[0].write_text(json.dumps(former))
+    written[1].write_text(json.dumps(about | {"teacher": request["teacher"]}))
+    with pytest.raises(ConfigError, match=r"another teacher \(.*, student \("):
+        cached(run, tiny_model_folder, student.folder, 2)
+    cached(run, *moved, 2)
+    assert [json.loads(path.read_text()) for path in written][1] == about
+    changed(moved[0])
+    with pytest.raises(ConfigError, match="another teacher_weights"):
+        cached(run, *moved, 3)
 
 
 def test_teacher_and_student_read_one_batch_of_both_layouts() -> None:

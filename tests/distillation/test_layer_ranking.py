@@ -15,9 +15,13 @@ from mamtra.cli.main import main
 from mamtra.distillation.layer_ranking import Ranking, rank_layers
 from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError
+from mamtra.speech_lm import SpeechLM
+from mamtra.speech_lm.measure import mean_cross_entropy
 from mamtra.synthesis.load import load
 from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.convert import convert
+from mamtra.transfer.student import make_student
 
 SENTENCES = ["It was late.", "We walked along the river.", "Tea, please.", "Where is my coat?"]
 
@@ -70,6 +74,35 @@ def test_a_stopped_search_goes_on_to_the_same_layers(
     rank_layers(teacher, second, SENTENCES, attention=10, report=lambda: counted.append(1))
     assert len(counted) == 3
     assert second.row() == whole.row()
+
+
+def test_a_layer_is_measured_as_a_conversion_of_just_these_layers_makes_it(
+    teacher: Synthesizer,
+) -> None:
+    sentences = SENTENCES[1:2] * 16  # half of them have more tokens than a mixer is wide
+    model = open_language_model(teacher.folder)
+    found = ranking()
+    found.whole, found.layers = 0.0, {layer: float(layer != 1) for layer in range(12) if layer != 9}
+    found.rounds = [{layer: 1.0 for layer in range(12) if layer not in (1, 9)}]
+    rank_layers(teacher, found, sentences, attention=10)
+    batches = spoken_sequences(teacher, sentences)
+    # what starts at random is drawn for all layers at once
+    started, _ = make_student(model, "M" * 12)
+    assert isinstance(started, SpeechLM)
+
+    def measured(*layers: int) -> float:
+        student, _ = make_student(model, Layout.of(sorted(set(range(12)) - {*layers}), 12))
+        assert isinstance(student, SpeechLM)
+        for layer in layers:
+            weights = started.backbone.layers[layer].state_dict()
+            student.backbone.layers[layer].load_state_dict(weights)
+        with torch.no_grad():
+            fitted_to = [(model.embed(batch), batch.real) for batch in batches[::2]]
+        calibrate(model.backbone, student.backbone, fitted_to)
+        return mean_cross_entropy(student, batches[1::2])
+
+    assert found.layers[9] == pytest.approx(measured(9), abs=1e-5)
+    assert found.rounds[0][9] == pytest.approx(measured(1, 9), abs=1e-5)
 
 
 def test_a_file_of_another_ranking_is_refused(tmp_path: Path) -> None:

@@ -231,6 +231,17 @@ def test_full_memory_stops_with_the_checkpoint_intact(tmp_path, said) -> None:
     assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 5
 
 
+def test_full_memory_in_a_rehearsal_speaks_of_no_checkpoint() -> None:
+    model = make_model()
+
+    def loss(step: int) -> dict[str, torch.Tensor]:
+        raise MemoryError
+
+    with pytest.raises(TrainingError, match="memory is full; take smaller batches") as caught:
+        next(rehearse(model, loss, SETTINGS))
+    assert "checkpoint in" not in str(caught.value)
+
+
 def test_a_gradient_that_is_no_number_stops_before_any_weight_changes(tmp_path) -> None:
     model = nn.Linear(1, 1)
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from mamtra.distillation.layer_ranking import Ranking
     from mamtra.synthesis.synthesizer import Synthesizer
 
+FITTED = "beside those that are measured with it and no others"
+
 
 def shown(ranking: "Ranking", layout: str) -> Any:
     """The ranking as a table, best layer first."""
@@ -150,6 +152,9 @@ def place(
         "count": len(texts),
         "seed": seed,
     }
+    if by != "cosine" and instead == "mamba":
+        # in files that lack it, mixers were fitted beside those of all layers before them
+        settings["fitted"] = FITTED
     ranking = Ranking(teacher=synthesizer.name, by=by, instead=instead, settings=settings)
     if output is not None:
         ranking.resume(output)

@@ -90,13 +90,18 @@ def distill(
     check_pair(*configs)
     batches = batches_for(run, utterances, configs[1])
     run = with_steps(run, batches)
+    models = [open_language_model(opened) for opened in (teacher, student)]
     request = request_of(run, teacher, student, data)
     check_request(folder, request)
     cache = None
     if run.teacher_cache:
-        about = {"teacher": request.teacher, "data": data, "precision": run.settings.precision}
-        cache = TeacherCache(folder / CACHE, batches, run.teacher_cache, about)
-    models = [open_language_model(opened) for opened in (teacher, student)]
+        about = {
+            "teacher": request.teacher_weights,
+            "data": data,
+            "precision": run.settings.precision,
+        }
+        former = {"teacher": request.teacher}
+        cache = TeacherCache(folder / CACHE, batches, run.teacher_cache, about, former)
     held_out = batches.validation()
     task = DistillTask(models[0], models[1], batches, run, device, cache, held_out)
     task.batches.at(0)  # refuses ids of another model

@@ -5,10 +5,14 @@ the sequences on which the cross entropy is measured. Nothing else is needed, wh
 was trained on. For the word error rate the teacher speaks the sentences again with one layer
 replaced, and a recogniser listens.
 
+A layer's Mamba mixer is fitted as a conversion does that replaces just this layer; in a greedy
+search, one that replaces those given up before as well. So output projections are solved anew
+before each measurement, on the hidden states that are then read.
+
 Every measurement is kept in a file as soon as it is made; a ranking that was stopped goes on.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -31,9 +35,11 @@ from mamtra.speech_lm.measure import mean_cross_entropy
 from mamtra.synthesis.synthesizer import Synthesizer
 from mamtra.transfer.calibrate import calibrate
 from mamtra.transfer.placement import (
+    Fit,
     greedy,
     importance_by_cosine,
     importance_by_measure,
+    leave,
     missed_least,
 )
 from mamtra.transfer.student import make_student
@@ -150,14 +156,22 @@ def word_errors(synthesizer: Synthesizer, sentences: Sequence[str], seed: int) -
 @torch.no_grad()
 def replacements(
     model: SpeechLM, batches: Sequence[Batch], mamba: MambaConfig | None
-) -> list[nn.Module]:
-    """The Mamba mixer of every layer, as a conversion makes it with solved output projections."""
+) -> tuple[list[nn.Module], Fit]:
+    """The Mamba mixer of every layer, and what fits those of some layers to be put in together.
+
+    Fitting solves their output projections on the batches in place, as a conversion does that
+    replaces these layers and no others.
+    """
     student, _ = make_student(
         model, "M" * len(model.backbone.layers), variants=[] if mamba is None else [mamba]
     )
     stack: Any = getattr(student, "backbone")  # noqa: B009
-    calibrate(model.backbone, stack, [(model.embed(batch), batch.real) for batch in batches])
-    return [block.mixer.eval() for block in stack.blocks]
+    sequences = [(model.embed(batch), batch.real) for batch in batches]
+
+    def fit(layers: Collection[int]) -> None:
+        calibrate(model.backbone, stack, sequences, layers=layers)
+
+    return [block.mixer.eval() for block in stack.blocks], fit
 
 
 def check(stack: Stack, by: str, instead: str, sentences: Sequence[str]) -> None:
@@ -228,11 +242,13 @@ def rank_layers(
         return word_errors(synthesizer, sentences, seed)
 
     # mixers are fitted to one half of the sequences and measured on the other
-    mixers = replacements(model, batches[::2], mamba) if ranking.instead == "mamba" else None
+    mixers, fit = None, leave
+    if ranking.instead == "mamba":
+        mixers, fit = replacements(model, batches[::2], mamba)
     if ranking.whole is None:
         ranking.whole = measure()
         report()
-    importance_by_measure(stack, measure, mixers, ranking.layers, ranking.whole, report)
+    importance_by_measure(stack, measure, mixers, ranking.layers, ranking.whole, report, fit)
     if attention is not None:
         rounds = [ranking.layers, *ranking.rounds]
 
@@ -240,5 +256,5 @@ def rank_layers(
             ranking.rounds = rounds[1:]
             report()
 
-        greedy(stack, measure, attention, mixers, rounds, keep)
+        greedy(stack, measure, attention, mixers, rounds, keep, fit)
     return ranking

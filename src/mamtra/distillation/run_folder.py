@@ -1,5 +1,6 @@
 """The folder of a distillation: what was asked for, and the student that comes out of it."""
 
+import hashlib
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -16,14 +17,17 @@ from mamtra.checkpoints.modules import open_language_model, save_part
 from mamtra.checkpoints.new_folder import new_folder
 from mamtra.checkpoints.precision import stored_dtype
 from mamtra.config import from_dict, keys_of, value_at
+from mamtra.distillation.data import FINGERPRINT
 from mamtra.distillation.settings import DistillRun
 from mamtra.errors import ConfigError, TrainingError
-from mamtra.files import read_json
+from mamtra.files import file_sha256, read_json
 from mamtra.training.checkpoint import FINISHED
 from mamtra.training.loop import LOG
+from mamtra.training.workers import world
 
 REQUEST = "run.json"
 STUDENT = "student"
+SPEECH_LM = "speech_lm"
 TAGS = ["text-to-speech", "mamtra", "mamba", "hybrid"]
 # what may differ when a run goes on: its length, and what is told of it
 CHANGEABLE = {
@@ -42,18 +46,48 @@ class Request:
     Attributes:
         teacher, student: their folders, resolved.
         data: fingerprint of the content of the training data, wherever it lies.
+        batches_a_step: those of all processes; 0 where it was not kept yet.
+        teacher_weights, student_weights: fingerprints of their language models, wherever they lie;
+            empty where they were not kept yet.
     """
 
     teacher: str
     student: str
     data: str
     run: DistillRun
+    batches_a_step: int = 0
+    teacher_weights: str = ""
+    student_weights: str = ""
+
+
+def weights_fingerprint(model: ModelFolder) -> str:
+    """A name for a language model's sizes and weights; reads all of its files."""
+    sizes = json.dumps(model.holder(SPEECH_LM).config.speech_lm, sort_keys=True)
+    files = [file_sha256(path) for path in model.part_files(SPEECH_LM)]
+    return hashlib.sha256("\n".join([sizes, *files]).encode()).hexdigest()[:FINGERPRINT]
 
 
 def request_of(run: DistillRun, teacher: ModelFolder, student: ModelFolder, data: str) -> Request:
-    """What a call asks for."""
-    folders = (str(opened.folder.resolve()) for opened in (teacher, student))
-    return Request(teacher=next(folders), student=next(folders), data=data, run=run)
+    """What a call asks for; both models' weights must be there."""
+    return Request(
+        teacher=str(teacher.folder.resolve()),
+        student=str(student.folder.resolve()),
+        data=data,
+        run=run,
+        batches_a_step=run.settings.accumulate * world(),
+        teacher_weights=weights_fingerprint(teacher),
+        student_weights=weights_fingerprint(student),
+    )
+
+
+def compared_otherwise(before: Request) -> set[str]:
+    """Keys that another one stands for: content for a place, if the earlier start kept it."""
+    pairs = {
+        "batches_a_step": "run.settings.accumulate",
+        "teacher_weights": "teacher",
+        "student_weights": "student",
+    }
+    return {former if getattr(before, key) else key for key, former in pairs.items()}
 
 
 def check_request(folder: Path, request: Request) -> None:
@@ -66,10 +100,11 @@ def check_request(folder: Path, request: Request) -> None:
     if not path.exists():
         return
     before = from_dict(Request, read_json(path), str(path))
+    left_out = CHANGEABLE | compared_otherwise(before)
     changed = [
         f"{key.removeprefix('run.')} ({value_at(before, key)}, now {value_at(request, key)})"
         for key, _ in keys_of(request)
-        if key not in CHANGEABLE and value_at(before, key) != value_at(request, key)
+        if key not in left_out and value_at(before, key) != value_at(request, key)
     ]
     if changed:
         raise ConfigError(
@@ -130,7 +165,7 @@ def write_trained(run_folder: Path, source: ModelFolder, trainable: list[str]) -
         section = asdict(model.config)
         name = f"{source.config.name}-distilled"
         config = bring_along(source, folder, name, section, source.donor is not None)
-        dtype = stored_dtype(source.part_file("speech_lm"))
+        dtype = stored_dtype(source.part_file(SPEECH_LM))
         save_part(model, folder / "speech_lm.safetensors", dtype)
         shutil.copy2(path, folder)
         (folder / CARD).write_text(trained_card(source, request.run))

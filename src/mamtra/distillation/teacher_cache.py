@@ -17,7 +17,7 @@ Axes: n predicted tokens, k kept ids, v vocabulary.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +62,7 @@ class TeacherCache:
         batches: what the teacher reads.
         top: how many ids are kept.
         about: names teacher and data; must be what the folder was made for.
+        former: what some of these were called before; a folder that has these names gets the new.
 
     Raises:
         ConfigError: the folder was made for something else, or ``top`` cannot be.
@@ -69,7 +70,12 @@ class TeacherCache:
     """
 
     def __init__(
-        self, folder: Path, batches: DistillBatches, top: int, about: dict[str, Any]
+        self,
+        folder: Path,
+        batches: DistillBatches,
+        top: int,
+        about: dict[str, Any],
+        former: Mapping[str, Any] | None = None,
     ) -> None:
         self.batches, self.vocabulary, self.top = batches, batches.ids, top
         if not 1 <= top < self.vocabulary <= MAX_IDS:
@@ -82,7 +88,7 @@ class TeacherCache:
         lengths = np.asarray(counts, np.int64).T.reshape(-1)
         self.ends = np.cumsum(np.concatenate([np.zeros(1, np.int64), lengths]))
         rows = int(self.ends[-1])
-        self.check(folder / ABOUT, {**about, "top": top, "predicted": rows})
+        self.check(folder / ABOUT, {**about, "top": top, "predicted": rows}, former or {})
         try:
             self.ids = opened(folder / "ids.bin", np.uint16, (rows, top))
             self.logs = opened(folder / "logs.bin", np.float16, (rows, top))
@@ -93,18 +99,18 @@ class TeacherCache:
             ) from problem
 
     @staticmethod
-    def check(path: Path, about: dict[str, Any]) -> None:
-        """Write what the folder is for, or compare it with what it was made for."""
-        if not path.exists():
-            write_json(path, about, indent=1, error=TrainingError)
-            return
-        before = read_json(path)
+    def check(path: Path, about: dict[str, Any], former: Mapping[str, Any]) -> None:
+        """Compare what the folder is for with what it was made for, and write it."""
+        before = read_json(path) if path.exists() else about
         known = before if isinstance(before, dict) else {}
-        if changed := sorted(name for name in about if about[name] != known.get(name)):
+        names = {**about, **{name: old for name, old in former.items() if old == known.get(name)}}
+        if changed := sorted(name for name in names if names[name] != known.get(name)):
             raise ConfigError(
                 f"{str(path.parent)!r} keeps logits of another {', '.join(changed)}; delete it, or "
                 f"choose another folder"
             )
+        if not path.exists() or known != about:
+            write_json(path, about, indent=1, error=TrainingError)
 
     def rows(self, number: int) -> list[int]:
         """Where the utterances of a batch stand, each in its layout."""

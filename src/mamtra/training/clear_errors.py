@@ -26,12 +26,16 @@ def is_out_of_memory(problem: BaseException) -> bool:
 
 
 @contextmanager
-def clear_errors(folder: Path) -> Iterator[None]:
+def clear_errors(folder: Path | None) -> Iterator[None]:
     """Raise a clear error where memory or disk is full.
+
+    Args:
+        folder: where the checkpoints lie; None where nothing is kept.
 
     Raises:
         TrainingError: what was full, and what to do.
     """
+    kept = "" if folder is None else f"the last checkpoint in {str(folder)!r} is intact: "
     try:
         yield
     except TrainingError:
@@ -40,13 +44,12 @@ def clear_errors(folder: Path) -> Iterator[None]:
         if not is_out_of_memory(problem):
             raise
         raise TrainingError(
-            f"memory is full; the last checkpoint in {str(folder)!r} is intact: take smaller "
-            f"batches and accumulate more of them, or recompute activations (checkpointing)"
+            f"memory is full; {kept}take smaller batches and accumulate more of them, or recompute "
+            f"activations (checkpointing)"
         ) from problem
     except OSError as problem:
         if problem.errno not in FULL:
             raise
         raise TrainingError(
-            f"the disk is full ({problem.strerror}); the last checkpoint in {str(folder)!r} is "
-            f"intact, make room and start again"
+            f"the disk is full ({problem.strerror}); {kept}make room and start again"
         ) from problem

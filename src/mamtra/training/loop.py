@@ -180,7 +180,7 @@ def rehearse(model: nn.Module, loss: Loss, settings: LoopSettings) -> Iterator[d
     Raises:
         TrainingError: memory is full, or the loss is not finite.
     """
-    with clear_errors(Path()):
+    with clear_errors(None):
         master_weights = MasterWeights(model, settings)
         model.train()
         for step in range(settings.steps):

@@ -7,12 +7,13 @@ then the solution of a linear system (ridge regression).
 
 Layers are solved one after the other. A layer reads what the student's earlier layers, already
 solved, made of the sequences, and aims at the *teacher's* hidden state after the mixer: so it also
-mends what the layers before it got wrong.
+mends what the layers before it got wrong. A solution is therefore good for the layers that were
+replaced with it: which ones, ``layers`` says.
 
 Axes: n tokens, i inner width, d dim.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -106,11 +107,11 @@ class Passage:
         equations.add(inner[self.real], (expected - self.ours)[self.real])
 
     def go_on(self, block: Block, teacher: Block) -> None:
-        """Pass one layer of both stacks."""
-        self.theirs, self.ours = (
-            teacher(self.theirs, self.positions),
-            block(self.ours, self.positions),
-        )
+        """Pass one layer of both stacks, once where they have the same states and layer."""
+        same = block is teacher and self.ours is self.theirs
+        passed = teacher(self.theirs, self.positions)
+        self.ours = passed if same else block(self.ours, self.positions)
+        self.theirs = passed
 
 
 @torch.no_grad()
@@ -119,6 +120,7 @@ def calibrate(
     student: Stack,
     sequences: Iterable[tuple[Tensor, Tensor]],
     ridge: float = RIDGE,
+    layers: Collection[int] | None = None,
 ) -> dict[int, float]:
     """Set the output projection of every replaced layer to the least squares solution.
 
@@ -128,6 +130,8 @@ def calibrate(
         sequences: embeddings that the teacher reads (batch, time, dim), and which positions hold a
             token (batch, time). There should be several times as many tokens as a mixer is wide.
         ridge: how strongly large weights are avoided.
+        layers: only these of the replaced layers are solved, as in a student whose other layers are
+            the teacher's own; without it all are.
 
     Returns:
         Relative squared error of each replaced layer on these sequences, as fitted.
@@ -135,12 +139,16 @@ def calibrate(
     Raises:
         LayoutError: the stacks have different numbers of layers.
     """
-    layers, errors = replaced_layers(teacher, student), {}
+    replaced, errors = replaced_layers(teacher, student), dict[int, float]()
+    solved = [layer for layer in replaced if layers is None or layer in layers]
     passages = [
         Passage(student.positions_for(inputs), real, inputs, inputs) for inputs, real in sequences
     ]
-    for layer, (block, theirs) in enumerate(zip(student.blocks, teacher.blocks, strict=True)):
-        if layer in layers:
+    for layer in range(max(solved, default=-1) + 1):
+        theirs, block = teacher.blocks[layer], student.blocks[layer]
+        if layers is not None and layer not in solved:
+            block = theirs
+        if layer in solved:
             equations = Normal()
             for passage in passages:
                 passage.solve_for(block, theirs, equations)

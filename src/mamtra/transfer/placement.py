@@ -6,7 +6,7 @@ cross entropy on held-out sequences, the word error rate of generated speech. Th
 measure: a mixer that hardly turns its input is not missed.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,6 +19,12 @@ from mamtra.backbone import Layout, Stack
 from mamtra.errors import LayoutError
 
 Measure = Callable[[], float]
+Fit = Callable[[Collection[int]], None]
+
+
+def leave(layers: Collection[int]) -> None:
+    """Leave the replacements of these layers as they are."""
+    del layers
 
 
 class Silence(nn.Module):
@@ -70,6 +76,7 @@ def importance_by_measure(
     known: dict[int, float] | None = None,
     whole: float | None = None,
     report: Callable[[], None] = lambda: None,
+    fit: Fit = leave,
 ) -> Float[Tensor, " layers"]:
     """How much worse a measure gets when one layer's mixer is replaced, one layer at a time.
 
@@ -80,11 +87,14 @@ def importance_by_measure(
         known: results of earlier layers, as a killed run left them; new ones are added to it.
         whole: the measure of the stack as it is; measured where it is None.
         report: called after every result.
+        fit: called before each measurement with the layers that are replaced in it, while the stack
+            is as it was; may change their replacements in place.
     """
     known = {} if known is None else known
     for layer in range(len(stack.layers)):
         if layer not in known:
             mixer = Silence() if replacements is None else replacements[layer]
+            fit([layer])
             with mixers_replaced(stack, {layer: mixer}):
                 known[layer] = measure()
             report()
@@ -105,6 +115,7 @@ def greedy(
     replacements: Sequence[nn.Module] | None = None,
     rounds: list[dict[int, float]] | None = None,
     report: Callable[[], None] = lambda: None,
+    fit: Fit = leave,
 ) -> Layout:
     """Replace one layer after another, each time the one that is missed least.
 
@@ -118,6 +129,8 @@ def greedy(
         replacements: a mixer for each layer; where None, mixers are bypassed.
         rounds: results of each round by layer, as a killed search left them; added to.
         report: called after every result.
+        fit: called before each measurement with the layers that are replaced in it, while the stack
+            is as it was; may change their replacements in place.
 
     Raises:
         LayoutError: there are not that many layers.
@@ -133,6 +146,7 @@ def greedy(
         results = rounds[number]
         for layer in range(layers):
             if layer not in gone and layer not in results:
+                fit([*gone, layer])
                 with mixers_replaced(stack, {**gone, layer: mixers[layer]}):
                     results[layer] = measure()
                 report()
