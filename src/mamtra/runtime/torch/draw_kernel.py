@@ -118,11 +118,12 @@ class DrawKernel:
         """Draw an id for each row of logits; ``first`` is the row of the first ones."""
         from mamtra.runtime.torch.fused.draw import draw
 
+        kernel: Any = draw  # a type checker without triton sees a plain function
         rule, kept = self.rule, min(self.rule.top_k, self.outs)
         early = {"launch_pdl": True} if self.early else {}
         options: dict[str, Any] = {"num_warps": WARPS, **early}
         given = tensors.least, tensors.uniforms, tensors.recent, tensors.spoken, tensors.used
-        draw[(len(logits),)](
+        kernel[(len(logits),)](
             *(logits, self.never, self.limits, *given, tensors.ids, tensors.drawn, first),
             OUTS=self.outs,
             BLOCK=power_of_two(self.outs),
