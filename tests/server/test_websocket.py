@@ -263,6 +263,24 @@ def test_a_server_that_is_stopped_finishes_the_utterance(start_server) -> None:
     assert not running.state.utterances
 
 
+def test_an_utterance_that_came_before_the_end_of_the_last_one_is_counted_by_itself(
+    running,
+) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="The first one is here.")
+        send(socket, "input.done")
+        send(socket, "input.text", text="The second one")
+        until(socket, "session.done")
+        assert running.state.utterances == 1
+        send(socket, "input.text", text=" is here.")
+        send(socket, "input.done")
+        assert until(socket, "session.done")[0][-1]["utterance_index"] == 1
+        send(socket, "input.text", text="Never heard")
+        send(socket, "input.cancel")
+        until(socket, "session.done")
+        assert not running.state.utterances
+
+
 def test_an_error_that_comes_with_the_config_is_told(running) -> None:
     with open_session(running) as socket:
         socket.send("no object")

@@ -22,8 +22,8 @@ def converse(running, events: list, until: str) -> list:
     from mamtra.server.wyoming_server import description, handler_class
 
     async def talk() -> list:
-        models = running.state.models
-        handler = handler_class(models, description(models))
+        state = running.state
+        handler = handler_class(state, description(state.models))
         listening = await asyncio.start_server(
             lambda reader, writer: handler(reader, writer).run(), "127.0.0.1", 0
         )
@@ -35,6 +35,8 @@ def converse(running, events: list, until: str) -> list:
             while not received or received[-1].type != until:
                 received.append(await asyncio.wait_for(talking.read_event(), 60))
         listening.close()
+        await asyncio.wait_for(listening.wait_closed(), 60)
+        assert not state.utterances
         return received
 
     return asyncio.run(talk())
@@ -126,6 +128,14 @@ def test_an_address_of_this_computer_needs_no_word(address, no_auth) -> None:
     from mamtra.server.wyoming_server import check_address
 
     check_address(address, ServeConfig(no_auth=no_auth))
+
+
+def test_a_server_that_drains_begins_no_utterance(running, monkeypatch) -> None:
+    from wyoming.tts import Synthesize
+
+    monkeypatch.setattr(running.state, "draining", True)
+    received = converse(running, [Synthesize(text="Hello there.")], "error")
+    assert "is being stopped" in received[-1].data["text"]
 
 
 def test_what_cannot_be_spoken_is_an_error_event(running) -> None:

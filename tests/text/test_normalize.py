@@ -294,6 +294,9 @@ def test_a_text_of_one_letter_or_figure_is_a_word(written: str, spoken: str) -> 
         ("It leaves at 5 p.m. EST.", "It leaves at five pee em ee ess tee."),
         ("Meet me on Oak Dr. Then we go.", "Meet me on Oak Drive. Then we go."),
         ("I met the Dr. He was kind.", "I met the doctor. He was kind."),
+        ("Thanks Dr. You were great.", "Thanks doctor You were great."),
+        ("On Tues. Sept. 5 we met.", "On Tuesday September fifth we met."),
+        ("Closed Sat, Sun.", "Closed Saturday, Sunday."),
     ],
 )
 def test_a_full_stop_is_left_where_a_sentence_ends_and_nowhere_else(

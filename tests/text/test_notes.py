@@ -9,6 +9,7 @@ from mamtra.text.notes import notes
     "text",
     [
         "Hello there, naïve Zoë: it’s 5 °C – “fine” … ½ €5 10⁶ x₂ Ｆｕｌｌ α → ★",
+        'One. <break time="500ms"/> Two. [pause 1] Three.',
         "<b>Bold</b> &amp; a < b > c, [link](http://a.com)",
     ],
 )

@@ -34,6 +34,19 @@ def test_an_abbreviation_may_end_a_sentence(end: str) -> None:
     assert split_sentences(f"{end} Then we left.") == [end, "Then we left."]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("It was too warm in the Sun.", "5 people fainted."),
+        ("We closed on Sat.", "12 people came anyway."),
+        ("Our boy is called Max.", "3 years later he left."),
+        ("They came at 9 p.m.", "CT scans were done."),
+    ],
+)
+def test_a_sentence_may_begin_with_what_could_go_on(first: str, second: str) -> None:
+    assert split_sentences(f"{first} {second}") == [first, second]
+
+
 def test_sentences_end_at_marks_and_paragraphs() -> None:
     text = 'One here. Two there! "Is it?" he said.\n\nA new paragraph'
     assert split_sentences(text) == [

@@ -114,7 +114,7 @@ class ServerState:
     Attributes:
         draining: the server is being stopped; nothing new is spoken.
         open_sockets: WebSockets.
-        utterances: of WebSockets, begun and not told to be done.
+        utterances: of WebSockets and Wyoming, begun and not told to be done.
     """
 
     config: ServeConfig

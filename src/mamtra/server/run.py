@@ -127,7 +127,7 @@ async def serve(
     config = state.config
     asyncio.get_running_loop().set_exception_handler(note_lost_error)
     server = Server(uvicorn_config(state), state)
-    side = None if wyoming is None else await start_wyoming(state.models, wyoming)
+    side = None if wyoming is None else await start_wyoming(state, wyoming)
     if not quiet:
         host, port = listener.getsockname()[:2]
         shown = f"[{host}]" if ":" in host else host

@@ -5,6 +5,7 @@ The dialogue stands in ``websocket.py``.
 
 import asyncio
 import json
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -71,7 +72,9 @@ class Session:
         turn: the voice that the last mark asked for, if any did.
         utterance, sentence: counters of the dialogue.
         notes: of the utterance's sentences, one of each kind.
-        under_way: an utterance was begun and is not done.
+        taking: text of an utterance has come, and not its end.
+        to_end: for each end that waits among the sentences, how many utterances it ends.
+        under_way: utterances that were begun and are not done.
     """
 
     socket: WebSocket
@@ -84,7 +87,9 @@ class Session:
     utterance: int = 0
     sentence: int = 0
     notes: dict[str, str] = field(default_factory=dict)
-    under_way: bool = False
+    taking: bool = False
+    to_end: deque[int] = field(default_factory=deque)
+    under_way: int = 0
     ticket: Ticket | None = None
     sentences: asyncio.Queue[str | None] = field(default_factory=asyncio.Queue)
     queued: int = 0
@@ -204,33 +209,35 @@ class Session:
                 if not self.cancelled:
                     await self.speak(text)
                 continue
+            ended = self.to_end.popleft()
             await self.tell(
                 "session.done",
                 utterance_index=self.utterance,
                 total_sentences=self.sentence,
                 notes=list(self.notes.values()),
             )
-            self.end()
+            self.end(ended)
             self.notes.clear()
             self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
 
     def begin(self) -> None:
-        """An utterance is under way, unless it is already.
+        """Text of an utterance has come: one is under way, unless it is already.
 
         Raises:
             HTTPError: 503, the server is being stopped.
         """
-        if self.under_way:
+        if self.taking:
             return
         if self.state.draining:
             raise stopping()
-        self.under_way = True
+        self.taking = True
+        self.under_way += 1
         self.state.utterances += 1
 
-    def end(self) -> None:
-        """No utterance is under way any more."""
-        self.state.utterances -= self.under_way
-        self.under_way = False
+    def end(self, count: int) -> None:
+        """So many utterances are not under way any more."""
+        self.under_way -= count
+        self.state.utterances -= count
 
     def put(self, sentence: str) -> None:
         """Queue a sentence."""
@@ -256,7 +263,7 @@ class Session:
             await self.tell(
                 "error",
                 message=f"a sentence holds {longest} characters; at most {most} are spoken at "
-                "once, so send shorter sentences",
+                "once; send shorter sentences, or end what waits by input.done or input.cancel",
             )
             return
         self.begin()
@@ -269,6 +276,12 @@ class Session:
         if self.waiting.strip():
             self.put(self.waiting.strip())
         self.waiting = ""
+        self.put_end(int(self.taking))
+
+    def put_end(self, count: int) -> None:
+        """Queue the end of so many utterances."""
+        self.taking = False
+        self.to_end.append(count)
         self.sentences.put_nowait(None)
 
     def stop(self) -> None:
@@ -278,4 +291,6 @@ class Session:
             self.sentences.get_nowait()
         if self.ticket is not None:
             self.ticket.cancel()
-        self.sentences.put_nowait(None)
+        ended = sum(self.to_end) + self.taking
+        self.to_end.clear()
+        self.put_end(ended)

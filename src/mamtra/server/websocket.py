@@ -119,7 +119,7 @@ async def converse(socket: WebSocket, state: ServerState) -> None:
     finally:
         for task in (speaking, listening):
             task.cancel()
-        session.end()
+        session.end(session.under_way)
         if session.ticket is not None:
             session.ticket.cancel()
 

@@ -13,8 +13,8 @@ import mamtra
 from mamtra.errors import ConfigError, TextError, require
 from mamtra.server.config import ServeConfig, is_loopback
 from mamtra.server.encoding import as_pcm
-from mamtra.server.http_errors import http_error_of
-from mamtra.server.models import Models
+from mamtra.server.http_errors import http_error_of, stopping
+from mamtra.server.models import Models, ServerState
 from mamtra.server.ticket import Job, Ticket
 from mamtra.synthesis.text_stream import complete
 
@@ -112,8 +112,8 @@ class Utterance:
 class Conversation:
     """One connection: events in, events out."""
 
-    def __init__(self, models: Models, info: Any, write: Any) -> None:
-        self.models, self.info, self.write = models, info, write
+    def __init__(self, state: ServerState, info: Any, write: Any) -> None:
+        self.state, self.info, self.write = state, info, write
         self.tts = require("wyoming.tts", "wyoming")
         self.utterance: Utterance | None = None
 
@@ -132,10 +132,23 @@ class Conversation:
         await self.finish()
 
     async def begin(self, event: Any) -> Utterance:
-        """Begin an utterance in the voice that the event names."""
+        """Begin an utterance in the voice that the event names.
+
+        Raises:
+            HTTPError: 503, the server is being stopped.
+        """
+        self.drop()
+        if self.state.draining:
+            raise stopping()
         voice = (event.data or {}).get("voice") or {}
-        self.utterance = Utterance(self.models, self.write, voice.get("name"))
-        return self.utterance
+        utterance = Utterance(self.state.models, self.write, voice.get("name"))
+        self.utterance, self.state.utterances = utterance, self.state.utterances + 1
+        return utterance
+
+    def drop(self) -> None:
+        """No utterance is under way any more."""
+        self.state.utterances -= self.utterance is not None
+        self.utterance = None
 
     async def more(self, event: Any) -> None:
         """Take the next part of a text."""
@@ -146,7 +159,7 @@ class Conversation:
         """End the utterance."""
         if self.utterance is not None:
             await self.utterance.end()
-        self.utterance = None
+        self.drop()
 
     async def stop(self, event: Any) -> None:
         """The text has ended."""
@@ -170,9 +183,10 @@ class Conversation:
         """The client has gone."""
         if self.utterance is not None and self.utterance.ticket is not None:
             self.utterance.ticket.cancel()
+        self.drop()
 
 
-def handler_class(models: Models, info: Any) -> Any:
+def handler_class(state: ServerState, info: Any) -> Any:
     """The class of handlers: one for each connection."""
     server, errors = require("wyoming.server", "wyoming"), require("wyoming.error", "wyoming")
 
@@ -181,7 +195,7 @@ def handler_class(models: Models, info: Any) -> Any:
 
         def __init__(self, reader: Any, writer: Any) -> None:
             super().__init__(reader, writer)
-            self.conversation = Conversation(models, info, self.write_event)
+            self.conversation = Conversation(state, info, self.write_event)
 
         async def handle_event(self, event: Any) -> bool:
             """Answer an event; whether the connection stays open."""
@@ -191,7 +205,7 @@ def handler_class(models: Models, info: Any) -> Any:
                 raise
             except Exception as problem:
                 told = http_error_of(problem)
-                self.conversation.utterance = None
+                self.conversation.drop()
                 await self.write_event(errors.Error(text=told.message, code=told.code).event())
             return True
 
@@ -242,11 +256,11 @@ def check_address(uri: str, config: ServeConfig) -> None:
         )
 
 
-async def start_wyoming(models: Models, uri: str) -> Any:
+async def start_wyoming(state: ServerState, uri: str) -> Any:
     """Listen, and answer until the server that is returned is stopped.
 
     Args:
-        models: what speaks.
+        state: what speaks, and whether it still may.
         uri: as ``wyoming_at`` takes it.
 
     Raises:
@@ -255,7 +269,7 @@ async def start_wyoming(models: Models, uri: str) -> Any:
     """
     server = wyoming_at(uri)
     try:
-        await server.start(handler_class(models, description(models)))
+        await server.start(handler_class(state, description(state.models)))
     except (OSError, UnicodeError) as problem:
         raise ConfigError(
             f"cannot listen at {uri}: {problem}; choose another --wyoming"

@@ -135,10 +135,10 @@ class Speaker:
         return self.reader.whole(lexicon.apply(text) if lexicon else text, self.options.normalize)
 
     def notes(self, text: str) -> list[str]:
-        """What will be left out of a text, or read otherwise than it looks; no marks of pauses."""
+        """What will be left out of a text, or read otherwise than it looks."""
         if not self.options.normalize:
             return []
-        text, lexicon = MARK.sub(" ", checked_text(text)), self.options.lexicon
+        text, lexicon = checked_text(text), self.options.lexicon
         return self.reader.notes(lexicon.apply(text) if lexicon else text)
 
     def arriving_pieces(self) -> Callable[[str], list[Passage]]:

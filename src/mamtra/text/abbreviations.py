@@ -4,7 +4,6 @@ A title never ends a sentence, so its dot goes. The dot of ``etc.`` and its kind
 sentence can end: before a capital or at the end of the text.
 """
 
-from mamtra.text.letters import STARTERS
 from mamtra.text.rules import one_of, rule
 
 # before a name
@@ -74,6 +73,9 @@ BARE_UNITS = {
 }  # fmt: skip
 # a capital word before St. or Dr. that is not the name of a street
 PREPOSITIONS = r"(?:In|At|Near|From|To|On|Of|The|By|For|With|And|But|Then|Is|Was|When|If|As)"
+# before the name of a street, and what begins the sentence after it and is no name
+TOWARDS = "(?:[Oo]n|[Aa]t|[Tt]o|[Aa]long|[Dd]own|[Ff]rom|[Nn]ear|[Oo]ff|[Uu]p|[Pp]ast)"
+NEXT = r"(?:The|Then|He|She|It|They|We|There|This|That|In|On|At|But|And|If|When|After|Before)\b"
 ENDS = r"(?= ?(?:[,;:?!]|[a-z]|$))"
 SENTENCE_END = r"(\.(?= [A-Z]| ?$))?\.?"
 
@@ -110,10 +112,9 @@ STREETS = (
     rule(r"\b(\d+ (?:[A-Z]\w+ )+)Dr\b\.?", r"\1Drive"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) St\.{ENDS}", r"\1 Street"),
     rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+|\d+(?:st|nd|rd|th)) Dr\.{ENDS}", r"\1 Drive"),
-    rule(rf"\b(?!{PREPOSITIONS}\b)([A-Z][a-z]+) Dr\.(?= {STARTERS})", r"\1 Drive."),
-    rule(
-        rf"\b((?:[Tt]he|[Aa]|[Mm]y|[Oo]ur|[Yy]our|[Hh]is|[Hh]er) )Dr\.(?= {STARTERS})", r"\1doctor."
-    ),
+    # at the end of a sentence
+    rule(rf"\b({TOWARDS}(?: [A-Z][a-z]+){{1,2}}) Dr\.(?= {NEXT})", r"\1 Drive."),
+    rule(rf"\b((?:[Tt]he|[Mm]y|[Oo]ur|[Yy]our|[Hh]is|[Hh]er) )Dr\.(?= {NEXT})", r"\1doctor."),
     # a road's part of the town, behind its name
     rule(
         rf"(?<=[a-z])( {ROAD}\.?,? )({one_of(COMPASS)})(?![\w.&'-])", lambda m: m[1] + COMPASS[m[2]]

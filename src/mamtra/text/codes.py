@@ -110,7 +110,11 @@ RULES = (
         phone,
     ),
     rule(rf"(?<![\w.])\(0\d{{1,4}}\) ?\d{{3,8}}(?:[ -]\d{{3,4}}){{0,2}}{DONE}", phone),
-    rule(rf"{FREE}(?<!\d )0\d{{1,4}}(?:[ -]\d{{2,8}}){{1,4}}{DONE}", phone),
+    rule(
+        rf"{FREE}(?!(?<=\d )\d{{3}}(?: \d{{3}})*(?![ -]?\d))"  # no thousands in groups
+        rf"0\d{{1,4}}(?:[ -]\d{{2,8}}){{1,4}}{DONE}",
+        phone,
+    ),
     rule(rf"{FREE}1[38]00(?:[ -]\d{{2,3}}){{2,3}}{DONE}", phone),
     rule(rf"{FREE}\d{{3}}-\d{{2}}-\d{{4}}{DONE}", phone),
     rule(rf"{FREE}\d{{2}}-\d{{2}}-\d{{2}}(?= \d{{8}}{DONE})", phone),

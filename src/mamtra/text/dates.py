@@ -113,7 +113,8 @@ CLEAR_MONTHS = set(SHORT_MONTHS) - {"May", "Mar"}  # which are other words as we
 # also where the text has no figures
 DAYS = (
     rule(
-        rf"\b({BEFORE_DAY}) ({one_of(SHORT_DAYS)})\b(?!['&-]|\.\w)(?:\.(?= [a-z\d]|,))?",
+        rf"\b({BEFORE_DAY}) ({one_of(SHORT_DAYS)})\b(?!['&-]|\.\w)"
+        rf"(?:\.(?= [a-z\d]|,| {ANY_MONTH}\.? \d))?",
         lambda m: f"{m[1]} {WEEKDAYS[m[2]]}",
     ),
     rule(

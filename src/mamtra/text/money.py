@@ -111,7 +111,11 @@ SCALE = rf"(?:(?P<scale> ?{one_of(s for s in SCALES if len(s) > 2)}| ?(?:[mb]n|t
 PER = rf"(?: ?/ ?(?P<per>{one_of(PERS)}|(?!and\b|or\b)[a-z]{{3,}})\b(?!/))"
 
 RULES = (
-    rule(r"(?<![\w.,$])(\d{1,2})c(?= (?:each|per|an?)\b)", r"\1¢"),
+    rule(
+        r"(?<!flat )(?<!room )(?<!class )(?<!grade )(?<!form )(?<![\w.,$])(\d{1,2})c"
+        r"(?= (?:each|per)\b)",
+        r"\1¢",
+    ),
     rule(r"(?<![\w$])\$100s\b", " hundreds "),
     rule(r"(?<![\w$])\$(\d0)s\b", lambda m: f" {plural(cardinal(int(m[1])))} "),
     rule(rf"(?<=\d) ?- ?(?={SIGN}\d)", " to "),

@@ -6,6 +6,7 @@ import unicodedata
 from mamtra.errors import MamtraError
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
+from mamtra.text.pauses import MARK
 
 SIGNS = 60  # different ones that are looked at
 PREVIEW = 30  # characters of what is left out that a note quotes
@@ -56,7 +57,7 @@ def notes(text: str) -> list[str]:
     Args:
         text: as it was written, for a model that reads English letters.
     """
-    found = []
+    text, found = MARK.sub(" ", text), []
     if vanishing := other_scripts(text):
         found.append(f"left out, this model reads Latin letters only: {vanishing!r}")
     if signs := vanishing_signs(text):

@@ -11,7 +11,8 @@ from mamtra.text.units import UNIT
 
 DASH = r" ?(?:-|–|—|--) ?"
 CLOSE_DASH = r" ?[-–] ?"
-DAY = rf"(?:{one_of(set(WEEKDAYS.values()) | set(WEEKDAYS))}\.?)"
+NAME_OF_DAY = one_of(set(WEEKDAYS.values()) | set(WEEKDAYS))
+DAY = rf"(?:{NAME_OF_DAY}\.?)"
 MONTH = rf"(?:{one_of(set(MONTHS) | set(SHORT_MONTHS))}\.?)"
 LONG_DAYS = {**WEEKDAYS, **{day: day for day in WEEKDAYS.values()}}
 LONG_MONTHS = {**SHORT_MONTHS, **{month: month for month in MONTHS}}
@@ -30,15 +31,16 @@ RULES = (
     rule(rf"\b({MONTH} \d{{1,4}}(?:st|nd|rd|th)?(?:, \d{{4}})?){DASH}(?={MONTH} \d)", r"\1 to "),
     rule(rf"\b({DAY_OF_MONTH} {MONTH}(?: \d{{4}})?){DASH}(?={DAY_OF_MONTH} {MONTH}\b)", r"\1 to "),
     rule(r"\b([A-Z]{1,2}-?\d{1,4})/(?=[A-Z]{1,2}-?\d{1,4}\b)", r"\1, "),
-    rule(rf"\b([A-Z]\d{{1,3}}){CLOSE_DASH}(?=[A-Z]\d{{1,3}}\b)(?<!\bR2-)", r"\1 to "),
+    rule(rf"\b([A-Z]\d{{1,3}}){CLOSE_DASH}(?=[A-Z]\d{{1,3}}\b)(?!(?<=R2-)D2\b)", r"\1 to "),
     rule(rf"(?i)(\d(?:st|nd|rd|th)){CLOSE_DASH}(?=\d+(?:st|nd|rd|th)\b)", r"\1 to "),
     rule(rf"(\d0'?s){CLOSE_DASH}(?='?\d+0'?s\b)", r"\1 to "),
     rule(rf"((?<!\w){SIGN} ?{NUMBER}{SCALE}){CLOSE_DASH}(?={SIGN} ?\d)", r"\1 to "),
     rule(rf"(?<![\w.,/])({NUMBER} ?{UNIT})/(?={NUMBER} ?{UNIT}(?!\w))", r"\1, "),
     rule(rf"\b({DAY}) ?(?:&|and) ?({DAY})(?!\w)",
          lambda m: f"{LONG_DAYS[m[1].rstrip('.')]} and {LONG_DAYS[m[2].rstrip('.')]}"),
-    rule(rf"(?<![\w/]){DAY}(?:, {DAY})+(?!\w)",
-         lambda m: ", ".join(LONG_DAYS[day.rstrip(".")] for day in m[0].split(", "))),
+    rule(rf"(?<![\w/]){NAME_OF_DAY}(?:, {NAME_OF_DAY})+"
+         r"(?=[.;:!?)]|$|,? (?:and|or|from|to|at)\b| &)",
+         lambda m: ", ".join(LONG_DAYS[day] for day in m[0].split(", "))),
     rule(rf"(?<![\w/]){DAY}(?:/{DAY})+(?![\w/])",
          lambda m: ", ".join(LONG_DAYS[day.rstrip(".")] for day in m[0].split("/"))),
     rule(rf"(?<![\w.,])({NUMBER} ?{UNIT}){CLOSE_DASH}(?={NUMBER} ?{UNIT}(?!\w))", r"\1 to "),

@@ -28,11 +28,12 @@ NOT_AN_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|vs|e\.g|i\.e|approx)\.|\{[^{
 # what may stand before more of its sentence, if that begins as no sentence does
 ABBREVIATED = re.compile(rf"(?<![\w.]){one_of((*INNER, *DOTTED, *FINAL))}\.$")
 GOES_ON = re.compile(r"[a-z(]")
-COUNTED = re.compile(r"(?<![\w.])(?:[Mm]in|[Mm]ax|avg|approx|pp|vol|[Ff]igs?|ch|[Ss]ec|[Ee]q)\.$")
+COUNTED = re.compile(r"(?<![\w.])(?<!a )(?:min|max|avg|approx|pp|[Ff]igs?|ch|[Ee]q)\.$")
 FIGURES = re.compile(r"\d")
 # days before a month, and times of day before their zone
-DAY = re.compile(rf"\b{one_of(WEEKDAYS)}\.$")
-MONTH = re.compile(rf"\d|{one_of((*SHORT_MONTHS, *MONTHS))}\b")
+DAY = re.compile(rf"(?<!the )\b{one_of(WEEKDAYS)}\.$")
+A_MONTH = rf"{one_of((*SHORT_MONTHS, *MONTHS))}\b\.?"
+MONTH = re.compile(rf"{A_MONTH} \d|\d{{1,2}} {A_MONTH}")
 HALF = re.compile(r"\d ?[ap]\.m\.$")
 ENDINGS = ((ABBREVIATED, GOES_ON), (COUNTED, FIGURES), (DAY, MONTH), (HALF, re.compile(ZONE)))
 # a word in phones is one word; so is anything else between blanks

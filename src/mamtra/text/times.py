@@ -17,8 +17,8 @@ BOOKS = (
 )  # fmt: skip
 # before the minutes and seconds of a race
 RESULT = (
-    r"(?i:\b(?:(?:time|record|best|pace) (?:was|of|is)|clocked|(?:finish(?:ed)?|ran)(?: it)? in"
-    r"|\d+ ?(?:k|km|kilometers?|miles?) in) )"
+    r"(?i:\b(?:(?:time|record|pace) (?:was|of|is)|best (?:was|of)|clocked"
+    r"|(?:finish(?:ed)?|ran)(?: it)? in|\d+ ?(?:k|km|kilometers?|miles?) in) )"
 )
 SPANS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
@@ -82,7 +82,10 @@ def verse(match: Match) -> str:
     return f"{match[1]} {cardinal(int(match[2]))} {cardinal(int(match[3]))}{until}"
 
 
-ZONE = r"(?:[ECMP][SD]?T|GMT|UTC|BST|CES?T)\b"
+ZONE = (
+    r"(?:(?:[ECMP][SD]T|GMT|UTC|BST|CES?T)\b"
+    r"|[ECMP]T(?=[.,;:)]| ?$| (?:on|and|to|or|in|for|this|every)\b))"
+)
 # the dot of p.m. is kept where it also ends the sentence
 HALF = rf"(?P<half>[AaPp])(?:\.[Mm]\.(?! +(?!{ZONE})[A-Z]| *$)|\.?[Mm]\b)"
 HOURS, MINUTES = r"\d{1,4} ?h(?:rs?|ours?)?", r"\d{1,4} ?m(?:ins?)?"
@@ -113,6 +116,10 @@ RULES = (
     ),
     rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})\.(?P<minute>[0-5]\d)(?P<second>) ?{HALF}", time_of_day),
     rule(rf"(?<![\w:.])(?P<hour>\d{{1,2}})(?P<minute>)(?P<second>) ?{HALF}", time_of_day),
+    rule(
+        rf"({RESULT})(2[5-9]|[3-5]\d):00(?![\w:])",
+        lambda m: f"{m[1]}{cardinal(int(m[2]))} minutes ",
+    ),
     rule(
         rf"({RESULT})(2[5-9]|[3-5]\d):([0-5]\d)(?![\w:])",
         lambda m: f"{m[1]}{cardinal(int(m[2]))} {minutes_of(m[3])} ",

@@ -116,7 +116,8 @@ def feet_and_inches(match: re.Match[str]) -> str:
 SCREEN = re.compile(r" (?:\d+[Kkp]\b|[A-Z]{2,}|[a-z][A-Z])")
 OPENING, CLOSING = re.compile(r'(?:^|[\s(])"'), re.compile(r'[^\s(\d]"')
 ROOMS = (
-    "(?i:apartment|apt|room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route)"
+    "(?i:apartment|apt|room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route"
+    "|paragraph|table|figure|article|clause|chapter|part|appendix|page)"
 )
 # there are millions of these, and no meters
 MANY = (
@@ -181,7 +182,7 @@ RULES = (
         r"\1 by \2 by \3 in.",
     ),
     rule(rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
-    rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}}(?:\.\d)?)([CF])(?![\w'-])", heat),
+    rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}}(?:\.\d)?)([CF])(?![\w'-]| (?:dis)?charge)", heat),
     rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
     rule(r"(?<![\w.])(\d+)' ?[xX×] ?(\d+)'(?!\w)", r"\1 by \2 ft"),
     rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
