@@ -2,7 +2,6 @@
 
 import time
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import numpy as np
@@ -49,4 +48,5 @@ def test_threads_leave_their_core_sooner_than_onnxruntimes_own_do(
     theirs = open_session(path, 2)
     found = [[seconds_of_other_threads(each) for each in (ours, theirs)] for _ in range(TRIES)]
     our_seconds, their_seconds = zip(*found, strict=True)
-    assert median(our_seconds) < 0.5 * median(their_seconds)
+    # the least of each: other work on the cores only adds
+    assert min(our_seconds) < 0.5 * min(their_seconds)

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
+pytest.importorskip("prometheus_client")
 
 from mamtra.errors import ConfigError
 from mamtra.server.config import ServeConfig

@@ -26,6 +26,7 @@ from mamtra.errors import MamtraError, ModelError
 
 pytest.importorskip("starlette")
 pytest.importorskip("uvicorn")
+pytest.importorskip("prometheus_client")
 
 from mamtra.server.run import run_workers
 
