@@ -61,6 +61,7 @@ def test_who_leaves_while_hearing_frees_the_slot(start_server) -> None:
     assert running.speak("Still here.")[0] == 200
 
 
+@pytest.mark.slow
 def test_who_reads_nothing_is_cut_off(start_server) -> None:
     running = start_server(slots=1, write_seconds=0.3, max_chars=100_000)
     raw = running.connect()
