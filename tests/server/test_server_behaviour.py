@@ -273,17 +273,22 @@ def test_metrics_and_description_are_there(running) -> None:
     assert {"x-notes", "x-ignored"} <= own <= {name.lower() for name in headers}
 
 
-def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:
-    running = start_server(slots=1)
-    raw = running.post_raw({"input": "One sentence is finished. " * 4, "response_format": "pcm"})
-    received = raw.recv(4096)
-    running.server.handle_exit(signal.SIGTERM, None)
+def ends_whole(running, raw, received: bytes) -> None:
+    """A stream of a server that was told to stop comes to its end, and then the server does."""
     while part := raw.recv(65_536):
         received += part
     assert received.endswith(b"0\r\n\r\n")
     raw.close()
     running.thread.join(30)
     assert not running.thread.is_alive()
+
+
+def test_a_server_that_is_stopped_finishes_what_it_speaks(start_server) -> None:
+    running = start_server(slots=1)
+    raw = running.post_raw({"input": "One sentence is finished. " * 4, "response_format": "pcm"})
+    received = raw.recv(4096)
+    running.server.handle_exit(signal.SIGTERM, None)
+    ends_whole(running, raw, received)
 
 
 def test_a_server_that_is_stopped_answers_until_all_is_said(start_server) -> None:
@@ -300,12 +305,7 @@ def test_a_server_that_is_stopped_answers_until_all_is_said(start_server) -> Non
     assert told["message"] == "the server is being stopped; ask again"
     assert running.ask("GET", "/health")[0] == 200
     assert not running.service.idle
-    while part := raw.recv(65_536):
-        received += part
-    assert received.endswith(b"0\r\n\r\n")
-    raw.close()
-    running.thread.join(30)
-    assert not running.thread.is_alive()
+    ends_whole(running, raw, received)
     with pytest.raises(ConnectionRefusedError):
         running.connect()
 
