@@ -131,7 +131,7 @@ def test_of_tests_that_hang_what_they_said_is_kept(tmp_path: Path) -> None:
         "import time\n\ndef test_it():\n    print('so far', flush=True)\n    time.sleep(600)\n"
     )
     (tmp_path / "test_hanging.py").write_text(hanging)
-    told = start(("-m", "pytest", "-s", "-c", "/dev/null", str(tmp_path)), 25.0)
+    told = start(("-m", "pytest", "-s", "-c", "/dev/null", str(tmp_path)), 12.0)
     assert "not finished" in told["cut"]
     assert "so far" in told["report"]
 

@@ -12,6 +12,7 @@ from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import open_language_model
 from mamtra.cli.main import main
+from mamtra.distillation import layer_ranking
 from mamtra.distillation.layer_ranking import Ranking, rank_layers
 from mamtra.distillation.self_data import spoken_sequences
 from mamtra.errors import ConfigError
@@ -77,15 +78,16 @@ def test_a_stopped_search_goes_on_to_the_same_layers(
 
 
 def test_a_layer_is_measured_as_a_conversion_of_just_these_layers_makes_it(
-    teacher: Synthesizer,
+    teacher: Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sentences = SENTENCES[1:2] * 16  # half of them have more tokens than a mixer is wide
+    batches = spoken_sequences(teacher, sentences)
+    monkeypatch.setattr(layer_ranking, "spoken_sequences", lambda *_: batches)
     model = open_language_model(teacher.folder)
     found = ranking()
     found.whole, found.layers = 0.0, {layer: float(layer != 1) for layer in range(12) if layer != 9}
     found.rounds = [{layer: 1.0 for layer in range(12) if layer not in (1, 9)}]
     rank_layers(teacher, found, sentences, attention=10)
-    batches = spoken_sequences(teacher, sentences)
     # what starts at random is drawn for all layers at once
     started, _ = make_student(model, "M" * 12)
     assert isinstance(started, SpeechLM)

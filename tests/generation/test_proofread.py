@@ -82,18 +82,19 @@ def test_an_attempt_that_failed_is_worse_than_one_that_was_misread() -> None:
     assert better(misread, failed).reason == "end"
 
 
-def many(model: SpeechModel) -> list[Request]:
+@pytest.fixture(scope="module")
+def requests(model: SpeechModel) -> list[Request]:
     """Texts of which a part is proofread, with every number of attempts."""
     marks = [(0.0, 0.0, 0.0), (3.0, 0.0, 0.0), (3.0, 2.0, 4.0), (3.0, 2.0, 0.0)]
-    requests = ended(model, 9)
     return [
         request if not number % 3 else with_marks(model, request, *marks[number % 4])
-        for number, request in enumerate(requests)
+        for number, request in enumerate(ended(model, 9))
     ]
 
 
-def test_side_by_side_they_say_what_they_say_alone(model: SpeechModel) -> None:
-    requests = many(model)
+def test_side_by_side_they_say_what_they_say_alone(
+    model: SpeechModel, requests: list[Request]
+) -> None:
     alone = [generate(model, request, RAS, GUARD) for request in requests]
     assert max(said.attempts for said in alone) == GUARD.attempts
     for rows in (1, 2, 5):
@@ -101,8 +102,8 @@ def test_side_by_side_they_say_what_they_say_alone(model: SpeechModel) -> None:
         assert [together[number] for number in range(len(requests))] == alone
 
 
-def test_a_stream_says_what_is_said_at_once(model: SpeechModel) -> None:
-    for request in many(model):
+def test_a_stream_says_what_is_said_at_once(model: SpeechModel, requests: list[Request]) -> None:
+    for request in requests:
         said = generate(model, request, RAS, GUARD)
         *tokens, end = stream(model, [request], RAS, GUARD)
         assert tuple(one.id for one in tokens if isinstance(one, Token)) == said.ids
@@ -111,8 +112,8 @@ def test_a_stream_says_what_is_said_at_once(model: SpeechModel) -> None:
         assert end.settled == (request.proofread is not None)
 
 
-def test_a_live_batch_says_what_is_said_alone(model: SpeechModel) -> None:
-    requests, batch = many(model), LiveBatch(model, 3, RAS, GUARD)
+def test_a_live_batch_says_what_is_said_alone(model: SpeechModel, requests: list[Request]) -> None:
+    batch = LiveBatch(model, 3, RAS, GUARD)
     said: dict[int, list[int]] = {number: [] for number in range(len(requests))}
     ends: dict[int, Stopped] = {}
     waiting = list(enumerate(requests))
