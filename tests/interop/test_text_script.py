@@ -24,6 +24,7 @@ from mamtra.interop.onnx.text_script import (
 )
 from mamtra.synthesis.text_reader import TextConfig, reader_for
 from mamtra.text.normalize import normalize
+from mamtra.text.notes import notes
 
 sys.path.append(str(Path(__file__).parents[1] / "text"))
 from readings import HELD_OUT, LATER, NEW, REPORTED, read
@@ -53,7 +54,7 @@ def answers(page: Path, call: str, given: list[str]) -> list[Any]:
     (page / "given.json").write_text(json.dumps(given), "utf-8")
     (page / "program.js").write_text(
         'import { readFileSync } from "node:fs";\n'
-        'import { normalize, pieces, timedPieces } from "./text.js";\n'
+        'import { normalize, notes, pieces, timedPieces } from "./text.js";\n'
         'const given = JSON.parse(readFileSync("given.json", "utf8"));\n'
         f"console.log(JSON.stringify(given.map((text) => {call})));\n"
     )
@@ -105,6 +106,19 @@ def test_the_page_keeps_the_pauses_that_a_text_asks_for(page: Path) -> None:
         ("Two.", 0.65),
         ("three.", 0.4),
     ]
+
+
+@with_node
+def test_the_page_tells_what_it_leaves_out_as_python_does(page: Path) -> None:
+    texts = [
+        "Nothing is left out.",
+        "Good morning 🙂, see you 🚀 at 5 €, ½ past, 20 °C.",
+        "She said привет to 世界 and ｈｅｌｌｏ, αβγ.",
+        "日本語" * 30 + " and 🙂🚀🎉" * 20 + "".join(map(chr, range(0x1F300, 0x1F380))),
+        "<p>A <blink>tag</blink> &amp; 5 < 6 > 4</p> [pause 0.5] <wobble/>",
+        "A <thing with='an attribute that is longer than thirty characters'> here.",
+    ]
+    assert answers(page, "notes(text)", texts) == [notes(text) for text in texts]
 
 
 def test_groups_that_ignore_case_are_written_out() -> None:

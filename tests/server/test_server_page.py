@@ -72,6 +72,18 @@ def test_a_sentence_is_spoken_and_drawn(page, running) -> None:
         page.screenshot(path=str(Path(folder) / "page.png"), full_page=True)
 
 
+def test_what_is_left_out_of_the_text_is_told(page, running) -> None:
+    open_page(page, running)
+    page.fill("#text", "Good morning 🚀.")
+    page.click("#speak")
+    wait_for_status(page, "Done")
+    assert page.inner_text("#notes") == "left out, there are no words for: '🚀'"
+    page.fill("#text", "Good morning.")
+    page.click("#speak")
+    wait_for_status(page, "Done")
+    assert page.inner_text("#notes") == ""
+
+
 def test_a_downloaded_file_says_that_its_speech_is_artificial(page, running, tmp_path) -> None:
     soundfile = pytest.importorskip("soundfile")
     open_page(page, running)
@@ -135,17 +147,21 @@ def test_server_and_browser_speak_side_by_side(page, start_server, tmp_path) -> 
     site = web.export_web(ModelFolder(folder), tmp_path / "site", Path(RUNTIME))
     running = start_server(folder, browser=site)
     open_page(page, running)
-    page.fill("#text", "Good morning. It is warm today.")
+    page.fill("#text", "Good morning 🚀. It is warm today.")
     page.check("#here")
     page.click("#speak")
     playwright.expect(page.locator("#status")).to_have_text("Done", timeout=240_000)
     assert float(page.inner_text("#seconds").split()[0]) > 1
     assert running.service.numbers == 0
+    left_out = "left out, there are no words for: '🚀'"
+    assert page.inner_text("#notes") == left_out
     page.check("#compare")
     page.click("#speak")
     playwright.expect(page.locator("#rows tr")).to_have_count(2, timeout=240_000)
     names = page.locator("#rows tr td:first-child").all_inner_texts()
     assert names == ["nano", "this browser"]
+    wait_for_status(page, "Done")
+    assert page.inner_text("#notes") == left_out
     if pictures := os.environ.get("MAMTRA_PICTURES"):
         page.screenshot(path=str(Path(pictures) / "page-browser.png"), full_page=True)
     assert page.problems == []

@@ -1,9 +1,10 @@
 // The page: text in, sound out as it is made, and a WAV to keep.
 
 import { Nano } from "./model.js";
+import { notes } from "./text.js";
 
-const [form, text, voice, seed, button, status, keep] =
-  ["form", "text", "voice", "seed", "speak", "status", "keep"].map((id) => document.getElementById(id));
+const [form, text, voice, seed, button, status, left, keep] =
+  ["form", "text", "voice", "seed", "speak", "status", "notes", "keep"].map((id) => document.getElementById(id));
 let model, audio, player;
 
 const MARK = "Artificial speech, made by mamtra. digitalSourceType: " +
@@ -39,6 +40,7 @@ async function speak() {
   player.port.postMessage("stop");
   const parts = [], begin = performance.now();
   let first;
+  left.textContent = notes(text.value).join("; ");
   for await (const samples of model.speak(text.value, voice.value, Number(seed.value))) {
     first ??= performance.now() - begin;
     player.port.postMessage(samples);

@@ -2,8 +2,8 @@
 // rules are Python's (rules.js is made from mamtra.text when the page is written).
 
 import {
-  IN_BRACES, MARK, SHORT_SHARE, TIDY, cut, mergeShort, pauseOf, plainPhones, plainText, rewrite,
-  spokenWindow, together, windows,
+  IN_BRACES, LEFT_TAG, MARK, PREVIEW, SHORT_SHARE, SIGNS, TIDY, cut, mergeShort, pauseOf, plainPhones,
+  plainText, rewrite, spokenWindow, together, windows,
 } from "./rules.js";
 
 const HOLD = "\0"; // stands for a word in phones while the rules run
@@ -51,4 +51,31 @@ export function timedPieces(text, longest) {
     found.at(-1).pause = together(found.at(-1).pause, passage.pause);
   }
   return found.filter((piece) => piece.text || piece.pause);
+}
+
+const OTHER = /[^\0-\u024f\u0300-\u036f\u1e00-\u1eff\u2000-\u2bff\u0370-\u03ff]+/gu;
+const SIGN = /[\p{So}\p{Sm}\p{Sk}\p{No}]/u;
+const ascii = (letter) => letter <= "\x7f";
+/** So many letters as a note quotes, in the quotes that Python takes. */
+function preview(letters) {
+  const text = letters.slice(0, PREVIEW).join("").replaceAll("\\", "\\\\");
+  return text.includes("'") && !text.includes('"') ? `"${text}"` : `'${text.replaceAll("'", "\\'")}'`;
+}
+
+/** The letters of other scripts, word by word. */
+const otherScripts = (text) => (text.match(OTHER) ?? [])
+  .map((run) => [...run].filter((letter) =>
+    /\p{L}/u.test(letter) && ![...letter.normalize("NFKC")].every(ascii)).join(""))
+  .filter(Boolean).join(" ");
+
+/** What will be left out of a text, or be read as words though it looks like markup. */
+export function notes(text) {
+  const found = [], bare = MARK.sub(() => " ", text), letters = otherScripts(bare);
+  if (letters) found.push(`left out, this model reads Latin letters only: ${preview([...letters])}`);
+  const signs = [...new Set(bare)].filter((sign) => !ascii(sign) && SIGN.test(sign)).slice(0, SIGNS);
+  const unsaid = signs.filter((sign) => !normalize(sign));
+  if (unsaid.length) found.push(`left out, there are no words for: ${preview(unsaid)}`);
+  const [tag] = LEFT_TAG.findall(plainText(bare));
+  if (tag) found.push(`read as words, no known markup: ${preview([...tag])}`);
+  return found;
 }

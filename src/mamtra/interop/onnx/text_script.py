@@ -17,7 +17,7 @@ from typing import Any
 
 from mamtra.errors import ModelError
 from mamtra.interop.onnx.javascript import Writer
-from mamtra.text import markup, normalize, numbers, pauses, phones, rules, split, windows
+from mamtra.text import markup, normalize, notes, numbers, pauses, phones, rules, split, windows
 
 ROOM = "mamtra.text"
 # written by hand in python.js, since a package says them in Python
@@ -36,6 +36,9 @@ EXPORTED: dict[str, Any] = {
     "MARK": pauses.MARK,
     "pauseOf": pauses.pause_of,
     "together": pauses.together,
+    "LEFT_TAG": notes.LEFT_TAG,
+    "SIGNS": notes.SIGNS,
+    "PREVIEW": notes.PREVIEW,
 }
 OPENING_FLAGS = re.compile(r"^\(\?[im]+\)")
 IGNORED_CASE = "(?i:"

@@ -52,7 +52,7 @@ async function run(model, signal) {
   tell("Speaking");
   const events = here ? speakHere(values(), { signal }) : speak(values(model), { key: key(), signal, rate });
   const begun = performance.now(), points = [], parts = [];
-  let first = 0, samples = 0, state = 0, ended = "end", said = 0, last;
+  let first = 0, samples = 0, state = 0, ended = "end", said = 0, notes = [], last;
   node.port.postMessage({ clear: true });
   picture.clear(rate); $("tokens").replaceChildren(); $("gaps").textContent = "0";
   for await (const event of events) {
@@ -65,6 +65,7 @@ async function run(model, signal) {
         node.port.postMessage({ samples: piece });
       }
     }
+    notes = event.notes ?? notes;
     const told = event.mamtra;
     if (told?.state_bytes) {
       if (told.piece !== last) points.push([(samples - (event.samples ?? []).length) / rate, null]);
@@ -85,7 +86,7 @@ async function run(model, signal) {
   node.port.postMessage({ end: true });
   $("progress").value = 1;
   $("ended").textContent = GUARD[ended] ?? ended;
-  return { model, parts, points, first, state, seconds: samples / rate, rate };
+  return { model, parts, points, first, state, seconds: samples / rate, rate, notes };
 }
 
 function busy(is) {
@@ -122,13 +123,14 @@ function chosen() {
 $("form").addEventListener("submit", async (event) => {
   event.preventDefault();
   running = new AbortController();
-  busy(true); tell("Speaking"); $("download").disabled = true; $("progress").value = 0; heard = [];
+  busy(true); tell("Speaking"); tell("", false, "notes"); $("download").disabled = true; $("progress").value = 0; heard = [];
   const models = chosen();
   const results = [];
   try {
     for (const model of models) results.push(await run(model, running.signal));
     heard = results.at(-1).parts;
     if (models.length > 1) listResults(results);
+    tell([...new Set(results.flatMap((result) => result.notes))].join("; "), false, "notes");
     tell("Done");
   } catch (problem) {
     if (running.signal.aborted) tell("Stopped");
