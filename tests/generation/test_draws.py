@@ -11,7 +11,9 @@ from drawing_toys import GUARD, OFTEN, ONCE, check_joining_and_leaving, small_mo
 from mamtra.errors import GenerationError
 from mamtra.generation.draws import EngineDraws, LogitDraws, draws_for, rule_of
 from mamtra.generation.generate import generate_batch
+from mamtra.generation.guard import GuardConfig
 from mamtra.generation.live_batch import LiveBatch
+from mamtra.generation.request import Request, Stopped, Token
 from mamtra.generation.sampling import SamplingConfig, choose
 from mamtra.runtime.draws import DrawRule
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
@@ -129,3 +131,15 @@ def test_an_engine_draws_only_by_rules_that_it_knows(module: SpeechLM) -> None:
     assert isinstance(draws_for(model, 1, OFTEN), EngineDraws)
     assert isinstance(draws_for(model, 1, SamplingConfig(min_p=0.1)), LogitDraws)
     assert isinstance(draws_for(TorchSpeechModel(module), 1, OFTEN), LogitDraws)
+
+
+def test_texts_that_end_together_after_one_that_ended_are_not_spoken_on(module: SpeechLM) -> None:
+    # the last text takes the first's slot, so the two that are left end in the other order
+    exact = GuardConfig(min_per_text_token=1.0, max_per_text_token=1.0, attempts=1)
+    batch = LiveBatch(Drawing(module, fixed_width=True), 4, OFTEN, exact)
+    for number, length in enumerate((4, 5, 5)):
+        batch.add(number, Request.of(list(range(length)), seed=number))
+    records = [record for _ in range(9) for record in batch.step()]
+    assert [record.row for record in records if isinstance(record, Stopped)] == [0, 1, 2]
+    assert sum(isinstance(record, Token) for record in records) == 4 + 5 + 5
+    assert not batch.busy

@@ -192,7 +192,9 @@ class LiveBatch:
             if reason is not None:
                 records += self.end(row, reason, bytes_per_row, slot)
                 ended_slots.append(slot)
-        for slot in reversed(ended_slots):
+        # an engine that draws has an order of its own; from the last slot on, none that is freed is
+        # given to a text that has ended as well
+        for slot in sorted(ended_slots, reverse=True):
             self.free_slot(slot)
         return records
 
