@@ -132,6 +132,19 @@ def test_words_are_sought_in_their_own_sentence_alone(running, monkeypatch) -> N
         assert times(socket) == first
 
 
+def test_a_later_config_holds_from_the_next_sentence_on(running, monkeypatch) -> None:
+    monkeypatch.setattr("mamtra.server.captions.Aligner", Listener)
+    long = " ".join(["We went to the market", *["and to the harbour"] * 12]) + ". "
+    with open_session(running, timestamp_type="word") as socket:
+        send(socket, "input.text", text=f"{long}It is warm. {long}It is warm. ")
+        for timed, later in ((True, {}), (False, {"timestamp_type": "word"})):
+            until(socket, "audio.start")
+            assert isinstance(socket.recv(timeout=60), bytes)
+            send(socket, "session.config", **PLAIN, **later)
+            assert ("timestamp_info" in until(socket, "audio.done")[0][-1]) is timed
+            assert ("timestamp_info" in until(socket, "audio.done")[0][-1]) is not timed
+
+
 @pytest.mark.parametrize(
     ("message", "told"),
     [

@@ -52,8 +52,13 @@ def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
 
 @dataclass(slots=True)
 class Sentence:
-    """What was sent of a sentence: bytes, what is not said of it, and when its words are heard."""
+    """What was sent of a sentence: bytes, what is not said of it, and when its words are heard.
 
+    Attributes:
+        finder: finds when its words are heard; None where nobody asked for it.
+    """
+
+    finder: WordFinder | None
     bytes: int = 0
     notes: tuple[str, ...] = ()
     words: list[WordTime] = field(default_factory=list)
@@ -135,35 +140,36 @@ class Session:
             sentence.bytes += len(data)
             await self.socket.send_bytes(data)
 
-    async def sound(self, text: str, sentence: "Sentence", output: Output) -> None:
+    async def sound(
+        self, wanted: SpeechRequest, service: Service, sentence: "Sentence", output: Output
+    ) -> None:
         """Send the frames of a sentence.
 
         Raises:
             HTTPError: it was refused.
             MamtraError: it cannot be spoken.
         """
-        wanted = replace(self.settings, text=self.marked(text), streamed=True)
-        job, _ = job_of(wanted, self.service, self.state)
+        job, _ = job_of(replace(wanted, text=self.marked(wanted.text)), service, self.state)
         sentence.notes = job.notes
         self.notes |= {kind_of(note): note for note in job.notes if kind_of(note) not in self.notes}
-        self.ticket = self.service.submit(job, patient=True)
+        self.ticket = service.submit(job, patient=True)
         async for piece in self.ticket:
             if self.cancelled:
                 return
             await self.send(output.push(piece), sentence)
-            if self.finder is not None:
-                sentence.words += await self.finder.words_of(piece)
+            if sentence.finder is not None:
+                sentence.words += await sentence.finder.words_of(piece)
         if not self.cancelled:
             await self.send(output.finish(), sentence)
 
     async def speak(self, text: str) -> None:
-        """Speak one sentence: start, frames, done."""
-        wanted = replace(self.settings, text=text, streamed=True)
-        output = Output(wanted, self.service.synthesizer, self.state.config.mark)
+        """Speak one sentence: start, frames, done; settings that come meanwhile are the next's."""
+        wanted, service = replace(self.settings, text=text, streamed=True), self.service
+        output = Output(wanted, service.synthesizer, self.state.config.mark)
         marks = {"utterance_index": self.utterance, "sentence_index": self.sentence}
-        sentence, failed = Sentence(), None
-        if self.finder is not None:  # it may hold the end of the sentence before
-            self.finder.begin()
+        sentence, failed = Sentence(self.finder), None
+        if sentence.finder is not None:  # it may hold the end of the sentence before
+            sentence.finder.begin()
         await self.tell(
             "audio.start",
             **marks,
@@ -172,7 +178,7 @@ class Session:
             sample_rate=output.rate_hz,
         )
         try:
-            await self.sound(text, sentence, output)
+            await self.sound(wanted, service, sentence, output)
         except (WebSocketDisconnect, asyncio.CancelledError):
             raise
         except Exception as error:
@@ -188,8 +194,8 @@ class Session:
         else:
             done = {**marks, "total_bytes": sentence.bytes, "error": failed is not None}
             done["notes"] = sentence.notes
-            if self.finder is not None:
-                done["timestamp_info"] = timestamp_info(self.finder, sentence.words)
+            if sentence.finder is not None:
+                done["timestamp_info"] = timestamp_info(sentence.finder, sentence.words)
             await self.tell("audio.done", **done)
         self.sentence += 1
 
