@@ -19,11 +19,12 @@ from mamtra.distillation.samples import sampler_for
 from mamtra.distillation.settings import DistillRun, paper_settings
 from mamtra.distillation.task import DistillTask, check_pair
 from mamtra.errors import ConfigError, CorpusError, ModelError, TrainingError
-from mamtra.speech_lm import SpeechLM
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import TASK
 from mamtra.synthesis.load import open_folder
 from mamtra.training.workers import launch
 from mamtra.transfer.convert import convert
+from mamtra.transfer.losses import DistillLosses
 
 DATA = random_utterances(SPEECH_LM, 24, speech=(10, 30))
 RUN = DistillRun(
@@ -267,6 +268,28 @@ def test_data_of_another_model_is_refused() -> None:
 def test_models_with_different_ids_are_refused() -> None:
     with pytest.raises(ModelError, match="speech_vocabulary is 27 and the student's 28"):
         check_pair(SPEECH_LM, replace(SPEECH_LM, speech_vocabulary=28))
+    with pytest.raises(ModelError, match="end_mark is 0 and the student's 1"):
+        check_pair(SPEECH_LM, replace(SPEECH_LM, end_mark=1))
+    with pytest.raises(ModelError, match="marks is 3 and the student's 200"):
+        check_pair(SPEECH_LM, replace(SPEECH_LM, marks=200, end_mark=1, fill_mark=3))
+
+
+def test_a_run_with_nothing_to_learn_from_is_refused_before_it_begins() -> None:
+    batches = DistillBatches(DATA, SPEECH_LM, tokens=100)
+    narrow = replace(SPEECH_LM, backbone=replace(SPEECH_LM.backbone, dim=8))
+
+    def task(student: SpeechLMConfig, run: DistillRun) -> DistillTask:
+        return DistillTask(SpeechLM(SPEECH_LM), SpeechLM(student), batches, run)
+
+    nothing = DistillLosses(ce=0.0, logits=0.0, embedding=0.0)
+    alone = replace(RUN, freeze="all", losses=replace(nothing, embedding=1.0))
+    with pytest.raises(ConfigError, match="no loss is left to learn from"):
+        task(SPEECH_LM, replace(alone, losses=nothing))
+    with pytest.raises(ConfigError, match="no loss is left to learn from"):
+        task(narrow, alone)
+    assert torch.isfinite(task(SPEECH_LM, alone).loss(0)["loss"])
+    aligned = replace(alone, losses=nothing, align_steps=RUN.settings.steps)
+    assert task(SPEECH_LM, aligned).run == aligned
 
 
 def test_a_student_of_another_width_learns_without_the_embedding_loss() -> None:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from mamtra.distillation.settings import DistillRun
 from mamtra.distillation.teacher_cache import TeacherCache
-from mamtra.errors import ModelError
+from mamtra.errors import ConfigError, ModelError
 from mamtra.speech_lm.batch import Batch
 from mamtra.speech_lm.measure import mean_cross_entropy
 from mamtra.speech_lm.model import SpeechLM, SpeechLMConfig
@@ -42,7 +42,7 @@ def check_pair(teacher: SpeechLMConfig, student: SpeechLMConfig) -> None:
     Raises:
         ModelError: they do not.
     """
-    for name in ("text_vocabulary", "speech_vocabulary"):
+    for name in ("text_vocabulary", "speech_vocabulary", "marks", "end_mark", "fill_mark"):
         theirs, ours = getattr(teacher, name), getattr(student, name)
         if theirs != ours:
             raise ModelError(
@@ -69,7 +69,8 @@ class DistillTask:
     Raises:
         ModelError: teacher and student do not read and write the same ids.
         LayoutError: the new mixers shall be calibrated, and the models differ in their layers.
-        ConfigError: the run's ``freeze`` is unknown, or leaves nothing to learn.
+        ConfigError: the run's ``freeze`` is unknown, or leaves nothing to learn; or no loss is left
+            to learn from.
     """
 
     def __init__(
@@ -94,7 +95,22 @@ class DistillTask:
         self.trainable = apply(self.student, run.freeze)
         width = teacher.special_embedding.embedding_dim
         self.same_width = width == student.special_embedding.embedding_dim
+        self.check_losses()
         self.teacher_ce: float | None = None
+
+    def check_losses(self) -> None:
+        """Refuse a run whose steps, after those of the alignment, have no loss.
+
+        Raises:
+            ConfigError: they have none.
+        """
+        losses, settings = self.run.losses, self.run.settings
+        left = losses.ce or losses.logits or (losses.embedding and self.same_width)
+        if not left and self.run.align_steps < settings.steps:
+            raise ConfigError(
+                "no loss is left to learn from: give ce or logits a weight above 0; the "
+                "embedding's takes models of one width"
+            )
 
     @torch.no_grad()
     def calibrate(self) -> None:
