@@ -84,6 +84,17 @@ def test_words_arrive_with_the_blank_before_them_and_make_up_the_text() -> None:
     assert not words.has_more()
 
 
+@pytest.mark.parametrize("parts", [["\udc80 we wait."], ["We ", "wait \udc80."]])
+def test_words_that_are_no_utf_8_are_refused_wherever_they_stand(parts: list[str]) -> None:
+    def read_all() -> None:
+        words = ArrivingWords(parts, encode, enough=12)
+        while words.has_more():
+            list(words.utterance())
+
+    with pytest.raises(TextError, match="not UTF-8"):
+        read_all()
+
+
 def test_a_word_is_read_no_further_than_needed() -> None:
     asked = []
 

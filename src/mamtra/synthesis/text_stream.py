@@ -22,12 +22,12 @@ ENDED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
 BREAK = re.compile(rf"(?P<paragraph>{PARAGRAPH.pattern})|{LINE_BEFORE_MARK}", re.IGNORECASE)
 PROBE = "The"  # a word that begins a sentence, to ask whether one has ended before it
 LONGEST = 400  # characters without an end after which text is cut all the same
-# a word is complete when a blank or a Chinese mark follows
 # a word whose reading does not depend on the next one
 PLAIN = re.compile(r"\s*(?:[A-Za-z]?[a-z']+|I|[\u3040-\u30ff\u4e00-\u9fff]+)[,;。！？；，、]?")
 DOUBTFUL_END = re.compile(r"\..*\.|\b[A-Z][a-z]{0,4}\.|\d\.")  # perhaps an abbreviation
 SETTLED_AFTER = 2  # plain words after which no later word changes how a figure is read
 CONTEXT = 3  # words before a figure that may change how it is read
+# a word is complete when a blank or a Chinese mark follows
 WORD = re.compile(r"\s*(?:[^\s。！？；，、]*[。！？；，、]|\S+(?=\s))")
 
 
@@ -178,15 +178,25 @@ class ArrivingWords:
         self.words: list[str] = []
         self.before: list[str] = []
 
+    def take_part(self) -> bool:
+        """Wait for the next part of the text; False when it has ended.
+
+        Raises:
+            TextError: the part is not UTF-8.
+        """
+        part = next(self.parts, None)
+        if part is None:
+            return False
+        check_characters(part)
+        self.waiting += part
+        return True
+
     def next_word(self) -> str | None:
         """The next word with a blank before it if there was one; None when the text has ended."""
         while not (found := WORD.match(self.waiting)):
-            part = next(self.parts, None)
-            if part is None:
+            if not self.take_part():
                 word, self.waiting = self.waiting.rstrip(), ""
                 return word if word.strip() else None
-            check_characters(part)
-            self.waiting += part
         self.waiting = self.waiting[found.end() :]
         word = found.group()
         return f" {word.lstrip()}" if word[:1].isspace() else word
@@ -194,10 +204,8 @@ class ArrivingWords:
     def has_more(self) -> bool:
         """Whether text follows; waits for it."""
         while not self.waiting.strip():
-            part = next(self.parts, None)
-            if part is None:
+            if not self.take_part():
                 return False
-            self.waiting += part
         return True
 
     def utterance(self) -> Iterator[list[int]]:
