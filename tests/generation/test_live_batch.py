@@ -1,6 +1,7 @@
 """A batch that texts join and leave at any step: each says what it says alone."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ from onnx_toys import open_speech_lm, toy_speech_lm
 from mamtra.generation.generate import generate
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.live_batch import LiveBatch
-from mamtra.generation.request import Request, Stopped
+from mamtra.generation.request import Failed, Request, Stopped
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.runtime.protocols import SpeechModel
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
+from mamtra.speech_lm.reading import ReadingConfig
 
 RAS = SamplingConfig()
 GUARD = GuardConfig(min_per_text_token=1.0, max_per_text_token=6.0, repeat_tokens=9, attempts=1)
@@ -96,6 +98,27 @@ def test_who_leaves_is_the_one_that_was_named(model: SpeechModel) -> None:
     batch.remove(7)
     batch.remove(1)
     assert {record.row for record in batch.step()} == {0}
+
+
+class Blind(TorchSpeechModel):
+    """A model that cannot tell what it looked at, as where memory is full."""
+
+    def looked(self, segments: object, speech: object, state: object, row: int) -> np.ndarray:
+        raise MemoryError("full")
+
+
+def test_a_text_whose_words_cannot_be_looked_up_ends_alone() -> None:
+    module = toy_speech_lm("MA-rotary")
+    blind = Blind(module, reading=ReadingConfig(layer=1, head=0, least=0.1, shortest=1))
+    first, second = (replace(request, words=((0, 1),)) for request in texts(2))
+    batch = LiveBatch(blind, 4, RAS, GUARD)
+    batch.add(0, first)
+    batch.add(1, replace(second, words=()))
+    records = []
+    while batch.busy:
+        records += batch.step()
+    assert [record.row for record in records if isinstance(record, Failed)] == [0]
+    assert [record.row for record in records if isinstance(record, Stopped)] == [1]
 
 
 def test_a_text_ends_with_its_share_of_the_memory(model: SpeechModel) -> None:

@@ -97,8 +97,8 @@ class LiveBatch:
     def end(self, row: Row, reason: StopReason, bytes_per_row: int, slot: int) -> list[Record]:
         """What is handed out when a row ends."""
         assert self.state is not None
-        covered = coverage_of(self.model, row.request, row.history, self.state, slot)
         try:
+            covered = coverage_of(self.model, row.request, row.history, self.state, slot)
             stopped = row.stopped(reason, bytes_per_row, covered)
             return self.settle(row, stopped) if row.index in self.held else [stopped]
         except Exception as problem:  # whatever it is, the neighbours go on
