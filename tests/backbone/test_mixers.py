@@ -123,11 +123,12 @@ def test_kernels_that_were_asked_for_read_too(layer):
     assert len(called) == 1
 
 
-def test_the_gradient_of_a_norm_by_heads_is_right():
+@pytest.mark.parametrize("batch", [(2, 5), ()])
+def test_the_gradient_of_a_norm_by_heads_is_right(batch):
     torch.manual_seed(3)
-    hidden = torch.randn(2, 5, 3, 4, requires_grad=True)
+    hidden = torch.randn(*batch, 3, 4, requires_grad=True)
     weight = torch.randn(3, 4, requires_grad=True)
-    upwards = torch.randn(2, 5, 3, 4)
+    upwards = torch.randn(*batch, 3, 4)
 
     def plain(hidden, weight, eps):
         return weight * hidden * (hidden.square().mean(-1, keepdim=True) + eps).rsqrt()

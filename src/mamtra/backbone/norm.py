@@ -41,7 +41,7 @@ class NormaliseScale(torch.autograd.Function):
         if weight.dim() == 1:
             overlap = (product @ scale.unsqueeze(-1)).div_(normal.shape[-1])
         else:
-            overlap = product.mul_(scale).mean(-1, keepdim=True)
+            overlap = (product * scale).mean(-1, keepdim=True)  # to_weight may be it
         inward = (gradient * scale).addcmul_(exact, overlap, value=-1).mul_(inverse)
         return inward.to(gradient.dtype), to_weight.to(weight.dtype), None
 
