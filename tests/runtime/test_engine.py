@@ -92,6 +92,13 @@ def test_a_small_model_is_exact_on_one_thread_and_a_large_one_small(monkeypatch)
     assert set(small.reasons) == {"dtype", "kind", "threads"}
 
 
+def test_the_reason_tells_as_many_cores_as_compute(monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(engine, "available_cores", lambda: 64)
+    chosen = resolve(EngineConfig(dtype="float32"), BIG)
+    assert f"read by {chosen.threads} cores together" in chosen.reasons["threads"]
+
+
 def test_threads_that_the_environment_names_are_kept(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert resolve(EngineConfig(), BIG).threads == torch.get_num_threads()

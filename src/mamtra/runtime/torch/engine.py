@@ -103,8 +103,8 @@ def chosen_threads(config: EngineConfig, parameters: int) -> tuple[int, str]:
         return torch.get_num_threads(), "OMP_NUM_THREADS says so"
     if parameters < LARGE:
         return 1, "the operations of a small model end sooner than threads can meet"
-    cores = available_cores()
-    return min(cores, MOST_THREADS), f"a large model's weights are read by {cores} cores together"
+    cores = min(available_cores(), MOST_THREADS)
+    return cores, f"a large model's weights are read by {cores} cores together"
 
 
 def chosen_dtype(config: EngineConfig, parameters: int) -> tuple[str, str]:
