@@ -1,6 +1,6 @@
 """Joining pieces of speech that are still being spoken: pauses and fades as they are decided live.
 
-Does what ``joining.Joiner`` does, but never waits for the end of a piece. Whether a sound is loud
+Does what ``joiner.Joiner`` does, but never waits for the end of a piece. Whether a sound is loud
 is therefore judged against the loudest so far, not against the loudest of its whole piece. Each
 decision depends on the samples before it alone, so the result is the same however a piece is cut.
 

@@ -6,7 +6,7 @@
               them all; ratios to the baseline are taken within a round
     result    of each target: median, least and most of the rounds
 
-``worker.py`` is the process, ``bench_config.py`` its settings, ``timing.py`` what it times.
+``worker.py`` is the process, ``config.py`` its settings, ``timing.py`` what it times.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence

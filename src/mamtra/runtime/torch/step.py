@@ -1,6 +1,6 @@
 """A whole stack for exactly one new token per row: what speaking does 25 times a second.
 
-``StackStep`` belongs to a stack that was made ready (joining.py) and to a number of rows. It holds
+``StackStep`` belongs to a stack that was made ready (fuse.py) and to a number of rows. It holds
 buffers, never memories: the state is an argument, as everywhere. ``run`` is the form for operations
 one by one; ``replay_form`` is the same with nothing in it that depends on a number in Python, so
 that a CUDA graph can record it once and replay it for every later token.

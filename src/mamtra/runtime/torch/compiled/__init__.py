@@ -7,8 +7,8 @@ the speed of memory (products.py), and a few calls do what lies between two of t
 attention.py, recurrence.py). numba compiles, at the first import on a machine, which takes some
 seconds; later imports find the result on disk, if there is a folder that can be written.
 
-Importing this package imports numba; ../compiling.py tells whether that can be done. Every row of a
-batch gets, bit for bit, what it would get alone.
+Importing this package imports numba; ../cpu_features.py tells whether that can be done. Every row
+of a batch gets, bit for bit, what it would get alone.
 """
 
 import logging
