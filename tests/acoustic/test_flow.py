@@ -3,7 +3,8 @@
 import torch
 from torch import Tensor
 
-from mamtra.acoustic.flow_matching import cosine_times, fixed_noise, flow, flow_loss
+from mamtra.acoustic.flow_matching import fixed_noise, flow, flow_loss
+from mamtra.acoustic.flow_times import cosine_times
 from mamtra.acoustic.velocity import Condition, Velocity, VelocityConfig
 
 CONFIG = VelocityConfig(

@@ -11,7 +11,7 @@ from torch import Tensor
 from toy_flow import NOISE, TOY_HEAD_DIM, decoder, toy
 
 from mamtra.acoustic.decoder import Prompt
-from mamtra.acoustic.flow_matching import cosine_times
+from mamtra.acoustic.flow_times import cosine_times
 from mamtra.acoustic.velocity import Condition
 from mamtra.errors import CheckpointError
 from mamtra.interop.cosyvoice_flow import FROM_FLOW, config_from_flow, decoder_from_cosyvoice

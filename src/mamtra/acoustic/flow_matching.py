@@ -6,7 +6,6 @@ The noise is an argument: the same noise gives the same mel features, and pieces
 use pieces of one noise.
 """
 
-import math
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from mamtra.acoustic.causal_memory import CausalMemory
 from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
+from mamtra.acoustic.flow_times import cosine_times, even_times
 from mamtra.acoustic.velocity import Condition, Velocity
 
 SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
@@ -29,16 +29,6 @@ def fixed_noise(
     """The noise that CosyVoice 2 uses for every utterance; slice it, never draw it shorter."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(1, bins, frames, generator=generator)
-
-
-def cosine_times(steps: int) -> list[float]:
-    """Times of the flow from 0 to 1, one more than steps, closer together at the start."""
-    return [1 - math.cos(math.pi / 2 * step / steps) for step in range(steps + 1)]
-
-
-def even_times(steps: int) -> list[float]:
-    """Times of a mean flow from 0 to 1, one more than steps, equally far apart."""
-    return [step / steps for step in range(steps + 1)]
 
 
 def flow(

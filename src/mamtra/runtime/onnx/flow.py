@@ -5,7 +5,6 @@ away from the second answer. The two passes share nothing, so each has half of t
 chunk of speech is too little work for each operation to be cut between threads.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from mamtra.acoustic.flow_times import cosine_times, even_times
 from mamtra.errors import ModelError
 from mamtra.runtime.onnx.bfloat16 import Bfloat16Session
 from mamtra.runtime.onnx.flow_memory import GraphInput, StepMemory
@@ -29,16 +29,6 @@ WINDOWS = "windows"  # the input that tells which blocks of frames each chunk se
 CALLERS = 64  # that may speak at once; each waits for one thread more
 
 Point = Float[np.ndarray, "bins frames"]
-
-
-def cosine_times(steps: int) -> list[float]:
-    """Times of the flow from 0 to 1, one more than steps, closer together at the start."""
-    return [1 - math.cos(math.pi / 2 * step / steps) for step in range(steps + 1)]
-
-
-def even_times(steps: int) -> list[float]:
-    """Times of a mean flow from 0 to 1, one more than steps, equally far apart."""
-    return [step / steps for step in range(steps + 1)]
 
 
 class Flow:
