@@ -23,14 +23,13 @@ from mamtra.errors import CorpusError, TextError
 from mamtra.files import file_sha256
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.speech_lm.batch import Batch, pack
-from mamtra.speech_lm.prompt import MIX, TrainingSequence, training_sequence
+from mamtra.speech_lm.prompt import MIX, TrainingSequence, is_bi_stream, training_sequence
 from mamtra.synthesis.text_reader import Reader, model_reader
 from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 
 # of a folder that mamtra nano works in
 CORPUS, TOKENS, PRONUNCIATIONS = "corpus", "tokens.safetensors", "pronunciations.txt"
-BI_STREAM_SHARE = 0.5  # of the draws, see speech_lm.prompt.training_sequence
 FINGERPRINT = 16  # hexadecimal digits that tell data apart
 MARKS = 3  # start, task and end, beside text and speech
 
@@ -248,7 +247,7 @@ class DistillBatches:
     def layouts(self, number: int) -> list[tuple[int, bool]]:
         """The utterances of a batch, and whether each is laid out in two streams."""
         return [
-            (item, draw < BI_STREAM_SHARE and MIX.suits(*self.utterances.utterance(item)))
+            (item, is_bi_stream(*self.utterances.utterance(item), draw))
             for item, draw in zip(*self.drawn(number), strict=True)
         ]
 

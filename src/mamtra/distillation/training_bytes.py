@@ -22,6 +22,7 @@ from mamtra.sizing.matrix import EXACT
 from mamtra.sizing.mixer_sizes import mixer_sizes
 from mamtra.sizing.operations import forward_operations
 from mamtra.sizing.plan import usable_bytes
+from mamtra.sizing.sizes import TEXT_IDS_PER_WORD, TOKENS_PER_SECOND, WORDS_PER_SECOND
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.transfer.freeze import apply
 
@@ -31,8 +32,7 @@ UTILISATION = 0.2  # of a card's best; an assumption, cautious for a model this 
 TERA_OPERATIONS = {"rtx4090": 165.2, "a6000": 154.8, "a100": 312.0, "h100": 989.4, "h200": 989.4}
 LIBRITTS_HOURS = 555.0  # its three training sets
 UTTERANCE_SECONDS = 5.6  # LibriTTS's mean
-TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
-TEXT_IDS_PER_SECOND = 3.25  # 2.5 words of 1.3 ids, see benchmark.sizes
+TEXT_IDS_PER_SECOND = WORDS_PER_SECOND * TEXT_IDS_PER_WORD["bpe"]
 MARKS = 3  # of each utterance: start, task, end
 
 

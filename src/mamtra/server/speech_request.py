@@ -17,6 +17,7 @@ from mamtra.audio.time_stretch import FASTEST, SLOWEST
 from mamtra.server.config import JSON_BYTES, ServeConfig
 from mamtra.server.encoding import CONTENT_TYPES, check_rate
 from mamtra.server.http_errors import HTTPError
+from mamtra.synthesis.options import HIGHEST_SEED
 
 MODEL_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # what clients send by habit
 VOICE_ALIASES = (
@@ -39,7 +40,6 @@ STREAM_FORMATS = ("audio", "sse")
 DEFAULT_FORMAT = "mp3"  # OpenAI's
 DEFAULT_RATE_HZ = 24_000  # OpenAI's, which clients of pcm take for granted
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 8_000, 48_000
-HIGHEST_SEED = 2**63 - 1
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 

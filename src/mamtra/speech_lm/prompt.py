@@ -23,6 +23,7 @@ from mamtra.speech_lm.conditioning_config import ConditioningConfig
 from mamtra.speech_lm.vocabulary import START, TASK, SpeechVocabulary
 
 IGNORED = -1  # a position whose next id is not learned
+BI_STREAM_SHARE = 0.5  # of the utterances that have speech enough, as in CosyVoice 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,6 +226,13 @@ def bi_stream(
     return TrainingSequence(tuple(segments), tuple(targets))
 
 
+def is_bi_stream(
+    text: Sequence[int], speech: Sequence[int], draw: float, mix: MixRatio = MIX
+) -> bool:
+    """Whether a number drawn from [0, 1) lays an utterance out bi-stream."""
+    return draw < BI_STREAM_SHARE and mix.suits(text, speech)
+
+
 def training_sequence(
     text: Sequence[int],
     speech: Sequence[int],
@@ -236,10 +244,10 @@ def training_sequence(
     """CosyVoice 2's mixture: bi-stream for half of the utterances that have speech enough.
 
     Args:
-        draw: a number from [0, 1) drawn by the caller; below 0.5 asks for bi-stream. Teacher and
-            student must be given the same one, or better the same sequence.
+        draw: a number from [0, 1) drawn by the caller (``is_bi_stream``). Teacher and student must
+            be given the same one, or better the same sequence.
         lead: text that is read before all else, and in one piece: CosyVoice 3's instruction.
     """
-    if draw < 0.5 and mix.suits(text, speech):
+    if is_bi_stream(text, speech, draw, mix):
         return bi_stream(text, speech, vocabulary, mix, lead)
     return uni_stream(text, speech, vocabulary, lead)
