@@ -72,3 +72,10 @@ def test_impossible_weights_are_refused():
 def test_each_loss_may_be_left_out():
     losses = DistillLosses(ce=0.0, logits=0.0, embedding=0.0)
     assert (losses.ce, losses.logits, losses.embedding) == (0.0, 0.0, 0.0)
+    given = torch.randn(3, 6), torch.randn(3, 6), torch.tensor([0, 5, 2])
+    inputs = torch.randn(5, 2), torch.randn(5, 2)
+    whole, weights = distillation(DistillLosses(), *given, *inputs), DistillLosses()
+    for name in ("ce", "logits", "embedding"):
+        parts = distillation(DistillLosses(**{name: 0.0}), *given, *inputs)
+        assert parts.keys() == whole.keys() - {name}
+        assert_close(parts["loss"], whole["loss"] - getattr(weights, name) * whole[name])
