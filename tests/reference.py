@@ -12,7 +12,14 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from mamtra.acoustic.config import NOISE_FRAMES
+
 FOLDER = Path(__file__).parent / "data" / "reference"
+
+
+def fixed_noise(bins: int, frames: int = NOISE_FRAMES) -> Tensor:
+    """The noise in which the original starts every utterance; slice it, never draw it shorter."""
+    return torch.randn(1, bins, frames, generator=torch.Generator().manual_seed(0))
 
 
 def values_of(case: str) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from functools import cache
 
 import numpy as np
 import torch
+from reference import fixed_noise
 from torch import Tensor
 
 from mamtra.acoustic.decoder import Decoder
-from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.interop.cosyvoice_flow import (
     CONFORMER,
     REPEATED,

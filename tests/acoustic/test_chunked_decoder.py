@@ -8,13 +8,13 @@ import pytest
 import reference3
 import torch
 import toy_flow
+from reference import fixed_noise
 from toy_decoder import FLOW, NANO
 
 from mamtra.acoustic import chunk_borders
 from mamtra.acoustic.chunked_decoder import decode_chunks, new_state
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.acoustic.decoder import Decoder, Prompt
-from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.errors import ConfigError
 from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.exclusive import ExclusiveChunkDecoder

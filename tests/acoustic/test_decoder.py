@@ -4,10 +4,10 @@ from dataclasses import asdict, replace
 
 import pytest
 import torch
+from reference import fixed_noise
 from toy_decoder import FLOW, NANO
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
-from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.config import from_dict
 from mamtra.errors import ConfigError
 
@@ -40,7 +40,7 @@ def test_a_config_is_rebuilt_from_its_values() -> None:
 
 def test_flow_without_noise_or_with_too_little_is_refused() -> None:
     decoder = decoder_of(FLOW)
-    with pytest.raises(ConfigError, match="give it fixed_noise"):
+    with pytest.raises(ConfigError, match="starts in noise; give it some for every mel frame"):
         decoder(TOKENS, SPEAKER)
     with pytest.raises(ConfigError, match="38 mel frames are more than the 10 of the noise"):
         decoder(TOKENS, SPEAKER, noise=NOISE[..., :10])

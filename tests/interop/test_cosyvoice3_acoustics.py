@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from cosyvoice3_shapes import REFERENCE, flow_shapes, hift_shapes
+from reference import fixed_noise
 from reference3 import (
     HOP,
     decoder,
@@ -25,7 +26,7 @@ from mamtra.acoustic.config import (
     VocoderConfig,
 )
 from mamtra.acoustic.decoder import Prompt
-from mamtra.acoustic.flow_matching import fixed_noise, flow_loss
+from mamtra.acoustic.flow_matching import flow_loss
 from mamtra.acoustic.velocity import Condition
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames, new_state, speak_chunk
 from mamtra.errors import CheckpointError, ConfigError

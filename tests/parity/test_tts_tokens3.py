@@ -7,12 +7,12 @@ pitch decides: the original's own stream and its own whole differ by 2.4e-3 here
 from functools import cache
 
 import torch
+from reference import fixed_noise
 from reference3 import HOP, decoder, relative, tensors_of, values_of, vocoder, vocoder_noise
 from torch import Tensor
 from torch.nn import functional
 
 from mamtra.acoustic.decoder import Prompt
-from mamtra.acoustic.flow_matching import fixed_noise
 
 KEPT = 8  # every eighth sample of the original is kept
 # the original differs from itself by 2.4e-3; with features that differ by their last place (1e-7)

@@ -10,13 +10,13 @@ pytest.importorskip("onnx")
 import reference3
 import tiny_model
 from onnx_toys import open_decoder, open_vocoder
+from reference import fixed_noise
 from reference_chatterbox import s3gen_entries
 from toy_flow import TOY_HEAD_DIM
 from toy_flow import decoder as toy_flow_decoder
 from toy_vocoder import toy_vocoder
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig, Prompt
-from mamtra.acoustic.flow_matching import fixed_noise
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.errors import ConfigError
 from mamtra.interop.chatterbox_acoustics import decoder_from_chatterbox, vocoder_from_chatterbox

@@ -195,7 +195,7 @@ class Decoder(nn.Module):
             tokens: the speech tokens to say.
             speaker: the speaker's vector, of any length.
             prompt: what was said before.
-            noise: where the flow starts (``fixed_noise``), prompt included; not used with 0 steps.
+            noise: where the flow starts, prompt included; not used with 0 steps.
             chunked: attention ends with each step's own chunk, as in streaming.
             final: no more tokens will come; otherwise the last ones only give context.
 
@@ -211,6 +211,6 @@ class Decoder(nn.Module):
         mel = self.expect(tokens, speaker, chunked=chunked, final=final)
         if config.steps:
             if noise is None:
-                raise ConfigError("this decoder starts in noise; give it fixed_noise(bins)")
+                raise ConfigError("this decoder starts in noise; give it some for every mel frame")
             mel = self.refined(mel, speaker, noise, prompt, chunked)
         return mel[..., before:] * config.mel_scale + config.mel_offset

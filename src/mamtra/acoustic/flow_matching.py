@@ -14,21 +14,12 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mamtra.acoustic.causal_memory import CausalMemory
-from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_times import cosine_times, even_times
 from mamtra.acoustic.velocity import Condition, Velocity
 
 SIGMA_MIN = 1e-6  # cosyvoice2.yaml: sigma_min
 UNCONDITIONAL_SHARE = 0.2  # cosyvoice2.yaml: training_cfg_rate
-
-
-def fixed_noise(
-    bins: int, frames: int = NOISE_FRAMES, seed: int = 0
-) -> Float[Tensor, "1 bins frames"]:
-    """The noise that CosyVoice 2 uses for every utterance; slice it, never draw it shorter."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randn(1, bins, frames, generator=generator)
 
 
 def flow(

@@ -193,7 +193,7 @@ class OnnxDecoder:
         mel = self._encoder.encode(ids, voice.speaker, kept, chunk=chunk)
         if self.sizes.flow:
             if noise is None:
-                raise ConfigError("this decoder starts in noise; give it fixed_noise(bins)")
+                raise ConfigError("this decoder starts in noise; give it some for every mel frame")
             point, feed = self._feed(mel, voice, noise)
             feed["chunk"] = np.array(self._chunk_frames if chunked else UNBOUNDED)
             mel = self._flow.follow(point, feed)
