@@ -87,6 +87,13 @@ def test_every_line_becomes_what_say_makes_of_it(
     )
 
 
+def test_null_is_as_if_left_out(tiny: list[str]) -> None:
+    line = {"text": "Hi.", "id": None, "out": None, "voice": None, "seed": None}
+    assert ended([*write([line, line | {"seed": 2}]), "--voice", "high", "--seed", "1", *tiny]) == 0
+    found = {name: (row["path"], row["voice"], row["seed"]) for name, row in manifest().items()}
+    assert found == {"00001": ("00001.wav", "high", 1), "00002": ("00002.wav", "high", 2)}
+
+
 BAD = [
     ("no json", "line 1 is not JSON"),
     ('["text"]', "must be an object"),
