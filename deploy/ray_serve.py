@@ -1,6 +1,6 @@
 """mamtra behind Ray Serve: the same application, as many replicas as the cluster has room for.
 
-    pip install 'mamtra[serve]' 'ray[serve]'
+    pip install '.[serve]' 'ray[serve]'
     serve run deploy.ray_serve:app
 
 Each replica is one process with a model of its own. MAMTRA_MODEL names another model than nano, and

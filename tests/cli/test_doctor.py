@@ -4,7 +4,9 @@ import json
 import shutil
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from exit_code import ended
 
@@ -12,8 +14,12 @@ import mamtra
 from mamtra.backbone.mixers import fused_scan
 from mamtra.checkpoints import locate
 from mamtra.checkpoints.checksums import write_checksums
+from mamtra.checkpoints.format import ModelFolder
 from mamtra.cli import findings, torch_findings
+from mamtra.cli.model_findings import answers
 from mamtra.errors import MissingExtraError, ModelError
+from mamtra.runtime.choose import open_model
+from mamtra.runtime.request import EngineRequest
 from mamtra.runtime.torch.engine import LARGE, EngineConfig, resolve
 
 
@@ -183,6 +189,23 @@ def test_a_model_is_examined_on_one_page(
         first, second = found[about]["found"].partition(",")[0].split()
         assert first == second
     assert found["graphs"]["found"] == "all there"
+
+
+def test_vocoders_are_compared_by_features_of_a_decoder(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = open_model(ModelFolder(tiny_model_folder), EngineRequest(engine="torch"))
+    speak, given = type(model.vocoder).speak, []
+
+    def listening(vocoder: Any, mel: np.ndarray, *others: Any) -> np.ndarray:
+        given.append(mel)
+        return speak(vocoder, mel, *others)
+
+    monkeypatch.setattr(type(model.vocoder), "speak", listening)
+    found = answers(model)
+    answers(model, heard=2 * found["mel features"])
+    np.testing.assert_array_equal(given[0], found["mel features"])
+    np.testing.assert_array_equal(given[1], 2 * found["mel features"])
 
 
 def test_an_incomplete_model_is_told_and_ends_with_1(

@@ -117,9 +117,11 @@ def test_a_file_is_spoken_and_the_name_of_one_is_noticed(
     assert ended(["say", "chapter.txt", "-o", "b.wav", *tiny]) == 0
     assert "note: chapter.txt is a file; to say what is in it: --file" in capsys.readouterr().err
     Path("latin.txt").write_bytes(b"caf\xe9")
+    Path("dash.txt").write_text("-", encoding="utf-8")  # not standard input
     for arguments, reason in (
         (["--file", "latin.txt"], "not UTF-8"),
         (["--file", "none.txt"], "cannot read 'none.txt'"),
+        (["--file", "dash.txt"], "nothing in '-' can be spoken"),
         (["Hello.", "--file", "chapter.txt"], "give one of them"),
     ):
         assert ended(["say", *arguments, *tiny]) == 4

@@ -87,6 +87,13 @@ def test_every_line_becomes_what_say_makes_of_it(
     )
 
 
+def test_null_is_as_if_left_out(tiny: list[str]) -> None:
+    line = {"text": "Hi.", "id": None, "out": None, "voice": None, "seed": None}
+    assert ended([*write([line, line | {"seed": 2}]), "--voice", "high", "--seed", "1", *tiny]) == 0
+    found = {name: (row["path"], row["voice"], row["seed"]) for name, row in manifest().items()}
+    assert found == {"00001": ("00001.wav", "high", 1), "00002": ("00002.wav", "high", 2)}
+
+
 BAD = [
     ("no json", "line 1 is not JSON"),
     ('["text"]', "must be an object"),
@@ -196,6 +203,11 @@ def test_ctrl_c_keeps_what_was_finished(
         (["say", "--batch", "lines.jsonl"], 2, "it needs -o"),
         (["say", "--batch", "lines.jsonl", "-o", ""], 2, "it needs -o"),
         (["say", "--batch", "a.jsonl", "-o", "out", "--state", "carry"], 2, "every piece fresh"),
+        (["say", "--batch", "lines.jsonl", "-o", "out", "--stream"], 2, "leave --stream out"),
+        (["say", "Hi.", "--shard", "2/4"], 2, "--shard is for --batch FILE"),
+        (["say", "Hi.", "--rows", "2"], 2, "--rows is for --batch FILE"),
+        (["say", "Hi.", "--workers", "2"], 2, "--workers is for --batch FILE"),
+        (["say", "Hi.", "--over", "ray"], 2, "--over is for --batch FILE"),
         (["say"], 2, "give a text"),
         (["say", "--batch", "none.jsonl", "-o", "out"], 8, "cannot read 'none.jsonl'"),
         (["say", "--batch", "empty.jsonl", "-o", "out"], 8, "is empty"),

@@ -49,6 +49,23 @@ def test_a_file_holds_the_sound_and_json_tells_the_time_to_the_first_audio(
     assert 0 < told["first_audio_seconds"] <= told["spoken_in_seconds"]
 
 
+@pytest.mark.parametrize("arrives", [True, False])
+def test_json_tells_what_was_left_out(
+    tiny: list[str],
+    arrives: bool,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text = "Hello 😀 there.\nAnd you, мир.\nAnd 😁 us.\n"
+    give(monkeypatch, text.encode())
+    assert ended(["say", "-" if arrives else text, "--json", "--quiet", *tiny]) == 0
+    notes = json.loads(capsys.readouterr().out)["notes"]
+    assert sorted(note.partition(":")[0] for note in notes) == [
+        "left out, there are no words for",
+        "left out, this model reads Latin letters only",
+    ]
+
+
 def test_standard_output_is_one_wav_of_unknown_length(
     tiny: list[str], capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -80,7 +80,7 @@ def test_nonsense_is_refused():
     ("request_", "reason"),
     [
         ({"dtype": "foo"}, "'foo' is unknown; possible are auto, float32, bfloat16, int8, int4"),
-        ({"dtype": "int4"}, r"graphs only: the model has no speech_lm\.4bit\.onnx"),
+        ({"dtype": "int4"}, r"no speech_lm\.4bit\.onnx, .* --to onnx --bits 4 makes"),
         ({"dtype": "int4", "engine": "torch"}, "graphs only: engine 'torch' was asked for"),
     ],
 )
@@ -123,6 +123,14 @@ def test_engines_agree_on_what_they_say(graphs):
         said[engine] = synthesizer.say("Hello there.", seed=3)
     assert said["onnx"].speech_tokens == said["torch"].speech_tokens
     np.testing.assert_allclose(said["onnx"].samples, said["torch"].samples, atol=2e-3)
+
+
+def test_four_bits_are_taken_only_when_they_are_asked_for(graphs, tmp_path):
+    folder = tmp_path / "tiny"
+    shutil.copytree(graphs.folder, folder)
+    export_onnx(ModelFolder(folder), OnnxExport(bits=4))
+    assert choose(ModelFolder(folder), EngineRequest()).bits == 32
+    assert choose(ModelFolder(folder), EngineRequest(dtype="int4")).bits == 4
 
 
 def test_fewer_bits_are_taken_where_they_were_exported(graphs, tmp_path):

@@ -68,6 +68,13 @@ def test_every_format_can_be_decoded(running, name: str) -> None:
     assert len(samples) > rate // 2
 
 
+def test_a_stream_of_a_format_that_cannot_stream_comes_whole(running) -> None:
+    form = {"response_format": "flac", "sample_rate": "native"}
+    whole = running.speak(TEXT, **form)[2]
+    status, headers, data = running.speak(TEXT, stream_format="audio", **form)
+    assert (status, headers["content-type"], data) == (200, "audio/flac", whole)
+
+
 def test_the_default_is_mp3_at_24_khz(running) -> None:
     status, headers, data = running.speak("Good morning.")
     assert (status, headers["content-type"]) == (200, "audio/mpeg")

@@ -79,6 +79,7 @@ def read_line(number: int, raw: str, defaults: SpeakOptions) -> Line:
         raise TextError(
             f"line {number} has unknown keys {', '.join(unknown)}; known are {', '.join(KEYS)}"
         )
+    values = {key: value for key, value in values.items() if value is not None}  # null: not given
     name = str(values.get("id", id_of(number)))
     path = str(values.get("out", f"{name}{SUFFIX}"))
     if not NAME.fullmatch(path) or Path(path).suffix.lower() not in FORMATS:

@@ -44,13 +44,17 @@ def digest(values: np.ndarray) -> str:
 
 
 def answers(
-    model: LoadedModel, reads_voices: ConditioningConfig | None = None
+    model: LoadedModel,
+    reads_voices: ConditioningConfig | None = None,
+    heard: np.ndarray | None = None,
 ) -> dict[str, np.ndarray]:
     """What a model's parts say to the same five questions.
 
     Args:
         model: the parts.
         reads_voices: sizes of a language model that reads voices; it is given an even one.
+        heard: mel features (bins, frames) that the vocoder speaks; those of this model's decoder
+            without them. Mere noise has no pitch, and rounding makes a thousandth and more of it.
     """
     speech, decoder, vocoder = model.speech_model, model.decoder, model.vocoder
     sizes, drawn = decoder.sizes, random_state(0)
@@ -74,9 +78,10 @@ def answers(
     tokens = [number * 5 % sizes.codes for number in range(SPEECH_IDS)]
     found["mel features"] = decoder.decode(tokens, voice, noise)
     found["mel in chunks"] = decoder.decode(tokens, voice, noise, chunked=True, final=False)
-    shape = vocoder.sizes.noises, start.shape[1] * vocoder.sizes.hop
+    heard = found["mel features"] if heard is None else heard
+    shape = vocoder.sizes.noises, heard.shape[1] * vocoder.sizes.hop
     breath = np.asarray(drawn.random_sample(shape), np.float32)
-    found["samples"] = vocoder.speak(start, breath)
+    found["samples"] = vocoder.speak(heard, breath)
     return found
 
 
@@ -112,9 +117,11 @@ def files(folder: ModelFolder) -> Iterator[Finding]:
         yield Finding(about="checksums", found=told, good=not damaged)
 
 
-def asked(folder: ModelFolder, request: EngineRequest) -> dict[str, np.ndarray]:
+def asked(
+    folder: ModelFolder, request: EngineRequest, heard: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
     """The answers of one engine; nothing of it stays in memory."""
-    found = answers(open_model(folder, request), voice_reading(folder))
+    found = answers(open_model(folder, request), voice_reading(folder), heard)
     gc.collect()
     return found
 
@@ -125,7 +132,8 @@ def comparison(folder: ModelFolder) -> Iterator[Finding]:
     if not missing_graphs(folder, SPEAKING):
         graphs = asked(folder, EngineRequest(engine="onnx", dtype="float32", flow_dtype="float32"))
     if has_torch():
-        modules = asked(folder, EngineRequest(engine="torch", dtype="float32"))
+        heard = None if graphs is None else graphs["mel features"]  # vocoders speak the same
+        modules = asked(folder, EngineRequest(engine="torch", dtype="float32"), heard)
     for name, values in (graphs or modules or {}).items():
         if graphs is None or modules is None:
             engine = "modules" if graphs is None else "graphs"

@@ -28,17 +28,17 @@ from mamtra.errors import TextError
 from mamtra.text.files import lines_of_input, read_standard_input, read_text_file
 
 DEFAULT_OUTPUT = "speech.wav"
+ROWS = 8  # of a batch
+OVER = "processes"  # are a batch's workers
 SHOWN = 40  # letters of a text that a message repeats
 
 
-def read_text(text: str) -> str:
-    """The text itself, or standard input for ``-``.
+def checked_words(text: str) -> str:
+    """The text itself.
 
     Raises:
         TextError: there are no words in it.
     """
-    if text == STANDARD:
-        text = read_standard_input()
     if not text.strip():
         raise TextError("the text is empty; give a sentence, or - to read standard input")
     return text
@@ -70,6 +70,8 @@ def check_usage(
         raise typer.BadParameter("--batch takes no text; it needs -o FOLDER")
     if batch is not None and state != "fresh":
         raise typer.BadParameter("--batch speaks every piece fresh; leave --state out")
+    if batch is not None and stream:
+        raise typer.BadParameter("--batch writes whole files; leave --stream out")
     if batch is None and text is None:
         raise typer.BadParameter("give a text, -, --file FILE or --batch FILE")
     if as_json and output == STANDARD:
@@ -78,6 +80,23 @@ def check_usage(
         raise typer.BadParameter("--stream speaks each piece afresh; leave --state out")
     if timestamps is not None and (stream or batch is not None):
         raise typer.BadParameter("--timestamps is for one text in a file; leave the other out")
+
+
+def check_alone(rows: int, workers: int, over: str, shard: str | None) -> None:
+    """Refuse options of a batch for a single text, which would not heed them.
+
+    Raises:
+        typer.BadParameter: one was given.
+    """
+    given = {
+        "--rows": rows != ROWS,
+        "--workers": workers != 1,
+        "--over": over != OVER,
+        "--shard": shard is not None,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise typer.BadParameter(f"{name} is for --batch FILE; leave it out for a single text")
 
 
 def say(
@@ -134,14 +153,14 @@ def say(
     ] = None,
     rows: Annotated[
         int, typer.Option("--rows", min=1, help="Pieces of a batch that are spoken at once.")
-    ] = 8,
+    ] = ROWS,
     mark: Mark = True,
     workers: Annotated[
         int, typer.Option("--workers", min=1, help="Processes that share a batch.")
     ] = 1,
     over: Annotated[
         str, typer.Option("--over", help="Of the workers: processes or a ray cluster.")
-    ] = "processes",
+    ] = OVER,
     shard: Annotated[
         str | None, typer.Option("--shard", help="2/4: only the second of four shares of a batch.")
     ] = None,
@@ -179,6 +198,7 @@ def say(
     """
     if file and text is not None:
         raise TextError(f"the text {text[:SHOWN]!r} and --file were given; give one of them")
+    from_input = text == STANDARD  # a file that holds a dash alone is a text
     text = read_text_file(file) if file else text
     if text is not None and not file and not quiet:
         hint_at_file(text)
@@ -193,7 +213,11 @@ def say(
         "streams": rows if batch is not None else 1,
     }
     check_usage(text, output, state, batch, timestamps, stream=stream, as_json=as_json)
-    words = read_text(text) if text is not None and not (stream and text == STANDARD) else ""
+    if batch is None:
+        check_alone(rows, workers, over, shard)
+    words = ""
+    if text is not None and not (stream and from_input):
+        words = checked_words(read_standard_input() if from_input else text)
     target = DEFAULT_OUTPUT if output is None else output
     if batch is None and target != STANDARD:
         check_target(target)
@@ -226,7 +250,6 @@ def say(
     comment = mark_or_nothing(mark)
     synthesizer = load(model, **run)
     if stream:
-        flowing = synthesizer.stream(words or lines_of_input(), **how)
-        say_stream(flowing, target, synthesizer.rate, comment, **told)
+        say_stream(synthesizer, words or lines_of_input(), how, target, comment, **told)
     else:
         say_whole(synthesizer, words, options, target, comment, timestamps, **told)

@@ -88,7 +88,7 @@ def serve(
 
     mamtra serve
 
-    curl localhost:8000/v1/audio/speech -d '{"input": "Hello."}' -o hello.mp3
+    curl localhost:8000/v1/audio/speech --json '{"input": "Hello."}' -o hello.mp3
     """
     names = models or [DEFAULT]
     for name in names:

@@ -88,11 +88,10 @@ def missing_graphs(folder: ModelFolder, parts: tuple[str, ...], bits: int = 32) 
 
 
 def bits_to_use(folder: ModelFolder, dtype: str) -> int:
-    """The bits of the graph that a type means; for ``auto`` the fewest that were exported."""
+    """The bits of the graph that a type means; ``auto`` means 8 where they were exported."""
     if dtype != AUTO:
         return BITS.get(dtype, 32)
-    there = [bits for bits in (8, 4) if graph_of(folder, "speech_lm", bits).is_file()]
-    return there[0] if there else 32
+    return 8 if graph_of(folder, "speech_lm", 8).is_file() else 32  # 4 bits cost words
 
 
 def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | None:
@@ -105,7 +104,8 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
         return "types of parts were given, which are PyTorch's"
     if request.dtype not in (AUTO, *BITS):
         return f"dtype {request.dtype!r} is PyTorch's"
-    missing = missing_graphs(folder, SPEAKING, bits_to_use(folder, request.dtype))
+    bits = bits_to_use(folder, request.dtype)
+    missing = missing_graphs(folder, SPEAKING, bits)
     if request.flow_context:
         beside = graph_of(folder, "decoder")
         needed = ENCODER_GRAPH, CHUNK_GRAPH, CHUNKS_GRAPH
@@ -113,7 +113,7 @@ def obstacle(folder: ModelFolder, request: EngineRequest, dtypes: Any) -> str | 
     if missing:
         return (
             f"the model has no {', '.join(missing)}, which mamtra export {folder.folder} "
-            "--to onnx makes"
+            f"--to onnx{f' --bits {bits}' if bits != 32 else ''} makes"
         )
     return None
 

@@ -44,6 +44,8 @@ class Ticket:
         patience_seconds: how long it may wait for a slot.
         read_seconds: a reader that takes nothing for so long has gone.
         started: when it got a slot, by ``time.monotonic``.
+        ended: nothing is put any more.
+        read: the reader has seen the end, or the error that stands for it.
     """
 
     job: Job
@@ -60,6 +62,7 @@ class Ticket:
     last_read: float = 0.0
     cancelled: bool = False
     ended: bool = False
+    read: bool = False
 
     def has_room(self) -> bool:
         """Whether more sound may be made; asked by the speaking thread."""
@@ -111,8 +114,10 @@ class Ticket:
         Raises:
             HTTPError: the job was refused.
             MamtraError: it cannot be spoken.
+            StopAsyncIteration: it has ended, also whenever it is asked again.
         """
-        item = await self.queue.get()
+        item = None if self.read else await self.queue.get()
+        self.read = self.read or not isinstance(item, AudioPiece)
         if item is None:
             raise StopAsyncIteration
         if isinstance(item, BaseException):
