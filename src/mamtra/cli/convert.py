@@ -186,8 +186,8 @@ def convert(
         str | None,
         typer.Option(
             "--form",
-            help="Form of the new mixers: parity (as published), open (learns better, no export), "
-            "portable (Mamba: can be exported).",
+            help="Form of the new mixers: parity (as published), open (learns better, no Granite), "
+            "portable (Mamba: open as far as Granite goes).",
         ),
     ] = None,
     values: Annotated[

@@ -9,7 +9,7 @@ A form is a variant of a mixer under a name that a command line can ask for:
     parity     as published: SiLU after a random convolution, a random gate, no biases, no positions
     open       ours: what can begin as "do nothing" does (convolution, gate), biases are carried,
                reads and writes rotate with their position as queries and keys did
-    portable   as open, but only with what stock Granite can express, so that it can be exported
+    portable   as open, but only with what stock Granite can express, so that it can become one
 
 What each piece is worth is measured in docs/reproduce.md (``mamtra lab starts``).
 """
