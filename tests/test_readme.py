@@ -93,6 +93,20 @@ def test_links_lead_somewhere(path: Path) -> None:
     assert not missing
 
 
+def test_modules_that_documents_name_exist() -> None:
+    named = re.compile(r"`((?!vllm/)[\w*.]+/[\w*./]+\.py)`")  # vLLM's are not ours
+    bases = (ROOT, ROOT / "src", ROOT / "src/mamtra")
+    told = [*DOCUMENTS, ROOT / "ARCHITECTURE.md", ROOT / "benchmarks/README.md"]
+    found = {
+        (path.name, name)
+        for path in told
+        if path.name != "log.md"  # what was
+        for name in named.findall(path.read_text())
+    }
+    assert len(found) > 50
+    assert not {one for one in found if not any([*base.glob(one[1])] for base in bases)}
+
+
 @NEEDS_NANO
 def test_the_sizes_in_the_table_of_models_are_those_that_ship() -> None:
     from mamtra.checkpoints.format import ModelFolder

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from mamtra.cli.evaluate import app
 from mamtra.errors import CorpusError
-from mamtra.figures.paper import operations_table, paper_tables
+from mamtra.figures.paper import growth_finding, operations_table, paper_tables
 from mamtra.figures.paper_speech import laboratory_lines, speech_table
 from mamtra.sizing.sizes import COSYVOICE2, TOY
 
@@ -38,6 +38,21 @@ def test_cells_come_from_the_committed_rows() -> None:
     assert [row[0][0] for row in figures.rows] == ["3", "4", "5", "6"]
     assert all("not measured" not in row[2] for row in figures.rows), "every cell of nano is filled"
     assert all("not measured" not in figures.rows[place][3] for place in (0, 2))
+
+
+def test_growth_on_a_card_is_that_of_one_row_and_names_its_card() -> None:
+    rows = [
+        json.loads(line)
+        for line in (ROOT / "benchmarks/results/gpu.jsonl").read_text().splitlines()
+    ]
+    cards = [
+        row["provenance"]["machine"]["gpu"]
+        for row in rows
+        if {"1:0", "1:1"} <= {name for name, found in row["results"].items() if "decode" in found}
+        and row["settings"]["part"] == "one stream"
+    ]
+    told = growth_finding(ROOT, "gpu.jsonl", "cosyvoice2 --device cuda")
+    assert f"{cards[-1]}: 1:0 1.15, 1:1 1.12, 1:5 1.07 (gpu.jsonl)" in told
 
 
 def test_every_cell_of_nano_in_table_3_is_filled() -> None:

@@ -20,6 +20,7 @@ from mamtra.checkpoints.modules import fill
 from mamtra.cli.export import export as command
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
+from mamtra.interop.onnx.speech_lm import MIXERS
 from mamtra.runtime.onnx.session import open_session
 from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 
@@ -95,6 +96,13 @@ def test_a_copy_speaks_without_the_donor(folder, tmp_path):
     assert list(copy.voice_files()) == list(folder.voice_files())
     with pytest.raises(ModelError, match="not empty"):
         export_onnx(folder, OnnxExport(), tmp_path / "copy")
+
+
+def test_an_export_that_fails_is_told_and_leaves_no_folder(folder, tmp_path, monkeypatch):
+    monkeypatch.delitem(MIXERS, "M")
+    with pytest.raises(ModelError, match=r"M \(Mamba\), which no graph can express"):
+        export_onnx(folder, OnnxExport(), tmp_path / "copies" / "copy")
+    assert not list((tmp_path / "copies").iterdir())
 
 
 def test_few_bits_get_a_graph_and_a_file_of_their_own(folder, capsys):

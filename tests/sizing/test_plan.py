@@ -14,6 +14,7 @@ from mamtra.backbone.state import KeyValueState
 from mamtra.benchmark.decode.timing import filled_state
 from mamtra.benchmark.random_weights import with_random_weights
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.cli.plan import part_rows
 from mamtra.errors import ConfigError, LayoutError
 from mamtra.runtime.torch.cuda_graph import GraphStepper
 from mamtra.runtime.torch.engine import EngineConfig, prepare
@@ -244,3 +245,11 @@ def test_the_weights_of_chatterbox_are_those_of_its_modules():
     numbers = sum(weight.numel() for weight in model.parameters())
     found = speech_lm_bytes(CHATTERBOX.speech_lm, "float32")
     assert found == 4 * numbers
+
+
+def test_the_table_counts_every_layer_with_a_state_of_constant_size() -> None:
+    planned = plan(with_deltanet(shaped(TOY, "1:1")), 10.0, 1, "float32")
+    told = {part: how for part, how, _ in part_rows(planned)}
+    recurrent = len(planned.layout) - planned.layout.count("A")
+    assert recurrent
+    assert told["scan states"] == f"{recurrent} layers, float32"

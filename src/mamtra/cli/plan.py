@@ -24,7 +24,7 @@ def part_rows(planned: "Plan") -> list[tuple[str, str, int]]:
         for name, n in planned.weights.items()
     ]
     grows = f"{planned.layout.count('A')} layers, room for {planned.capacity:,} tokens"
-    stays = f"{planned.layout.count('M')} layers, float32"
+    stays = f"{len(planned.layout) - planned.layout.count('A')} layers, float32"
     return [
         *weights,
         ("keys and values", grows, planned.key_values),

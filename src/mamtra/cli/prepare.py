@@ -123,7 +123,8 @@ def run(
     if not counts["utterances"]:
         raise CorpusError(
             f"none of {len(recordings)} recordings could be used; the reasons are in "
-            f"{str(output / 'skipped.jsonl')!r}"
+            f"{str(output / 'skipped.jsonl')!r}; once they are mended, remove {str(output)!r} and "
+            f"run this again: what was skipped is not tried anew"
         )
 
 

@@ -71,7 +71,10 @@ def shared_lines(
     """
     shared = [line for line in lines if all(line in files for files in systems.values())]
     if len(shared) < count:
-        raise CorpusError(f"{' and '.join(systems)} share {len(shared)} lines, fewer than {count}")
+        raise CorpusError(
+            f"{' and '.join(systems)} share {len(shared)} lines, fewer than the {count} that were "
+            f"asked for; give folders with more of the lines, or a smaller --count"
+        )
     return random.Random(seed).sample(shared, count)
 
 

@@ -49,7 +49,7 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     if reasons := obstacles(config.backbone):
         raise ModelError(
             f"{student.config.name!r} cannot be written as Granite: {'; '.join(reasons)}; "
-            f"convert its teacher again with --form portable or parity"
+            f"convert its teacher again into Mamba layers of --form portable or parity"
         )
     model = open_language_model(student)
     dtype = dtype or stored_dtype(student.part_file("speech_lm"))

@@ -35,6 +35,7 @@ from mamtra.checkpoints.checksums import renew_checksums
 from mamtra.checkpoints.derive import copy_beside
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
+from mamtra.checkpoints.new_folder import new_folder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.onnx.attention import in_one_node
 from mamtra.interop.onnx.conditioning import conditioning_graph
@@ -195,14 +196,8 @@ class FolderExport:
 
 
 def copy_model(model: ModelFolder, output: Path) -> None:
-    """Copy a model with everything that speaks into one new folder, a donor's parts included.
-
-    Raises:
-        ModelError: the folder exists and is not empty.
-    """
-    if output.exists() and any(output.iterdir()):
-        raise ModelError(f"{str(output)!r} is not empty; name a new folder")
-    (output / VOICES).mkdir(parents=True, exist_ok=True)
+    """Copy a model with everything that speaks into an empty folder, a donor's parts included."""
+    (output / VOICES).mkdir()
     values = json.loads((model.folder / CONFIG).read_text())
     values.pop("parts_from", None)
     for name in (*PARTS, "text", "mel", "sampling", "guard", "voice"):  # that a donor adds
@@ -230,18 +225,26 @@ def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = No
     Args:
         model: its folder.
         export: what was asked for.
-        output: a new folder that gets a copy of everything that speaks; without one the graphs are
-            written beside the model's own weights, those of its own parts only.
+        output: a new folder that gets a copy of everything that speaks, and appears when it is
+            complete; without one the graphs are written beside the model's own weights, those of
+            its own parts only.
 
     Returns:
         The graphs.
 
     Raises:
-        ModelError: a part is missing or damaged, or the output is not empty.
+        ModelError: a part is missing or damaged, a mixer has no graph, or the output is not empty.
     """
-    if output is not None:
-        copy_model(model, output)
-        model = ModelFolder(output)
+    if output is None:
+        return write_graphs(model, export)
+    with new_folder(output) as folder:
+        copy_model(model, folder)
+        written = write_graphs(ModelFolder(folder), export)
+    return [output / path.name for path in written]
+
+
+def write_graphs(model: ModelFolder, export: OnnxExport) -> list[Path]:
+    """Write the graphs of a model's own parts beside their weights; returns the graphs."""
     made, written = FolderExport(model, export), []
     for part in PARTS:
         if getattr(model.config, part) is None or part == "proofreader":  # numpy on every engine

@@ -25,6 +25,7 @@ import onnx
 from onnx import TensorProto
 
 from mamtra.backbone.config import KINDS
+from mamtra.errors import ModelError
 from mamtra.interop.onnx.attention import attention, cache_shapes, prepare_attention
 from mamtra.interop.onnx.graph import Graph, StoredTensor
 from mamtra.interop.onnx.layers import Form, Pass, gated_mlp, layer_matrices
@@ -180,7 +181,11 @@ def turns(config: SpeechLMConfig) -> bool:
 
 
 def run_layers(step: Pass, hidden: str) -> str:
-    """All layers and the final norm; vectors in and out."""
+    """All layers and the final norm; vectors in and out.
+
+    Raises:
+        ModelError: a mixer has no graph.
+    """
     config = step.config
     norms = [
         f"backbone.layers.{layer}.{name}.weight"
@@ -190,6 +195,11 @@ def run_layers(step: Pass, hidden: str) -> str:
     weights = [step.graph.weight(name) for name in [*norms, "backbone.norm.weight"]]
     normal = step.normalise(hidden, weights[0], config.rms_eps)
     for layer, kind in enumerate(config.layout):
+        if kind not in MIXERS:
+            raise ModelError(
+                f"layer {layer} is {kind} ({KINDS[kind].name}), which no graph can express; "
+                f"possible are {', '.join(MIXERS)}; PyTorch runs it without graphs"
+            )
         mixed = MIXERS[kind](step, normal, layer)
         normal, hidden = step.add_and_normalise(mixed, hidden, weights[2 * layer + 1])
         mixed = gated_mlp(step, normal, f"backbone.layers.{layer}.mlp")

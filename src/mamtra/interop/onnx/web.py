@@ -22,6 +22,7 @@ import onnx
 
 from mamtra.atomic import write_json
 from mamtra.checkpoints.format import VOICES, ModelFolder
+from mamtra.checkpoints.new_folder import new_folder
 from mamtra.errors import ConfigError, ModelError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
@@ -103,7 +104,7 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
 
     Args:
         model: a small model that reads letters, as nano.
-        output: a new folder.
+        output: a new folder, which appears when it is complete.
         runtime: the npm package of onnxruntime-web, a .tgz file.
 
     Raises:
@@ -111,14 +112,19 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
         ModelError: a part is missing, the output is not empty, or the runtime is another file.
     """
     check_suits(model)
-    if output.exists() and any(output.iterdir()):
-        raise ModelError(f"{str(output)!r} is not empty; name a new folder")
-    inside = output / "model"
-    (inside / VOICES).mkdir(parents=True, exist_ok=True)
-    unpack_runtime(runtime, output)
+    with new_folder(output) as folder:
+        write_site(model, folder, runtime)
+    return output
+
+
+def write_site(model: ModelFolder, site: Path, runtime: Path) -> None:
+    """Fill an empty folder: the runtime, the page, and the model with its graphs."""
+    inside = site / "model"
+    (inside / VOICES).mkdir(parents=True)
+    unpack_runtime(runtime, site)
     for file in files("mamtra").joinpath("web").iterdir():
-        (output / file.name).write_bytes(file.read_bytes())
-    (output / "rules.js").write_text(text_script(), encoding="utf-8")
+        (site / file.name).write_bytes(file.read_bytes())
+    (site / "rules.js").write_text(text_script(), encoding="utf-8")
     for part in PARTS:
         for file in model.part_files(part):
             shutil.copyfile(file, inside / file.name)
@@ -129,7 +135,6 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
         shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
     graphs = graphs_for_page(model, inside)
     write_json(inside / "manifest.json", manifest(model, graphs), indent=2, error=ModelError)
-    return output
 
 
 def graphs_for_page(model: ModelFolder, inside: Path) -> dict[str, tuple[str, onnx.ModelProto]]:
