@@ -6,7 +6,15 @@ from torch import Tensor
 
 from mamtra.acoustic.config import DecoderConfig, TokenEncoderConfig
 from mamtra.acoustic.decoder import Decoder
-from mamtra.recipes.nano.detail import LARGEST_GAIN, Detail, give_detail, transport
+from mamtra.recipes.nano.detail import (
+    LARGEST_GAIN,
+    TILT,
+    Detail,
+    give_detail,
+    ripples,
+    sharpen,
+    transport,
+)
 
 BINS = 5
 
@@ -78,10 +86,7 @@ def test_the_map_is_the_nearest_and_changes_nothing_where_nothing_lacks(
     assert torch.allclose(same.matrix, torch.eye(BINS, dtype=torch.float64), atol=1e-6)
 
 
-@pytest.mark.parametrize("emphasis", [1.0, 1.2])
-def test_the_last_layer_draws_the_mended_features(
-    natural: list[Tensor], drawn: list[Tensor], emphasis: float
-) -> None:
+def toy_decoder() -> Decoder:
     torch.manual_seed(0)
     encoder = TokenEncoderConfig(
         vocabulary=9, dim=8, heads=2, mlp_dim=8, lower_layers=1, upper_layers=1, speaker_dim=3
@@ -95,13 +100,39 @@ def test_the_last_layer_draws_the_mended_features(
         mel_offset=-5.0,
         mel_scale=2.0,
     )
-    decoder = Decoder(config).eval()
-    tokens, speaker = torch.tensor([[1, 2, 3, 4]]), torch.randn(1, 3)
-    detail = transport(natural, drawn)
-    with torch.inference_mode():
-        before = decoder(tokens, speaker)[0]
+    return Decoder(config).eval()
+
+
+@torch.inference_mode()
+def draws(decoder: Decoder) -> Tensor:
+    speaker = torch.tensor([[0.3, -1.2, 0.5]])
+    return decoder(torch.tensor([[1, 2, 3, 4]]), speaker)[0].double()
+
+
+@pytest.mark.parametrize("emphasis", [1.0, 1.2])
+def test_the_last_layer_draws_the_mended_features(
+    natural: list[Tensor], drawn: list[Tensor], emphasis: float
+) -> None:
+    decoder, detail = toy_decoder(), transport(natural, drawn)
+    before = draws(decoder)
     give_detail(decoder, detail, emphasis)
-    with torch.inference_mode():
-        after = decoder(tokens, speaker)[0].double()
+    after = draws(decoder)
     wanted = detail.natural[:, None] + emphasis * (mended(detail, before) - detail.natural[:, None])
     assert torch.allclose(after, wanted, atol=1e-4)
+
+
+def test_a_sharper_decoder_draws_larger_ripples_and_the_same_level_and_tilt() -> None:
+    decoder = toy_decoder()
+    before = draws(decoder)
+    sharpen(decoder, 1.2)
+    waves = [
+        torch.cos(torch.pi * k * (torch.arange(BINS, dtype=torch.float64) + 0.5) / BINS)
+        for k in range(BINS)
+    ]
+    for number, wave in enumerate(waves):
+        gain = 1.0 if number < TILT else 1.2
+        assert torch.allclose(wave @ draws(decoder), gain * (wave @ before), atol=1e-4)
+
+
+def test_a_factor_of_one_changes_nothing() -> None:
+    assert torch.allclose(ripples(BINS, 1.0), torch.eye(BINS, dtype=torch.float64), atol=1e-9)

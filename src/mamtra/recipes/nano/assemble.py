@@ -22,7 +22,7 @@ from mamtra.errors import CorpusError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.recipes.nano.decoder import DecoderRun, Voiced
-from mamtra.recipes.nano.detail import give_detail, measure_detail
+from mamtra.recipes.nano.detail import give_detail, measure_detail, sharpen
 from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.proofreader import ProofreaderRun
 from mamtra.recipes.nano.stages import PRONUNCIATIONS, Workshop
@@ -44,6 +44,7 @@ MAIN_FILE = f"{MAIN_VOICE}.safetensors"
 LM_FILE = "speech_lm.safetensors"
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 EMPHASIS = 1.1  # of the decoder's features around their mean, beyond what recordings have
+SHARPNESS = 1.2  # of the spectrum's ripples; 1.5 costs sound (docs/log.md)
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
 BLENDED = {"af_bella": 0.5}  # share of the main voice; alone, the vocoder makes her hoarse
 LICENCE = "Apache-2.0 (hibari and Kokoro-82M)"
@@ -171,6 +172,7 @@ def assemble(workshop: Workshop, folder: Path) -> None:
     voiced = fill(Voiced(decoder_run), workshop.decoder)
     drawer = Drawer(workshop.decoder, corpus, tokens, decoder_run)
     give_detail(voiced.decoder, measure_detail(corpus, drawer), EMPHASIS)
+    sharpen(voiced.decoder, SHARPNESS)
     save_part(voiced.decoder, folder / "decoder.safetensors")
     save_part(voiced.speaker, folder / "speaker.safetensors")
     speech_tokenizer = trained_tokenizer(workshop.tokenizer)
