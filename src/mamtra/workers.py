@@ -15,6 +15,7 @@ from multiprocessing import get_context, parent_process
 from threading import Thread
 from typing import Any
 
+from mamtra.cores import available_cores
 from mamtra.errors import ConfigError, CorpusError, MamtraError, require
 
 Part = tuple[str, Sequence[Any]]
@@ -52,7 +53,7 @@ def by_processes(work: Work, parts: Sequence[Part], workers: int) -> Iterator[Re
     if workers == 1:
         yield from (work(*part) for part in parts)
         return
-    threads = max(1, (os.cpu_count() or 1) // workers)
+    threads = max(1, available_cores() // workers)
     # a pool starts its processes before its own thread; where that is refused, they would stay
     probe = Thread(target=int)
     probe.start()

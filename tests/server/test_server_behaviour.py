@@ -234,10 +234,11 @@ def test_an_allowed_origin_may_read_the_answer(start_server) -> None:
 @pytest.mark.parametrize(
     ("header", "status"),
     [({}, 401), ({"authorization": "Bearer wrong"}, 401), ({"authorization": "Bearer k1"}, 200),
-     ({"authorization": "Api-Key k2"}, 200), ({"x-api-key": "k1"}, 200)],
+     ({"authorization": "Api-Key k2"}, 200), ({"x-api-key": "k1"}, 200),
+     ({"x-api-key": "clé".encode().decode("latin-1")}, 200)],
 )  # fmt: skip
 def test_keys_are_asked_for_where_they_are_set(start_server, header, status) -> None:
-    running = start_server(api_keys=("k1", "k2"))
+    running = start_server(api_keys=("k1", "k2", "clé"))
     assert running.ask("GET", "/v1/models", None, header)[0] == status
     assert running.ask("GET", "/health")[0] == 200
 

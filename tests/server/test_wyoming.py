@@ -77,6 +77,24 @@ def test_text_in_parts_is_one_stream_of_sound(running) -> None:
     assert types.count("audio-chunk") >= 2
 
 
+def test_a_voice_goes_by_every_name_that_http_knows(running, caplog) -> None:
+    from wyoming.tts import Synthesize, SynthesizeVoice
+
+    from mamtra.server.speech_request import VOICE_ALIASES
+
+    def spoken(voice: str) -> bytes:
+        event = Synthesize(text="Hello.", voice=SynthesizeVoice(name=voice))
+        received = converse(running, [event], "audio-stop")
+        return b"".join(event.payload or b"" for event in received if event.type == "audio-chunk")
+
+    low, high = (spoken(name) for name in ("low", "high"))
+    assert low != high
+    assert [spoken(name) for name in VOICE_ALIASES[:2]] == [low, high]
+    assert "unknown voice" not in caplog.text
+    assert spoken("nobody") == low
+    assert "unknown voice" in caplog.text
+
+
 def test_a_mark_names_voices_of_the_model_and_no_files(running, tmp_path) -> None:
     from wyoming.tts import Synthesize
 

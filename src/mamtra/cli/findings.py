@@ -9,10 +9,10 @@ import mamtra
 from mamtra.checkpoints.checksums import damaged_files
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import BUILT_IN, DEFAULT, built_in
+from mamtra.cores import available_cores
 from mamtra.errors import MamtraError, listed
 from mamtra.extras import install_command
 from mamtra.runtime.choose import choose, has_torch
-from mamtra.runtime.cores import available_cores
 from mamtra.runtime.many_streams import MANY_STREAMS, steps_to_take
 from mamtra.runtime.request import EngineRequest
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mamtra
-from mamtra.runtime.cores import available_cores
+from mamtra.cores import available_cores
 
 PACKAGES = ("torch", "numpy")
 PACKAGE_FILE = Path(mamtra.__file__)

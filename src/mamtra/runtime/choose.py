@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
+from mamtra.cores import available_cores
 from mamtra.errors import ConfigError, require
-from mamtra.runtime.cores import available_cores
 from mamtra.runtime.many_streams import open_compiled, steps_to_take
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
 from mamtra.runtime.onnx.flow import CHUNK_GRAPH, CHUNKS_GRAPH

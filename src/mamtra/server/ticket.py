@@ -84,9 +84,10 @@ class Ticket:
             if len(item.samples) and not self.first_audio:
                 self.first_audio = time.monotonic()
             self.audio_seconds += item.seconds
-            if not self.waiting:
-                self.last_read = time.monotonic()
-            self.waiting += 1
+            with self.wake:
+                if not self.waiting:
+                    self.last_read = time.monotonic()
+                self.waiting += 1
         else:
             self.ended = True
         try:

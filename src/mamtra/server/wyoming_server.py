@@ -5,6 +5,7 @@ answered from what was prepared at the start, since Home Assistant waits for a s
 """
 
 import asyncio
+import logging
 from functools import partial
 from typing import Any
 from urllib.parse import urlparse
@@ -13,10 +14,13 @@ import mamtra
 from mamtra.errors import ConfigError, TextError, require
 from mamtra.server.config import ServeConfig, is_loopback
 from mamtra.server.encoding import as_pcm
-from mamtra.server.http_errors import http_error_of, stopping
+from mamtra.server.http_errors import HTTPError, http_error_of, stopping
 from mamtra.server.models import Models, ServerState
 from mamtra.server.ticket import Job, Ticket
 from mamtra.synthesis.text_stream import complete
+from mamtra.voice.voice import Voice
+
+log = logging.getLogger("mamtra.server")
 
 PCM_WIDTH = 2  # bytes of a sample
 MOST_CHARACTERS = 16_384  # of an utterance
@@ -57,11 +61,19 @@ class Utterance:
     def __init__(self, models: Models, write: Any, voice: str | None) -> None:
         self.service, self.write = models.find(None), write
         self.voice_named = partial(models.voice_of, self.service)
-        self.voice = voice if voice in self.service.synthesizer.voices else None
+        self.voice = self.known(voice)
         self.audio = require("wyoming.audio", "wyoming")
         self.form = {"rate": self.service.rate_hz, "width": PCM_WIDTH, "channels": 1}
         self.waiting, self.begun, self.characters = "", False, 0
         self.ticket: Ticket | None = None
+
+    def known(self, name: str | None) -> Voice | str | None:
+        """The voice of a name, as over HTTP; None, the default one, where it is unknown."""
+        try:
+            return self.voice_named(name)
+        except HTTPError:
+            log.warning("a client of Wyoming asked for an unknown voice; the default one speaks")
+            return None
 
     async def say(self, text: str) -> None:
         """Speak a text and send its sound.

@@ -9,8 +9,8 @@ import torch
 from mamtra.benchmark.decode.config import BITS, BenchConfig
 from mamtra.benchmark.decode.engine_model import EngineModel
 from mamtra.benchmark.random_weights import random_folder
+from mamtra.cores import available_cores
 from mamtra.errors import require
-from mamtra.runtime.cores import available_cores
 from mamtra.runtime.onnx.guided import VOICE_GRAPH
 from mamtra.runtime.onnx.open import graph_of, open_speech_model
 from mamtra.speech_lm import SpeechLMConfig

@@ -90,7 +90,8 @@ OURS: dict[str, Any] = {**SOLVED, "losses": TEACHER_FIRST}
 SHIPPED = StudentRun(settings=replace(StudentRun().settings, steps=800, evaluate_every=200), **OURS)
 # further students of the same recipe and the folders they are trained in. As in the paper 1:3 keeps
 # the first layer of each block; at 1:5 and 1:11 those stay that cost the most cross entropy
-# (mamtra place nano-teacher --by ce). The rival lacks what the 1:1 student replaces; nothing of it is solved.
+# (mamtra place nano-teacher --by ce). The rival lacks what the 1:1 student replaces; nothing of it
+# is solved.
 STUDENTS = {
     "student-1-3": replace(SHIPPED, layout="AMMMAMMMAMMM"),
     "student-1-5": replace(SHIPPED, layout="MMMMMMMMAMAM"),

@@ -27,8 +27,8 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import check_part
 from mamtra.checkpoints.shards import opened
 from mamtra.checkpoints.skip_init import skip_init
+from mamtra.cores import available_cores
 from mamtra.errors import ConfigError
-from mamtra.runtime.cores import available_cores
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.cuda_graph import GraphStepper
 from mamtra.runtime.torch.eager import Stepper
