@@ -28,6 +28,7 @@ def here(arguments: Sequence[str], limit: float) -> Outcome:
     return {"passed": True, "report": "2 passed"} if arguments[1] == "pytest" else DISTILLED
 
 
+@pytest.mark.slow
 def test_everything_that_was_asked_for_is_in_the_rows(tmp_path: Path) -> None:
     threads, told = torch.get_num_threads(), list[str]()
     rows = measure(TOY, tmp_path / "gpu.jsonl", told.append, here)
