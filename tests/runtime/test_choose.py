@@ -125,21 +125,17 @@ def test_engines_agree_on_what_they_say(graphs):
     np.testing.assert_allclose(said["onnx"].samples, said["torch"].samples, atol=2e-3)
 
 
-def test_four_bits_are_taken_only_when_they_are_asked_for(graphs, tmp_path):
-    folder = tmp_path / "tiny"
-    shutil.copytree(graphs.folder, folder)
-    export_onnx(ModelFolder(folder), OnnxExport(bits=4))
-    assert choose(ModelFolder(folder), EngineRequest()).bits == 32
-    assert choose(ModelFolder(folder), EngineRequest(dtype="int4")).bits == 4
-
-
-def test_fewer_bits_are_taken_where_they_were_exported(graphs, tmp_path):
-    folder = tmp_path / "tiny"
-    shutil.copytree(graphs.folder, folder)
-    export_onnx(ModelFolder(folder), OnnxExport(bits=8))
-    assert choose(ModelFolder(folder), EngineRequest()).bits == 8
-    assert choose(ModelFolder(folder), EngineRequest(dtype="float32")).bits == 32
-    assert open_folder(ModelFolder(folder)).say("Hello.").samples.any()
+@pytest.mark.parametrize(("exported", "taken"), [(8, 8), (4, 32)])
+def test_eight_bits_are_taken_where_they_were_exported_and_four_when_asked_for(
+    graphs, tmp_path, exported, taken
+):
+    shutil.copytree(graphs.folder, tmp_path / "tiny")
+    folder = ModelFolder(tmp_path / "tiny")
+    export_onnx(folder, OnnxExport(bits=exported))
+    assert choose(folder, EngineRequest()).bits == taken
+    assert choose(folder, EngineRequest(dtype=f"int{exported}")).bits == exported
+    assert choose(folder, EngineRequest(dtype="float32")).bits == 32
+    assert open_folder(folder).say("Hello.").samples.any()
 
 
 def test_many_streams_of_a_large_model_take_compiled_steps_where_they_can(

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from mamtra.acoustic.decoder import Decoder
 from mamtra.acoustic.mel import LogMel
@@ -99,6 +99,13 @@ def measure_detail(corpus: Corpus, drawer: Drawer, seed: int = 0) -> Detail:
     return transport(natural, drawn)
 
 
+def map_outputs(layer: nn.Linear, matrix: Float[Tensor, "outs outs"]) -> None:
+    """Make a map of a layer's outputs a part of the layer, computed in float64."""
+    weight, bias = matrix @ layer.weight.double(), matrix @ layer.bias.double()
+    layer.weight.copy_(weight)
+    layer.bias.copy_(bias)
+
+
 @torch.no_grad()
 def give_detail(decoder: Decoder, detail: Detail, emphasis: float = 1.0) -> None:
     """Make the map a part of the decoder's last layer.
@@ -112,9 +119,8 @@ def give_detail(decoder: Decoder, detail: Detail, emphasis: float = 1.0) -> None
     assert head is not None
     matrix = emphasis * detail.matrix
     shift = matrix @ (config.mel_offset - detail.drawn) + detail.natural - config.mel_offset
-    weight, bias = matrix @ head.weight.double(), matrix @ head.bias.double()
-    head.weight.copy_(weight)
-    head.bias.copy_(bias + shift / config.mel_scale)
+    map_outputs(head, matrix)
+    head.bias.add_(shift / config.mel_scale)
 
 
 def ripples(bins: int, factor: float) -> Float[Tensor, "bins bins"]:
@@ -125,9 +131,8 @@ def ripples(bins: int, factor: float) -> Float[Tensor, "bins bins"]:
         factor: of the coefficients; 1 changes nothing.
     """
     place = torch.arange(bins, dtype=torch.float64)
-    cosines = torch.cos(
-        torch.pi / bins * (place + 0.5) * place[:, None]
-    )  # orthogonal rows (DCT-II)
+    # orthogonal rows, those of the discrete cosine transform (type II)
+    cosines = torch.cos(torch.pi / bins * (place + 0.5) * place[:, None])
     basis = cosines / cosines.norm(dim=1, keepdim=True)
     gains = torch.where(place < TILT, 1.0, factor).double()
     return basis.mT @ (gains[:, None] * basis)
@@ -144,7 +149,4 @@ def sharpen(decoder: Decoder, factor: float) -> None:
     head = decoder.mean_head
     assert head is not None
     # offset and scale are the same for all bins, so they are in the first coefficient
-    matrix = ripples(decoder.config.bins, factor)
-    weight, bias = matrix @ head.weight.double(), matrix @ head.bias.double()
-    head.weight.copy_(weight)
-    head.bias.copy_(bias)
+    map_outputs(head, ripples(decoder.config.bins, factor))
