@@ -1,5 +1,6 @@
 """``mamtra evaluate gate``: stop a release whose model is understood worse than before."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -76,9 +77,10 @@ def evaluate_gate(
     for verdict in verdicts:
         told = verdict.difference
         percent = told.interval.times(100.0)
+        shown = f"; {len(lines.lines)} lines show {100 * told.detectable:.1f}"
         console.print(
-            f"{verdict.judge}: {percent.signed} points of wrong words against the baseline; "
-            f"{len(lines.lines)} lines show {100 * told.detectable:.1f}: "
+            f"{verdict.judge}: {percent.signed} points of wrong words against the baseline"
+            f"{shown if isfinite(told.detectable) else ''}: "
             f"{'worse' if verdict.worse else 'not worse'}",
             soft_wrap=True,
             highlight=False,
