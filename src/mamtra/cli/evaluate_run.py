@@ -57,6 +57,11 @@ def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
     return list(tracked(clips, total, "speaking and judging"))
 
 
+def weights_of(system: "System") -> str:
+    """A short name for the weights of a model or of a stage of one; recordings have none."""
+    return getattr(system, "weights", "")
+
+
 def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]:
     """The row: settings, who judged, every system's figures, where they come from."""
     from mamtra.evaluation.scores import score
@@ -75,7 +80,7 @@ def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]
         "runs": evaluation.runs,
         **evaluation.settings,
         "judges": [judge.identity.row() for judge in evaluation.judges.all],
-        "weights": {model.name: model.weights for model in models},
+        "weights": {one.name: found for one in evaluation.systems if (found := weights_of(one))},
         "parameters": {model.name: model.parameters for model in models},
         "systems": score(
             judged, evaluation.profile, evaluation.language, evaluation.baselines, evaluation.seed
