@@ -39,6 +39,8 @@ def evaluate_gate(
     mamtra evaluate seed-tts nano --set everyday --limit 20 --profile spoken -o before
 
     mamtra evaluate gate --baseline before/scores.json --model nano
+
+    The baseline's voice speaks unless another is given, and in one piece where that did.
     """
     locate(model)
     from rich.console import Console
@@ -55,15 +57,17 @@ def evaluate_gate(
     system_of(before, system)
     if sentences is None and before["set"] in OWN:
         sentences, limit = before["set"], limit or before["lines"]
+    voice, one_piece = voice or before.get("voice"), bool(before.get("one_piece"))
     lines = lines_to_say(sentences, limit)
     evaluation = Evaluation(
         kind="gate",
         line_set=lines,
-        systems=[SpeakingModel(load(model), voice, seed)],
+        systems=[SpeakingModel(load(model), voice, seed, None, one_piece)],
         judges=open_judges(judge or [options.JUDGE], lines, before["language"], threads),
         profile=profile_named(before["profile"]),
         language=before["language"],
         seed=seed,
+        settings={"voice": voice, "one_piece": one_piece},
     )
     asked = {
         "set_sha256": lines.sha256,
