@@ -12,7 +12,7 @@ from mamtra.evaluation.clip import Clip, fault
 from mamtra.evaluation.harness import Judged, Judges, judged_lines
 from mamtra.evaluation.judges.judge import Hearing, Identity, Quality, Similarity
 from mamtra.evaluation.line_set import Line, LineSet, plain_set
-from mamtra.evaluation.report import difference_notes
+from mamtra.evaluation.report import difference_notes, flawless_notes
 from mamtra.evaluation.run_folder import RunFolder
 from mamtra.evaluation.scores import check_lines, loops, score
 from mamtra.evaluation.systems import Recordings, file_of_each_line
@@ -85,6 +85,14 @@ def test_a_perfect_voice_has_no_wrong_words_and_a_confused_one_has(tmp_path: Pat
     assert (apart["all words"]["better"], apart["all words"]["worse"]) == (0, 3)
     assert told["bad"]["retried_percent"] == 100
     assert told["bad"]["times_real_time"] == pytest.approx(told["bad"]["seconds"] / 1.5, abs=0.01)
+
+
+def test_no_wrong_word_in_a_few_lines_is_not_said_to_be_certain(tmp_path: Path) -> None:
+    told = figures(run(tmp_path, Voice(), Voice("bad", shift=1)))
+    (note,) = flawless_notes(told)
+    # 1 - 0.05 ** (1 / 3)
+    assert note.startswith("good (ear): no wrong word in 3 lines; ")
+    assert "up to 63.2 % of such lines may hold one" in note
 
 
 def test_both_means_are_those_computed_by_hand(tmp_path: Path) -> None:

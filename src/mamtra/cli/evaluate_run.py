@@ -138,7 +138,7 @@ def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) ->
     """Print the table, and write it beside the row; returns the table."""
     from rich.console import Console
 
-    from mamtra.evaluation.report import difference_notes, failure_notes, table
+    from mamtra.evaluation.report import difference_notes, failure_notes, flawless_notes, table
 
     first, systems = evaluation.profile.first, row["systems"]
     rule = f"WER: {first}, text rule {evaluation.profile.name}; 95 % intervals over lines"
@@ -146,6 +146,7 @@ def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) ->
         *[rule] * bool(evaluation.judges.hearing),
         *(str(judge.identity) for judge in evaluation.judges.all),
         *difference_notes(systems, first),
+        *flawless_notes(systems),
         *failure_notes(systems),
     ]
     title = f"{row['set']}, {row['lines']} lines"

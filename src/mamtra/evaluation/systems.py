@@ -18,7 +18,6 @@ import numpy as np
 
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.audio.clip import FORMATS, read
-from mamtra.checkpoints.derive import PRONUNCIATIONS
 from mamtra.checkpoints.format import PARTS, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.errors import AudioError, CorpusError, VoiceError
@@ -28,6 +27,7 @@ from mamtra.files import file_sha256
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import join
 from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.text_reader import TextConfig
 from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.prompt_recording import read_recording
 from mamtra.voice.voice import Voice, make_voice
@@ -88,10 +88,9 @@ def fingerprint_of_words(folder: ModelFolder) -> str:
     """A short name for how a model reads text: its config's section and its pronunciations."""
     if not folder.holds("text"):
         return ""
-    holder = folder.holder("text")
-    section = holder.config.text or {}
-    words = holder.folder / str(section.get(PRONUNCIATIONS) or "")
-    return short_hash(repr(sorted(section.items())), file_sha256(words) if words.is_file() else "")
+    config = folder.section("text", TextConfig)
+    words = folder.holder("text").folder / config.pronunciations
+    return short_hash(repr(config), file_sha256(words) if words.is_file() else "")
 
 
 class SpeakingModel:
