@@ -76,7 +76,7 @@ def evaluate_gate(
         "judges": [one.identity.row() for one in evaluation.judges.all],
     }
     same_judges(asked, before, system)  # refused before anything is said
-    verdicts = compare(evaluate(evaluation, output), before, None, system)
+    verdicts = compare(evaluate(evaluation, output), before, system)
     console = Console()
     for verdict in verdicts:
         told = verdict.difference
