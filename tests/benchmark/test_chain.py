@@ -92,6 +92,9 @@ def test_what_is_missing_is_asked_for() -> None:
         Chain(folder="f", published="p")
     with pytest.raises(ConfigError, match="tokens=0"):
         Chain(folder="f", model="m", voice="v", tokens=0)
+    for name in ("ratio", "prompt", "words"):
+        with pytest.raises(ConfigError, match=f"--{name} is for a published folder"):
+            Chain(folder="f", model="m", voice="v", **{name: "1:1"})
 
 
 def test_graphs_are_exported_where_bits_are_asked_for(chain: Chain) -> None:
@@ -121,6 +124,7 @@ def test_chatterbox_brings_its_voice_and_goes_through_the_same_stages(tmp_path: 
     chain = replace(
         whole,
         published=None,
+        ratio=None,
         model=str(tmp_path / "imported"),
         voice=str(whole.speaking_voice),
         text="We sang.",

@@ -11,6 +11,7 @@ from mamtra.benchmark.decode import rounds
 from mamtra.benchmark.decode.config import BenchConfig
 from mamtra.benchmark.decode.rounds import in_turn, summarise
 from mamtra.benchmark.row import merged, ratio, spread, value_at
+from mamtra.benchmark.tables import threads_of
 from mamtra.cli import bench
 from mamtra.errors import ConfigError, CorpusError, LayoutError
 from mamtra.figures.draw import middle
@@ -202,6 +203,17 @@ def test_what_cannot_be_drawn_is_one_sentence(tmp_path: Path) -> None:
         run("decode", "--kept", str(path), "--figure", picture)
     with pytest.raises(ConfigError, match="has 1 rows; --row 2"):
         run("decode", "--kept", str(path), "--figure", picture, "--row", "2")
+
+
+def test_a_table_tells_the_threads_that_computed() -> None:
+    def row(asked: int, *taken: int) -> dict[str, Any]:
+        results = {str(n): {"engine": {"threads": n}} for n in taken}
+        machine = {"machine": {"threads": 8}}
+        return {"settings": {"threads": asked}, "results": results, "provenance": machine}
+
+    assert threads_of(row(1, 2)) == "1"
+    assert threads_of(row(0, 2, 1)) == "1 or 2"
+    assert threads_of(row(0)) == "8"
 
 
 RESULTS = Path(__file__).parents[2] / "benchmarks" / "results"

@@ -12,6 +12,7 @@ from mamtra.benchmark.speak import sentence
 from mamtra.benchmark.speak.sentence import (
     BASELINES,
     hibari_arguments,
+    import_arguments,
     installed,
     processes,
     say_arguments,
@@ -25,7 +26,7 @@ PRINTED = {
     "compute_seconds": {"text": 0.0, "speech_lm": 0.4, "decoder": 0.2, "vocoder": 0.2},
 }
 SECONDS = {"python": 0.1, "torch": 1.0, "import": 1.5, "say": 3.5}
-COMMANDS = {**BASELINES, "say": ["-m", "mamtra"]}
+COMMANDS = {**BASELINES, "import": ["-c", "import"], "say": ["-m", "mamtra"]}
 
 
 class Clock:
@@ -35,7 +36,7 @@ class Clock:
         self.asked: list[str] = []
 
     def __call__(self, arguments: Sequence[str]) -> Finished:
-        name = next((key for key, value in BASELINES.items() if value == list(arguments)), "say")
+        name = next(key for key, value in COMMANDS.items() if value == list(arguments))
         self.asked.append(name)
         printed = PRINTED if name == "say" else {}
         return Finished(seconds=SECONDS[name], cpu_seconds=1.0, peak_bytes=2**20, printed=printed)
@@ -59,7 +60,7 @@ def test_figures_are_ratios_within_a_round() -> None:
 
 
 def test_a_process_is_compared_with_hibari_within_its_round() -> None:
-    times = {name: Finished(seconds=4.0, cpu_seconds=2.0, peak_bytes=100) for name in BASELINES}
+    times = {name: Finished(seconds=4.0, cpu_seconds=2.0, peak_bytes=100) for name in COMMANDS}
     times["say"] = Finished(seconds=3.0, cpu_seconds=1.0, peak_bytes=80, printed=PRINTED)
     times["hibari"] = Finished(seconds=2.0, cpu_seconds=4.0, peak_bytes=100)
     compared = summarise([times])["say"]["of_hibari"]
@@ -77,6 +78,24 @@ def test_packages_that_are_not_installed_are_not_timed(monkeypatch: pytest.Monke
     alone = {"say": Finished(seconds=3.0, cpu_seconds=1.0, peak_bytes=80, printed=PRINTED)}
     alone["import"] = Finished(seconds=1.0, cpu_seconds=1.0, peak_bytes=80)
     assert "times_import_torch" not in summarise([alone])["say"]
+
+
+@pytest.mark.parametrize("engine", ["onnx", "torch"])
+def test_what_is_imported_before_loading_is_what_saying_imports(
+    engine: str, tiny_model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = "nano" if engine == "onnx" else str(tiny_model_folder)
+    _, imports = import_arguments(model)
+    said = f"main(['say', 'Hi.', '-o', 'a.wav', '--quiet', '--model', {model!r}])"
+    script = (
+        f"{imports}; import json, sys; before = set(sys.modules)\n"
+        f"from mamtra.cli.main import main\ntry: {said}\nexcept SystemExit: pass\n"
+        "print(json.dumps({'later': sorted(set(sys.modules) - before)}))"
+    )
+    monkeypatch.chdir(tmp_path)
+    later = run_python(["-c", script]).printed["later"]
+    heavy = ("torch", "numpy", "onnxruntime", "soundfile", "soxr", "safetensors", "sentencex")
+    assert [name for name in later if name in heavy] == []
 
 
 def test_the_command_is_the_one_a_person_would_type() -> None:

@@ -2,17 +2,18 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 from eight_bit import INT8
 
 from mamtra.backbone.state import KeyValueState
-from mamtra.benchmark.decode import worker
+from mamtra.benchmark.decode import chain, worker
 from mamtra.benchmark.decode.config import BenchConfig, read_config
 from mamtra.benchmark.decode.rounds import run_config
 from mamtra.benchmark.decode.target import build
-from mamtra.benchmark.decode.timing import Speaker, decode_row, fill_stack, prompt_of
+from mamtra.benchmark.decode.timing import Speaker, Timing, decode_row, fill_stack, prompt_of
 from mamtra.benchmark.memory import forget_peak, peak_bytes, resident_bytes
 from mamtra.benchmark.process import answer
 from mamtra.benchmark.random_weights import with_random_weights
@@ -56,6 +57,31 @@ def test_every_context_and_batch_is_timed_and_counted() -> None:
     assert row["engine"]["dtype"] == "float32"
     assert row["layout"] == "AMMMMM" * 4
     json.dumps(row)
+
+
+def test_every_stage_of_the_chain_has_run_before_it_is_timed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done, first = list[str](), list[list[str]]()
+    for name in ("draw", "sound"):
+        real = getattr(chain.Acoustics, name)
+
+        def noted(self: chain.Acoustics, given: Any, name: str = name, real: Any = real) -> Any:
+            done.append(name)
+            return real(self, given)
+
+        monkeypatch.setattr(chain.Acoustics, name, noted)
+
+    def timed(work: Any, device: Any, repeats: int) -> Timing:
+        before = list(done)
+        work()
+        first.append(before if done != before and done[-1] not in before else [])
+        return Timing(seconds=(1.0,), cpu_seconds=(1.0,))
+
+    monkeypatch.setattr(chain, "timed", timed)
+    worker.measure(replace(CONFIG, contexts=(40,), batches=(1,), seconds=0.2))
+    assert first
+    assert not any(first), "a stage was timed that had not run before"
 
 
 def test_counting_alone_times_nothing_and_meets_the_plan() -> None:

@@ -3,10 +3,12 @@ import json
 import os
 import sys
 
+import numpy as np
 import pytest
 import torch
 from mini_libritts_tree import mini_libritts
 
+from mamtra.audio.clip import Audio, write
 from mamtra.corpus.prepare import PrepareConfig, Task, prepare
 from mamtra.corpus.readers import libritts
 from mamtra.corpus.shards import Shards
@@ -131,6 +133,19 @@ def test_another_plan_is_not_mixed_in(tree, whole, tmp_path):
     with pytest.raises(CorpusError, match="another recordings"):
         prepared(tree / "dev-clean" / "..", tmp_path)
     assert contents(tmp_path) == contents(whole)
+
+
+def test_a_name_that_is_no_utf_8_is_listed_and_the_others_are_prepared(tmp_path):
+    folder = tmp_path / "LibriTTS" / "train-clean-100" / "1" / "2"
+    folder.mkdir(parents=True)
+    noise = np.random.default_rng(0).normal(0, 0.1, 16_000).astype(np.float32)
+    for name in (os.fsdecode(b"1_2_\xe9.wav"), "1_2_b.wav"):
+        write(folder / "a.wav", Audio(samples=noise, rate_hz=16_000)).rename(folder / name)
+        (folder / name).with_suffix(".normalized.txt").write_text("Some words.")
+    prepared(tmp_path / "LibriTTS", tmp_path / "out")
+    assert [item.id for item in Shards.open(tmp_path / "out")] == ["1_2_b"]
+    (line,) = (tmp_path / "out" / "skipped.jsonl").read_text().splitlines()
+    assert "UnicodeEncodeError" in json.loads(line)["reason"] or "as sound" in line
 
 
 def test_an_unknown_engine_is_refused(tree, tmp_path):

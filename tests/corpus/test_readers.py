@@ -43,6 +43,22 @@ def test_ljspeech_prefers_the_normalised_text(tmp_path):
     assert found[0].path == tmp_path / "wavs" / "a.wav"
 
 
+def test_one_without_text_does_not_take_the_place_of_one_with_text(tmp_path):
+    (tmp_path / "metadata.csv").write_text("a|\na|Words.\na|Others.\n")
+    first, second, third = ljspeech(tmp_path)
+    assert (first.text, second.problem) == ("", "")
+    assert third.problem.startswith("it is there twice")
+
+
+def test_null_is_as_if_left_out(tmp_path):
+    file = tmp_path / "a.jsonl"
+    line = {"audio": "x.wav", "text": "Hi.", "speaker": None, "split": None}
+    file.write_text("".join(json.dumps(line | {"audio": name}) + "\n" for name in "ab"))
+    found = json_lines(file)
+    assert [one.speaker for one in found] == [one.id for one in found]
+    assert [one.split for one in found] == ["train"] * 2
+
+
 def test_json_lines_are_relative_to_their_file(tmp_path):
     file = tmp_path / "a.jsonl"
     file.write_text(json.dumps({"audio": "x/y.wav", "text": " Hi. ", "speaker": 7}) + "\n")

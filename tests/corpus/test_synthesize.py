@@ -78,6 +78,40 @@ def test_a_second_run_speaks_only_what_is_missing(tmp_path, monkeypatch) -> None
     assert [one.text for one in corpus.choose("train")] == ["Yes."]
 
 
+@pytest.mark.parametrize(
+    ("texts", "size", "message"),
+    [
+        ([f"Other {n}." for n in range(40)], 20, "holds other sentences"),
+        ([f"Text {n}." for n in range(40)], 15, "holds other sentences"),
+        ([f"Text {n}." for n in range(60)], 40, r"ends after 20 of 40 sentences"),
+    ],
+)
+def test_other_sentences_are_not_mixed_into_a_corpus(
+    tmp_path, monkeypatch, texts, size, message
+) -> None:
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: Toy())
+    monkeypatch.setattr(synthesize, "ProcessPoolExecutor", ThreadPoolExecutor)
+
+    def speak(texts: list[str], size: int) -> list[float]:
+        plans = plan_shards(texts, [], {"toy": 99}, validation=0, shard_sentences=size)
+        return list(synthesize.synthesize(tmp_path, plans, 1))
+
+    given = [f"Text {n}." for n in range(40)]
+    assert len(speak(given, 20)) == 2
+    assert speak(given, 20) == []
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(CorpusError, match=message):
+        speak(texts, size)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_shard_of_which_nothing_is_heard_is_empty(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: Toy())
+    (plan,) = plan_shards(["Mute."], [], {"toy": 1}, validation=0)
+    assert synthesize.speak_shard(tmp_path, plan) == 0
+    assert Corpus.open(tmp_path).utterances == []
+
+
 def test_voices_of_two_rates_cannot_share_a_corpus(tmp_path, monkeypatch) -> None:
     slow = Toy()
     slow.rate_hz = 16_000

@@ -15,6 +15,7 @@ from mamtra.backbone import Layout
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.distillation.data import DistillBatches, UtterancesInMemory, random_utterances
 from mamtra.distillation.distill import distill
+from mamtra.distillation.dry_run import task_of
 from mamtra.distillation.samples import sampler_for
 from mamtra.distillation.settings import DistillRun, paper_settings
 from mamtra.distillation.task import DistillTask, check_pair
@@ -290,6 +291,21 @@ def test_a_run_with_nothing_to_learn_from_is_refused_before_it_begins() -> None:
     assert torch.isfinite(task(SPEECH_LM, alone).loss(0)["loss"])
     aligned = replace(alone, losses=nothing, align_steps=RUN.settings.steps)
     assert task(SPEECH_LM, aligned).run == aligned
+
+
+@pytest.mark.parametrize("name", ["freeze", "align_target"])
+def test_an_unknown_choice_is_refused_with_the_run(name: str) -> None:
+    with pytest.raises(ConfigError, match=f"{name}='block' is unknown; possible are "):
+        replace(RUN, **{name: "block"})
+
+
+def test_a_rehearsal_takes_the_steps_that_follow_the_alignment() -> None:
+    models = SpeechLM(SPEECH_LM), SpeechLM(SPEECH_LM)
+    run = replace(RUN, freeze="all", align_steps=2)
+    task = task_of(models, DATA, run, torch.device("cpu"))
+    assert set(task.loss(0)) > {"loss", "ce", "logits"}
+    whole = replace(run, align_steps=run.settings.steps)
+    assert task_of(models, DATA, whole, torch.device("cpu")).run == whole
 
 
 def test_a_student_of_another_width_learns_without_the_embedding_loss() -> None:

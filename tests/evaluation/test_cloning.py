@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mamtra.audio.clip import Audio
+from mamtra.audio.clip import Audio, write
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.locate import locate
 from mamtra.cli.main import main
 from mamtra.errors import CorpusError
 from mamtra.evaluation.cloning import compared, summed
+from mamtra.evaluation.judges import registry
 from mamtra.evaluation.judges.judge import Identity
 from mamtra.synthesis.load import load
 from mamtra.voice.load import open_voice_encoder
@@ -77,3 +78,15 @@ def test_a_folder_that_is_none_and_a_judge_of_something_else_are_named(
             main(["evaluate", "cloning", *given])
         assert ended.value.code != 0
         assert said in capsys.readouterr().err
+
+
+def test_two_recordings_of_one_name_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "open_judge", lambda *_: Brightness())
+    for name in ("anna.wav", "anna.flac"):
+        write(tmp_path / name, hum(100))
+    with pytest.raises(SystemExit) as ended:
+        main(["evaluate", "cloning", str(tmp_path)])
+    assert ended.value.code == 8
+    assert "two recordings of 'anna'" in capsys.readouterr().err

@@ -64,7 +64,7 @@ def test_anybodys_recordings_are_judged_without_a_model(sentences: Path, tmp_pat
         write(folder / f"{number}.wav", Audio(samples=noise, rate_hz=16_000))
     done = run("intelligibility", "--sentences", str(sentences), "--wavs", str(folder))
     assert done.exit_code == 0
-    assert "theirs failed on 1 lines" in done.stdout.replace("\n", " ")
+    assert "theirs failed on 1 clip," in done.stdout.replace("\n", " ")
 
 
 def test_without_a_recogniser_it_is_counted_how_speech_ended(

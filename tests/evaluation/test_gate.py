@@ -94,3 +94,24 @@ def test_a_model_is_not_worse_than_itself_and_worse_than_a_perfect_one(
     system["wrong_by_line"]["pocketsphinx choice"] = [-8] * 4
     before.write_text(json.dumps(told))
     assert run("gate", "--baseline", str(before)) == 1
+
+
+def test_the_gate_speaks_in_the_voice_of_its_baseline(
+    tiny_model_folder: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("pocketsphinx")
+    lines, model = tmp_path / "lines.txt", str(tiny_model_folder)
+    lines.write_text("Hello there.\nGood morning.\n")
+
+    def run(*arguments: str) -> dict:
+        given = [*arguments, "--judge", "pocketsphinx:choice", "-o", str(tmp_path / "out")]
+        assert CliRunner().invoke(app, given, catch_exceptions=False).exit_code == 0
+        return json.loads((tmp_path / "out" / "scores.json").read_text())
+
+    before = tmp_path / "before.json"
+    told = run("seed-tts", model, "--set", str(lines), "--voice", "high", "--one-piece")
+    before.write_text(json.dumps(told))
+    gate = ["gate", "--baseline", str(before), "--model", model, "--sentences", str(lines)]
+    after = run(*gate)
+    assert (after["voice"], after["one_piece"]) == ("high", True)
+    assert run(*gate, "--voice", "low")["voice"] == "low"

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from mamtra.audio.clip import Audio, write
-from mamtra.errors import CorpusError, GenerationError
+from mamtra.errors import ConfigError, CorpusError, GenerationError, MissingExtraError
 from mamtra.evaluation.clip import Clip, fault
 from mamtra.evaluation.harness import Judged, Judges, judged_lines
 from mamtra.evaluation.judges.judge import Hearing, Identity, Quality, Similarity
 from mamtra.evaluation.line_set import Line, LineSet, plain_set
-from mamtra.evaluation.report import difference_notes
+from mamtra.evaluation.report import difference_notes, flawless_notes
 from mamtra.evaluation.run_folder import RunFolder
 from mamtra.evaluation.scores import check_lines, loops, score
 from mamtra.evaluation.systems import Recordings, file_of_each_line
@@ -85,6 +85,14 @@ def test_a_perfect_voice_has_no_wrong_words_and_a_confused_one_has(tmp_path: Pat
     assert (apart["all words"]["better"], apart["all words"]["worse"]) == (0, 3)
     assert told["bad"]["retried_percent"] == 100
     assert told["bad"]["times_real_time"] == pytest.approx(told["bad"]["seconds"] / 1.5, abs=0.01)
+
+
+def test_no_wrong_word_in_a_few_lines_is_not_said_to_be_certain(tmp_path: Path) -> None:
+    told = figures(run(tmp_path, Voice(), Voice("bad", shift=1)))
+    (note,) = flawless_notes(told)
+    # 1 - 0.05 ** (1 / 3)
+    assert note.startswith("good (ear): no wrong word in 3 lines; ")
+    assert "up to 63.2 % of such lines may hold one" in note
 
 
 def test_both_means_are_those_computed_by_hand(tmp_path: Path) -> None:
@@ -246,6 +254,81 @@ def test_a_missing_recording_is_a_failure(tmp_path: Path) -> None:
     assert told["failed"] == [{"line": "0002", "run": 0, "why": "missing"}]
     write(folder / "2.wav", Audio(samples=tone(TEXTS[1], 1), rate_hz=RATE))
     assert not figures(run(tmp_path / "run", Recordings(folder, LINES)))["theirs"]["failed"]
+
+
+def test_a_recording_that_was_taken_away_is_a_failure(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs"
+    for place, text in enumerate(TEXTS):
+        path = folder / f"{place + 1}.wav"
+        path.parent.mkdir(exist_ok=True)
+        write(path, Audio(samples=tone(text, place), rate_hz=RATE))
+    run(tmp_path / "run", Recordings(folder, LINES))
+    (folder / "2.wav").unlink()
+    told = figures(run(tmp_path / "run", Recordings(folder, LINES)))["theirs"]
+    assert [one["line"] for one in told["failed"]] == ["0002"]
+
+
+def test_two_files_of_one_line_are_refused(tmp_path: Path) -> None:
+    sound = Audio(samples=np.ones(9, np.float32), rate_hz=RATE)
+    for name in ("1.wav", "2.wav", "02.wav"):
+        write(tmp_path / name, sound)
+    with pytest.raises(CorpusError, match=r"02.wav|2.wav.*one number"):
+        file_of_each_line(tmp_path, LINES)
+    write(tmp_path / "1.flac", sound)
+    with pytest.raises(CorpusError, match=r"holds 1\.\w+ and 1\.\w+; leave one"):
+        file_of_each_line(tmp_path, LINES)
+
+
+def test_systems_judges_and_lines_of_one_name_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="two systems are called 'good'"):
+        run(tmp_path, Voice(), Voice(shift=1))
+    with pytest.raises(ConfigError, match="two judges are called 'ear'"):
+        Judges(hearing=[Ear(), Ear()])
+    with pytest.raises(CorpusError, match="two lines of the set 'ids' have the id 'a'"):
+        LineSet(name="ids", lines=(Line(id="a", text="x"), Line(id="a", text="y")))
+
+
+def test_another_prompt_is_said_anew_and_a_missing_one_is_told_first(tmp_path: Path) -> None:
+    path, judges = tmp_path / "prompt.wav", Judges(hearing=[Ear()], similarity=[Ear("alike")])
+
+    def said(words: str = "") -> list[str]:
+        line, voice = Line(id="1", text=TEXTS[0], prompt=path, prompt_text=words), Voice()
+        list(judged_lines([line], [voice], judges, RunFolder(tmp_path / "run")))
+        return voice.said
+
+    with pytest.raises(CorpusError, match=r"1 of 1 prompts are not there, .* line '1'"):
+        said()
+    write(path, Audio(samples=tone("one", 1), rate_hz=RATE))
+    assert (said(), said()) == ([TEXTS[0]], [])
+    assert (said("Its words."), said("Its words.")) == ([TEXTS[0]], [])
+    write(path, Audio(samples=tone("two", 2), rate_hz=RATE))
+    assert said() == [TEXTS[0]]
+
+
+def test_voices_are_not_compared_with_nobody(tmp_path: Path) -> None:
+    judges = Judges(similarity=[Ear()])
+    with pytest.raises(ConfigError, match="add --reference FILE"):
+        list(judged_lines(LINES.lines, [Voice()], judges, RunFolder(tmp_path)))
+
+
+def test_a_missing_package_is_no_failure_of_the_system(tmp_path: Path) -> None:
+    class Bare(Voice):
+        def speak(self, line: Line, run: int) -> Clip:
+            raise MissingExtraError("no package")
+
+    with pytest.raises(MissingExtraError):
+        run(tmp_path, Bare())
+    assert not RunFolder(tmp_path).said
+
+
+def test_a_rating_that_is_no_number_is_none(tmp_path: Path) -> None:
+    class Odd(Ear):
+        def quality(self, samples: np.ndarray, rate_hz: int) -> float:
+            return float("nan") if round(float(samples[0]) * 10) == 1 else 4.0
+
+    judges = Judges(hearing=[Ear()], quality=[Odd("odd")])
+    told = figures(list(judged_lines(LINES.lines, [Voice()], judges, RunFolder(tmp_path))))
+    assert (told["good"]["rated"]["odd"]["value"], told["good"]["rated"]["odd"]["rated"]) == (4, 2)
 
 
 def test_recordings_are_found_by_id_or_by_order(tmp_path: Path) -> None:

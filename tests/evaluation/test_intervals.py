@@ -51,6 +51,10 @@ def test_more_sentences_show_smaller_differences() -> None:
     assert few / many == pytest.approx(4, rel=0.3)
 
 
+def test_what_nowhere_differs_does_not_show_differences_of_nothing() -> None:
+    assert difference([0, 0, 1], [0, 0, 1], [5, 5, 5]).detectable == float("inf")
+
+
 def test_a_true_difference_as_large_as_the_detectable_one_is_seen_four_times_out_of_five() -> None:
     draw, seen = np.random.default_rng(2), 0
     size = difference(draw.normal(size=100).tolist(), [0.0] * 100).detectable

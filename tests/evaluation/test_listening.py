@@ -90,6 +90,16 @@ def test_careless_listeners_are_left_out_and_named(test: Path) -> None:
         opinion(read_key(test / "key.json"), paths[1:])
 
 
+def test_answers_that_are_given_twice_are_refused(test: Path) -> None:
+    path = answered(test, "ann", 1)
+    with pytest.raises(CorpusError, match=r"again, which would count as two listeners"):
+        opinion(read_key(test / "key.json"), [path, path])
+    copy = path.with_name("copy.json")
+    copy.write_text(path.read_text())
+    with pytest.raises(CorpusError, match=r"copy.json.*ann.json"):
+        opinion(read_key(test / "key.json"), [path, copy])
+
+
 def test_the_command_sums_up(test: Path) -> None:
     arguments = ["listening", str(answered(test, "ann", 1)), "--key", str(test / "key.json")]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)

@@ -32,3 +32,10 @@ def test_a_clip_without_voice_has_no_spread() -> None:
     judge = open_judge("pitch")
     assert isinstance(judge, Quality)
     assert judge.quality(np.zeros(RATE, np.float32), RATE) == 0
+
+
+@pytest.mark.parametrize("samples", [0, 1, 999])
+def test_a_clip_too_short_for_a_pitch_has_no_spread(samples: int) -> None:
+    judge = open_judge("pitch")
+    assert isinstance(judge, Quality)
+    assert judge.quality(vowel(1.0)[:samples], RATE) == 0

@@ -11,6 +11,7 @@ pytest.importorskip("jiwer")
 
 import mamtra
 from mamtra.checkpoints.checksums import damaged_files, write_checksums
+from mamtra.evaluation import reading
 from mamtra.evaluation.judges import registry
 from mamtra.evaluation.judges.judge import Identity
 from mamtra.evaluation.reading import (
@@ -60,6 +61,26 @@ def test_a_model_is_calibrated_as_a_whole(tiny_model_folder: Path) -> None:
     assert found["before"]["dropped_words"] == 4
     assert found["reading"]["layer"] == 0
     assert found["after"]["sentences"] == 2
+
+
+def test_a_sentence_of_which_nothing_is_said_counts_as_dropped(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    speaker = mamtra.load(tiny_model_folder, engine="torch").speaker()
+    nothing = Generation((), "end", 0, 1)
+    monkeypatch.setattr(reading, "generate", lambda *_: nothing)
+    said = reading.speak(speaker, "Hello there.", Deaf(), 1, attempts=1)
+    assert said is not None
+    assert said.dropped == 2
+
+
+def test_a_judge_that_hears_no_words_is_refused(
+    tiny_model_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(registry, "open_judge", lambda *_: object())
+    told = ["evaluate", "reading", "--model", str(tiny_model_folder), "--judge", "distillmos"]
+    assert ended(told) == 3
+    assert "'distillmos' hears no words" in capsys.readouterr().err
 
 
 def test_the_command_writes_the_models_config(

@@ -64,6 +64,14 @@ def test_a_clipped_one_is_used_with_a_note(tmp_path: Path) -> None:
     assert "clipped" in found.notes[0]
 
 
+def test_one_of_floats_far_above_full_scale_is_not_called_clipped(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).normal(0, 0.8, RATE).astype(np.float32)
+    notes = read_recording(written(tmp_path, noise)).notes
+    assert [note for note in notes if "lowered" in note] == notes
+    clipped = read_recording(written(tmp_path, 4 * np.clip(noise, -1, 1)))
+    assert "clipped" in clipped.notes[0]
+
+
 def test_a_long_one_is_cut_at_a_pause_unless_it_has_words(tmp_path: Path) -> None:
     samples = tone(40)
     samples[26 * RATE : 27 * RATE] = 0

@@ -148,6 +148,14 @@ def notes_of(name: str, result: Mapping[str, Any]) -> list[str]:
     return notes
 
 
+def threads_of(row: Mapping[str, Any]) -> str:
+    """How many threads computed: what was asked for, else what the engines took, else torch's."""
+    if asked := row["settings"].get("threads"):
+        return str(asked)
+    taken = {found_at(one, ("engine", "threads")) for one in row["results"].values()} - {None}
+    return " or ".join(map(str, sorted(taken))) or str(row["provenance"]["machine"]["threads"])
+
+
 def bench_table(row: Mapping[str, Any]) -> Table:
     """One line for each target, columns only where a target has the figure."""
     machine, settings = row["provenance"]["machine"], row["settings"]
@@ -158,7 +166,7 @@ def bench_table(row: Mapping[str, Any]) -> Table:
     drawn = Table(
         title=f"{row['benchmark']}: {settings.get('model') or settings.get('published')}",
         caption="".join(notes) + f"median ± half the range of {row['rounds']} rounds; {where}, "
-        f"{machine['threads']} threads, load {machine['load']}; {LEGEND}",
+        f"{threads_of(row)} threads, load {machine['load']}; {LEGEND}",
         caption_justify="left",
         box=SIMPLE_HEAD,
     )

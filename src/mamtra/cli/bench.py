@@ -44,27 +44,48 @@ def bench_speak(
     runs: Annotated[int, typer.Option("--runs", min=1, help="Rounds, after one to warm up.")] = 5,
     warm: Annotated[bool, typer.Option("--warm", help="In a warm process only.")] = False,
     sentences: Annotated[
-        int, typer.Option("--sentences", min=0, help="Speak a chapter of so many instead.")
+        int,
+        typer.Option("--sentences", min=0, help="Speak a chapter of so many sentences instead."),
     ] = 0,
-    state: Annotated[str, typer.Option("--state", help="Pieces: fresh or carry.")] = "fresh",
-    stages: Annotated[bool, typer.Option("--stages", help="Each stage in a process.")] = False,
+    state: Annotated[
+        str, typer.Option("--state", help="Of --sentences: fresh or carry.")
+    ] = "fresh",
+    stages: Annotated[
+        bool, typer.Option("--stages", help="Each stage of --model and --voice in a process.")
+    ] = False,
     published: Annotated[
         Path | None,
         typer.Option("--published", help="Begin with CosyVoice's or Chatterbox's folder."),
     ] = None,
-    prompt: Annotated[Path | None, typer.Option("--prompt", help="Recording of a voice.")] = None,
+    prompt: Annotated[
+        Path | None, typer.Option("--prompt", help="A recording to make the voice from.")
+    ] = None,
     words: Annotated[str, typer.Option("--words", help="The words spoken in the recording.")] = "",
-    ratio: Annotated[str | None, typer.Option("--ratio", help="Attention:Mamba, 1:1.")] = None,
+    ratio: Annotated[
+        str | None, typer.Option("--ratio", help="Convert what was imported, as 1:1.")
+    ] = None,
     mode: Annotated[str | None, typer.Option("--mode", help="zero-shot or cross-lingual.")] = None,
-    tokens: Annotated[int | None, typer.Option("--tokens", help="Speak exactly these.")] = None,
-    stored: Annotated[str, typer.Option("--stored", help="Number type on disk.")] = "bfloat16",
-    computed: Annotated[str, typer.Option("--computed", help="Type in memory.")] = "auto",
-    bits: Annotated[int, typer.Option("--bits", min=0, help="Of graphs; 0: no graphs.")] = 0,
+    tokens: Annotated[
+        int | None, typer.Option("--tokens", help="Exactly so many speech tokens.")
+    ] = None,
+    stored: Annotated[
+        str, typer.Option("--stored", help="Type of imported weights on disk.")
+    ] = "bfloat16",
+    computed: Annotated[
+        str, typer.Option("--computed", help="The language model's type in memory.")
+    ] = "auto",
+    bits: Annotated[
+        int, typer.Option("--bits", min=0, help="Export graphs of 8 or 4 bits, or 32; 0: none.")
+    ] = 0,
     flow_steps: Annotated[
         int | None, typer.Option("--flow-steps", min=1, help="Euler steps of the whole's decoder.")
     ] = None,
-    flow_dtype: Annotated[str, typer.Option("--flow-dtype", help="Of its flow.")] = "auto",
-    folder: Annotated[Path | None, typer.Option("--folder", help="Keep files here.")] = None,
+    flow_dtype: Annotated[
+        str, typer.Option("--flow-dtype", help="Of its flow: auto, float32, bfloat16.")
+    ] = "auto",
+    folder: Annotated[
+        Path | None, typer.Option("--folder", help="Keep the stages' files here.")
+    ] = None,
     output: Output = None,
 ) -> None:
     """Time a sentence in whole processes and a warm one, a chapter, or each stage.

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
+from mamtra.atomic import write_json
 from mamtra.audio.clip import Audio, write
 from mamtra.corpus.synthetic.sentences import all_held_out, training_sentences
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
@@ -23,6 +24,9 @@ from mamtra.corpus.synthetic.synthesize import (
 from mamtra.errors import CorpusError
 from mamtra.evaluation.line_set import written_lines
 from mamtra.evaluation.named_sets import open_set
+from mamtra.files import read_json
+
+ABOUT = "recorded.json"  # beside recordings: whose they are, and of what
 
 app = typer.Typer(help="Make a corpus of synthetic speech.", no_args_is_help=True)
 
@@ -57,13 +61,22 @@ def record(
 ) -> None:
     """Speak a test set by a synthesiser, one file a line; what is there is not spoken again.
 
+    Another voice or set is refused where recordings lie already.
+
     mamtra corpus record --set everyday --limit 200 --voice heart -o hibari
 
     mamtra evaluate seed-tts nano --set everyday --limit 200 --wavs hibari
     """
-    lines = open_set(sentences).part(limit).lines
-    source = synthesiser_for(voice)
-    output.mkdir(parents=True, exist_ok=True)
+    whole = open_set(sentences)
+    lines, source = whole.part(limit).lines, synthesiser_for(voice)
+    about = {"voice": voice, "set_sha256": whole.sha256}
+    before = read_json(output / ABOUT) if (output / ABOUT).exists() else about
+    if before != about:
+        raise CorpusError(
+            f"{str(output)!r} holds recordings of another voice or set: {before}, not {about}; "
+            f"choose another folder"
+        )
+    write_json(output / ABOUT, about, error=CorpusError)
     missing = [line for line in lines if not (output / f"{line.id}.wav").exists()]
     console = Console(stderr=True)
     for line in track(missing, "speaking", console=console, transient=True):

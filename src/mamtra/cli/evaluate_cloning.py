@@ -50,6 +50,9 @@ def evaluate_cloning(
     if not isinstance(asked, Similarity):
         raise ConfigError(f"judge {judge!r} does not compare voices; resemblyzer does")
     files = sorted(path for path in recordings.iterdir() if path.suffix.lower() in FORMATS)
+    stems = [path.stem for path in files]
+    if twice := [stem for stem in stems if stems.count(stem) > 1]:
+        raise CorpusError(f"{str(recordings)!r} holds two recordings of {twice[0]!r}; leave one")
     clips = {path.stem: read_recording(path, "").audio for path in files}
     synthesizer = load(folder)
     encoder = open_voice_encoder(ModelFolder(folder))

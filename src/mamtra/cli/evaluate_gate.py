@@ -1,5 +1,6 @@
 """``mamtra evaluate gate``: stop a release whose model is understood worse than before."""
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated
 
@@ -38,6 +39,8 @@ def evaluate_gate(
     mamtra evaluate seed-tts nano --set everyday --limit 20 --profile spoken -o before
 
     mamtra evaluate gate --baseline before/scores.json --model nano
+
+    The baseline's voice speaks unless another is given, and in one piece where that did.
     """
     locate(model)
     from rich.console import Console
@@ -54,15 +57,17 @@ def evaluate_gate(
     system_of(before, system)
     if sentences is None and before["set"] in OWN:
         sentences, limit = before["set"], limit or before["lines"]
+    voice, one_piece = voice or before.get("voice"), bool(before.get("one_piece"))
     lines = lines_to_say(sentences, limit)
     evaluation = Evaluation(
         kind="gate",
         line_set=lines,
-        systems=[SpeakingModel(load(model), voice, seed)],
+        systems=[SpeakingModel(load(model), voice, seed, None, one_piece)],
         judges=open_judges(judge or [options.JUDGE], lines, before["language"], threads),
         profile=profile_named(before["profile"]),
         language=before["language"],
         seed=seed,
+        settings={"voice": voice, "one_piece": one_piece},
     )
     asked = {
         "set_sha256": lines.sha256,
@@ -71,14 +76,15 @@ def evaluate_gate(
         "judges": [one.identity.row() for one in evaluation.judges.all],
     }
     same_judges(asked, before, system)  # refused before anything is said
-    verdicts = compare(evaluate(evaluation, output), before, None, system)
+    verdicts = compare(evaluate(evaluation, output), before, system)
     console = Console()
     for verdict in verdicts:
         told = verdict.difference
         percent = told.interval.times(100.0)
+        shown = f"; {len(lines.lines)} lines show {100 * told.detectable:.1f}"
         console.print(
-            f"{verdict.judge}: {percent.signed} points of wrong words against the baseline; "
-            f"{len(lines.lines)} lines show {100 * told.detectable:.1f}: "
+            f"{verdict.judge}: {percent.signed} points of wrong words against the baseline"
+            f"{shown if isfinite(told.detectable) else ''}: "
             f"{'worse' if verdict.worse else 'not worse'}",
             soft_wrap=True,
             highlight=False,

@@ -43,7 +43,7 @@ def stages_of(
     """The stages as systems, and for each the source that it is compared with.
 
     Raises:
-        ConfigError: there is no such stage.
+        ConfigError: there is no such stage, or one that was asked for cannot be made.
     """
     from mamtra.evaluation.stages import SOURCE, STAGES
 
@@ -53,6 +53,11 @@ def stages_of(
     systems: list[System] = []
     baselines = {}
     for chain in chains:
+        if absent := [name for name in stages or () if name not in chain.stages]:
+            raise ConfigError(
+                f"stage {absent[0]!r} of the voice {chain.voice.name!r} needs the source that it "
+                f"learned from: {chain.missing}"
+            )
         made = chain.systems(stages or STAGES)
         systems += made
         baselines |= {system.name: f"{chain.voice.name}/{SOURCE}" for system in made}
@@ -118,7 +123,7 @@ def evaluate_intelligibility(
         made, baselines = stages_of(chains, stage)
         systems = [*made, *systems]
         for chain in chains:
-            if chain.missing and not stage:
+            if chain.missing and not stage:  # what was asked for by name was refused above
                 text = f"voice {chain.voice.name}: no source to compare with: {chain.missing}"
                 Console(stderr=True).print(text, markup=False)
     evaluation = Evaluation(

@@ -53,7 +53,8 @@ def evaluate_reading(
     sentences = held_out_sentences()[: limit or None]
     groups = [sentences[i : i + together] for i in range(0, len(sentences), together)]
     hearing = open_judge(judge, sentences, "en", threads)
-    assert isinstance(hearing, Hearing)
+    if not isinstance(hearing, Hearing):
+        raise ConfigError(f"judge {judge!r} hears no words; pocketsphinx and whisper:FOLDER do")
     synthesizer = load(folder, engine="torch")
     speaker, whole = synthesizer.speaker(), synthesizer.reader.whole
     texts = [whole(" ".join(group)) for group in groups]

@@ -57,6 +57,11 @@ def judge_all(evaluation: Evaluation, folder: "RunFolder") -> "list[Judged]":
     return list(tracked(clips, total, "speaking and judging"))
 
 
+def weights_of(system: "System") -> str:
+    """A short name for the weights of a model or of a stage of one; recordings have none."""
+    return getattr(system, "weights", "")
+
+
 def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]:
     """The row: settings, who judged, every system's figures, where they come from."""
     from mamtra.evaluation.scores import score
@@ -75,7 +80,7 @@ def row_of(evaluation: Evaluation, judged: "Sequence[Judged]") -> dict[str, Any]
         "runs": evaluation.runs,
         **evaluation.settings,
         "judges": [judge.identity.row() for judge in evaluation.judges.all],
-        "weights": {model.name: model.weights for model in models},
+        "weights": {one.name: found for one in evaluation.systems if (found := weights_of(one))},
         "parameters": {model.name: model.parameters for model in models},
         "systems": score(
             judged, evaluation.profile, evaluation.language, evaluation.baselines, evaluation.seed
@@ -133,7 +138,7 @@ def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) ->
     """Print the table, and write it beside the row; returns the table."""
     from rich.console import Console
 
-    from mamtra.evaluation.report import difference_notes, failure_notes, table
+    from mamtra.evaluation.report import difference_notes, failure_notes, flawless_notes, table
 
     first, systems = evaluation.profile.first, row["systems"]
     rule = f"WER: {first}, text rule {evaluation.profile.name}; 95 % intervals over lines"
@@ -141,6 +146,7 @@ def show(evaluation: Evaluation, row: Mapping[str, Any], output: Path | None) ->
         *[rule] * bool(evaluation.judges.hearing),
         *(str(judge.identity) for judge in evaluation.judges.all),
         *difference_notes(systems, first),
+        *flawless_notes(systems),
         *failure_notes(systems),
     ]
     title = f"{row['set']}, {row['lines']} lines"

@@ -158,7 +158,8 @@ def check_plan(task: Task, recordings: Sequence[Recording]) -> None:
         CorpusError: the folder holds the work of another teacher, corpus or other options.
     """
     lines = (f"{r.id}\t{r.path}\t{r.text}\t{r.speaker}\t{r.split}\t{r.start}" for r in recordings)
-    digest = hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    # names of files and texts of JSON may hold what UTF-8 cannot
+    digest = hashlib.sha256("\n".join(lines).encode(errors="surrogatepass")).hexdigest()
     plan = {"teacher": task.encoders or task.model, "recordings": digest, **asdict(task.config)}
     path = task.folder / PLAN
     try:

@@ -122,7 +122,8 @@ def ljspeech(folder: Path) -> list[Recording]:
 def json_lines(file: Path) -> list[Recording]:
     """Lines ``{"audio": ..., "text": ..., "speaker": ..., "split": ...}``; the last two may lack.
 
-    Paths are relative to the file; without a speaker each line is one of its own.
+    Paths are relative to the file; without a speaker each line is one of its own. ``null`` is as if
+    left out.
 
     Raises:
         CorpusError: a line is not of that form, or there is none.
@@ -131,18 +132,18 @@ def json_lines(file: Path) -> list[Recording]:
     for number, line in enumerate(lines_of(file), start=1):
         try:
             item = json.loads(line)
-            audio, text, split = item["audio"], item["text"], item.get("split", "train")
+            audio, text, split = item["audio"], item["text"], item.get("split") or "train"
             known = isinstance(audio, str) and isinstance(text, str) and split in SPLITS
         except (ValueError, KeyError, TypeError, AttributeError) as problem:
             raise CorpusError(not_of_the_form(file, number)) from problem
         if not known:
             raise CorpusError(not_of_the_form(file, number))
-        name = f"{number:07d}-{Path(audio).stem}"
+        name, speaker = f"{number:07d}-{Path(audio).stem}", item.get("speaker")
         found.append(
             Recording(
                 id=name,
                 text=text.strip(),
-                speaker=str(item.get("speaker", name)),
+                speaker=name if speaker is None else str(speaker),
                 split=split,
                 path=file.parent / audio,
             )
@@ -198,15 +199,21 @@ def lines_of(file: Path) -> list[str]:
 
 
 def without_repetitions(found: list[Recording]) -> list[Recording]:
-    """Mark what is there a second time, by its id or its file, so that no split shares it."""
+    """Mark what is there a second time, by its id or its file, so that no split shares it.
+
+    One without a text cannot be used and takes the place of none.
+    """
     seen: dict[tuple[str, ...], Recording] = {}
     marked = []
     for recording in found:
+        if recording.problem or not recording.text:
+            marked.append(recording)
+            continue
         names = ("id", recording.id), ("file", str(recording.path), str(recording.start))
         first = next((seen[name] for name in names if name in seen), None)
         for name in names:
             seen.setdefault(name, recording)
-        if first is not None and not recording.problem:
+        if first is not None:
             reason = f"it is there twice; the first, in the split {first.split}, counts"
             recording = replace(recording, problem=reason)  # noqa: PLW2901
         marked.append(recording)

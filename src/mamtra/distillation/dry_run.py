@@ -108,6 +108,11 @@ def task_of(
     run: DistillRun,
     device: torch.device,
 ) -> DistillTask:
-    """The task of a rehearsal; without utterances they are random, as long as LibriTTS's."""
+    """The task of a rehearsal; without utterances they are random, as long as LibriTTS's.
+
+    Steps of the alignment, which a run only begins with, are rehearsed where there are no others.
+    """
+    if run.align_steps < run.settings.steps:
+        run = replace(run, align_steps=0)
     given = utterances or random_utterances(models[0].config, 2000)
     return DistillTask(*models, batches_for(run, given, models[0].config), run, device)

@@ -1,9 +1,12 @@
 """Everything that decides a distillation but its models and data, as one value."""
 
 from dataclasses import dataclass, field
+from typing import get_args
 
 from mamtra.errors import ConfigError
 from mamtra.training.settings import LoopSettings
+from mamtra.transfer.align import Target
+from mamtra.transfer.freeze import POLICIES
 from mamtra.transfer.losses import DistillLosses
 
 
@@ -67,3 +70,8 @@ class DistillRun:
         for name, bound in least.items():
             if getattr(self, name) < bound:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least {bound}")
+        for name, known in (("freeze", POLICIES), ("align_target", get_args(Target))):
+            if getattr(self, name) not in known:
+                raise ConfigError(
+                    f"{name}={getattr(self, name)!r} is unknown; possible are {', '.join(known)}"
+                )

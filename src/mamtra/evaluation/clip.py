@@ -13,6 +13,10 @@ SILENT_RMS = 1e-3  # -60 dB; the quietest source voice has 0.04
 # four voices of flite needed 0.05-0.10 s a letter in sentences and up to 0.15 in single words
 LEAST_SECONDS_PER_LETTER = 0.03
 MOST_SECONDS_PER_LETTER = 0.16
+# as long as so many letters, at most: a figure is a word or two ("seventy-seven thousand"), a
+# character of Chinese, Japanese or Korean takes 0.2 to 0.4 s
+LETTERS_OF_FIGURE, LETTERS_OF_CHARACTER = 10, 3
+FIRST_CHARACTER = "\u2e80"  # from here on Unicode has scripts whose characters are syllables
 SPARE_SECONDS = 0.6  # silence at both ends and a pause
 LONGEST_PAUSE_SECONDS = 1.5
 FRAME_SECONDS = 0.02
@@ -57,6 +61,20 @@ def longest_pause(clip: Clip) -> float:
     return 0.0 if len(loud) < 2 else float(np.diff(loud).max() - 1) * FRAME_SECONDS
 
 
+def most_letters(text: str) -> int:
+    """How many letters of English a text takes as long as, at most."""
+    weights = (
+        LETTERS_OF_FIGURE
+        if character.isdigit()
+        else LETTERS_OF_CHARACTER
+        if character >= FIRST_CHARACTER
+        else 1
+        for character in text
+        if character.isalnum()
+    )
+    return sum(weights)
+
+
 def fault(clip: Clip, text: str) -> str:
     """What makes a clip degenerate: a stop reason, an impossible length, silence; or nothing."""
     letters = sum(character.isalpha() for character in text)
@@ -66,7 +84,7 @@ def fault(clip: Clip, text: str) -> str:
         return "not finite"
     if clip.seconds < LEAST_SECONDS_PER_LETTER * letters:
         return "too short"
-    if clip.seconds > MOST_SECONDS_PER_LETTER * letters + SPARE_SECONDS:
+    if clip.seconds > MOST_SECONDS_PER_LETTER * most_letters(text) + SPARE_SECONDS:
         return "too long"
     if not len(clip.samples) or np.sqrt(np.mean(np.square(clip.samples))) < SILENT_RMS:
         return "silent"

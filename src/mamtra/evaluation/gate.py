@@ -104,22 +104,19 @@ def same_judges(
 
 
 def compare(
-    new: Mapping[str, Any],
-    old: Mapping[str, Any],
-    new_system: str | None = None,
-    old_system: str | None = None,
+    new: Mapping[str, Any], old: Mapping[str, Any], system: str | None = None
 ) -> list[Verdict]:
     """Compare line by line; refuses what cannot be compared.
 
     Args:
-        new, old: rows of figures.
-        new_system, old_system: which systems of them.
+        new, old: rows of figures; the new one of a single system.
+        system: which one of the old row.
 
     Raises:
         CorpusError: other lines, another profile, or no judge of the same identity in both.
     """
-    same = same_judges(new, old, old_system)
-    mine, theirs = system_of(new, new_system), system_of(old, old_system)
+    same = same_judges(new, old, system)
+    mine, theirs = system_of(new, None), system_of(old, system)
     words = mine["words_by_line"]
     return [
         Verdict(

@@ -46,7 +46,7 @@ class Difference:
         better, worse: sentences with a smaller and with a larger value than the other system's.
         sign_p: two-sided probability of such a split if neither were better.
         detectable: the smallest true difference that this many sentences would show four times out
-            of five.
+            of five; infinite where sentences are too few, or all apart alike, to tell.
     """
 
     interval: Interval
@@ -109,5 +109,5 @@ def difference(
         better=better,
         worse=worse,
         sign_p=round(sign_test(better, worse), 4),
-        detectable=round((NORMAL_95 + NORMAL_80) * error, 4),
+        detectable=round((NORMAL_95 + NORMAL_80) * error, 4) or float("inf"),
     )

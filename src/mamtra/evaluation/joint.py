@@ -12,6 +12,7 @@ from mamtra.evaluation.report import (
     Grid,
     difference_notes,
     failure_notes,
+    flawless_notes,
     hearing_of,
     judge_cells,
     rating_cell,
@@ -61,11 +62,11 @@ def joint_table(rows: Sequence[Row]) -> Grid:
     profiles = sorted({row["profile"] for row in rows})
     if len(profiles) > 1:
         raise CorpusError(f"the rows have different text rules: {', '.join(profiles)}")
-    systems = [(row, name) for row in rows for name in row["systems"]]
-    ratings = list(dict.fromkeys(r for row, name in systems for r in row["systems"][name]["rated"]))
+    pairs = [(row, name) for row in rows for name in row["systems"]]
+    ratings = list(dict.fromkeys(r for row, name in pairs for r in row["systems"][name]["rated"]))
     lines = [
         cells_of(row, name, judge, ratings)
-        for row, name in systems
+        for row, name in pairs
         for judge in hearing_of(row["systems"][name])
     ]
     first = profile_named(profiles[0]).first
@@ -75,8 +76,9 @@ def joint_table(rows: Sequence[Row]) -> Grid:
         notes.append(f"{judge['name']}: {judge['package']} {judge['version']}{sha}")
     for row in rows:
         where = f"{row['set']}: "
-        told = [*difference_notes(row["systems"], first), *failure_notes(row["systems"])]
-        notes += [where + note for note in told]
+        systems = row["systems"]
+        told = difference_notes(systems, first), flawless_notes(systems), failure_notes(systems)
+        notes += [where + note for some in told for note in some]
     headings = ("system", "set, lines", "judge", "WER %", "over baseline", "CER %", "dropped %")
     return Grid(
         (*headings, *(f"{rating} (least)" for rating in ratings), "bad %"),

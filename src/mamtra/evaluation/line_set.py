@@ -49,11 +49,21 @@ class LineSet:
 
     Attributes:
         numbered: whether the ids are only the lines' numbers.
+
+    Raises:
+        CorpusError: two lines have one id, under which their clips would be mixed.
     """
 
     name: str
     lines: tuple[Line, ...]
     numbered: bool = False
+
+    def __post_init__(self) -> None:
+        seen: set[str] = set()
+        for line in self.lines:
+            if line.id in seen:
+                raise CorpusError(f"two lines of the set {self.name!r} have the id {line.id!r}")
+            seen.add(line.id)
 
     @property
     def sha256(self) -> str:

@@ -183,11 +183,18 @@ def careful_answers(
     """The answers of listeners who take care, and why others are left out, by name.
 
     Raises:
-        CorpusError: a file cannot be read, or nobody's answers are left.
+        CorpusError: a file cannot be read or is there twice, or nobody's answers are left.
     """
     items, kept, left_out = key["items"], list[list[int]](), dict[str, str]()
+    given: dict[tuple[str, tuple[int, ...]], Path] = {}
     for path in answer_paths:
         listener, answers = read_answers(path, key["test"], len(items), possible)
+        if (first := given.get((listener, tuple(answers)))) is not None:
+            raise CorpusError(
+                f"{str(path)!r} holds the answers of {str(first)!r} again, which would count as "
+                f"two listeners; leave one of them"
+            )
+        given[listener, tuple(answers)] = path
         if reason := careless(items, answers):
             left_out[listener] = reason
         else:

@@ -118,6 +118,8 @@ def speak(
 ) -> Spoken | None:
     """Speak a text as one piece and let a judge hear it; None where words cannot be told apart.
 
+    Where nothing was spoken, every word counts as dropped.
+
     Args:
         speaker: the model.
         text: normalised.
@@ -133,8 +135,11 @@ def speak(
     )
     seconds = time.process_time() - started
     written = plain_words(text).split()
-    if not generation.ids or len(written) != len(request.words):
+    if len(written) != len(request.words):
         return None
+    sizes = [end - start for start, end in request.words]
+    if not generation.ids:
+        return Spoken(generation, [HeardWord(size, 0.0, DROPPED) for size in sizes], seconds)
     looks = looks_of_words(model.looked(request.segments, generation.ids, None, 0), request)
     samples, _ = sound(speaker.model, generation.ids, speaker.voice.prompt, seed)
     heard = plain_words(judge.hear(samples, speaker.rate))
@@ -143,7 +148,6 @@ def speak(
         for left, right in marked_words(" ".join(written), heard)
         if left
     ]
-    sizes = [end - start for start, end in request.words]
     words = [HeardWord(*facts) for facts in zip(sizes, looks, marks, strict=True)]
     return Spoken(generation, words, seconds)
 

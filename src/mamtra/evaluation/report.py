@@ -10,6 +10,8 @@ from rich.table import Table
 from mamtra.evaluation.clip import ENDED, ERROR
 from mamtra.evaluation.scores import Figures
 
+CHANCE = 0.05  # of seeing no wrong word though so many lines would have one
+
 
 @dataclass(frozen=True, slots=True)
 class Grid:
@@ -160,7 +162,7 @@ def difference_notes(systems: Mapping[str, Figures], first: str) -> list[str]:
         for judge, found in told.get("against", {}).items():
             apart, count = found[first], told["utterances"]
             note = split_note(f"{name} against {told['baseline']} ({judge})", apart)
-            if apart["detectable"] is not None:
+            if apart["detectable"]:  # older rows say 0 where no line differed
                 note += f"; {count} lines show differences from {apart['detectable']:.1f} points"
             notes.append(note)
         for judge, apart in told.get("ratings_against", {}).items():
@@ -169,14 +171,37 @@ def difference_notes(systems: Mapping[str, Figures], first: str) -> list[str]:
     return notes
 
 
+def plural(count: int, what: str) -> str:
+    """So many of something."""
+    return f"{count} {what}{'s' * (count != 1)}"
+
+
+def flawless_notes(systems: Mapping[str, Figures]) -> list[str]:
+    """A sentence for each system without a wrong word: no draw of such lines has one, so the
+    interval has no width, which does not mean that other lines would have none.
+    """
+    return [
+        f"{name} ({judge}): no wrong word in {plural(told['utterances'], 'line')}; the interval "
+        f"cannot tell, but up to {100 * (1 - CHANCE ** (1 / told['utterances'])):.1f} % of such "
+        f"lines may hold one"
+        for name, told in systems.items()
+        for judge, heard in told["heard"].items()
+        if not heard["wer"]["all words"]["high"]
+    ]
+
+
 def failure_notes(systems: Mapping[str, Figures]) -> list[str]:
-    """A sentence for each system that failed, or whose speech did not end by itself."""
+    """A sentence for each system that failed, or whose speech did not end by itself.
+
+    A run of a line is a clip.
+    """
     notes = []
     for name, told in systems.items():
         if failed := told["failed"]:
             notes.append(
-                f"{name} failed on {len(failed)} lines, each counted as all words dropped and not "
-                f"rated: {failed[0]['line']} ({failed[0]['why']}){', ...' * (len(failed) > 1)}"
+                f"{name} failed on {plural(len(failed), 'clip')}, each counted as all words "
+                f"dropped and not rated: {failed[0]['line']} ({failed[0]['why']})"
+                f"{', ...' * (len(failed) > 1)}"
             )
         stops = {why: n for why, n in told.get("stops", {}).items() if why not in (ENDED, ERROR)}
         if stops:

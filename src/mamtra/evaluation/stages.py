@@ -25,7 +25,13 @@ from mamtra.checkpoints.modules import open_language_model
 from mamtra.corpus.synthetic.spoken import Speaking
 from mamtra.errors import CorpusError, GenerationError, MissingExtraError
 from mamtra.evaluation.clip import Clip
-from mamtra.evaluation.systems import Stage, fingerprint_of_model, short_hash
+from mamtra.evaluation.systems import (
+    Stage,
+    fingerprint_of_model,
+    fingerprint_of_voice,
+    fingerprint_of_words,
+    short_hash,
+)
 from mamtra.speech_lm import SpeechLM, pack, uni_stream
 from mamtra.synthesis.acoustics import flow_noise, noise_of
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -101,12 +107,16 @@ class Chain:
 
     def systems(self, only: Sequence[str] = STAGES) -> list[Stage]:
         """The stages that can run here and were asked for, each as a system of an evaluation."""
-        weights = fingerprint_of_model(self.synthesizer.folder)
+        folder = self.synthesizer.folder
+        weights, words = fingerprint_of_model(folder), fingerprint_of_words(folder)
+        source = "" if self.source is None else repr(sorted(self.source.identity().items()))
+        depends_on = weights, words, fingerprint_of_voice(self.voice), str(self.seed)
         return [
             Stage(
                 name=f"{self.voice.name}/{name}",
-                fingerprint=short_hash(weights, self.voice.name, str(self.seed), name),
+                fingerprint=short_hash(*depends_on, name, *[source] * (name != SPEECH)),
                 make=make,
+                weights=weights,
             )
             for name, make in self.stages.items()
             if name in only
@@ -152,19 +162,19 @@ class Chain:
 
     def vocode(self, text: str) -> Clip:
         """The source through the vocoder alone."""
-        started = time.perf_counter()
-        return self.finish(log_mel(self.whole_samples(text), self.mel), started)
+        samples, started = self.whole_samples(text), time.perf_counter()
+        return self.finish(log_mel(samples, self.mel), started)
 
     def copy(self, text: str) -> Clip:
         """The source through tokenizer, decoder and vocoder."""
-        started = time.perf_counter()
+        _, started = self.whole_samples(text), time.perf_counter()  # which is not its own work
         return self.finish(self.decode(self.source_tokens(text)), started)
 
     @torch.inference_mode()
     def force(self, text: str) -> Clip:
         """The speech LM's best guess of each of the source's tokens."""
-        started = time.perf_counter()
-        model, tokens = self.language_model, self.source_tokens(text)
+        model, _ = self.language_model, self.whole_samples(text)
+        started, tokens = time.perf_counter(), self.source_tokens(text)
         ids = self.synthesizer.reader.tokenizer.encode(" ".join(self.synthesizer.pieces(text)))
         batch = pack([uni_stream(ids, tokens, model.vocabulary)])
         logits = model(batch)

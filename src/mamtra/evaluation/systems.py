@@ -8,21 +8,26 @@ import hashlib
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+import numpy as np
+
 from mamtra.acoustic.config import DecoderConfig
 from mamtra.audio.clip import FORMATS, read
 from mamtra.checkpoints.format import PARTS, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
-from mamtra.errors import AudioError, CorpusError
+from mamtra.errors import AudioError, CorpusError, VoiceError
 from mamtra.evaluation.clip import Clip
 from mamtra.evaluation.line_set import Line, LineSet
+from mamtra.files import file_sha256
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import join
 from mamtra.synthesis.synthesizer import Synthesizer
+from mamtra.synthesis.text_reader import TextConfig
 from mamtra.voice.load import open_voice_encoder
 from mamtra.voice.prompt_recording import read_recording
 from mamtra.voice.voice import Voice, make_voice
@@ -68,6 +73,26 @@ def fingerprint_of_model(folder: ModelFolder) -> str:
     return total.hexdigest()[:16]
 
 
+def fingerprint_of_voice(voice: Voice | None) -> str:
+    """A short name for exactly this voice, whatever file it came from; nothing for none."""
+    if voice is None:
+        return ""
+    total = hashlib.sha256(f"{voice.name}\0{voice.text}\0{voice.read!r}".encode())
+    for array in (voice.speaker, voice.tokens, voice.mel):
+        total.update(f"{array.dtype}{array.shape}".encode())
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()[:16]
+
+
+def fingerprint_of_words(folder: ModelFolder) -> str:
+    """A short name for how a model reads text: its config's section and its pronunciations."""
+    if not folder.holds("text"):
+        return ""
+    config = folder.section("text", TextConfig)
+    words = folder.holder("text").folder / config.pronunciations
+    return short_hash(repr(config), file_sha256(words) if words.is_file() else "")
+
+
 class SpeakingModel:
     """A model that says lines in one voice, or in the voice of each line's prompt.
 
@@ -111,9 +136,21 @@ class SpeakingModel:
 
     @property
     def fingerprint(self) -> str:
-        """Weights, voice and seed."""
-        voice = "" if self.voice is None else self.voice.name
-        return short_hash(self.weights, voice, str(self.seed), *["one piece"] * self.one_piece)
+        """Weights, voice, how text is read, and seed."""
+        parts = self.weights, self.own_voice, self.words, str(self.seed)
+        return short_hash(*parts, *["one piece"] * self.one_piece)
+
+    @cached_property
+    def words(self) -> str:
+        """A short name for how it reads text."""
+        return fingerprint_of_words(self.synthesizer.folder)
+
+    @cached_property
+    def own_voice(self) -> str:
+        """A short name for the voice of lines without a prompt."""
+        with suppress(VoiceError):  # a model may have none, and speak in its prompts' voices
+            return fingerprint_of_voice(self.voice or self.synthesizer.voice(None))
+        return ""
 
     def voice_of(self, line: Line) -> Voice | None:
         """The chosen voice, or one made from the line's prompt; the last prompt is kept."""
@@ -153,11 +190,13 @@ class Stage:
 
     Attributes:
         make: text to clip.
+        weights: a short name for those of its model.
     """
 
     name: str
     fingerprint: str
     make: Callable[[str], Clip]
+    weights: str = ""
 
     def speak(self, line: Line, run: int) -> Clip:  # noqa: ARG002  # stages have one seed
         """Say one line."""
@@ -194,10 +233,21 @@ def file_of_each_line(folder: Path, line_set: LineSet) -> dict[str, Path]:
     """
     sounds, lines = sounds_in(folder), line_set.lines
     stems = {path.stem: path for path in sounds}
+    if len(stems) < len(sounds):
+        twice = next(path for path in sounds if stems[path.stem] != path)
+        raise CorpusError(
+            f"{str(folder)!r} holds {twice.name} and {stems[twice.stem].name}; leave one of them"
+        )
     if not line_set.numbered and any(line.id in stems for line in lines):
         return {line.id: stems[line.id] for line in lines if line.id in stems}
     if line_set.numbered and all(stem.isdecimal() for stem in stems):
         numbers = {int(stem): path for stem, path in stems.items()}
+        if len(numbers) < len(sounds):
+            twice = next(path for path in sounds if numbers[int(path.stem)] != path)
+            raise CorpusError(
+                f"{str(folder)!r} holds {twice.name} and {numbers[int(twice.stem)].name}, which "
+                f"are one number; leave one of them"
+            )
         first = 0 if 0 in numbers else 1
         return {
             line.id: numbers[place + first]

@@ -27,6 +27,7 @@ KEPT_SECONDS = 0.2  # silence that stays at the ends
 WORTH_CUTTING_SECONDS = 0.5
 FULL_SCALE = 0.999
 CLIPPED_SHARE = 1e-3  # of the samples
+MOST_OVERSHOOT = 1.5  # peak of a clipped recording at another rate
 LOWEST_PEAK, RAISED_PEAK = 0.05, 0.5
 EARLIEST_CUT_SECONDS = 20.0  # a recording that is too long is cut at a pause after this
 LETTERS_PER_SECOND = (1.5, 30.0)  # slower or faster is no speech, so the words are not these
@@ -84,7 +85,9 @@ def of_sensible_level(samples: Samples, notes: list[str]) -> Samples:
     peak = float(np.abs(samples).max())
     if peak < SILENCE:
         raise VoiceError("the recording is silent; give one with speech")
-    share = float((np.abs(samples) >= FULL_SCALE * min(peak, 1.0)).mean())
+    # what was clipped and brought to another rate goes a little beyond; what goes far was not
+    ceiling = peak if peak > MOST_OVERSHOOT else min(peak, 1.0)
+    share = float((np.abs(samples) >= FULL_SCALE * ceiling).mean())
     if peak >= FULL_SCALE and share > CLIPPED_SHARE:
         notes.append(
             f"{100 * share:.1f} % of it is clipped, which the voice may repeat: "

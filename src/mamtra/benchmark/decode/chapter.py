@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mamtra.benchmark.decode.config import BenchConfig
-from mamtra.benchmark.decode.target import build
+from mamtra.benchmark.decode.target import build, make_ready
 from mamtra.benchmark.decode.timing import Speaker, prompt_of
 from mamtra.benchmark.memory import peak_bytes, resident_bytes
 from mamtra.errors import ConfigError
@@ -60,6 +60,7 @@ def measure(config: BenchConfig, words: int, state: str = "fresh") -> dict[str, 
     """
     if state not in ("fresh", "carry"):
         raise ConfigError(f"state {state!r} is unknown; possible are fresh and carry")
+    make_ready(config)
     target = build(config)
     model, sizes = target.model, target.sizes
     ids = round(PIECE_WORDS / WORDS_PER_SECOND * TOKENS_PER_SECOND)

@@ -21,6 +21,10 @@ import numpy as np
 from mamtra.benchmark.process import Finished, run_python
 from mamtra.benchmark.row import merged
 from mamtra.benchmark.speak import SENTENCE
+from mamtra.checkpoints.format import ModelFolder
+from mamtra.checkpoints.locate import locate
+from mamtra.runtime.choose import choose
+from mamtra.runtime.request import EngineRequest
 from mamtra.synthesis.acoustics import flow_noise
 from mamtra.synthesis.load import load
 from mamtra.synthesis.options import SpeakOptions
@@ -31,8 +35,11 @@ from mamtra.voice.voice import Voice
 BASELINES = {
     "python": ["-c", "pass"],
     "torch": ["-c", "import torch"],
-    "import": ["-c", "import mamtra.cli.say, mamtra.synthesis.synthesizer"],
 }
+IMPORT = "import"
+# what ``mamtra say`` imports before it loads a model, and by the engine what it imports to load one
+IMPORTS = "import mamtra.cli.main, mamtra.cli.say, mamtra.synthesis.load, sentencex"
+ENGINES = {"onnx": "onnxruntime", "torch": "mamtra.runtime.torch.open"}
 SAY, HIBARI = "say", "hibari"
 # the whole of its program, without the path that it prints
 SPEAK_HIBARI = (
@@ -55,6 +62,17 @@ def say_arguments(model: str, text: str, voice: str | None, seed: int, path: Pat
     chosen = [] if voice is None else ["--voice", voice]
     options = ["-o", str(path), "--model", model, "--seed", str(seed), "--json", "--quiet"]
     return ["-m", "mamtra", "say", *options, *chosen, "--", text]
+
+
+def import_arguments(model: str) -> list[str]:
+    """All that saying with a model imports, and nothing else.
+
+    Raises:
+        ModelError: there is no such model.
+        MissingExtraError: it needs torch, which is not installed.
+    """
+    engine = choose(ModelFolder(locate(model)), EngineRequest()).engine
+    return ["-c", f"{IMPORTS}, {ENGINES[engine]}"]
 
 
 def hibari_arguments(text: str, path: Path) -> list[str]:
@@ -95,7 +113,8 @@ def benchmark(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "a.wav"
         say, other = say_arguments(model, text, voice, seed, path), hibari_arguments(text, path)
-        yield from processes(installed({**BASELINES, SAY: say, HIBARI: other}), runs)
+        imports = {IMPORT: import_arguments(model)}
+        yield from processes(installed({**BASELINES, **imports, SAY: say, HIBARI: other}), runs)
 
 
 def round_figures(times: Mapping[str, Finished]) -> dict[str, Any]:
@@ -103,7 +122,7 @@ def round_figures(times: Mapping[str, Finished]) -> dict[str, Any]:
     printed = times[SAY].printed
     audio, timings = float(printed["seconds"]), printed["compute_seconds"]
     # the same imports happen in both, so their difference is loading, speaking and writing
-    after = times[SAY].seconds - times["import"].seconds
+    after = times[SAY].seconds - times[IMPORT].seconds
     figures: dict[str, dict[str, Any]] = {
         name: {
             "seconds": finished.seconds,

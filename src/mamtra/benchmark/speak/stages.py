@@ -76,6 +76,12 @@ class Chain:
             )
         if self.published is not None and self.prompt is None and not self.brings_voice:
             raise ConfigError("a voice is needed; give a recording with --prompt")
+        importing = {"ratio": self.ratio, "prompt": self.prompt, "words": self.words}
+        ignored = [name for name, value in importing.items() if value]
+        if self.published is None and ignored:
+            raise ConfigError(
+                f"--{ignored[0]} is for a published folder; add --published, or leave it out"
+            )
         if self.tokens is not None and self.tokens < 1:
             raise ConfigError(f"tokens={self.tokens} must be at least 1")
 

@@ -138,7 +138,7 @@ def write_shard(
     pitches: list[np.ndarray] | None = None,
 ) -> None:
     """Write one shard, audio first, so that a manifest never names audio that is not there."""
-    put_array(folder / f"{name}.npy", np.concatenate(samples))
+    put_array(folder / f"{name}.npy", np.concatenate([np.zeros(0, np.int16), *samples]))
     if pitches:
         put_array(folder / f"{name}.pitch.npy", np.concatenate(pitches).astype(np.float16))
     text = "".join(json.dumps(asdict(utterance)) + "\n" for utterance in utterances)

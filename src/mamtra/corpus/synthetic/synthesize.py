@@ -18,6 +18,7 @@ from mamtra.corpus.synthetic.spoken import PAUSE, Speaking
 from mamtra.errors import CorpusError
 
 SHARD_SENTENCES = 500
+SPARE_SENTENCES = 10  # at the end of a shard, of which nothing may be heard
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +118,31 @@ def speak_shard(folder: Path, plan: ShardPlan) -> float:
     return offset / synthesiser.rate_hz
 
 
+def check_spoken(folder: Path, plans: list[ShardPlan]) -> None:
+    """Make sure that the shards that are there hold sentences of these plans.
+
+    Raises:
+        CorpusError: one holds others: of another seed, list, number of sentences or shard's size.
+    """
+    for plan in plans:
+        path = folder / f"{plan.name}.jsonl"
+        lines = path.read_text().splitlines() if path.exists() else []
+        spoken = [json.loads(line) for line in lines[:1] + lines[-1:]]
+        numbers = [int(one["id"].rpartition("-")[2]) for one in spoken]
+        for number, one in zip(numbers, spoken, strict=True):
+            if plan.sentences[number : number + 1] != (one["text"],):
+                raise CorpusError(
+                    f"{str(path)!r} holds other sentences than are asked for; give the seed, "
+                    f"counts and sentences that {str(folder)!r} was begun with, or another folder"
+                )
+        if numbers and numbers[-1] + 1 < len(plan.sentences) - SPARE_SENTENCES:
+            raise CorpusError(
+                f"{str(path)!r} ends after {numbers[-1] + 1} of {len(plan.sentences)} sentences, "
+                f"as fewer were asked for then; remove it to have all spoken, or give another "
+                f"folder"
+            )
+
+
 def describe(folder: Path, voices: dict[str, Speaking]) -> None:
     """Write into the corpus's description which synthesisers speak in it, at what rate.
 
@@ -140,10 +166,11 @@ def synthesize(folder: Path, plans: list[ShardPlan], workers: int) -> Iterator[f
     """Speak all shards that are not there yet; yields the seconds of each as it is done.
 
     Raises:
-        CorpusError: voices of different rates, or an unknown voice.
+        CorpusError: voices of different rates, an unknown voice, or other sentences are there.
         MissingExtraError: a synthesiser is not installed.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    check_spoken(folder, plans)
     describe(folder, {name: synthesiser_for(name) for name in {plan.voice for plan in plans}})
     missing = [plan for plan in plans if not (folder / f"{plan.name}.jsonl").exists()]
     with ProcessPoolExecutor(workers) as pool:

@@ -31,6 +31,8 @@ class Pitch:
 
     def quality(self, samples: Float[np.ndarray, " samples"], rate_hz: int) -> float:
         """Standard deviation of the pitch in semitones; 0 with under 0.2 s of voice."""
+        if len(samples) < LEAST_FRAMES * HOP_SECONDS * rate_hz:
+            return 0.0
         sound = torch.from_numpy(np.asarray(samples, np.float32))[None]
         track = track_pitch(sound, rate_hz, round(HOP_SECONDS * rate_hz))[0].numpy()
         voiced = track[track > 0]
