@@ -14,6 +14,14 @@ if not Path("/dev/nvidiactl").exists():
     os.environ.setdefault("TRITON_INTERPRET", "1")  # kernels run on a CPU; read as triton loads
 
 
+def pytest_runtest_setup() -> None:
+    """Shapes are checked anew in each test; see tests/tools/shape_checks.py."""
+    # imported here, because conftest is loaded where the checks may be off
+    from shape_checks import check_again
+
+    check_again()
+
+
 @pytest.fixture(scope="session")
 def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole model of random weights; do not write into it."""
