@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from mamtra.acoustic.config import DecoderConfig
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.audio.clip import FORMATS, read
 from mamtra.checkpoints.format import PARTS, ModelFolder
 from mamtra.checkpoints.locate import CONFIG

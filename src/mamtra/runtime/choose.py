@@ -12,7 +12,7 @@ import importlib.util
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mamtra.acoustic.config import DecoderConfig
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.cores import available_cores, chosen_threads
 from mamtra.errors import ConfigError, require
