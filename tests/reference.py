@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from mamtra.acoustic.config import NOISE_FRAMES
+from mamtra.acoustic.decoder_config import NOISE_FRAMES
 
 FOLDER = Path(__file__).parent / "data" / "reference"
 

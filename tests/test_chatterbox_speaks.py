@@ -16,7 +16,8 @@ from safetensors.torch import save_file
 from toy_flow import TOY_HEAD_DIM
 
 import mamtra
-from mamtra.acoustic.config import DecoderConfig, VocoderConfig
+from mamtra.acoustic.config import VocoderConfig
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import CheckpointError, ConfigError, ModelError, VoiceError
 from mamtra.interop.import_chatterbox import import_chatterbox

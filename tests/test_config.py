@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import pytest
 
-from mamtra.acoustic.config import TokenEncoderConfig, VocoderConfig
+from mamtra.acoustic.config import VocoderConfig
+from mamtra.acoustic.decoder_config import TokenEncoderConfig
 from mamtra.config import from_dict, with_values
 from mamtra.errors import ConfigError, ModelError
 from mamtra.files import read_json

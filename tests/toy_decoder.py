@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mamtra.acoustic.config import DecoderConfig, TokenEncoderConfig, VelocityConfig
+from mamtra.acoustic.decoder_config import DecoderConfig, TokenEncoderConfig, VelocityConfig
 
 ENCODER = TokenEncoderConfig(
     vocabulary=20,

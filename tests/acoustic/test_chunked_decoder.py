@@ -13,8 +13,8 @@ from toy_decoder import FLOW, NANO
 
 from mamtra.acoustic import chunk_borders
 from mamtra.acoustic.chunked_decoder import decode_chunks, new_state
-from mamtra.acoustic.config import DecoderConfig
 from mamtra.acoustic.decoder import Decoder, Prompt
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.errors import ConfigError
 from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.exclusive import ExclusiveChunkDecoder

@@ -18,11 +18,10 @@ from mamtra.recipes.nano.decoder import (
     DecoderRun,
     DecoderTask,
     Voiced,
-    balanced,
     distances,
-    partners,
     train_decoder,
 )
+from mamtra.recipes.nano.decoder_batch import balanced, partners
 from mamtra.recipes.nano.drawer import Drawer
 from mamtra.training.loop import LoopSettings
 

@@ -157,6 +157,14 @@ def test_the_tracker_finds_the_pitch_of_pulses_and_none_in_noise(pitch: float) -
     assert (track_pitch(breath[None], 16_000, 320) > 0).float().mean() < 0.1
 
 
+def test_a_pitch_above_half_the_rate_has_no_pulses() -> None:
+    source = HarmonicSource(16_000, 160, 0, 10.0)
+    pitch = torch.tensor([[7_000.0] * 10 + [8_001.0, 20_000.0] * 5])
+    pulses = source(pitch, torch.zeros(1, 1, 20 * 160))[0, 0]
+    assert pulses[: 10 * 160].abs().max() > 0
+    assert (pulses[10 * 160 :] == 0).all()
+
+
 def test_pulses_hold_all_harmonics_below_half_the_rate_and_none_above() -> None:
     source = HarmonicSource(16_000, 320, 0, 50.0)
     pulses = source(torch.full((1, 50), 100.0), torch.zeros(1, 1, 16_000))[0, 0, 320:-320]

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile
 from exit_code import ended
+from safetensors.numpy import load_file, save_file
 
 import mamtra
 from mamtra.cli import say_batch
@@ -165,6 +167,24 @@ def test_a_killed_batch_goes_on_where_it_stopped(
     # a third time there is nothing left to do but what failed
     assert ended([*write(lines[:5]), *tiny]) == 0
     assert "0 lines spoken" in capsys.readouterr().err
+
+
+def test_lines_of_other_weights_under_the_same_name_are_spoken_again(
+    tiny_model_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(tiny_model_folder, "model")
+    arguments = [*write(GOOD), "--json", "--model", "model"]
+    assert ended(arguments) == ended(arguments) == 0
+    path = Path("model", "vocoder.safetensors")
+    save_file({name: value * 1.01 for name, value in load_file(path).items()}, path)
+    capsys.readouterr()
+    assert ended(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["spoken"] == len(GOOD)
+    # rows of before weights were noted hold
+    rows = [{key: row[key] for key in row if key != "weights"} for row in manifest().values()]
+    Path("out/manifest.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    assert ended(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["spoken"] == 0
 
 
 def test_what_has_changed_or_is_lost_is_spoken_again(

@@ -1,7 +1,9 @@
 import importlib.util
 import json
 import os
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -122,6 +124,31 @@ def test_a_part_that_lost_its_end_is_made_again(tree, whole, tmp_path):
     path.write_bytes(path.read_bytes()[:-10])
     prepared(tree, tmp_path)
     assert contents(tmp_path) == contents(whole)
+
+
+def test_a_skipped_recording_is_tried_again_once_its_file_has_changed(tree, whole, tmp_path):
+    corpus, folder = tmp_path / "tree", tmp_path / "shards"
+    shutil.copytree(tree, corpus)
+    receipts = prepared(corpus, folder)
+    bad = next(
+        Path(item["file"])
+        for receipt in receipts
+        for item in receipt["skipped"]
+        if "as sound" in item["reason"]
+    )
+    before = contents(folder)
+    assert prepared(corpus, folder) == receipts
+    assert contents(folder) == before
+    good = next(path for path in sorted(corpus.rglob("*.wav")) if path.stat().st_size > 20_000)
+    mended = shutil.copy2(good, bad.with_name("whole"))  # an old date of writing
+    os.replace(mended, bad)
+    again = prepared(corpus, folder)
+    skipped = [item["file"] for receipt in again for item in receipt["skipped"]]
+    assert str(bad) not in skipped
+    assert sum(one["utterances"] for one in again) == sum(one["utterances"] for one in receipts) + 1
+    same = [path.name for path in folder.iterdir() if before.get(path.name) == path.read_bytes()]
+    assert len(same) >= len(before) - 5  # the part's three files, index.json and skipped.jsonl
+    assert validate(folder).problems == []
 
 
 def test_another_plan_is_not_mixed_in(tree, whole, tmp_path):

@@ -175,10 +175,12 @@ def moved(tiny_model_folder, student, tmp_path) -> tuple[Path, Path]:
     return folders
 
 
-def cached(folder: Path, teacher: Path, student: Path, steps: int) -> None:
+def cached(
+    folder: Path, teacher: Path, student: Path, steps: int, data: UtterancesInMemory = DATA
+) -> None:
     """Train with the teacher's logits kept."""
     run = replace(RUN, settings=replace(RUN.settings, steps=steps), teacher_cache=4)
-    distill(folder, ModelFolder(teacher), ModelFolder(student), DATA, run)
+    distill(folder, ModelFolder(teacher), ModelFolder(student), data, run)
 
 
 def changed(model: Path) -> None:
@@ -205,6 +207,20 @@ def test_models_of_a_run_count_by_their_content_wherever_they_lie(
     (run / "run.json").unlink()
     with pytest.raises(ConfigError, match="keeps logits of another teacher"):
         cached(run, *moved, 3)
+
+
+def test_kept_logits_of_another_text_are_refused(tiny_model_folder, student, tmp_path) -> None:
+    pair = tiny_model_folder, student.folder
+    cached(tmp_path, *pair, 1)
+    # the same speech, its text read otherwise, as by a new file of pronunciations
+    read = UtterancesInMemory([(list(reversed(text)), speech) for text, speech in DATA.pairs])
+    with pytest.raises(ConfigError, match="keeps logits of another text"):
+        cached(tmp_path, *pair, 2, read)
+    path = tmp_path / "teacher_cache" / "cache.json"
+    about = json.loads(path.read_text())
+    path.write_text(json.dumps({name: about[name] for name in about if name != "text"}))
+    cached(tmp_path, *pair, 2)  # one of before the text was noted
+    assert json.loads(path.read_text()) == about
 
 
 def test_a_run_that_kept_only_where_its_models_lie_goes_on_there(

@@ -13,8 +13,9 @@ from reference_chatterbox import s3gen_entries, tensors_of
 from torch import Tensor
 from toy_vocoder import relative
 
-from mamtra.acoustic.config import DecoderConfig, VocoderConfig
+from mamtra.acoustic.config import VocoderConfig
 from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.acoustic.flow_matching import flow
 from mamtra.acoustic.velocity import Condition
 from mamtra.acoustic.vocoder import Vocoder

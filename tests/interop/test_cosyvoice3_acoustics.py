@@ -19,13 +19,13 @@ from reference3 import (
 )
 from torch import Tensor
 
-from mamtra.acoustic.config import (
+from mamtra.acoustic.config import VocoderConfig
+from mamtra.acoustic.decoder import Prompt
+from mamtra.acoustic.decoder_config import (
     DecoderConfig,
     DiffusionTransformerConfig,
     TokenEncoderConfig,
-    VocoderConfig,
 )
-from mamtra.acoustic.decoder import Prompt
 from mamtra.acoustic.flow_matching import flow_loss
 from mamtra.acoustic.velocity import Condition
 from mamtra.acoustic.vocoder_stream import ahead_frames, exact_frames, new_state, speak_chunk

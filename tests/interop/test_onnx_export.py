@@ -87,6 +87,8 @@ def test_a_copy_speaks_without_the_donor(folder, tmp_path):
     (student / "config.json").write_text(json.dumps(own))
     weights = folder.part_file("speech_lm")
     (student / weights.name).write_bytes(weights.read_bytes())
+    (student / "README.md").write_text("---\nlicense: mit\n---\n# A student\n")
+    (folder.folder / "README.md").write_text("---\nlicense: apache-2.0\n---\n# The donor\n")
     made = export_onnx(ModelFolder(student), OnnxExport())
     assert [path.name for path in made] == ["speech_lm.onnx"]
     export_onnx(ModelFolder(student), OnnxExport(), tmp_path / "copy")
@@ -94,8 +96,20 @@ def test_a_copy_speaks_without_the_donor(folder, tmp_path):
     assert copy.donor is None
     assert {path.stem for path in copy.folder.glob("*.onnx")} == GRAPHS
     assert list(copy.voice_files()) == list(folder.voice_files())
+    card = (copy.folder / "README.md").read_text()
+    assert card.startswith("---\nlicense: mit\n---\n# A student\n\n## This copy\n")
+    assert "shares with tiny are here too; their card is [PARTS.md]" in card
+    assert (copy.folder / "PARTS.md").read_text().endswith("# The donor\n")
     with pytest.raises(ModelError, match="not empty"):
         export_onnx(folder, OnnxExport(), tmp_path / "copy")
+
+
+def test_a_copy_of_a_model_without_a_card_says_what_it_is(folder, tmp_path):
+    export_onnx(folder, OnnxExport(), tmp_path / "copy")
+    card = (tmp_path / "copy" / "README.md").read_text()
+    assert "license: unknown" in card
+    assert "\n# tiny\n\n## This copy\n\nWritten by `mamtra export --to onnx`" in card
+    assert not (tmp_path / "copy" / "PARTS.md").exists()
 
 
 def test_an_export_that_fails_is_told_and_leaves_no_folder(folder, tmp_path, monkeypatch):

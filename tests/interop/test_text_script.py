@@ -73,7 +73,13 @@ def spoken(text: str) -> str:
 @with_node
 def test_the_page_reads_every_line_as_python_does(page: Path) -> None:
     lines = [one.written for table in (REPORTED, HELD_OUT, LATER, *NEW) for one in read(table)]
-    lines += ["Say {HH AH0 L OW1}, or not.", "…", " ".join(lines[:60]), "5 > 3 & 2 < 4"]
+    lines += [
+        "Say {HH AH0 L OW1}, or not.",
+        "…",
+        " ".join(lines[:60]),
+        "5 > 3 & 2 < 4",
+        "Dear <my name> <oh> [sigh] a",
+    ]
     expected = [spoken(line) for line in lines]
     found = answers(page, "normalize(text)", lines)
     wrong = [line for line, a, b in zip(lines, found, expected, strict=True) if a != b]
@@ -117,6 +123,7 @@ def test_the_page_tells_what_it_leaves_out_as_python_does(page: Path) -> None:
         "日本語" * 30 + " and 🙂🚀🎉" * 20 + "".join(map(chr, range(0x1F300, 0x1F380))),
         "<p>A <blink>tag</blink> &amp; 5 < 6 > 4</p> [pause 0.5] <wobble/>",
         "A <thing with='an attribute that is longer than thirty characters'> here.",
+        "Dear <your name>, <laugh> I [Laugh] <laugh> at [this]; 3 <b and c> 4.",
     ]
     assert answers(page, "notes(text)", texts) == [notes(text) for text in texts]
 

@@ -43,6 +43,7 @@ def test_the_folder_holds_the_page_the_model_and_the_runtime(
     assert {"index.html", "page.js", "model.js", "text.js", "ids.js", "rules.js"} <= names
     assert set(RUNTIME) <= names
     assert {"model/manifest.json", "model/decoder.onnx", "model/voices/low.safetensors"} <= names
+    assert "`mamtra export --to web`" in (site / "model" / "README.md").read_text()
     told = "".join((site / name).read_text() for name in names if name.endswith((".js", ".html")))
     assert "https://" not in told.replace("http://www.w3.org", "")
     with pytest.raises(ModelError, match="not empty"):

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mamtra.acoustic.config import DecoderConfig, TokenEncoderConfig
 from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.decoder_config import DecoderConfig, TokenEncoderConfig
 from mamtra.recipes.nano.detail import (
     LARGEST_GAIN,
     TILT,

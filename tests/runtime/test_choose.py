@@ -10,6 +10,7 @@ pytest.importorskip("onnx")
 from cosyvoice_folder import write_toy_model
 from tiny_model import recording
 
+from mamtra import cores
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, MissingExtraError, ModelError
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
@@ -22,6 +23,7 @@ from mamtra.runtime.onnx.speech_model import OnnxSpeechModel
 from mamtra.runtime.onnx.voice_encoder import GraphVoiceEncoder
 from mamtra.runtime.protocols import EncodedPrompt, VoiceEncoder
 from mamtra.runtime.request import EngineRequest
+from mamtra.runtime.torch.engine import EngineConfig, resolve
 from mamtra.runtime.torch.speech_model import TorchSpeechModel
 from mamtra.runtime.torch.voice_encoder import TorchVoiceEncoder
 from mamtra.synthesis.load import open_folder
@@ -105,12 +107,23 @@ def test_without_torch_its_install_command_is_told(tiny_model_folder, monkeypatc
 def test_threads_are_those_asked_for_ordered_or_of_the_models_size(graphs, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert choose(graphs, EngineRequest()).threads == 3
+    monkeypatch.setenv("OMP_NUM_THREADS", "2,1")  # those of loops inside of loops come behind
+    assert choose(graphs, EngineRequest()).threads == 2
     assert choose(graphs, EngineRequest(threads=2)).threads == 2
     assert choose(graphs, EngineRequest(threads=100_000)).threads < 100_000
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(choosing, "LARGE_BYTES", 0)
     choice = choose(graphs, EngineRequest())
-    assert choice.threads == min(choosing.available_cores(), choosing.MOST_THREADS)
+    assert choice.threads == min(cores.available_cores(), cores.MOST_THREADS)
+
+
+@pytest.mark.parametrize("ordered", ["", "3", "100000", "2,1", "many"])
+@pytest.mark.parametrize("asked", [0, 2, 200])
+def test_engines_agree_on_threads(graphs, monkeypatch, ordered, asked):
+    monkeypatch.setenv("OMP_NUM_THREADS", ordered)
+    choice = choose(graphs, EngineRequest(threads=asked))
+    resolved = resolve(EngineConfig(threads=asked), 1_000)
+    assert (resolved.threads, resolved.reasons["threads"]) == (choice.threads, choice.why_threads)
 
 
 def test_engines_agree_on_what_they_say(graphs):

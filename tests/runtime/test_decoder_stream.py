@@ -6,8 +6,8 @@ import torch
 from reference import fixed_noise
 from toy_decoder import FLOW, NANO
 
-from mamtra.acoustic.config import DecoderConfig
 from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.runtime.decoder_stream import DecoderStream
 from mamtra.runtime.protocols import Decoder as DecoderProtocol
 from mamtra.runtime.protocols import EncodedPrompt

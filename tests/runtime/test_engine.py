@@ -8,6 +8,7 @@ import torch
 from eight_bit import INT8
 from torch.testing import assert_close
 
+from mamtra import cores
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import load_part, save_part
@@ -84,7 +85,7 @@ def test_weights_that_do_not_fit_are_refused(tmp_path, model):
 
 def test_a_small_model_is_exact_on_one_thread_and_a_large_one_small(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(engine, "available_cores", lambda: 4)
+    monkeypatch.setattr(cores, "available_cores", lambda: 4)
     monkeypatch.setattr(engine, "missing_for_compiled", lambda: None)
     small, large = resolve(EngineConfig(), SMALL), resolve(EngineConfig(), BIG)
     assert (small.dtype, small.kind, small.threads) == ("float32", "eager", 1)
@@ -94,14 +95,14 @@ def test_a_small_model_is_exact_on_one_thread_and_a_large_one_small(monkeypatch)
 
 def test_the_reason_tells_as_many_cores_as_compute(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    monkeypatch.setattr(engine, "available_cores", lambda: 64)
+    monkeypatch.setattr(cores, "available_cores", lambda: 64)
     chosen = resolve(EngineConfig(dtype="float32"), BIG)
     assert f"read by {chosen.threads} cores together" in chosen.reasons["threads"]
 
 
 def test_threads_that_the_environment_names_are_kept(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    assert resolve(EngineConfig(), BIG).threads == torch.get_num_threads()
+    assert resolve(EngineConfig(), BIG).threads == 1
     assert resolve(EngineConfig(threads=3), BIG).threads == 3
 
 

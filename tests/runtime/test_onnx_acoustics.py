@@ -233,6 +233,19 @@ def test_a_vocoder_gives_the_modules_samples(head, tmp_path):
     assert_sounds_alike(vocoder._opened(given), whole, GIVEN_SHARE)
 
 
+def test_a_pitch_above_half_the_rate_is_breath_alone(tmp_path):
+    module = small("filter")
+    vocoder = open_vocoder(module, tmp_path)
+    mel = 2 * drawn(module.config.bins, 20) - 4
+    noise = drawn(module.config.noises, 20 * module.config.mel_hop, seed=2)
+    pitch = np.full(20, module.config.rate_hz, np.float32)
+    given = vocoder._run(mel, noise, pitch, vocoder._start(noise))["samples"]
+    with torch.inference_mode():
+        voice = module(*(torch.tensor(value)[None] for value in (mel, noise, pitch)))[0].numpy()
+    assert np.abs(voice).max() > 0
+    assert_sounds_alike(vocoder._opened(given), voice, GIVEN_SHARE)
+
+
 @pytest.mark.parametrize("frames", [1, 2, 3])
 def test_a_short_utterance_opens_as_the_modules(frames, tmp_path):
     module = small("sampled")

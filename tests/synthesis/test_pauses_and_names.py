@@ -95,5 +95,5 @@ def test_a_pause_is_no_unknown_markup(
     assert said.notes == batched.notes == ()
     assert not caplog.messages
     assert synthesizer.say(f"{WITH_PAUSE} <foo>").notes == (
-        "read as words, no known markup: '<foo>'",
+        "left out, this model knows no such tag: '<foo>'",
     )

@@ -38,6 +38,10 @@ for value in (["a"], 5.0):
     expect(f"load {value!r}", lambda: mamtra.load(value))
 for value in (5, None, b"a", ["a"], "a \\ud800"):
     expect(f"pieces {value!a}", lambda: synthesizer.pieces(value))
+for value in ("no", None, 1, []):
+    expect(f"pieces normalize {value!r}", lambda: synthesizer.pieces("Hello.", value))
+for value in ("no", None, 1):
+    expect(f"save mark {value!r}", lambda: speech.save("unwritten.wav", mark=value))
 for value in (5, None, b"a", ["Hello."], [5], [["Hello.", 5]], [[b"a"]], {"a": 1}):
     expect(f"speak {value!r}", lambda: list(synthesizer.speak(value)))
 for value in (5, None, "fast", {}):

@@ -41,7 +41,7 @@ def test_unknown_phone_is_named_with_the_known_ones() -> None:
 
 @pytest.mark.parametrize("text", ["5 cats", "naïve", "a\nb", "“hi”"])
 def test_character_outside_the_table_asks_to_normalise(text: str) -> None:
-    with pytest.raises(TextError, match="normalise the text first"):
+    with pytest.raises(TextError, match="write it as a word, or leave --no-normalize out"):
         tokenizer.encode(text)
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear, normalize
 
 from mamtra.acoustic.causal_memory import CausalMemory, EncoderMemory
-from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, VelocityConfig
+from mamtra.acoustic.decoder_config import DecoderConfig, DiffusionTransformerConfig, VelocityConfig
 from mamtra.acoustic.diffusion_transformer import DiffusionTransformer
 from mamtra.acoustic.flow_matching import flow
 from mamtra.acoustic.token_encoder import PlainTokenEncoder, TokenEncoder, length_mask

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
 from mamtra.acoustic.causal_memory import CausalMemory, behind
-from mamtra.acoustic.config import DiffusionTransformerConfig
+from mamtra.acoustic.decoder_config import DiffusionTransformerConfig
 from mamtra.acoustic.velocity import Condition, FlowTime, visible_frames
 
 ROTARY_BASE = 10_000.0

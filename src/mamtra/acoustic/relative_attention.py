@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mamtra.acoustic.causal_memory import CausalMemory
-from mamtra.acoustic.config import TokenEncoderConfig
+from mamtra.acoustic.decoder_config import TokenEncoderConfig
 
 WAVELENGTH_BASE = 10_000.0  # of the sine positions
 

@@ -57,13 +57,16 @@ def cycles_at_samples(
 def pulse_train(
     cycles: Float[Tensor, "batch samples"], harmonics: Float[Tensor, "batch samples"]
 ) -> Float[Tensor, "batch samples"]:
-    """The sum of the first so many harmonics, all cosines, scaled to a power of 1."""
+    """The sum of the first so many harmonics, all cosines, scaled to a power of 1.
+
+    Where none lies below half the rate, since the pitch itself is above it, there is silence.
+    """
     half = (math.pi * (cycles - cycles.round())).float()
     below = half.sin()
     peak = below.abs() < 1e-4
     ratio = ((2 * harmonics + 1) * half).sin() / torch.where(peak, 1.0, below)
     total = torch.where(peak, harmonics, (ratio - 1) / 2)
-    return total * (2 / harmonics).sqrt()
+    return total * (2 / harmonics.clamp(min=1)).sqrt()
 
 
 def turns_of(

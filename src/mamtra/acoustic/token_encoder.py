@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu, pad, silu
 
 from mamtra.acoustic.causal_memory import CausalMemory, EncoderMemory, behind
-from mamtra.acoustic.config import TokenEncoderConfig
+from mamtra.acoustic.decoder_config import TokenEncoderConfig
 from mamtra.acoustic.relative_attention import (
     RelativeAttention,
     attention_mask,

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu, mish, scaled_dot_product_attention, silu
 
 from mamtra.acoustic.causal_memory import CausalMemory, behind
-from mamtra.acoustic.config import VelocityConfig
+from mamtra.acoustic.decoder_config import VelocityConfig
 from mamtra.acoustic.relative_attention import attention_mask
 
 KERNEL = 3  # of every convolution in time

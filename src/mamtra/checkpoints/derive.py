@@ -1,4 +1,4 @@
-"""What a student's folder takes from its teacher's besides the language model, and its model card.
+"""What a student's folder takes from its teacher's besides the language model, and model cards.
 
 A student speaks through its teacher's other parts. They are copied, so that the folder stands for
 itself; or shared, which saves their space and ties the student to the place of its teacher.
@@ -30,6 +30,7 @@ SECTIONS = (
     "guard",
 )
 TEACHER_CARD = "TEACHER.md"
+PARTS_CARD = "PARTS.md"  # of the model whose parts were copied in as well
 ALONG = ("voice.safetensors", "tokenizer.json", "mtl_tokenizer.json")  # of imported Chatterbox
 
 
@@ -89,6 +90,28 @@ def copy_beside(source: Path, folder: Path) -> None:
     for file in source.glob("*.onnx"):
         if not file.name.startswith(f"{OWN}."):
             shutil.copy2(file, folder)
+
+
+def copy_cards(model: ModelFolder, folder: Path, what: str) -> None:
+    """Write the model card of a copy that holds the donor's parts too, and bring other cards along.
+
+    Args:
+        what: the copy in a sentence.
+    """
+    own, teacher = model.folder / CARD, model.folder / TEACHER_CARD
+    card = own.read_text("utf-8") if own.is_file() else front_matter(origin(model.folder))
+    title = "" if own.is_file() else f"# {model.config.name}\n"
+    told = what
+    if teacher.is_file():
+        shutil.copyfile(teacher, folder / TEACHER_CARD)
+    if model.donor is not None:
+        told += f" The parts that it shares with {model.donor.config.name} are here too"
+        if (parts := model.donor.folder / CARD).is_file():
+            shutil.copyfile(parts, folder / PARTS_CARD)
+            told += f"; their card is [{PARTS_CARD}]({PARTS_CARD})"
+        told += "."
+    text = f"{card.rstrip()}\n{title}\n## This copy\n\n{told}\n"
+    (folder / CARD).write_text(text, encoding="utf-8")
 
 
 def student_card(teacher: ModelFolder, layout: str, start: str, table: str) -> str:

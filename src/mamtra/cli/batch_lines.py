@@ -46,7 +46,7 @@ class Line:
     options: SpeakOptions
 
     def fingerprint(self, model: str) -> str:
-        """A short name for all that its sound depends on; the model counts by its name."""
+        """A short name for all that its sound depends on; of the model its name alone."""
         options = asdict(replace(self.options, lexicon=None))
         if self.options.proofread:
             del options["proofread"]  # manifests of before there was a choice still hold
@@ -159,10 +159,14 @@ class Manifest:
         rows = "".join(f"{json.dumps(row)}\n" for row in self.rows.values())
         write_file(self.path, rows, AudioError)
 
-    def holds(self, line: Line, fingerprint: str) -> bool:
-        """Whether exactly this line was spoken and its sound is still there."""
+    def holds(self, line: Line, fingerprint: str, weights: str) -> bool:
+        """Whether exactly this line was spoken by these weights and its sound is still there.
+
+        Rows of before weights were noted count by the model's name alone.
+        """
         row = self.rows.get(line.id, {})
         same = row.get("error", "") is None and row.get("fingerprint") == fingerprint
+        same = same and row.get("weights", weights) == weights
         return same and (self.folder / line.path).is_file()
 
     def add(self, row: Row) -> None:
@@ -203,6 +207,7 @@ class Batch:
         model: the model's name.
         defaults: what holds for every line.
         mark: whether files say that their speech is artificial.
+        weights: digest of the model.
     """
 
     def __init__(
@@ -212,8 +217,10 @@ class Batch:
         model: str,
         defaults: SpeakOptions,
         mark: bool,
+        weights: str,
     ) -> None:
         self.manifest, self.model, self.defaults, self.mark = manifest, model, defaults, mark
+        self.weights = weights
         self.account = Account(len(lines))
         self.todo: list[Line] = []
         self.taken: dict[str, int] = {}
@@ -234,7 +241,7 @@ class Batch:
         except TextError as problem:
             self.failed(number, name, problem)
             return
-        if self.manifest.holds(line, line.fingerprint(self.model)):
+        if self.manifest.holds(line, line.fingerprint(self.model), self.weights):
             self.account.skipped += 1
             self.account.doubtful += self.manifest.rows[line.id].get("stop_reason") != ENDED
         else:

@@ -123,8 +123,8 @@ def run(
     if not counts["utterances"]:
         raise CorpusError(
             f"none of {len(recordings)} recordings could be used; the reasons are in "
-            f"{str(output / 'skipped.jsonl')!r}; once they are mended, remove {str(output)!r} and "
-            f"run this again: what was skipped is not tried anew"
+            f"{str(output / 'skipped.jsonl')!r}; mend them and run this again, into another folder "
+            f"where texts were mended"
         )
 
 

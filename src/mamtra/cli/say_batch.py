@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from mamtra.checkpoints.locate import locate
+from mamtra.checkpoints.speaking_digest import speaking_digest
 from mamtra.cli.batch_lines import Account, Batch, Line, Manifest, Row, failed_row, read_lines
 from mamtra.cli.progress import tracked
 from mamtra.cli.signals import INTERRUPTED
@@ -57,6 +59,7 @@ def speak(synthesizer: "Synthesizer", lines: Sequence[Line], order: "PartOrder")
                 "coverage": result.coverage,
                 "misread": round(result.misread, 3),
                 "fingerprint": line.fingerprint(order.model),
+                "weights": order.weights,
                 "error": None,
             }
 
@@ -98,6 +101,7 @@ class PartOrder:
     """What a worker needs besides the lines.
 
     Attributes:
+        weights: digest of the model.
         run: how ``load`` runs the model.
         folder: of the sound files.
         rows: pieces spoken at once.
@@ -105,6 +109,7 @@ class PartOrder:
     """
 
     model: str
+    weights: str
     run: tuple[tuple[str, Any], ...]
     folder: Path
     rows: int
@@ -194,6 +199,7 @@ def say_lines(
 
     Raises:
         CorpusError: the file cannot be read.
+        ModelError: there is no such model.
         AudioError: nothing can be written into the folder.
         VoiceError: the voice of lines without their own is unknown.
         GenerationError: a line failed; all others were spoken.
@@ -201,12 +207,14 @@ def say_lines(
     started = time.perf_counter()
     part = f"{sharing.share}of{sharing.shares}" if sharing.shares > 1 else ""
     lines = read_lines(source)[sharing.share - 1 :: sharing.shares]
-    batch = Batch(lines, Manifest(folder, part), model, defaults, mark)
+    weights = speaking_digest(locate(model))
+    batch = Batch(lines, Manifest(folder, part), model, defaults, mark, weights)
     account, path = batch.account, batch.manifest.path
     try:
         if batch.todo:
             order = PartOrder(
                 model=model,
+                weights=weights,
                 run=tuple(run.items()),
                 folder=folder.resolve(),
                 rows=rows,

@@ -78,7 +78,7 @@ def voice_make(
     folder = locate(model)
 
     # numpy and the engine load here and not for --help
-    from mamtra.acoustic.config import DecoderConfig
+    from mamtra.acoustic.decoder_config import DecoderConfig
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.voice.load import open_voice_encoder
     from mamtra.voice.prompt_recording import read_recording
@@ -131,7 +131,7 @@ def voice_show(
     folder = locate(model or DEFAULT)
 
     # as above
-    from mamtra.acoustic.config import DecoderConfig
+    from mamtra.acoustic.decoder_config import DecoderConfig
     from mamtra.audio.log_mel import MelConfig
     from mamtra.checkpoints.format import ModelFolder
     from mamtra.runtime.sizes import DecoderSizes

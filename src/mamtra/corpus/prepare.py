@@ -2,7 +2,8 @@
 
 Recordings are cut into parts of fixed size; a part is heard by one worker and written whole. A
 killed run goes on with the parts that are missing. What cannot be used is skipped with a reason,
-and never ends the run. Which workers hear the parts, see ``mamtra/workers.py``.
+and never ends the run; once its file has changed, the next run hears its part again. Which workers
+hear the parts, see ``mamtra/workers.py``.
 """
 
 import hashlib
@@ -141,14 +142,24 @@ def prepare_part(task: Task, name: str, recordings: Sequence[Recording]) -> dict
     return writer.close(skipped)
 
 
+def mended(written: Path, receipt: dict[str, Any]) -> bool:
+    """Whether a recording that was skipped has changed, or appeared, since its part was written."""
+    then = written.stat().st_mtime_ns
+    files = [Path(item["file"]) for item in receipt["skipped"]]
+    # an old file that is put in its place keeps its date of writing, but not that of its entry
+    states = [file.stat() for file in files if file.is_file()]
+    return any(max(state.st_mtime_ns, state.st_ctime_ns) > then for state in states)
+
+
 def finished(folder: Path, name: str) -> dict[str, Any] | None:
-    """The receipt of a part whose files are as they were written, None if it is to be made."""
+    """The receipt of a part that is as it was written, None if it is to be made, or made again."""
     try:
         receipt = json.loads((folder / f"{name}.json").read_text())
         whole = receipt["name"] == name and unchanged(folder, receipt)
+        again = whole and mended(folder / f"{name}.json", receipt)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    return receipt if whole else None
+    return receipt if whole and not again else None
 
 
 def check_plan(task: Task, recordings: Sequence[Recording]) -> None:

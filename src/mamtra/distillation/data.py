@@ -7,7 +7,7 @@ uni-stream or bi-stream. It is packed once, so teacher and student cannot see di
 import hashlib
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +34,15 @@ FINGERPRINT = 16  # hexadecimal digits that tell data apart
 MARKS = 3  # start, task and end, beside text and speech
 
 
+def ids_fingerprint(sequences: Iterable[Sequence[int] | np.ndarray]) -> str:
+    """A name for sequences of ids."""
+    total = hashlib.sha256()
+    for ids in sequences:
+        values = np.asarray(ids, np.int64)
+        total.update(len(values).to_bytes(8, "little") + values.tobytes())
+    return total.hexdigest()[:FINGERPRINT]
+
+
 @dataclass(frozen=True, slots=True)
 class UtterancesInMemory:
     """Utterances in memory."""
@@ -48,6 +57,10 @@ class UtterancesInMemory:
     def utterance(self, number: int) -> tuple[Sequence[int], Sequence[int]]:
         """Text ids and speech ids of one utterance."""
         return self.pairs[number]
+
+    def text_fingerprint(self) -> str:
+        """A name for all text ids."""
+        return ids_fingerprint([self.lead, *(text for text, _ in self.pairs)])
 
 
 def random_utterances(
@@ -123,6 +136,10 @@ class ShardUtterances:
         """Text ids and speech ids of one utterance."""
         text = self.ids[self.ends[number] : self.ends[number + 1]]
         return text.tolist(), self.shards[self.numbers[number]].tokens.tolist()
+
+    def text_fingerprint(self) -> str:
+        """A name for all text ids, which change with the words of a model, or with its rules."""
+        return ids_fingerprint([self.lead, self.ends, self.ids])
 
 
 Utterances = UtterancesInMemory | ShardUtterances

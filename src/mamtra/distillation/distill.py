@@ -98,9 +98,10 @@ def distill(
         about = {
             "teacher": request.teacher_weights,
             "data": data,
+            "text": utterances.text_fingerprint(),
             "precision": run.settings.precision,
         }
-        former = {"teacher": request.teacher}
+        former = {"teacher": request.teacher, "text": None}
         cache = TeacherCache(folder / CACHE, batches, run.teacher_cache, about, former)
     held_out = batches.validation()
     task = DistillTask(models[0], models[1], batches, run, device, cache, held_out)

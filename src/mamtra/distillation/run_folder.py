@@ -61,7 +61,10 @@ class Request:
 
 
 def weights_fingerprint(model: ModelFolder) -> str:
-    """A name for a language model's sizes and weights; reads all of its files."""
+    """A name for a language model's sizes and weights; reads all of its files.
+
+    Other parts do not matter to a distillation: its student takes them as they are at the end.
+    """
     sizes = json.dumps(model.holder(SPEECH_LM).config.speech_lm, sort_keys=True)
     files = [file_sha256(path) for path in model.part_files(SPEECH_LM)]
     return hashlib.sha256("\n".join([sizes, *files]).encode()).hexdigest()[:FINGERPRINT]

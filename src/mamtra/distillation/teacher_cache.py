@@ -11,7 +11,8 @@ ones, so a resumed run sees the same numbers.
     kept.bin        uint8, utterances times 2: whether the logits are kept
 
 Files grow only as far as logits are kept, on file systems that know holes. Processes on one
-machine may share them.
+machine may share them. They are read as memory and written as files, since a full disk is an error
+to who writes a file, and the end of a process that writes into memory without a disk behind it.
 
 Axes: n predicted tokens, k kept ids, v vocabulary.
 """
@@ -90,9 +91,10 @@ class TeacherCache:
         rows = int(self.ends[-1])
         self.check(folder / ABOUT, {**about, "top": top, "predicted": rows}, former or {})
         try:
-            self.ids = opened(folder / "ids.bin", np.uint16, (rows, top))
-            self.logs = opened(folder / "logs.bin", np.float16, (rows, top))
-            self.kept = opened(folder / "kept.bin", np.uint8, (LAYOUTS * self.utterances,))
+            self.ids = RowFile(folder / "ids.bin", np.uint16, (rows, top))
+            self.logs = RowFile(folder / "logs.bin", np.float16, (rows, top))
+            self.kept = RowFile(folder / "kept.bin", np.uint8, (LAYOUTS * self.utterances,))
+            self.kept.fill()
         except OSError as problem:
             raise TrainingError(
                 f"cannot keep the teacher's logits in {str(folder)!r}: {problem.strerror}"
@@ -120,13 +122,17 @@ class TeacherCache:
     def logits(
         self, number: int, compute: Callable[[], Float[Tensor, "predicted ids"]]
     ) -> Float[Tensor, "predicted ids"]:
-        """Log-probabilities for a batch, row by row; computed only where they are not kept."""
+        """Log-probabilities for a batch, row by row; computed only where they are not kept.
+
+        Raises:
+            OSError: they cannot be written, as on a full disk.
+        """
         rows = self.rows(number)
-        if not all(self.kept[row] for row in rows):
+        if not all(self.kept.array[row] for row in rows):
             self.keep(rows, compute())
         spans = [slice(self.ends[row], self.ends[row + 1]) for row in rows]
-        logs = torch.from_numpy(np.concatenate([self.logs[span] for span in spans]))
-        ids = np.concatenate([self.ids[span] for span in spans]).astype(np.int64)
+        logs = torch.from_numpy(np.concatenate([self.logs.array[span] for span in spans]))
+        ids = np.concatenate([self.ids.array[span] for span in spans]).astype(np.int64)
         return widened(logs, torch.from_numpy(ids), self.vocabulary)
 
     def keep(self, rows: Sequence[int], logits: Float[Tensor, "predicted ids"]) -> None:
@@ -139,16 +145,38 @@ class TeacherCache:
         logs, ids = top_logs.cpu().numpy(), top_ids.cpu().numpy().astype(np.uint16)
         offset = 0
         for row in rows:
-            start, end = self.ends[row], self.ends[row + 1]
-            if not self.kept[row]:
-                self.ids[start:end] = ids[offset : offset + end - start]
-                self.logs[start:end] = logs[offset : offset + end - start]
-                self.kept[row] = 1  # last: a kill before leaves the logits to be computed again
+            start, end = int(self.ends[row]), int(self.ends[row + 1])
+            if not self.kept.array[row]:
+                self.ids.write(start, ids[offset : offset + end - start])
+                self.logs.write(start, logs[offset : offset + end - start])
+                # last: a kill before leaves the logits to be computed again
+                self.kept.write(row, np.ones(1, np.uint8))
             offset += end - start
 
 
-def opened(path: Path, kind: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """A file as an array; a new one is full of zeros."""
-    with path.open("ab") as file:
-        file.truncate(math.prod(shape) * np.dtype(kind).itemsize)
-    return np.memmap(path, kind, "r+", shape=shape)
+class RowFile:
+    """A file of rows that is read as an array; a new one is full of zeros.
+
+    Raises:
+        OSError: from each method: it cannot be written.
+    """
+
+    def __init__(self, path: Path, kind: Any, shape: tuple[int, ...]) -> None:
+        self.path, self.row_bytes = path, math.prod(shape[1:]) * np.dtype(kind).itemsize
+        with path.open("ab") as file:
+            self.is_new = not file.tell()
+            file.truncate(shape[0] * self.row_bytes)
+        self.array = np.memmap(path, kind, "r", shape=shape)
+
+    def write(self, row: int, values: np.ndarray) -> None:
+        """Write rows from one on."""
+        content = memoryview(values.tobytes())
+        with self.path.open("r+b", buffering=0) as file:
+            file.seek(row * self.row_bytes)
+            while content:
+                content = content[file.write(content) :]
+
+    def fill(self) -> None:
+        """Write the zeros of a new file, so that all of it has its place on the disk."""
+        if self.is_new:
+            self.write(0, np.zeros(self.array.shape, self.array.dtype))

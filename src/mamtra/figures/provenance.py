@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import mamtra
-from mamtra.cores import available_cores
+from mamtra.cores import available_cores, ordered_threads
 
 PACKAGES = ("torch", "numpy")
 PACKAGE_FILE = Path(mamtra.__file__)
@@ -45,8 +45,7 @@ def thread_count() -> int:
     torch = sys.modules.get("torch")
     if torch is not None:
         return torch.get_num_threads()
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    return int(threads) if threads.isdigit() else available_cores()
+    return ordered_threads() or available_cores()
 
 
 def gpu_name() -> str | None:

@@ -13,8 +13,8 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from mamtra.acoustic.config import NOISE_FRAMES
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
+from mamtra.acoustic.decoder_config import NOISE_FRAMES
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.checkpoints.check_state_dict import built_around

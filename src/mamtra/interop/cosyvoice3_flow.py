@@ -8,8 +8,12 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig, TokenEncoderConfig
 from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.decoder_config import (
+    DecoderConfig,
+    DiffusionTransformerConfig,
+    TokenEncoderConfig,
+)
 from mamtra.checkpoints.check_state_dict import built_around
 from mamtra.interop.cosyvoice_flow import BOTH, count_of, name_table
 from mamtra.interop.names import rename_all, sizes_of

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from mamtra.acoustic.config import DecoderConfig, VocoderConfig
+from mamtra.acoustic.config import VocoderConfig
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.audio.log_mel import MelConfig
 from mamtra.checkpoints.card import CARD, front_matter
 from mamtra.checkpoints.format import VOICES, ModelConfig, write_config

@@ -9,13 +9,12 @@ an error that says why, and where ``auto`` could not take the quicker engine, th
 """
 
 import importlib.util
-import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mamtra.acoustic.config import DecoderConfig
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.checkpoints.format import ModelFolder
-from mamtra.cores import available_cores
+from mamtra.cores import available_cores, chosen_threads
 from mamtra.errors import ConfigError, require
 from mamtra.runtime.many_streams import open_compiled, steps_to_take
 from mamtra.runtime.onnx.bfloat16 import missing_for_bfloat16
@@ -32,7 +31,6 @@ BITS = {"float32": 32, "int8": 8, "int4": 4}  # of the speech_lm's graphs
 SPEAKING = ("speech_lm", "decoder", "vocoder")
 LISTENING = ("speech_tokenizer", "speaker")
 LARGE_BYTES = 200_000_000  # of a speech_lm's weights; above, cores read them together
-MOST_THREADS = 8  # beyond, memory gives a single token nothing more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,19 +62,6 @@ def is_large(folder: ModelFolder) -> bool:
     """Whether the speech_lm's weights are too many for a processor's caches."""
     files = folder.part_files("speech_lm")
     return sum(path.stat().st_size for path in files if path.exists()) >= LARGE_BYTES
-
-
-def chosen_threads(folder: ModelFolder, asked: int) -> tuple[int, str]:
-    """How many threads compute, and why."""
-    if asked:
-        return min(asked, 4 * available_cores()), "asked for"
-    ordered = os.environ.get("OMP_NUM_THREADS", "")
-    if ordered.isdecimal() and int(ordered):
-        return min(int(ordered), 4 * available_cores()), "OMP_NUM_THREADS says so"
-    if not is_large(folder):
-        return 1, "the operations of a small model end sooner than threads can meet"
-    cores = min(available_cores(), MOST_THREADS)
-    return cores, f"a large model's weights are read by {cores} cores together"
 
 
 def missing_graphs(folder: ModelFolder, parts: tuple[str, ...], bits: int = 32) -> list[str]:
@@ -164,7 +149,7 @@ def choose(folder: ModelFolder, request: EngineRequest, dtypes: Any = None) -> C
     if request.engine == "onnx" and reason:
         raise ConfigError(f"engine 'onnx' is not possible: {reason}")
     if reason is None:
-        threads, why_threads = chosen_threads(folder, request.threads)
+        threads, why_threads = chosen_threads(request.threads, is_large(folder))
         flow_dtype, why_flow = chosen_flow_dtype(folder, request.flow_dtype)
         bits = bits_to_use(folder, request.dtype)
         compiled, why = False, "asked for"
@@ -237,7 +222,7 @@ def open_voice_encoder(folder: ModelFolder) -> VoiceEncoder:
         MissingExtraError: there are no graphs, and torch is not installed.
     """
     if not missing_graphs(folder, LISTENING):
-        return open_encoder_graphs(folder, chosen_threads(folder, 0)[0])
+        return open_encoder_graphs(folder, chosen_threads(0, is_large(folder))[0])
     require("torch", "torch")
     from mamtra.runtime.torch.voice_encoder import open_voice_encoder as open_modules
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from mamtra.acoustic.config import DecoderConfig, VocoderConfig
+from mamtra.acoustic.config import VocoderConfig
+from mamtra.acoustic.decoder_config import DecoderConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

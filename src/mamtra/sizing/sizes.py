@@ -15,8 +15,8 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from mamtra.acoustic.config import DiffusionTransformerConfig
 from mamtra.acoustic.decoder import DecoderConfig
+from mamtra.acoustic.decoder_config import DiffusionTransformerConfig
 from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.acoustic.velocity import VelocityConfig
 from mamtra.acoustic.vocoder import VocoderConfig

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from mamtra.acoustic.config import NOISE_FRAMES
+from mamtra.acoustic.decoder_config import NOISE_FRAMES
 from mamtra.audio.joiner import Samples
 from mamtra.generation.guard import GuardConfig, SilenceFilter
 from mamtra.generation.randomness import WORD, random_state

@@ -27,6 +27,16 @@ def check_choice(name: str, value: Any, possible: tuple[str, ...]) -> None:
         raise ConfigError(f"{name} {value!r} is unknown; possible are {', '.join(possible)}")
 
 
+def check_switch(name: str, value: Any) -> None:
+    """Refuse what is neither on nor off.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if not isinstance(value, bool):
+        raise ConfigError(f"{name} {value!r} is neither True nor False; give one of them")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeakOptions:
     """How to speak.
@@ -73,8 +83,7 @@ class SpeakOptions:
         check_choice("state", self.state, STATES)
         check_speed(self.speed)
         for name in ("normalize", "proofread"):
-            if not isinstance(value := getattr(self, name), bool):
-                raise ConfigError(f"{name} {value!r} is neither True nor False")
+            check_switch(name, getattr(self, name))
         if not isinstance(self.lexicon, Lexicon | None):
             raise ConfigError(
                 f"lexicon {str(self.lexicon)[:60]!r} is no Lexicon; read one by "

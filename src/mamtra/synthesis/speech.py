@@ -11,6 +11,7 @@ from mamtra.audio.clip import Audio, write
 from mamtra.audio.joiner import join_samples, pause_after
 from mamtra.audio.mark import mark_or_nothing
 from mamtra.errors import AudioError
+from mamtra.synthesis.options import check_switch
 from mamtra.synthesis.word_times import Aligner, WordTime
 
 ENDED = "end"  # the stop reason of speech that ended by itself
@@ -108,7 +109,9 @@ class Speech:
 
         Raises:
             AudioError: it cannot be written there, or not in that format.
+            ConfigError: ``mark`` is neither True nor False.
         """
+        check_switch("mark", mark)
         return write(path, self.audio, mark_or_nothing(mark))
 
 

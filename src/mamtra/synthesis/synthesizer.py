@@ -17,7 +17,7 @@ from mamtra.runtime.exclusive import exclusive
 from mamtra.runtime.protocols import LoadedModel
 from mamtra.synthesis.batch import Outcome, TextAndOptions, say_texts, with_options
 from mamtra.synthesis.conditioning import conditioning_of, voice_reading
-from mamtra.synthesis.options import AnyVoice, SpeakOptions, check_options
+from mamtra.synthesis.options import AnyVoice, SpeakOptions, check_options, check_switch
 from mamtra.synthesis.proofreading import proofreader_of
 from mamtra.synthesis.say import say_paragraphs
 from mamtra.synthesis.speaker import Speaker, checked_paragraphs, checked_text
@@ -122,8 +122,10 @@ class Synthesizer:
 
         Raises:
             TextError: it is no text or empty, or nothing in it can be spoken.
+            ConfigError: ``normalize`` is neither True nor False.
             MissingExtraError: the model's normaliser is not installed.
         """
+        check_switch("normalize", normalize)
         return self.reader.pieces(checked_text(text), normalize)
 
     def speak(

@@ -12,10 +12,16 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.errors import ConfigError, NothingToSpeakError
 from mamtra.text.bpe import ADDED_TOKENS, QwenTokenizer, added_tokens3
 from mamtra.text.chatterbox import ChatterboxTokenizer
-from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text
+from mamtra.text.frontend import (
+    KEPT_TAGS,
+    PieceBudget,
+    frontend_pieces,
+    frontend_text,
+    has_control_marks,
+)
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
-from mamtra.text.notes import notes
+from mamtra.text.notes import notes, notes_on_tags
 from mamtra.text.pronunciations import read_pronunciations
 from mamtra.text.split import pieces, split_sentences
 from mamtra.text.tokenizer import NanoTokenizer
@@ -180,9 +186,8 @@ class QwenReader:
         return self.tokenizer.encode(piece)
 
     def notes(self, text: str) -> list[str]:
-        """Nothing: byte pairs can write every letter."""
-        del text
-        return []
+        """Tags that will be left out of a text; byte pairs can write every letter."""
+        return [] if has_control_marks(text) else notes_on_tags(text, KEPT_TAGS)
 
     def whole(self, text: str, spoken: bool = True) -> str:
         """Text as it is spoken, in one piece whatever its length.

@@ -17,12 +17,14 @@ from typing import Any
 
 from mamtra.errors import ConfigError, NothingToSpeakError, TextError, require
 from mamtra.text import ranges
+from mamtra.text.bpe import ADDED_TOKENS
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import figures, normalize
 from mamtra.text.rules import rewrite, rule
 from mamtra.text.split import PHRASE, Measure, cut, split_sentences
 
-KEPT_TAGS = ("strong", "laughter")  # CosyVoice 2 reads these
+# what CosyVoice 2 and 3 read
+KEPT_TAGS = frozenset(token for token in ADDED_TOKENS if not token.startswith("<|"))
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 KANA = re.compile(r"[\u3040-\u30ff]")
 # a dot or a colon between figures ends nothing; a closing quote stays with its mark
@@ -64,6 +66,11 @@ class PieceBudget:
                 f"rest={self.rest}, shortest={self.shortest}, longest={self.longest} are not "
                 "0 <= rest <= shortest <= longest with longest at least 1"
             )
+
+
+def has_control_marks(text: str) -> bool:
+    """Whether a text is written for the model, mark by mark, and passes untouched."""
+    return "<|" in text and "|>" in text
 
 
 def language_of(text: str) -> str:
@@ -114,7 +121,7 @@ def normalised(text: str, language: str, normaliser: str) -> str:
         MissingExtraError: wetext was asked for and is not installed.
     """
     if normaliser != "none":
-        text = plain_text(text, KEPT_TAGS)
+        text = plain_text(text, KEPT_TAGS if normaliser == "wetext" else ())
     match normaliser:
         case "none":
             return text
@@ -171,7 +178,7 @@ def frontend_text(text: str, normaliser: str = "wetext", language: str | None = 
         TextError: the text is empty or holds nothing to speak.
         MissingExtraError: the normaliser is not installed.
     """
-    if "<|" in text and "|>" in text:
+    if has_control_marks(text):
         return text
     language = language or language_of(text)
     spoken = normalised(text.strip(), language, normaliser) if text.strip() else ""
@@ -203,7 +210,7 @@ def frontend_pieces(
         TextError: the text is empty or holds nothing to speak.
         MissingExtraError: the normaliser is not installed.
     """
-    if "<|" in text and "|>" in text:
+    if has_control_marks(text):
         return [text]
     budget = budget or PieceBudget()
     language = language or language_of(text)

@@ -2,16 +2,17 @@
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 from mamtra.errors import MamtraError
-from mamtra.text.markup import plain_text
+from mamtra.text.markup import unknown_tags, without_known_tags
 from mamtra.text.normalize import normalize
 from mamtra.text.pauses import MARK
 
 SIGNS = 60  # different ones that are looked at
 PREVIEW = 30  # characters of what is left out that a note quotes
-# tags that are not known as markup are read as words, entities without a semicolon too
-LEFT_TAG = re.compile(r"</?[A-Za-z][\w:-]{0,30}(?:\s[^<>]{0,200})?/?>")
+# words between angles that are no tag
+PHRASE = re.compile(r"</?[A-Za-z][\w:-]{0,30}\s[^<>=]{0,200}>")
 OTHER = re.compile(r"[^\x00-\u024f\u0300-\u036f\u1e00-\u1eff\u2000-\u2bff\u0370-\u03ff]+")
 
 
@@ -51,6 +52,17 @@ def kind_of(note: str) -> str:
     return note.partition(":")[0]
 
 
+def notes_on_tags(text: str, keep: Collection[str] = ()) -> list[str]:
+    """Tell which tags will be left out of a text, each once.
+
+    Args:
+        text: as it was written.
+        keep: tags that the model reads.
+    """
+    tags = " ".join(dict.fromkeys(unknown_tags(MARK.sub(" ", text), keep)))
+    return [f"left out, this model knows no such tag: {tags[:PREVIEW]!r}"] if tags else []
+
+
 def notes(text: str) -> list[str]:
     """Tell what will be left out of a text, or be read as words though it looks like markup.
 
@@ -62,6 +74,7 @@ def notes(text: str) -> list[str]:
         found.append(f"left out, this model reads Latin letters only: {vanishing!r}")
     if signs := vanishing_signs(text):
         found.append(f"left out, there are no words for: {signs!r}")
-    if left := LEFT_TAG.findall(plain_text(text)):
-        found.append(f"read as words, no known markup: {left[0][:PREVIEW]!r}")
+    found += notes_on_tags(text)
+    if phrases := PHRASE.findall(without_known_tags(text)):
+        found.append(f"read as words, no known markup: {phrases[0][:PREVIEW]!r}")
     return found

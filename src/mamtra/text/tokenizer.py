@@ -111,8 +111,9 @@ class NanoTokenizer:
                 )
             if character.lower() not in self._ids:
                 raise TextError(
-                    f"character {character!r} is not in the symbol table; "
-                    "normalise the text first (mamtra.text.normalize)"
+                    f"character {character!r} cannot be read as it stands, only letters and "
+                    f"{' '.join(MARKS[1:])}; write it as a word, or leave --no-normalize out (in "
+                    "Python normalize=False)"
                 )
         return [self._ids[character.lower()] for character in part]
 

@@ -9,7 +9,6 @@ The names of the graphs' inputs are read from the graphs. Every number of tokens
 the number of mel frames, as in CosyVoice 2: the decoder needs two frames for each token.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from mamtra.audio.clip import Audio
 from mamtra.audio.kaldi_features import kaldi_fbank
 from mamtra.audio.log_mel import MelConfig, log_mel
 from mamtra.audio.whisper_features import whisper_log_mel
+from mamtra.cores import ordered_threads
 from mamtra.errors import ModelError, VoiceError, require
 from mamtra.runtime.protocols import EncodedPrompt
 from mamtra.text.bpe import WHERE
@@ -43,9 +43,7 @@ def open_graph(path: Path, inputs: int) -> Any:
         raise ModelError(f"no {path.name} in {str(path.parent)!r}; fetch it from {WHERE} into it")
     options = runtime.SessionOptions()
     options.log_severity_level = QUIET_LOG
-    ordered = os.environ.get("OMP_NUM_THREADS", "")
-    if ordered.isdecimal():
-        options.intra_op_num_threads = min(int(ordered), MOST_THREADS)
+    options.intra_op_num_threads = min(ordered_threads(), MOST_THREADS)  # 0: its own number
     try:
         session = runtime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as broken:  # the runtime raises its own exceptions, which share no parent

@@ -2,8 +2,8 @@
 // rules are Python's (rules.js is made from mamtra.text when the page is written).
 
 import {
-  IN_BRACES, LEFT_TAG, MARK, PREVIEW, SHORT_SHARE, SIGNS, TIDY, cut, mergeShort, pauseOf, plainPhones,
-  plainText, rewrite, spokenWindow, together, windows,
+  IN_BRACES, MARK, PHRASE, PREVIEW, SHORT_SHARE, SIGNS, TIDY, cut, mergeShort, pauseOf, plainPhones,
+  plainText, rewrite, spokenWindow, together, unknownTags, windows, withoutKnownTags,
 } from "./rules.js";
 
 const HOLD = "\0"; // stands for a word in phones while the rules run
@@ -75,7 +75,9 @@ export function notes(text) {
   const signs = [...new Set(bare)].filter((sign) => !ascii(sign) && SIGN.test(sign)).slice(0, SIGNS);
   const unsaid = signs.filter((sign) => !normalize(sign));
   if (unsaid.length) found.push(`left out, there are no words for: ${preview(unsaid)}`);
-  const [tag] = LEFT_TAG.findall(plainText(bare));
-  if (tag) found.push(`read as words, no known markup: ${preview([...tag])}`);
+  const tags = [...new Set(unknownTags(bare))].join(" ");
+  if (tags) found.push(`left out, this model knows no such tag: ${preview([...tags])}`);
+  const [phrase] = PHRASE.findall(withoutKnownTags(bare));
+  if (phrase) found.push(`read as words, no known markup: ${preview([...phrase])}`);
   return found;
 }

@@ -6,7 +6,7 @@ Between layers, vectors lie flat (rows * frames, dim); modulations are (1, dim).
 import numpy as np
 from onnx import TensorProto
 
-from mamtra.acoustic.config import DiffusionTransformerConfig
+from mamtra.acoustic.decoder_config import DiffusionTransformerConfig
 from mamtra.acoustic.diffusion_transformer import MODULATIONS, NORM_EPS, ROTARY_BASE
 from mamtra.interop.onnx.earlier_steps import ROWS
 from mamtra.interop.onnx.frames_seen import FramesSeen

@@ -168,7 +168,7 @@ def cycles_at_samples(graph: Graph, pitch: str, config: VocoderConfig) -> str:
 
 
 def pulses(graph: Graph, cycles: str, harmonics: str) -> str:
-    """The sum of so many cosines, (frames, hop), scaled to a power of 1."""
+    """The sum of so many cosines, (frames, hop), scaled to a power of 1; of none it is silence."""
     part = graph.add("Sub", [cycles, graph.add("Round", [cycles])])
     half = graph.add("Mul", [part, double(graph, math.pi)])
     half = graph.add("Cast", [half], to=TensorProto.FLOAT)
@@ -179,7 +179,8 @@ def pulses(graph: Graph, cycles: str, harmonics: str) -> str:
     ratio = graph.add("Div", [above, graph.add("Where", [peak, number(graph, 1), below])])
     total = graph.add("Mul", [graph.add("Sub", [ratio, number(graph, 1)]), number(graph, 0.5)])
     total = graph.add("Where", [peak, harmonics, total])
-    power = graph.add("Sqrt", [graph.add("Div", [number(graph, 2), harmonics])])
+    some = graph.add("Max", [harmonics, number(graph, 1)])
+    power = graph.add("Sqrt", [graph.add("Div", [number(graph, 2), some])])
     return graph.add("Mul", [total, power])
 
 

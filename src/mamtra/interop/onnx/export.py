@@ -32,7 +32,7 @@ from mamtra.acoustic.vocoder import VocoderConfig
 from mamtra.atomic import write_file
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.checksums import renew_checksums
-from mamtra.checkpoints.derive import copy_beside
+from mamtra.checkpoints.derive import copy_beside, copy_cards
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
 from mamtra.checkpoints.new_folder import new_folder
@@ -63,6 +63,10 @@ from mamtra.runtime.reading import reading_of
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
 
+ABOUT_COPY = (
+    "Written by `mamtra export --to onnx`: all that speaks in one folder, with graphs (`*.onnx`) "
+    "that point into the weights beside them."
+)
 EXACT_BITS = (32, 16)  # no rounding beyond that of the stored weights
 
 
@@ -217,6 +221,7 @@ def copy_model(model: ModelFolder, output: Path) -> None:
     for holder in (model.donor, model):
         if holder is not None:
             copy_beside(holder.folder, output)
+    copy_cards(model, output, ABOUT_COPY)
 
 
 def export_onnx(model: ModelFolder, export: OnnxExport, output: Path | None = None) -> list[Path]:

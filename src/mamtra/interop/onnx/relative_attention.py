@@ -9,7 +9,7 @@ import math
 import numpy as np
 from onnx import TensorProto
 
-from mamtra.acoustic.config import TokenEncoderConfig
+from mamtra.acoustic.decoder_config import TokenEncoderConfig
 from mamtra.acoustic.relative_attention import WAVELENGTH_BASE
 from mamtra.interop.onnx.earlier_steps import NEWEST
 from mamtra.interop.onnx.graph import Graph

@@ -36,7 +36,9 @@ EXPORTED: dict[str, Any] = {
     "MARK": pauses.MARK,
     "pauseOf": pauses.pause_of,
     "together": pauses.together,
-    "LEFT_TAG": notes.LEFT_TAG,
+    "unknownTags": markup.unknown_tags,
+    "withoutKnownTags": markup.without_known_tags,
+    "PHRASE": notes.PHRASE,
     "SIGNS": notes.SIGNS,
     "PREVIEW": notes.PREVIEW,
 }

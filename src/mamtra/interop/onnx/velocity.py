@@ -19,7 +19,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from mamtra.acoustic.config import DecoderConfig, DiffusionTransformerConfig
+from mamtra.acoustic.decoder_config import DecoderConfig, DiffusionTransformerConfig
 from mamtra.acoustic.velocity import TIME_SCALE, WAVELENGTH_BASE, VelocityConfig
 from mamtra.interop.onnx.diffusion_transformer import diffusion_transformer
 from mamtra.interop.onnx.earlier_steps import ROWS

@@ -5,6 +5,7 @@
     ort.wasm.min.mjs, ort-wasm-simd-threaded.mjs, ....wasm             onnxruntime-web
     model/manifest.json                                                sizes, files, voices
     model/pronunciations.txt                                           words and their phones
+    model/README.md                                                    its card
     model/*.onnx, model/*.safetensors, model/voices/*.safetensors      the model
 
 The page fetches nothing from elsewhere and needs no server but for its files.
@@ -21,6 +22,7 @@ from typing import Any
 import onnx
 
 from mamtra.atomic import write_json
+from mamtra.checkpoints.derive import copy_cards
 from mamtra.checkpoints.format import VOICES, ModelFolder
 from mamtra.checkpoints.new_folder import new_folder
 from mamtra.errors import ConfigError, ModelError
@@ -38,6 +40,7 @@ RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-thre
 TESTED = "1.30.0"  # of onnxruntime-web
 PARTS = ("speech_lm", "decoder", "vocoder")
 BITS = 8
+ABOUT_COPY = "Written by `mamtra export --to web`: what the page beside this folder speaks with."
 
 
 def check_suits(model: ModelFolder) -> None:
@@ -133,6 +136,7 @@ def write_site(model: ModelFolder, site: Path, runtime: Path) -> None:
         (inside / words.removesuffix(PACKED)).write_bytes(read.lines)
     for name, file in model.voice_files().items():
         shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
+    copy_cards(model, inside, ABOUT_COPY)
     graphs = graphs_for_page(model, inside)
     write_json(inside / "manifest.json", manifest(model, graphs), indent=2, error=ModelError)
 

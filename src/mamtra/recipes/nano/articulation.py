@@ -15,7 +15,8 @@ from torch import Tensor
 
 from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenSource
-from mamtra.recipes.nano.decoder import DecoderBatch, DecoderRun, DecoderTask
+from mamtra.recipes.nano.decoder import DecoderRun, DecoderTask
+from mamtra.recipes.nano.decoder_batch import DecoderBatch
 from mamtra.recipes.nano.detail import Detail, measure_detail
 from mamtra.recipes.nano.drawer import Drawer
 from mamtra.recipes.nano.listener import Listener, ListenerRun, heard_wrong, scaled

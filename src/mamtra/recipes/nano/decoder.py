@@ -6,27 +6,26 @@ chunks, so that the decoder can stream.
 """
 
 import json
-from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from mamtra.acoustic.decoder import Decoder, DecoderConfig
 from mamtra.acoustic.flow_matching import flow_loss
 from mamtra.acoustic.mel import LogMel
 from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
-from mamtra.acoustic.token_encoder import TokenEncoderConfig, length_mask
+from mamtra.acoustic.token_encoder import TokenEncoderConfig
 from mamtra.atomic import write_file
 from mamtra.corpus.batches import LengthBatches
 from mamtra.corpus.synthetic.manifest import Corpus, Utterance
-from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.tokens import TokenSource
 from mamtra.errors import CorpusError
 from mamtra.recipes.nano.ahead import Ahead, workers_for
+from mamtra.recipes.nano.decoder_batch import DecoderBatch, balanced, partners
 from mamtra.recipes.nano.start import START, start_decoder
 from mamtra.recipes.nano.tokenizer import NANO_MEL, NANO_TOKENIZER, load_audio, same_rate
 from mamtra.recipes.nano.twins import moved, twins
@@ -98,55 +97,6 @@ class Voiced(nn.Module):
         super().__init__()
         self.decoder = Decoder(run.decoder)
         self.speaker = SpeakerEncoder(run.speaker)
-
-
-@dataclass(slots=True, kw_only=True)
-class DecoderBatch:
-    """Tokens of several utterances and the mel features that the decoder should draw.
-
-    Attributes:
-        said: the utterance that the tokens of each row are of.
-        partners: for each row another one of the same voice, or itself where it is alone.
-    """
-
-    tokens: Int[Tensor, "batch tokens"]
-    lengths: Int[Tensor, "batch"]
-    mel: Float[Tensor, "batch bins frames"]
-    said: list[Utterance]
-    partners: list[int]
-
-    @property
-    def content(self) -> Bool[Tensor, "batch frames"]:
-        """True in the frames that belong to an utterance."""
-        return length_mask(self.lengths * 2, self.mel.shape[-1])
-
-    def to(self, device: str) -> "DecoderBatch":
-        """The same batch on another device."""
-        return replace(
-            self,
-            tokens=self.tokens.to(device),
-            lengths=self.lengths.to(device),
-            mel=self.mel.to(device),
-        )
-
-
-def partners(voices: list[str], random: np.random.Generator) -> list[int]:
-    """For each row another row of the same voice: the next one in a random ring."""
-    rings: dict[str, list[int]] = defaultdict(list)
-    for row in random.permutation(len(voices)):
-        rings[voices[row]].append(int(row))
-    after = {
-        row: ring[(at + 1) % len(ring)] for ring in rings.values() for at, row in enumerate(ring)
-    }
-    return [after[row] for row in range(len(voices))]
-
-
-def balanced(utterances: list[Utterance], main_share: float) -> list[Utterance]:
-    """Repeat the utterances of the other voices until the main voice has about its share."""
-    main = [utterance for utterance in utterances if utterance.voice == MAIN_VOICE]
-    rest = [utterance for utterance in utterances if utterance.voice != MAIN_VOICE]
-    wanted = len(main) * (1 - main_share) / main_share
-    return main + rest * max(1, round(wanted / max(1, len(rest))))
 
 
 def distances(

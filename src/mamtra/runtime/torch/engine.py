@@ -15,7 +15,6 @@ and ``new_state`` are used as before.
 Nothing falls back in silence: what cannot be had is an error that says why.
 """
 
-import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -27,7 +26,7 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import check_part
 from mamtra.checkpoints.shards import opened
 from mamtra.checkpoints.skip_init import skip_init
-from mamtra.cores import available_cores
+from mamtra.cores import chosen_threads
 from mamtra.errors import ConfigError
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.cuda_graph import GraphStepper
@@ -47,7 +46,6 @@ KINDS: tuple[str, ...] = get_args(EngineKind)
 AUTO = "auto"
 LARGE = 100_000_000  # parameters read for a token; above, a CPU is bound by their bytes
 THREADS_POSSIBLE = 256  # that can be asked for; OpenMP crashes for want of memory far above
-MOST_THREADS = 8  # beyond, memory gives a single token nothing more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,18 +91,6 @@ class Engine:
     kind: EngineKind
     threads: int
     reasons: dict[str, str]
-
-
-def chosen_threads(config: EngineConfig, parameters: int) -> tuple[int, str]:
-    """How many threads compute, and why."""
-    if config.threads:
-        return config.threads, "asked for"
-    if os.environ.get("OMP_NUM_THREADS"):
-        return torch.get_num_threads(), "OMP_NUM_THREADS says so"
-    if parameters < LARGE:
-        return 1, "the operations of a small model end sooner than threads can meet"
-    cores = min(available_cores(), MOST_THREADS)
-    return cores, f"a large model's weights are read by {cores} cores together"
 
 
 def chosen_dtype(config: EngineConfig, parameters: int) -> tuple[str, str]:
@@ -158,7 +144,7 @@ def resolve(config: EngineConfig, parameters: int) -> Engine:
     why_kind = "asked for" if config.kind != AUTO else "CUDA graphs need a GPU"
     if cuda and config.kind == AUTO:
         why_kind = "a step replayed as one graph waits for nothing"
-    threads, why_threads = chosen_threads(config, parameters)
+    threads, why_threads = chosen_threads(config.threads, parameters >= LARGE)
     reasons = {"dtype": why_dtype, "kind": why_kind, "threads": why_threads}
     return Engine(
         device=config.device,

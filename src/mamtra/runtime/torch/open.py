@@ -13,8 +13,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from mamtra.acoustic.config import DecoderConfig, VocoderConfig
+from mamtra.acoustic.config import VocoderConfig
 from mamtra.acoustic.decoder import Decoder
+from mamtra.acoustic.decoder_config import DecoderConfig
 from mamtra.acoustic.vocoder import Vocoder
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import fill
