@@ -99,3 +99,11 @@ def test_a_direction_without_its_length_is_an_error() -> None:
     del tensors["conv_pre.parametrizations.weight.original0"]
     with pytest.raises(CheckpointError, match="conv_pre"):
         from_hift(tensors)
+
+
+@pytest.mark.parametrize("part", ["original0", "original1"])
+def test_a_direction_with_another_ones_length_is_an_error(part: str) -> None:
+    tensors, name = dict(toy_tensors()), f"conv_pre.parametrizations.weight.{part}"
+    for damaged in (tensors[name][0], tensors[name][:3], tensors[name].reshape(-1)[0]):
+        with pytest.raises(CheckpointError, match=r"conv_pre.* no direction and length"):
+            vocoder_from_cosyvoice(tensors | {name: damaged})

@@ -30,7 +30,12 @@ SECTIONS = (
     "guard",
 )
 TEACHER_CARD = "TEACHER.md"
-ALONG = ("voice.safetensors", "tokenizer.json", "mtl_tokenizer.json")  # of imported Chatterbox
+ALONG = (  # of imported Chatterbox
+    "voice.safetensors",
+    "tokenizer.json",
+    "grapheme_mtl_merged_expanded_v1.json",
+    "mtl_tokenizer.json",
+)
 
 
 def bring_along(

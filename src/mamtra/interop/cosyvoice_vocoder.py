@@ -16,7 +16,7 @@ from torch import Tensor
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.checkpoints.check_state_dict import built_around
 from mamtra.errors import CheckpointError
-from mamtra.interop.names import renamed
+from mamtra.interop.names import renamed, sizes_of
 
 FROM_HIFT = {
     "m_source.l_linear": "source.mix",
@@ -45,6 +45,8 @@ LEAVES = ("weight", "bias", "alpha", "direction", "length")
 NAMES = {f"{theirs}.{leaf}": f"{o}.{leaf}" for theirs, o in FROM_HIFT.items() for leaf in LEAVES}
 PITCH = "f0_predictor.condnet."
 CAUSAL_TAPS = 5  # of conv_pre in version 3
+CONVOLUTION = 3  # axes of its weight
+ADVICE = "give the hift.pt of version 2 or 3"
 PREFIX = "generator."  # of checkpoints saved during adversarial training
 
 
@@ -57,7 +59,7 @@ def is_causal(tensors: Mapping[str, Tensor]) -> bool:
         for before in ("", PREFIX)
         if f"{before}{name}" in tensors
     ]
-    return any(tensor.shape[-1] == CAUSAL_TAPS for tensor in found)
+    return any(tensor.shape[-1:] == (CAUSAL_TAPS,) for tensor in found)
 
 
 def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str, Tensor]:
@@ -66,7 +68,7 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
     With ``keep_pitch`` those of the pitch network stay apart.
 
     Raises:
-        CheckpointError: a direction lacks its length, or the reverse.
+        CheckpointError: a direction lacks its length, or has another one's.
     """
     plain = dict(tensors)
     for length_end, direction_end in zip(LENGTHS, DIRECTIONS, strict=True):
@@ -75,6 +77,11 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
             direction, length = plain.pop(name), plain.pop(stem + length_end, None)
             if length is None:
                 raise CheckpointError(f"{name} has no {stem + length_end} beside it")
+            if direction.dim() != CONVOLUTION or length.shape != (len(direction), 1, 1):
+                raise CheckpointError(
+                    f"{name} {tuple(direction.shape)} and {stem + length_end} "
+                    f"{tuple(length.shape)} are no direction and length of a convolution; {ADVICE}"
+                )
             if keep_pitch and stem.startswith(PITCH):
                 plain |= {f"{stem}.direction": direction, f"{stem}.length": length}
                 continue
@@ -101,12 +108,14 @@ def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
     Raises:
         CheckpointError: the tensors that tell the widths are missing.
     """
-    try:
-        channels, pitch = ours["conv_in.weight"].shape[0], ours["pitch.output.weight"].shape[1]
-    except KeyError as problem:
-        raise CheckpointError(f"not a vocoder of CosyVoice: no tensor for {problem}") from problem
-    causal = ours["conv_in.weight"].shape[-1] == CAUSAL_TAPS
-    return replace(VocoderConfig(), channels=channels, pitch_channels=pitch, causal=causal)
+    carriers = {"conv": "conv_in.weight", "pitch": "pitch.output.weight"}
+    sizes = sizes_of(ours, carriers, "a vocoder of CosyVoice", ADVICE)
+    return replace(
+        VocoderConfig(),
+        channels=sizes["conv"][0],
+        pitch_channels=sizes["pitch"][1],
+        causal=sizes["conv"][2] == CAUSAL_TAPS,
+    )
 
 
 def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor], **more: Any) -> Vocoder:

@@ -41,6 +41,7 @@ from mamtra.interop.chatterbox_lm import (
 from mamtra.interop.chatterbox_voice import CONDITIONS, VOICE, read_conditions, voice_of
 from mamtra.interop.cosyvoice_flow import HEAD_DIM as FLOW_HEAD_DIM
 from mamtra.interop.import_cosyvoice import Import, PartImport
+from mamtra.interop.stand_ins import check_copied
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.text.chatterbox import TOKENIZER
 
@@ -223,18 +224,20 @@ def import_chatterbox(
         codec: take decoder and vocoder too, where their file is there.
 
     Raises:
-        ModelError: the target is taken, a file is missing, or parts do not fit together.
+        ModelError: the target is taken, a file is missing or a stand-in, or parts do not fit
+            together.
         CheckpointError: a checkpoint is another; what does not fit is listed.
         VoiceError: the built-in voice does not fit.
     """
     check_vacant(target)
     file = find_weights(source)
     s3gen = find_s3gen(file.parent) if codec else None
+    copied = [name for name in TOKENIZERS if (file.parent / name).is_file()]
+    check_copied(file.parent / name for name in copied)
     with new_folder(target) as folder:
         part, sizes = import_speech_lm(file, folder, dtype, shard_bytes, codes, head_dim)
         parts, notes = [part], list[str]()
         sections: dict[str, Any] = {}
-        copied = [name for name in TOKENIZERS if (file.parent / name).is_file()]
         for name in copied:
             shutil.copy2(file.parent / name, folder)
         acoustics = None
@@ -274,7 +277,7 @@ def import_chatterbox(
             guard=GUARD,
             **sections,
         )
-        (folder / CARD).write_text(card(report))
+        (folder / CARD).write_text(card(report), encoding="utf-8")
         write_config(folder, config)
     return report
 

@@ -35,6 +35,7 @@ from mamtra.files import read_json
 from mamtra.interop.import_cosyvoice import Import, PartImport
 from mamtra.interop.names import is_buffer
 from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2
+from mamtra.interop.stand_ins import check_copied
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 
@@ -239,6 +240,8 @@ def import_qwen2(
     """
     check_vacant(target)
     config = read_config(source)
+    names = [name for name in TOKENIZER_FILES if (source / name).is_file()]
+    check_copied(source / name for name in names)
     tensors = read_weights(source, tied=config.get("tie_word_embeddings", True))
     vocabulary = len(tensors[EMBEDDING])
     if ids.end is None:
@@ -259,13 +262,12 @@ def import_qwen2(
     with new_folder(target) as folder:
         save_part(model, folder / "speech_lm.safetensors", kept, shard_bytes)
         (folder / TOKENIZER).mkdir()
-        names = [name for name in TOKENIZER_FILES if (source / name).is_file()]
         for name in names:
             shutil.copy2(source / name, folder / TOKENIZER)
         (folder / IDS).write_text(json.dumps(asdict(ids)) + "\n")
         copied = tuple(f"{TOKENIZER}/{name}" for name in names)
         report = Import(parts=(told,), copied=copied, missing=())
         name, section = target.resolve().name, asdict(model.config)
-        (folder / CARD).write_text(card(source, name, ids, report))
+        (folder / CARD).write_text(card(source, name, ids, report), encoding="utf-8")
         write_config(folder, ModelConfig(name=name, speech_lm=section))
     return report
