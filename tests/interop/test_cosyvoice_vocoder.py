@@ -107,3 +107,17 @@ def test_a_direction_with_another_ones_length_is_an_error(part: str) -> None:
     for damaged in (tensors[name][0], tensors[name][:3], tensors[name].reshape(-1)[0]):
         with pytest.raises(CheckpointError, match=r"conv_pre.* no direction and length"):
             vocoder_from_cosyvoice(tensors | {name: damaged})
+
+
+def test_a_weight_that_is_there_twice_is_an_error() -> None:
+    name = "conv_pre.parametrizations.weight.original1"
+    for more, told in (
+        ({"conv_pre.weight": toy_tensors()[name]}, "conv_pre is there twice"),
+        ({f"{PREFIX}{name}": toy_tensors()[name]}, f"with and without .*: {name}"),
+        (
+            {"conv_pre.weight_g": torch.ones(32, 1, 1), "conv_pre.weight_v": toy_tensors()[name]},
+            "twice",
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=told):
+            from_hift(dict(toy_tensors()) | more)

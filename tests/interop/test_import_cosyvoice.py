@@ -308,13 +308,19 @@ def test_the_official_hybrid_takes_the_other_parts(
 
 
 def test_a_published_folder_may_stand_for_its_parts(published: Path, tmp_path: Path) -> None:
-    target = tmp_path / "official"
+    target = tmp_path / "new" / "official"
+    left = tmp_path / "new" / ".official.parts"
+    (left / "cosyvoice2" / "of a killed run").mkdir(parents=True)
     with opened_parts(published, target, torch.float32) as parts:
-        assert parts.folder.parent.parent == tmp_path
+        assert parts.folder.parent == left
         assert (parts.folder / "decoder.safetensors").is_file()
-    assert not list(tmp_path.glob(".parts-*"))
+    assert not left.exists()
     with opened_parts(Path(str(published)), target, torch.float32) as again:
         assert again.holds("vocoder")
+    target.mkdir()
+    (target / "mine").touch()
+    with pytest.raises(ModelError, match="not empty"), opened_parts(published, target, torch.half):
+        pass
 
 
 def test_a_folder_with_one_checkpoint_stands_for_it(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.errors import CheckpointError
+from mamtra.errors import CheckpointError, listed
 from mamtra.interop.names import renamed, sizes_of
 
 FROM_HIFT = {
@@ -68,7 +68,7 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
     With ``keep_pitch`` those of the pitch network stay apart.
 
     Raises:
-        CheckpointError: a direction lacks its length, or has another one's.
+        CheckpointError: a direction lacks its length, has another one's, or its weight is there.
     """
     plain = dict(tensors)
     for length_end, direction_end in zip(LENGTHS, DIRECTIONS, strict=True):
@@ -85,6 +85,8 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
             if keep_pitch and stem.startswith(PITCH):
                 plain |= {f"{stem}.direction": direction, f"{stem}.length": length}
                 continue
+            if f"{stem}.weight" in plain:
+                raise CheckpointError(f"{stem} is there twice, whole and as a direction; {ADVICE}")
             # both spellings norm over all axes but the first
             norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
             plain[f"{stem}.weight"] = direction * (length / norm)
@@ -96,8 +98,13 @@ def from_hift(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Args:
         tensors: theirs, normed or not, with or without the prefix of adversarial training.
+
+    Raises:
+        CheckpointError: a weight is there twice, or its direction and length do not go together.
     """
     bare = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
+    if twice := sorted(name for name in bare if name in tensors and f"{PREFIX}{name}" in tensors):
+        raise CheckpointError(f"entries are there with and without {PREFIX!r}: {listed(twice)}")
     plain = folded(bare, is_causal(bare))
     return {renamed(name, NAMES) or name: tensor.float() for name, tensor in plain.items()}
 

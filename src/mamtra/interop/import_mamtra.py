@@ -4,7 +4,7 @@ The checkpoint holds a language model only. Text, decoder, vocoder and what make
 of its teacher, so they are copied from the teacher's folder.
 """
 
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -76,15 +76,20 @@ def opened_parts(
     """The folder of all other parts: as it is, or imported beside the target for a while.
 
     Raises:
-        ModelError: it is neither a model folder nor CosyVoice 2's.
+        ModelError: it is neither a model folder nor CosyVoice 2's, or the target is taken.
     """
+    check_vacant(target)
     if (source / CONFIG).is_file():
         yield ModelFolder(source)
         return
-    with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".parts-") as place:
-        folder = Path(place) / "cosyvoice2"
+    place = target.resolve().with_name(f".{target.resolve().name}.parts")
+    shutil.rmtree(place, ignore_errors=True)  # what a killed run may have left
+    try:
+        folder = place / "cosyvoice2"
         import_cosyvoice2(source, folder, dtype, shard_bytes, notice)
         yield ModelFolder(folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def import_official(
