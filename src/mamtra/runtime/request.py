@@ -16,7 +16,7 @@ MOST_CONTEXT = 300  # seconds; the noise of a flow is no longer
 MOST_STEPS = 100  # beyond, a step moves the flow by less than its arithmetic rounds
 
 
-def check_device_name(device: str) -> None:
+def check_device_name(device: object) -> None:
     """Refuse what names no device.
 
     Raises:

@@ -136,7 +136,7 @@ def check_device(device: str | torch.device) -> None:
             f"device {str(device)!r} is not possible: torch finds no CUDA GPU here; use cpu, or "
             f"install a CUDA build of torch"
         )
-    if (wanted.index or 0) >= (found := torch.cuda.device_count()):
+    if wanted.index is not None and wanted.index >= (found := torch.cuda.device_count()):
         raise ConfigError(
             f"device {str(device)!r} is not possible: the last of {found} GPUs here is "
             f"cuda:{found - 1}"
