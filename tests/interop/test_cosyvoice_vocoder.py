@@ -121,3 +121,10 @@ def test_a_weight_that_is_there_twice_is_an_error() -> None:
     ):
         with pytest.raises(CheckpointError, match=told):
             from_hift(dict(toy_tensors()) | more)
+
+
+def test_quantised_directions_are_refused() -> None:
+    name = "conv_pre.parametrizations.weight.original1"
+    whole = dict(toy_tensors()) | {name: toy_tensors()[name].to(torch.int8)}
+    with pytest.raises(CheckpointError, match=r"quantised ones are not read: conv_pre.*int8"):
+        from_hift(whole)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.checkpoints.check_state_dict import built_around
+from mamtra.checkpoints.check_state_dict import built_around, check_floats
 from mamtra.errors import CheckpointError, listed
 from mamtra.interop.names import renamed, sizes_of
 
@@ -68,7 +68,8 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
     With ``keep_pitch`` those of the pitch network stay apart.
 
     Raises:
-        CheckpointError: a direction lacks its length, has another one's, or its weight is there.
+        CheckpointError: a direction lacks its length, has another one's, or its weight is there; or
+            either is no float.
     """
     plain = dict(tensors)
     for length_end, direction_end in zip(LENGTHS, DIRECTIONS, strict=True):
@@ -85,6 +86,7 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
             if keep_pitch and stem.startswith(PITCH):
                 plain |= {f"{stem}.direction": direction, f"{stem}.length": length}
                 continue
+            check_floats({name: direction, stem + length_end: length})
             if f"{stem}.weight" in plain:
                 raise CheckpointError(f"{stem} is there twice, whole and as a direction; {ADVICE}")
             # both spellings norm over all axes but the first

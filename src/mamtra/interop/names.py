@@ -78,12 +78,12 @@ def check_axes(tensors: Mapping[str, Any], axes: Mapping[str, int], advice: str)
         advice: what to give instead.
 
     Raises:
-        CheckpointError: one has more or fewer axes; all such are listed.
+        CheckpointError: one is empty, or has more or fewer axes; all such are listed.
     """
     wrong = [
-        f"{name} {tuple(tensors[name].shape)} instead of {count} axes"
+        f"{name} {tuple(tensors[name].shape)} instead of {count} axes that are not empty"
         for name, count in axes.items()
-        if tensors[name].dim() != count
+        if tensors[name].dim() != count or 0 in tensors[name].shape
     ]
     if wrong:
         raise CheckpointError(f"entries of another shape: {listed(wrong)}; {advice}")
