@@ -167,6 +167,9 @@ def test_leftover_missing_and_misshapen_tensors_are_listed() -> None:
     left = {n: t for n, t in tensors.items() if n != "decoder.estimator.proj_out.bias"}
     with pytest.raises(CheckpointError, match=r"missing: velocity\.head\.bias"):
         decoder_from_cosyvoice3(left)
+    empty = left | {"decoder.estimator.rotary_embed.inv_freq": torch.zeros(0)}
+    with pytest.raises(CheckpointError, match=r"inv_freq \(0,\) instead of 1 axes that are not"):
+        decoder_from_cosyvoice3(empty)
     del left["decoder.estimator.proj_out.weight"]
     with pytest.raises(CheckpointError, match=r"not CosyVoice 3's flow\.pt"):
         decoder_from_cosyvoice3(left)

@@ -1,5 +1,7 @@
 """CosyVoice 2's llm.pt: names, sizes, and what does not fit."""
 
+import re
+
 import pytest
 import torch
 from reference import TOY_HEAD_DIM, synthetic_weights, toy_lm_shapes
@@ -70,3 +72,21 @@ def test_a_foreign_entry_is_named(tensors):
         from_cosyvoice_lm({**tensors, "spk_embed_affine_layer.weight": torch.zeros(1)})
     with pytest.raises(CheckpointError, match=r"llm_decoder\.weight.* missing"):
         config_from_cosyvoice_lm({"a": torch.zeros(1)})
+
+
+@pytest.mark.parametrize(
+    "name", ["llm_decoder.weight", "llm.model.model.layers.0.self_attn.q_proj.weight"]
+)
+def test_an_entry_that_should_tell_a_size_and_does_not_is_named(name, tensors):
+    tensors[name] = tensors[name].flatten()
+    with pytest.raises(
+        CheckpointError, match=rf"another shape: {re.escape(name)} \(\d+,\) instead"
+    ):
+        speech_lm_from_cosyvoice(tensors, TOY_HEAD_DIM)
+
+
+def test_version_3_without_its_rows_behind_the_codes_is_refused(tensors):
+    del tensors["llm_embedding.weight"], tensors["llm_decoder.bias"]
+    tensors["speech_embedding.weight"] = torch.zeros(200, 64)
+    with pytest.raises(CheckpointError, match="200 rows, and version 3 has 200 of them behind"):
+        from_cosyvoice_lm(tensors)

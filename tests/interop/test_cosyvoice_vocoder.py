@@ -99,3 +99,32 @@ def test_a_direction_without_its_length_is_an_error() -> None:
     del tensors["conv_pre.parametrizations.weight.original0"]
     with pytest.raises(CheckpointError, match="conv_pre"):
         from_hift(tensors)
+
+
+@pytest.mark.parametrize("part", ["original0", "original1"])
+def test_a_direction_with_another_ones_length_is_an_error(part: str) -> None:
+    tensors, name = dict(toy_tensors()), f"conv_pre.parametrizations.weight.{part}"
+    for damaged in (tensors[name][0], tensors[name][:3], tensors[name].reshape(-1)[0]):
+        with pytest.raises(CheckpointError, match=r"conv_pre.* no direction and length"):
+            vocoder_from_cosyvoice(tensors | {name: damaged})
+
+
+def test_a_weight_that_is_there_twice_is_an_error() -> None:
+    name = "conv_pre.parametrizations.weight.original1"
+    for more, told in (
+        ({"conv_pre.weight": toy_tensors()[name]}, "conv_pre is there twice"),
+        ({f"{PREFIX}{name}": toy_tensors()[name]}, f"with and without .*: {name}"),
+        (
+            {"conv_pre.weight_g": torch.ones(32, 1, 1), "conv_pre.weight_v": toy_tensors()[name]},
+            "twice",
+        ),
+    ):
+        with pytest.raises(CheckpointError, match=told):
+            from_hift(dict(toy_tensors()) | more)
+
+
+def test_quantised_directions_are_refused() -> None:
+    name = "conv_pre.parametrizations.weight.original1"
+    whole = dict(toy_tensors()) | {name: toy_tensors()[name].to(torch.int8)}
+    with pytest.raises(CheckpointError, match=r"quantised ones are not read: conv_pre.*int8"):
+        from_hift(whole)

@@ -12,7 +12,7 @@ from reference_chatterbox import REFERENCE, write_folder
 from mamtra.checkpoints.format import ModelFolder
 from mamtra.checkpoints.modules import open_language_model
 from mamtra.config import from_dict
-from mamtra.errors import CheckpointError, ModelError
+from mamtra.errors import CheckpointError, ModelError, VoiceError
 from mamtra.generation.guard import GuardConfig
 from mamtra.generation.sampling import SamplingConfig
 from mamtra.interop.chatterbox_ids import built_in_voice, speech_ids
@@ -102,6 +102,16 @@ def test_a_damaged_voice_is_refused(tmp_path):
     torch.save({"t3": {"speaker_emb": torch.zeros(1, 256)}}, source / "conds.pt")
     with pytest.raises(CheckpointError, match=r"conds\.pt"):
         import_chatterbox(source, tmp_path / "x", codes=200, head_dim=16)
+    held = torch.load(write_folder(tmp_path / "whole") / "conds.pt")["t3"]
+    for name, wrong, told in (
+        ("speaker_emb", torch.zeros(1, 5), "speaker vector has 5 numbers"),
+        ("cond_prompt_speech_tokens", torch.zeros(1, 400), "prompt has 400 speech tokens"),
+        ("cond_prompt_speech_tokens", torch.full((1, 3), 230), "outside 0 to 229"),
+        ("emotion_adv", torch.zeros(0), "cannot read the voice"),
+    ):
+        torch.save({"t3": held | {name: wrong}, "gen": {}}, source / "conds.pt")
+        with pytest.raises((CheckpointError, VoiceError), match=told):
+            import_chatterbox(source, tmp_path / "x", codes=200, head_dim=16)
     (source / "conds.pt").unlink()
     import_chatterbox(source, tmp_path / "x", codes=200, head_dim=16)
     with pytest.raises(ModelError, match=r"voice\.safetensors"):

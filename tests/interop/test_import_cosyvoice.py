@@ -232,6 +232,19 @@ def test_a_file_that_is_no_checkpoint_is_explained(
     assert not (tmp_path / "ours").exists()
 
 
+@pytest.mark.parametrize("name", ["campplus.onnx", "CosyVoice-BlankEN/merges.txt"])
+def test_a_stand_in_is_not_copied(name: str, published: Path, tmp_path: Path) -> None:
+    for content, told in (
+        (b"version https://git-lfs.github.com/spec/v1\n", "is a Git LFS pointer"),
+        (b"", "is empty"),
+        (b"<html>", "is a web page"),
+    ):
+        (published / name).write_bytes(content)
+        with pytest.raises(ModelError, match=rf"{name}': it {told}"):
+            import_cosyvoice2(published, tmp_path / "ours")
+    assert not (tmp_path / "ours").exists()
+
+
 def test_parts_of_different_models_are_refused(published: Path, tmp_path: Path) -> None:
     entries = torch.load(published / "flow.pt", weights_only=True)
     entries["input_embedding.weight"] = torch.zeros(26, 32)
@@ -280,8 +293,14 @@ def test_the_official_hybrid_takes_the_other_parts(
     assert (tmp_path / "hybrid" / "decoder.safetensors").exists()
     front = read_front(tmp_path / "hybrid")
     assert (front["license"], front["base_model"]) == ("unknown", COSYVOICE2)
-    # a decoder that reads other tokens is refused
+    # a model that reads text in another way is refused
     config = json.loads((tmp_path / "ours" / "config.json").read_text())
+    config["text"]["tokenizer"] = "cosyvoice3"
+    (tmp_path / "ours" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match="'ours' reads it by the tokenizer 'cosyvoice3'"):
+        import_official(str(tmp_path / "mamtra.pt"), tmp_path / "again", str(tmp_path / "ours"))
+    # and a decoder that reads other tokens
+    config["text"]["tokenizer"] = "qwen"
     config["decoder"]["encoder"]["vocabulary"] = 5
     (tmp_path / "ours" / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match="writes 27 speech tokens and the decoder of 'ours' reads"):
@@ -289,13 +308,19 @@ def test_the_official_hybrid_takes_the_other_parts(
 
 
 def test_a_published_folder_may_stand_for_its_parts(published: Path, tmp_path: Path) -> None:
-    target = tmp_path / "official"
+    target = tmp_path / "new" / "official"
+    left = tmp_path / "new" / ".official.parts"
+    (left / "cosyvoice2" / "of a killed run").mkdir(parents=True)
     with opened_parts(published, target, torch.float32) as parts:
-        assert parts.folder.parent.parent == tmp_path
+        assert parts.folder.parent == left
         assert (parts.folder / "decoder.safetensors").is_file()
-    assert not list(tmp_path.glob(".parts-*"))
+    assert not left.exists()
     with opened_parts(Path(str(published)), target, torch.float32) as again:
         assert again.holds("vocoder")
+    target.mkdir()
+    (target / "mine").touch()
+    with pytest.raises(ModelError, match="not empty"), opened_parts(published, target, torch.half):
+        pass
 
 
 def test_a_folder_with_one_checkpoint_stands_for_it(tmp_path: Path) -> None:

@@ -141,6 +141,29 @@ def test_a_model_without_an_end_needs_one(tmp_path: Path) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": None}))
     with pytest.raises(ConfigError, match=r"no id ends speech: .* say --end"):
         import_qwen2(tmp_path / "qwen", tmp_path / "ours", SpeechIds(first=FIRST, count=COUNT))
+    for named in ([END, START], "50", 50.0, True):
+        path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": named}))
+        with pytest.raises(ConfigError, match=r"eos_token_id of .*, not one id; say --end"):
+            import_qwen2(tmp_path / "qwen", tmp_path / "ours", SpeechIds(first=FIRST, count=COUNT))
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"eos_token_id": [END]}))
+    import_qwen2(tmp_path / "qwen", tmp_path / "ours", SpeechIds(first=FIRST, count=COUNT))
+
+
+def test_a_head_that_is_not_the_embeddings_is_refused(tmp_path: Path) -> None:
+    published(tmp_path / "qwen", tied=True)
+    weights = tmp_path / "qwen" / "model.safetensors"
+    whole = load_file(weights)
+    table = whole["model.embed_tokens.weight"]
+    for head, told in (
+        (table + 1, "ties .* and holds another one"),
+        (table[:40].clone(), "are not of one vocabulary"),
+        (table.flatten().clone(), "of another shape"),
+    ):
+        save_file(whole | {"lm_head.weight": head}, weights)
+        with pytest.raises(CheckpointError, match=told):
+            import_qwen2(tmp_path / "qwen", tmp_path / "ours", IDS)
+    save_file(whole | {"lm_head.weight": table.clone()}, weights)
+    import_qwen2(tmp_path / "qwen", tmp_path / "ours", IDS)
 
 
 def test_a_range_is_two_numbers() -> None:
@@ -161,10 +184,15 @@ def test_other_models_and_damaged_folders_are_explained(tmp_path: Path) -> None:
 
     refused(ModelError, "of type 'llama'; only qwen2 is read", model_type="llama")
     refused(ModelError, "scales its positions", rope_scaling={"type": "yarn", "factor": 4.0})
+    refused(ModelError, "scales its positions", rope_scaling=["yarn"])
     refused(ModelError, "has sliding windows", use_sliding_window=True)
+    kinds = ["full_attention"] * 3 + ["sliding_attention"]
+    refused(ModelError, "has sliding windows", layer_types=kinds)
     refused(CheckpointError, "does not fit its config.json; .*instead of", intermediate_size=40)
     refused(CheckpointError, "missing: .*layers.4.", num_hidden_layers=5)
     refused(ConfigError, "are no numbers above 0: hidden_size", hidden_size="32")
+    refused(ConfigError, "above 0: num_hidden_layers, head_dim", num_hidden_layers=4.0, head_dim=[])
+    refused(ConfigError, "above 0: rope_theta", rope_theta=-1.0)
     refused(CheckpointError, "has no lm_head.weight", tie_word_embeddings=False)
     (source / "model.safetensors").unlink()
     refused(ModelError, "holds no weights; model.safetensors is needed")

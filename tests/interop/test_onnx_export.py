@@ -18,7 +18,7 @@ from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerCon
 from mamtra.checkpoints.format import ModelConfig, ModelFolder, write_config
 from mamtra.checkpoints.modules import fill
 from mamtra.cli.export import export as command
-from mamtra.errors import ConfigError, ModelError
+from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.interop.onnx.export import OnnxExport, export_onnx
 from mamtra.interop.onnx.speech_lm import MIXERS
 from mamtra.runtime.onnx.session import open_session
@@ -117,6 +117,32 @@ def test_an_export_that_fails_is_told_and_leaves_no_folder(folder, tmp_path, mon
     with pytest.raises(ModelError, match=r"M \(Mamba\), which no graph can express"):
         export_onnx(folder, OnnxExport(), tmp_path / "copies" / "copy")
     assert not list((tmp_path / "copies").iterdir())
+
+
+def test_weights_that_are_not_those_of_the_config_get_no_graph(folder):
+    config, weights = folder.folder / "config.json", folder.part_file("speech_lm")
+    values, whole = json.loads(config.read_text()), weights.read_bytes()
+    layout = values["speech_lm"]["backbone"]["layout"]
+    for other in (layout[:-1], layout + "A"):
+        values["speech_lm"]["backbone"]["layout"] = other
+        config.write_text(json.dumps(values))
+        with pytest.raises(CheckpointError, match=r"does not fit the model; (not used|missing)"):
+            export_onnx(ModelFolder(folder.folder), OnnxExport())
+    weights.write_bytes(whole[:-100])
+    with pytest.raises(CheckpointError, match="cannot read weights"):
+        export_onnx(folder, OnnxExport(bits=8))
+    assert not list(folder.folder.glob("*.onnx"))
+
+
+def test_a_copy_does_without_what_listens(folder, tmp_path):
+    config = folder.folder / "config.json"
+    values = json.loads(config.read_text()) | {"speaker": {"onnx": "campplus.onnx"}}
+    config.write_text(json.dumps(values))
+    export_onnx(ModelFolder(folder.folder), OnnxExport(), tmp_path / "copy")
+    assert not (tmp_path / "copy" / "campplus.onnx").exists()
+    (folder.folder / "campplus.onnx").write_bytes(b"a graph")
+    export_onnx(ModelFolder(folder.folder), OnnxExport(), tmp_path / "again")
+    assert (tmp_path / "again" / "campplus.onnx").read_bytes() == b"a graph"
 
 
 def test_few_bits_get_a_graph_and_a_file_of_their_own(folder, capsys):

@@ -72,4 +72,8 @@ def test_other_things_than_named_tensors_are_refused(tmp_path: Path) -> None:
     torch.save([torch.zeros(1)], tmp_path / "a.pt")
     assert "holds a list, not named tensors" in refused(tmp_path / "a.pt")
     torch.save({"model": {"a": torch.zeros(1)}, "lr": 0.1}, tmp_path / "a.pt")
-    assert "no tensors: model, lr; give the plain state dict" in refused(tmp_path / "a.pt")
+    told = "no named, dense tensors: model, lr; give the plain state dict"
+    assert told in refused(tmp_path / "a.pt")
+    for odd in ({3: torch.ones(2)}, {"a.weight": torch.eye(2).to_sparse()}):
+        torch.save(TENSORS | odd, tmp_path / "b.pt")
+        assert f"dense tensors: {next(iter(odd))};" in refused(tmp_path / "b.pt")

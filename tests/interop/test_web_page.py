@@ -10,7 +10,10 @@ import wave
 from array import array
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 pytest.importorskip("onnx")
 from mamtra.checkpoints.format import ModelFolder
@@ -48,6 +51,23 @@ def test_the_folder_holds_the_page_the_model_and_the_runtime(
     assert "https://" not in told.replace("http://www.w3.org", "")
     with pytest.raises(ModelError, match="not empty"):
         export_web(ModelFolder(tiny_model_folder), site, stand_in)
+
+
+def test_voices_lie_there_in_the_type_that_the_page_reads(
+    tiny_model_folder: Path, stand_in: Path, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(tiny_model_folder, tmp_path / "model"))
+    voice = folder / "voices" / "low.safetensors"
+    held = load_file(voice)
+    with safe_open(voice, "numpy") as file:
+        notes = file.metadata()
+    wide = held | {name: held[name].astype(np.float32) for name in ("speaker", "mel")}
+    save_file(wide, folder / "voices" / "wide #1.safetensors", notes)
+    site = export_web(ModelFolder(folder), tmp_path / "site", stand_in)
+    found = load_file(site / "model" / "voices" / "wide #1.safetensors")
+    assert found["speaker"].dtype == np.float16
+    assert np.array_equal(found["speaker"], held["speaker"])
+    assert "encodeURIComponent(voice)" in (site / "model.js").read_text()
 
 
 def test_another_archive_and_another_kind_of_model_are_refused(

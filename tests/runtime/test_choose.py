@@ -72,8 +72,9 @@ def test_onnx_is_refused_with_its_reason(graphs, request_, reason):
 def test_nonsense_is_refused():
     with pytest.raises(ConfigError, match="possible are auto, onnx, torch, eager, graph"):
         EngineRequest(engine="numpy")
-    with pytest.raises(ConfigError, match="possible are cpu and cuda"):
-        EngineRequest(device="tpu")
+    for device in ("tpu", "cpu:0", "cuda:", "cuda:x", "cuda:-1", ""):
+        with pytest.raises(ConfigError, match="possible are cpu and cuda"):
+            EngineRequest(device=device)
     with pytest.raises(ConfigError, match="must not be negative"):
         EngineRequest(threads=-1)
 

@@ -113,12 +113,17 @@ def test_a_gpu_speaks_bfloat16_through_graphs(monkeypatch):
     assert resolve(EngineConfig(device="cuda", kind="eager"), SMALL).kind == "eager"
     with pytest.raises(ConfigError, match="int8"):
         resolve(EngineConfig(device="cuda", dtype="int8"), BIG)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve(EngineConfig(device="cuda:1"), SMALL).device == "cuda:1"
+    with pytest.raises(ConfigError, match="the last of 2 GPUs here is cuda:1"):
+        resolve(EngineConfig(device="cuda:2"), SMALL)
 
 
 @pytest.mark.parametrize(
     ("config", "message"),
     [
         ({"device": "tpu"}, "device 'tpu' is unknown"),
+        ({"device": "cpu:0"}, "device 'cpu:0' is unknown; possible are cpu and cuda"),
         ({"dtype": "float16"}, "dtype 'float16' is unknown"),
         ({"kind": "fast"}, "engine 'fast' is unknown"),
         ({"threads": -1}, "threads=-1"),

@@ -29,7 +29,7 @@ from mamtra.runtime.protocols import ChunkDecoder, EncodedPrompt
 from mamtra.runtime.protocols import Decoder as DecoderProtocol
 from mamtra.runtime.protocols import Vocoder as VocoderProtocol
 from mamtra.runtime.sizes import DecoderSizes, VocoderSizes
-from mamtra.runtime.torch.acoustics import TorchDecoder
+from mamtra.runtime.torch.acoustics import TorchDecoder, TorchVocoder
 from mamtra.synthesis.acoustics import flow_noise
 
 FLOWS = {"cosyvoice2": toy_flow_decoder, "cosyvoice3": reference3.decoder}
@@ -57,6 +57,19 @@ def voice_for(config: DecoderConfig, tokens: int) -> EncodedPrompt:
 def nano_decoder() -> Decoder:
     torch.manual_seed(0)
     return Decoder(tiny_model.DECODER).eval().requires_grad_(False)
+
+
+def test_nothing_to_say_is_no_frame_and_no_sample_in_either_engine(nano_decoder, tmp_path):
+    voice, sizes = voice_for(nano_decoder.config, 0), DecoderSizes.of(nano_decoder.config)
+    for decoder in (open_decoder(nano_decoder, tmp_path), TorchDecoder(nano_decoder)):
+        assert decoder.decode([], voice, None).shape == (sizes.bins, 0)
+        few = [1] * sizes.lookahead_tokens
+        assert decoder.decode(few, voice, None, final=False).shape == (sizes.bins, 0)
+        assert decoder.decode(few, voice, None).shape[1] == 2 * len(few)
+    module = toy_vocoder().eval()
+    for vocoder in (open_vocoder(module, tmp_path), TorchVocoder(module)):
+        mel, noise = (np.zeros((rows, 0), np.float32) for rows in (80, vocoder.sizes.noises))
+        assert vocoder.speak(mel, noise).shape == (0,)
 
 
 @pytest.mark.parametrize(("chunked", "final"), WAYS)

@@ -5,6 +5,7 @@ To add a mixer: write its module and its config (``mixers/``), give the config a
 from attention, and in ``sizing/`` what it costs.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -65,6 +66,9 @@ class BackboneConfig:
         for name in ("dim", "query_heads", "kv_heads", "head_dim", "mlp_dim"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)} must be at least 1")
+        for name in ("rope_theta", "rms_eps"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise ConfigError(f"{name}={getattr(self, name)} must be a number above 0")
         if self.query_heads % self.kv_heads:
             raise ConfigError(
                 f"query_heads={self.query_heads} is not a multiple of kv_heads={self.kv_heads}"

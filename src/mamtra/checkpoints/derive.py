@@ -31,7 +31,12 @@ SECTIONS = (
 )
 TEACHER_CARD = "TEACHER.md"
 PARTS_CARD = "PARTS.md"  # of the model whose parts were copied in as well
-ALONG = ("voice.safetensors", "tokenizer.json", "mtl_tokenizer.json")  # of imported Chatterbox
+ALONG = (  # of imported Chatterbox
+    "voice.safetensors",
+    "tokenizer.json",
+    "grapheme_mtl_merged_expanded_v1.json",
+    "mtl_tokenizer.json",
+)
 
 
 def bring_along(

@@ -13,9 +13,21 @@ def check_vacant(target: Path) -> None:
     """Refuse a place where something lies already; an empty folder is no hindrance.
 
     Raises:
-        ModelError: the place is taken.
+        ModelError: the place is taken, or no folder can have this name.
     """
-    if not target.exists():
+    try:
+        str(target).encode()  # files of weights have no other names
+        exists = target.exists()
+    except UnicodeEncodeError as problem:
+        raise ModelError(
+            f"cannot write the folder {str(target)!r}: the name is not UTF-8; give another name"
+        ) from problem
+    except OSError as problem:
+        raise ModelError(
+            f"cannot write the folder {str(target)!r}: {str(problem.strerror).lower()}; give "
+            f"another name"
+        ) from problem
+    if not exists:
         return
     if not target.is_dir():
         raise ModelError(f"{str(target)!r} is a file; give the name of a folder that is not there")
@@ -34,7 +46,9 @@ def new_folder(target: Path) -> Iterator[Path]:
     """
     check_vacant(target)
     target = target.resolve()
-    partial = target.with_name(f".{target.name}.partial")
+    # a name of 255 bytes is the most that common file systems take
+    stem = target.name.encode()[:200].decode(errors="ignore")
+    partial = target.with_name(f".{stem}.partial")
     try:
         shutil.rmtree(partial, ignore_errors=True)  # what a killed run may have left
         partial.mkdir(parents=True)

@@ -82,6 +82,7 @@ def config_from_chatterbox(
     carriers = {
         "text": "text_emb.weight",
         "speech": "speech_head.weight",
+        "embedding": "speech_emb.weight",
         "query": f"{layer}self_attn.q_proj.weight",
         "key": f"{layer}self_attn.k_proj.weight",
         "mlp": f"{layer}mlp.gate_proj.weight",
@@ -97,6 +98,11 @@ def config_from_chatterbox(
         raise CheckpointError(
             f"{carriers['speech']} has {sizes['speech'][0]} rows, too few for {codes} speech "
             f"tokens and their marks"
+        )
+    if sizes["embedding"] != sizes["speech"]:
+        raise CheckpointError(
+            f"{carriers['embedding']} {sizes['embedding']} and {carriers['speech']} "
+            f"{sizes['speech']} are not of the same ids; {advice}"
         )
     return SpeechLMConfig(
         backbone=backbone_of(
@@ -142,7 +148,8 @@ def speech_lm_from_chatterbox(
         len(tensors["speech_head.weight"]), dtype=tensors["speech_head.weight"].dtype
     )
     table, positions = tensors["speech_emb.weight"], tensors["speech_pos_emb.emb.weight"]
-    special = torch.zeros(SPECIAL_ROWS, table.shape[1], dtype=table.dtype)
-    special[TASK] = table[codes + START_MARK] + positions[0]
+    special = torch.zeros(SPECIAL_ROWS, config.backbone.dim, dtype=table.dtype)
+    if table.shape[1] == positions.shape[1] == config.backbone.dim:  # else they are told below
+        special[TASK] = table[codes + START_MARK] + positions[0]
     ours["special_embedding.weight"] = special
     return built_around(lambda: SpeechLM(config), ours), unused

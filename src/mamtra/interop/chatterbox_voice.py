@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from einops import rearrange
 
 from mamtra.acoustic.config import FRAMES_PER_TOKEN
 from mamtra.errors import CheckpointError
@@ -32,7 +33,7 @@ def read_conditions(path: Path) -> dict[str, Any]:
             "t3": {
                 "speaker": read["speaker_emb"].float().flatten(),
                 "prompt": read["cond_prompt_speech_tokens"].long().flatten(),
-                "emotion": torch.as_tensor(read["emotion_adv"]).float().flatten()[:1],
+                "emotion": torch.as_tensor(read["emotion_adv"]).float().flatten()[0].reshape(1),
             },
             "gen": held["gen"],
         }
@@ -45,6 +46,14 @@ def damaged(path: Path, problem: Exception) -> CheckpointError:
     return CheckpointError(
         f"cannot read the voice in {str(path)!r} ({first_line(problem)}); fetch it again, or "
         f"take it out of the folder"
+    )
+
+
+def prompt_of(conditions: Mapping[str, Any]) -> SpeakerPrompt:
+    """The language model's half, from ``read_conditions``."""
+    read = {name: tensor.tolist() for name, tensor in conditions["t3"].items()}
+    return SpeakerPrompt(
+        speaker=tuple(read["speaker"]), prompt=tuple(read["prompt"]), emotion=read["emotion"][0]
     )
 
 
@@ -61,10 +70,9 @@ def voice_of(conditions: Mapping[str, Any], path: Path, codes: int, rate_hz: int
         CheckpointError: the decoder's half is something else.
         VoiceError: its numbers are no voice's.
     """
-    read = {name: tensor.tolist() for name, tensor in conditions["t3"].items()}
     try:
         given = conditions["gen"]
-        mel = given["prompt_feat"].float()[0].T.numpy()
+        mel = rearrange(given["prompt_feat"].float(), "1 frames bins -> bins frames").numpy()
         tokens = given["prompt_token"].long().flatten().numpy()
         speaker = given["embedding"].float().flatten().numpy()
     except Exception as problem:
@@ -79,9 +87,5 @@ def voice_of(conditions: Mapping[str, Any], path: Path, codes: int, rate_hz: int
         licence="mit",
         codes=codes,
         rate_hz=rate_hz,
-        read=SpeakerPrompt(
-            speaker=tuple(read["speaker"]),
-            prompt=tuple(read["prompt"]),
-            emotion=read["emotion"][0],
-        ),
+        read=prompt_of(conditions),
     )

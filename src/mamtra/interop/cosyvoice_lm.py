@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mamtra.checkpoints.check_state_dict import built_around
 from mamtra.errors import CheckpointError
-from mamtra.interop.names import backbone_of, layers_in, rename_all, sizes_of
+from mamtra.interop.names import TABLE, backbone_of, check_axes, layers_in, rename_all, sizes_of
 from mamtra.interop.pickles import COUNTERS
 from mamtra.interop.qwen2 import FROM_QWEN2
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
@@ -35,7 +35,7 @@ TEXT_HEAD = "llm.model.lm_head.weight"  # never run; the same memory as embed_to
 UNUSED = (TEXT_HEAD, *COUNTERS)
 LAYER_MARK = "llm.model.model.layers.N.input_layernorm.weight"
 HEAD_DIM = 64  # Qwen2.5-0.5B; the one size that tensor shapes do not show
-
+ADVICE = "give the llm.pt of version 2 or 3"
 
 MARKS3, START3, TASK3 = 200, 0, 2  # llm.py of version 3: rows behind the codes
 VERSION3 = {"marks": MARKS3, "end_mark": 1, "fill_mark": 3, "any_mark_ends": True}
@@ -50,7 +50,7 @@ def with_tables(tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Version 3's entries with a table of start and task, and a head's bias of zeros.
 
     Raises:
-        CheckpointError: the head has a bias, which version 3 has not.
+        CheckpointError: the head has a bias, which version 3 has not, or there are too few rows.
     """
     if "llm_decoder.bias" in tensors:
         raise CheckpointError(
@@ -58,6 +58,12 @@ def with_tables(tensors: Mapping[str, Any]) -> dict[str, Any]:
             "give the llm.pt of version 2 or 3 as published"
         )
     speech = tensors["speech_embedding.weight"]
+    check_axes(tensors, {"speech_embedding.weight": TABLE}, ADVICE)
+    if len(speech) <= MARKS3:
+        raise CheckpointError(
+            f"speech_embedding.weight has {len(speech)} rows, and version 3 has {MARKS3} of them "
+            f"behind the codes; {ADVICE}"
+        )
     first = len(speech) - MARKS3
     return {
         **tensors,
@@ -82,8 +88,7 @@ def from_cosyvoice_lm(tensors: Mapping[str, Any]) -> Renamed:
     """
     if is_version3(tensors):
         tensors = with_tables(tensors)
-    advice = "give the llm.pt of version 2 or 3"
-    ours = rename_all(tensors, FROM_COSYVOICE_LM, "CosyVoice's speech LM", advice, UNUSED)
+    ours = rename_all(tensors, FROM_COSYVOICE_LM, "CosyVoice's speech LM", ADVICE, UNUSED)
     return Renamed(ours, tuple(name for name in tensors if name in UNUSED))
 
 
@@ -107,7 +112,7 @@ def config_from_cosyvoice_lm(
         "key": f"{layer}self_attn.k_proj.weight",
         "mlp": f"{layer}mlp.gate_proj.weight",
     }
-    sizes = sizes_of(tensors, carriers, "CosyVoice's llm.pt", "give that of version 2 or 3")
+    sizes = sizes_of(tensors, carriers, "CosyVoice's llm.pt", ADVICE)
     return SpeechLMConfig(
         backbone=backbone_of(sizes, "A" * layers_in(tensors, LAYER_MARK), head_dim),
         text_vocabulary=sizes["text"][0],

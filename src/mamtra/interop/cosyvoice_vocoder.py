@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 
 from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
-from mamtra.checkpoints.check_state_dict import built_around
-from mamtra.errors import CheckpointError
-from mamtra.interop.names import renamed
+from mamtra.checkpoints.check_state_dict import built_around, check_floats
+from mamtra.errors import CheckpointError, listed
+from mamtra.interop.names import renamed, sizes_of
 
 FROM_HIFT = {
     "m_source.l_linear": "source.mix",
@@ -45,6 +45,8 @@ LEAVES = ("weight", "bias", "alpha", "direction", "length")
 NAMES = {f"{theirs}.{leaf}": f"{o}.{leaf}" for theirs, o in FROM_HIFT.items() for leaf in LEAVES}
 PITCH = "f0_predictor.condnet."
 CAUSAL_TAPS = 5  # of conv_pre in version 3
+CONVOLUTION = 3  # axes of its weight
+ADVICE = "give the hift.pt of version 2 or 3"
 PREFIX = "generator."  # of checkpoints saved during adversarial training
 
 
@@ -57,7 +59,7 @@ def is_causal(tensors: Mapping[str, Tensor]) -> bool:
         for before in ("", PREFIX)
         if f"{before}{name}" in tensors
     ]
-    return any(tensor.shape[-1] == CAUSAL_TAPS for tensor in found)
+    return any(tensor.shape[-1:] == (CAUSAL_TAPS,) for tensor in found)
 
 
 def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str, Tensor]:
@@ -66,7 +68,8 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
     With ``keep_pitch`` those of the pitch network stay apart.
 
     Raises:
-        CheckpointError: a direction lacks its length, or the reverse.
+        CheckpointError: a direction lacks its length, has another one's, or its weight is there; or
+            either is no float.
     """
     plain = dict(tensors)
     for length_end, direction_end in zip(LENGTHS, DIRECTIONS, strict=True):
@@ -75,9 +78,17 @@ def folded(tensors: Mapping[str, Tensor], keep_pitch: bool = False) -> dict[str,
             direction, length = plain.pop(name), plain.pop(stem + length_end, None)
             if length is None:
                 raise CheckpointError(f"{name} has no {stem + length_end} beside it")
+            if direction.dim() != CONVOLUTION or length.shape != (len(direction), 1, 1):
+                raise CheckpointError(
+                    f"{name} {tuple(direction.shape)} and {stem + length_end} "
+                    f"{tuple(length.shape)} are no direction and length of a convolution; {ADVICE}"
+                )
             if keep_pitch and stem.startswith(PITCH):
                 plain |= {f"{stem}.direction": direction, f"{stem}.length": length}
                 continue
+            check_floats({name: direction, stem + length_end: length})
+            if f"{stem}.weight" in plain:
+                raise CheckpointError(f"{stem} is there twice, whole and as a direction; {ADVICE}")
             # both spellings norm over all axes but the first
             norm = torch.linalg.vector_norm(direction, dim=(1, 2), keepdim=True)
             plain[f"{stem}.weight"] = direction * (length / norm)
@@ -89,8 +100,13 @@ def from_hift(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     Args:
         tensors: theirs, normed or not, with or without the prefix of adversarial training.
+
+    Raises:
+        CheckpointError: a weight is there twice, or its direction and length do not go together.
     """
     bare = {name.removeprefix(PREFIX): tensor for name, tensor in tensors.items()}
+    if twice := sorted(name for name in bare if name in tensors and f"{PREFIX}{name}" in tensors):
+        raise CheckpointError(f"entries are there with and without {PREFIX!r}: {listed(twice)}")
     plain = folded(bare, is_causal(bare))
     return {renamed(name, NAMES) or name: tensor.float() for name, tensor in plain.items()}
 
@@ -101,12 +117,14 @@ def config_from_hift(ours: Mapping[str, Tensor]) -> VocoderConfig:
     Raises:
         CheckpointError: the tensors that tell the widths are missing.
     """
-    try:
-        channels, pitch = ours["conv_in.weight"].shape[0], ours["pitch.output.weight"].shape[1]
-    except KeyError as problem:
-        raise CheckpointError(f"not a vocoder of CosyVoice: no tensor for {problem}") from problem
-    causal = ours["conv_in.weight"].shape[-1] == CAUSAL_TAPS
-    return replace(VocoderConfig(), channels=channels, pitch_channels=pitch, causal=causal)
+    carriers = {"conv": "conv_in.weight", "pitch": "pitch.output.weight"}
+    sizes = sizes_of(ours, carriers, "a vocoder of CosyVoice", ADVICE)
+    return replace(
+        VocoderConfig(),
+        channels=sizes["conv"][0],
+        pitch_channels=sizes["pitch"][1],
+        causal=sizes["conv"][2] == CAUSAL_TAPS,
+    )
 
 
 def vocoder_from_cosyvoice(tensors: Mapping[str, Tensor], **more: Any) -> Vocoder:

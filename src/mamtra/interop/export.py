@@ -71,6 +71,6 @@ def export_granite(student: ModelFolder, target: Path, dtype: torch.dtype | None
     }
     with new_folder(target) as folder:
         for name, value in values.items():
-            (folder / name).write_text(json.dumps(value) + "\n")
-        (folder / CARD).write_text(card(student))
+            (folder / name).write_text(json.dumps(value) + "\n", encoding="utf-8")
+        (folder / CARD).write_text(card(student), encoding="utf-8")
         write_weights(tensors, folder / "model.safetensors", dtype, notes={"format": "pt"})

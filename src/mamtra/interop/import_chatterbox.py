@@ -39,11 +39,21 @@ from mamtra.interop.chatterbox_lm import (
     SAMPLING,
     speech_lm_from_chatterbox,
 )
-from mamtra.interop.chatterbox_voice import CONDITIONS, VOICE, read_conditions, voice_of
+from mamtra.interop.chatterbox_voice import (
+    CONDITIONS,
+    VOICE,
+    prompt_of,
+    read_conditions,
+    voice_of,
+)
 from mamtra.interop.cosyvoice_flow import HEAD_DIM as FLOW_HEAD_DIM
 from mamtra.interop.import_cosyvoice import Import, PartImport
+from mamtra.interop.stand_ins import check_copied
+from mamtra.runtime.sizes import DecoderSizes
 from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm.prompt import check_voice as check_prompt
 from mamtra.text.chatterbox import TOKENIZER
+from mamtra.voice.voice import check_voice
 
 HUB = "ResembleAI/chatterbox"
 ENGLISH = "t3_cfg.safetensors"
@@ -180,21 +190,27 @@ def find_s3gen(source: Path) -> Path | None:
     return found[0] if found else None
 
 
-def write_voice(source: Path, folder: Path, acoustics: Acoustics | None, codes: int) -> list[str]:
+def write_voice(
+    source: Path, folder: Path, acoustics: Acoustics | None, sizes: SpeechLMConfig
+) -> list[str]:
     """Write the voice that came with the model, if one did; what was written.
 
     Raises:
         CheckpointError: conds.pt cannot be read, or is something else.
-        VoiceError: its numbers are no voice's.
+        VoiceError: its numbers are no voice's, or another model's.
     """
     path = source / CONDITIONS
     if not path.is_file():
         return []
     conditions = read_conditions(path)
+    assert sizes.conditioning is not None, "Chatterbox's reads a voice"
+    check_prompt(prompt_of(conditions), sizes.conditioning, sizes.vocabulary.size)
     write_tensors(conditions["t3"], folder / BUILT_IN_VOICE)
     written = [f"{CONDITIONS} as {BUILT_IN_VOICE}"]
     if acoustics is not None:
-        voice = voice_of(conditions, path, codes, acoustics.vocoder.rate_hz)
+        rate_hz = acoustics.vocoder.rate_hz
+        voice = voice_of(conditions, path, sizes.speech_vocabulary, rate_hz)
+        check_voice(voice, DecoderSizes.of(acoustics.decoder), rate_hz, source.name)
         (folder / VOICES).mkdir()
         voice.save(folder / VOICES / f"{VOICE}.safetensors")
         written.append(f"{CONDITIONS} as {VOICES}/{VOICE}.safetensors")
@@ -224,18 +240,20 @@ def import_chatterbox(
         codec: take decoder and vocoder too, where their file is there.
 
     Raises:
-        ModelError: the target is taken, a file is missing, or parts do not fit together.
+        ModelError: the target is taken, a file is missing or a stand-in, or parts do not fit
+            together.
         CheckpointError: a checkpoint is another; what does not fit is listed.
         VoiceError: the built-in voice does not fit.
     """
     check_vacant(target)
     file = find_weights(source)
     s3gen = find_s3gen(file.parent) if codec else None
+    copied = [name for name in TOKENIZERS if (file.parent / name).is_file()]
+    check_copied(file.parent / name for name in copied)
     with new_folder(target) as folder:
         part, sizes = import_speech_lm(file, folder, dtype, shard_bytes, codes, head_dim)
         parts, notes = [part], list[str]()
         sections: dict[str, Any] = {}
-        copied = [name for name in TOKENIZERS if (file.parent / name).is_file()]
         for name in copied:
             shutil.copy2(file.parent / name, folder)
         acoustics = None
@@ -266,7 +284,7 @@ def import_chatterbox(
                 f"no {' and no '.join(S3GEN)} in {str(file.parent)!r}: the language model alone "
                 f"was taken over, which does not speak; fetch the file and import again"
             )
-        copied += write_voice(file.parent, folder, acoustics, codes)
+        copied += write_voice(file.parent, folder, acoustics, sizes)
         report = Import(parts=tuple(parts), copied=tuple(copied), missing=(), notes=tuple(notes))
         config = ModelConfig(
             name=target.resolve().name,
@@ -275,7 +293,7 @@ def import_chatterbox(
             guard=GUARD,
             **sections,
         )
-        (folder / CARD).write_text(card(report))
+        (folder / CARD).write_text(card(report), encoding="utf-8")
         write_config(folder, config)
     return report
 

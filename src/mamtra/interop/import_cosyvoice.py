@@ -34,6 +34,7 @@ from mamtra.interop.cosyvoice_lm import is_version3, speech_lm_from_cosyvoice
 from mamtra.interop.cosyvoice_release import RELEASE2, Release
 from mamtra.interop.cosyvoice_vocoder import is_causal, vocoder_from_cosyvoice
 from mamtra.interop.pickles import COUNTERS, read_entries
+from mamtra.interop.stand_ins import check_copied
 from mamtra.text.bpe import SUBFOLDER, WHERE, find_vocabulary
 
 FILES = {"speech_lm": "llm.pt", "decoder": "flow.pt", "vocoder": "hift.pt"}
@@ -139,7 +140,8 @@ def check_source(source: Path, release: Release, files: Mapping[str, str]) -> No
     """Refuse a folder without what speaking needs, before anything is read.
 
     Raises:
-        ModelError: files are missing; the message names them and where to fetch them.
+        ModelError: files are missing, and the message names them and where to fetch them; or a
+            stand-in lies where a file should that is copied as it is.
     """
     if not source.is_dir():
         raise ModelError(
@@ -151,7 +153,8 @@ def check_source(source: Path, release: Release, files: Mapping[str, str]) -> No
             f"no {' and no '.join(missing)} in {str(source)!r}; fetch {' and '.join(missing)} "
             f"from {release.where} into it, or run: mamtra fetch {release.hub} -o {source}"
         )
-    find_vocabulary(source)
+    listening = [source / name for name in release.listening.values()]
+    check_copied([*find_vocabulary(source), *(file for file in listening if file.is_file())])
 
 
 def import_part(
@@ -265,6 +268,6 @@ def import_cosyvoice(
         done = Import(
             parts=tuple(told), copied=tuple(copied), missing=tuple(missing), where=release.where
         )
-        (folder / CARD).write_text(card(done, release))
+        (folder / CARD).write_text(card(done, release), encoding="utf-8")
         write_config(folder, config)
     return done

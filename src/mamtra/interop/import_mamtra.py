@@ -4,7 +4,7 @@ The checkpoint holds a language model only. Text, decoder, vocoder and what make
 of its teacher, so they are copied from the teacher's folder.
 """
 
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -21,6 +21,7 @@ from mamtra.checkpoints.modules import save_part
 from mamtra.checkpoints.new_folder import check_vacant, new_folder
 from mamtra.checkpoints.weights import SHARD_BYTES
 from mamtra.errors import ModelError, listed
+from mamtra.interop.cosyvoice_release import RELEASE2
 from mamtra.interop.import_cosyvoice import Import, PartImport, import_cosyvoice2
 from mamtra.interop.mamtra_lm import load_official
 
@@ -75,15 +76,20 @@ def opened_parts(
     """The folder of all other parts: as it is, or imported beside the target for a while.
 
     Raises:
-        ModelError: it is neither a model folder nor CosyVoice 2's.
+        ModelError: it is neither a model folder nor CosyVoice 2's, or the target is taken.
     """
+    check_vacant(target)
     if (source / CONFIG).is_file():
         yield ModelFolder(source)
         return
-    with tempfile.TemporaryDirectory(dir=target.resolve().parent, prefix=".parts-") as place:
-        folder = Path(place) / "cosyvoice2"
+    place = target.resolve().with_name(f".{target.resolve().name}.parts")
+    shutil.rmtree(place, ignore_errors=True)  # what a killed run may have left
+    try:
+        folder = place / "cosyvoice2"
         import_cosyvoice2(source, folder, dtype, shard_bytes, notice)
         yield ModelFolder(folder)
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def import_official(
@@ -103,10 +109,17 @@ def import_official(
         shard_bytes: largest size of a file of weights.
 
     Raises:
-        ModelError: the target is taken, or the parts are for other speech tokens.
+        ModelError: the target is taken, or the parts are another model's: they read text in another
+            way, or other speech tokens.
         CheckpointError: the checkpoint is not MamTra's; what does not fit is listed.
     """
     check_vacant(target)
+    read = (parts.holder("text").config.text or {}).get("tokenizer")
+    if read != RELEASE2.text["tokenizer"]:
+        raise ModelError(
+            f"MamTra reads text as CosyVoice 2 does, and {parts.config.name!r} reads it by the "
+            f"tokenizer {read!r}; give an imported CosyVoice 2 as --parts"
+        )
     heard = parts.section("decoder", DecoderConfig).encoder.vocabulary
     model, told = load_official(source)
     spoken = model.config.speech_vocabulary
@@ -136,6 +149,6 @@ def import_official(
         config = bring_along(parts, folder, name, section, share=False)
         save_part(model, folder / "speech_lm.safetensors", dtype, shard_bytes)
         layout = str(section["backbone"]["layout"])
-        (folder / CARD).write_text(card(parts, layout, report))
+        (folder / CARD).write_text(card(parts, layout, report), encoding="utf-8")
         write_config(folder, config)
     return report

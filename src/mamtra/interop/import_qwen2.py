@@ -33,12 +33,14 @@ from mamtra.checkpoints.weights import SHARD_BYTES, read_tensors
 from mamtra.errors import CheckpointError, ConfigError, ModelError
 from mamtra.files import read_json
 from mamtra.interop.import_cosyvoice import Import, PartImport
-from mamtra.interop.names import is_buffer
+from mamtra.interop.names import TABLE, check_axes, is_buffer
 from mamtra.interop.qwen2 import config_from_qwen2, from_qwen2
+from mamtra.interop.stand_ins import check_copied
 from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.speech_lm.vocabulary import EXTRA_IDS
 
 WEIGHTS = "model.safetensors"
+FULL_ATTENTION = "full_attention"  # in layer_types of a config.json
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 IDS = "ids.json"
 TOKENIZER = "tokenizer"
@@ -118,9 +120,12 @@ def read_config(source: Path) -> dict[str, Any]:
     if kind != "qwen2":
         raise ModelError(f"{str(source)!r} holds a model of type {kind!r}; only qwen2 is read")
     scaling = config.get("rope_scaling") or config.get("rope_parameters") or {}
-    if scaling.get("rope_type", scaling.get("type", "default")) != "default":
+    if not isinstance(scaling, dict) or (
+        scaling.get("rope_type", scaling.get("type", "default")) != "default"
+    ):
         raise ModelError(f"{str(source)!r} scales its positions, which mamtra's attention does not")
-    if config.get("use_sliding_window"):
+    kinds = config.get("layer_types") or [FULL_ATTENTION]
+    if config.get("use_sliding_window") or set(kinds) != {FULL_ATTENTION}:
         raise ModelError(f"{str(source)!r} has sliding windows, which mamtra's attention has not")
     return config
 
@@ -130,7 +135,7 @@ def read_weights(source: Path, tied: bool) -> dict[str, Tensor]:
 
     Raises:
         ModelError: there are only pickles, or nothing.
-        CheckpointError: files are damaged, or the embedding is missing.
+        CheckpointError: files are damaged, or embedding and head are missing or do not go together.
     """
     pickles = [*source.glob("pytorch_model*.bin")]
     if not any(source.glob("model*.safetensors")):
@@ -147,7 +152,34 @@ def read_weights(source: Path, tied: bool) -> dict[str, Tensor]:
         if not tied:
             raise CheckpointError(f"{str(source)!r} has no {HEAD}, and does not tie it")
         tensors[HEAD] = tensors[EMBEDDING]
+    advice = "give the folder as transformers saved it"
+    check_axes(tensors, {EMBEDDING: TABLE, HEAD: TABLE}, advice)
+    shapes = [tuple(tensors[name].shape) for name in (EMBEDDING, HEAD)]
+    if shapes[0] != shapes[1]:
+        raise CheckpointError(
+            f"{EMBEDDING} {shapes[0]} and {HEAD} {shapes[1]} are not of one vocabulary; {advice}"
+        )
+    if tied and not torch.equal(tensors[HEAD], tensors[EMBEDDING]):
+        raise CheckpointError(
+            f"{str(source)!r} ties {HEAD} to {EMBEDDING}, and holds another one; write into "
+            f"config.json what is meant (tie_word_embeddings), or take the wrong one out"
+        )
     return tensors
+
+
+def end_of(config: dict[str, Any]) -> int | None:
+    """The id that ends speech, as config.json says; None if it does not.
+
+    Raises:
+        ConfigError: it names several, or none that is a number.
+    """
+    named = config.get("eos_token_id")
+    ends = named if isinstance(named, list) else [named]
+    if not ends or ends == [None]:
+        return None
+    if len(ends) > 1 or type(ends[0]) is not int:
+        raise ConfigError(f"eos_token_id of config.json is {named}, not one id; say --end")
+    return ends[0]
 
 
 def rows_of(table: Float[Tensor, "rows dim"], ids: list[int | None]) -> Float[Tensor, "chosen dim"]:
@@ -239,11 +271,12 @@ def import_qwen2(
     """
     check_vacant(target)
     config = read_config(source)
+    names = [name for name in TOKENIZER_FILES if (source / name).is_file()]
+    check_copied(source / name for name in names)
     tensors = read_weights(source, tied=config.get("tie_word_embeddings", True))
     vocabulary = len(tensors[EMBEDDING])
     if ids.end is None:
-        end = config.get("eos_token_id")
-        ids = replace(ids, end=end[0] if isinstance(end, list) and end else end)
+        ids = replace(ids, end=end_of(config))
     ids.check(vocabulary)
     model = build(config, tensors, ids)
     kept, buffers = dtype or stored_dtype(source / WEIGHTS), list(filter(is_buffer, tensors))
@@ -259,13 +292,12 @@ def import_qwen2(
     with new_folder(target) as folder:
         save_part(model, folder / "speech_lm.safetensors", kept, shard_bytes)
         (folder / TOKENIZER).mkdir()
-        names = [name for name in TOKENIZER_FILES if (source / name).is_file()]
         for name in names:
             shutil.copy2(source / name, folder / TOKENIZER)
         (folder / IDS).write_text(json.dumps(asdict(ids)) + "\n")
         copied = tuple(f"{TOKENIZER}/{name}" for name in names)
         report = Import(parts=(told,), copied=copied, missing=())
         name, section = target.resolve().name, asdict(model.config)
-        (folder / CARD).write_text(card(source, name, ids, report))
+        (folder / CARD).write_text(card(source, name, ids, report), encoding="utf-8")
         write_config(folder, ModelConfig(name=name, speech_lm=section))
     return report

@@ -15,6 +15,8 @@ from mamtra.errors import CheckpointError, listed
 
 BUFFER = "rotary_emb.inv_freq"  # older transformers saved this table, which follows from the sizes
 NUMBERS = ("N", "M")
+TABLE = 2  # axes of most entries that tell a size
+AXES = {"conv": 3, "frequencies": 1, "lookahead": 3, "mel": 3, "queries": 3}  # where not, by role
 
 Sizes = dict[str, tuple[int, ...]]
 
@@ -67,16 +69,38 @@ def rename_all(
     return {ours: tensors[name] for name, ours in found.items() if ours is not None}
 
 
+def check_axes(tensors: Mapping[str, Any], axes: Mapping[str, int], advice: str) -> None:
+    """Refuse entries of another form than those whose sizes are read.
+
+    Args:
+        tensors: a checkpoint's entries.
+        axes: how many axes an entry has, by its name.
+        advice: what to give instead.
+
+    Raises:
+        CheckpointError: one is empty, or has more or fewer axes; all such are listed.
+    """
+    wrong = [
+        f"{name} {tuple(tensors[name].shape)} instead of {count} axes that are not empty"
+        for name, count in axes.items()
+        if tensors[name].dim() != count or 0 in tensors[name].shape
+    ]
+    if wrong:
+        raise CheckpointError(f"entries of another shape: {listed(wrong)}; {advice}")
+
+
 def sizes_of(
     tensors: Mapping[str, Any], carriers: Mapping[str, str], what: str, advice: str
 ) -> Sizes:
     """The shapes of the entries that tell the sizes, by their role.
 
     Raises:
-        CheckpointError: one is missing.
+        CheckpointError: one is missing, or no table where one should be.
     """
     if missing := [name for name in carriers.values() if name not in tensors]:
         raise CheckpointError(f"this is not {what}: {listed(missing)} missing; {advice}")
+    axes = {name: AXES.get(role, TABLE) for role, name in carriers.items()}
+    check_axes(tensors, axes, advice)
     return {role: tuple(tensors[name].shape) for role, name in carriers.items()}
 
 

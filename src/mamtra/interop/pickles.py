@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mamtra.checkpoints.shards import LFS
 from mamtra.errors import CheckpointError, listed
+from mamtra.interop.stand_ins import HEAD_BYTES, told_by
 
 COUNTERS = ("epoch", "step")  # numbers that training checkpoints carry beside their tensors
 ZIP, PICKLE = b"PK\x03\x04", b"\x80"  # how PyTorch's files begin, since 1.6 and before
@@ -25,15 +25,13 @@ def complaint(path: Path) -> str | None:
         return "it is a folder; give the file"
     if not path.is_file():
         return "there is no such file"
-    with path.open("rb") as file:
-        head = file.read(256)
-    if not head:
-        return "it is empty; fetch it again"
-    if head.startswith(LFS):
-        return (
-            "it is a Git LFS pointer, not the weights; run git lfs pull in its folder, "
-            "or fetch the file itself"
-        )
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+    except OSError as problem:
+        return f"{str(problem.strerror).lower()}; make it readable, or fetch it again"
+    if told := told_by(head):
+        return told
     if head.startswith(ZIP):
         whole = zipfile.is_zipfile(path)
         return None if whole else "it is cut short, the download did not finish; fetch it again"
@@ -41,8 +39,6 @@ def complaint(path: Path) -> str | None:
         return None
     if head[8:9] == b"{":
         return "it is a safetensors file, not one of PyTorch's; give the .pt file as published"
-    if head.lstrip()[:1] == b"<":
-        return "it is a web page, not the weights; fetch the file itself"
     return "it is not one of PyTorch's files; fetch it again"
 
 
@@ -59,6 +55,11 @@ def damaged_entry(path: Path) -> str | None:
     except Exception as problem:  # a damaged directory may fail in any way
         return first_line(problem) or type(problem).__name__
     return None if name is None else f"the checksum of {name} is wrong"
+
+
+def is_plain(value: Any) -> bool:
+    """Whether an entry is a tensor whose numbers lie there one after the other."""
+    return isinstance(value, Tensor) and value.layout is torch.strided
 
 
 def read_entries(path: Path) -> dict[str, Any]:
@@ -91,11 +92,11 @@ def read_entries(path: Path) -> dict[str, Any]:
     others = [
         str(name)
         for name, value in entries.items()
-        if not isinstance(value, Tensor) and name not in COUNTERS
+        if not isinstance(name, str) or not (is_plain(value) or name in COUNTERS)
     ]
     if others:
         raise CheckpointError(
-            f"{str(path)!r} holds entries that are no tensors: {listed(others)}; "
+            f"{str(path)!r} holds entries that are no named, dense tensors: {listed(others)}; "
             f"give the plain state dict, as published"
         )
     return entries

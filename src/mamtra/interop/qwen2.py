@@ -36,8 +36,14 @@ SIZES = (  # keys that a config.json must hold
     "num_attention_heads",
     "num_hidden_layers",
     "num_key_value_heads",
-    "rms_norm_eps",
 )
+EPS = "rms_norm_eps"
+THETA = 10_000.0  # where a config.json does not say
+
+
+def is_number(value: Any, kinds: type | tuple[type, ...]) -> bool:
+    """Whether a value of JSON is a number above 0 of these kinds; true and false are none."""
+    return isinstance(value, kinds) and not isinstance(value, bool) and value > 0
 
 
 def from_qwen2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -57,24 +63,29 @@ def config_from_qwen2(config: Mapping[str, Any]) -> BackboneConfig:
     """Read the sizes from a Qwen2 config.json.
 
     Raises:
-        ConfigError: it lacks a size, or asks for another activation than SiLU.
+        ConfigError: it lacks a size, or one is no number; or it asks for another activation than
+            SiLU.
     """
-    if missing := [name for name in SIZES if name not in config]:
+    if missing := [name for name in (*SIZES, EPS) if name not in config]:
         raise ConfigError(f"this config.json of Qwen2 lacks {', '.join(missing)}")
-    wrong = [name for name in SIZES if not isinstance(config[name], int | float)]
-    if wrong := wrong or [name for name in SIZES if config[name] <= 0]:
+    heads = config["num_attention_heads"]
+    theta = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta")
+    width, theta = config.get("head_dim"), THETA if theta is None else theta
+    wrong = [name for name in SIZES if not is_number(config[name], int)]
+    wrong += [] if width is None or is_number(width, int) else ["head_dim"]
+    wrong += [] if is_number(config[EPS], (int, float)) else [EPS]
+    wrong += [] if is_number(theta, (int, float)) else ["rope_theta"]
+    if wrong:
         raise ConfigError(f"sizes of this config.json are no numbers above 0: {listed(wrong)}")
     if (act := config.get("hidden_act", "silu")) != "silu":
         raise ConfigError(f"hidden_act={act!r} is not what Qwen2 has; only silu is read")
-    heads = config["num_attention_heads"]
-    theta = config.get("rope_theta") or (config.get("rope_parameters") or {}).get("rope_theta")
     return BackboneConfig(
         dim=config["hidden_size"],
         layout="A" * config["num_hidden_layers"],
         query_heads=heads,
         kv_heads=config["num_key_value_heads"],
-        head_dim=config.get("head_dim") or config["hidden_size"] // heads,
+        head_dim=width or config["hidden_size"] // heads,
         mlp_dim=config["intermediate_size"],
-        rope_theta=theta or 10_000.0,
-        rms_eps=config["rms_norm_eps"],
+        rope_theta=float(theta),
+        rms_eps=float(config[EPS]),
     )

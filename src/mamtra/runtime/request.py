@@ -1,5 +1,6 @@
 """What a user may ask of an engine: device, types, threads, and how a flow is run."""
 
+import re
 from dataclasses import dataclass
 from typing import TypedDict
 
@@ -10,8 +11,21 @@ TORCH_KINDS = ("eager", "graph")  # ways in which the torch engine steps
 ENGINES = ("onnx", "torch", *TORCH_KINDS)
 DTYPES = ("float32", "bfloat16", "int8", "int4")
 FLOW_DTYPES = ("float32", "bfloat16")
+DEVICE = re.compile(r"cpu|cuda(:[0-9]+)?")
 MOST_CONTEXT = 300  # seconds; the noise of a flow is no longer
 MOST_STEPS = 100  # beyond, a step moves the flow by less than its arithmetic rounds
+
+
+def check_device_name(device: object) -> None:
+    """Refuse what names no device.
+
+    Raises:
+        ConfigError: it is neither ``cpu`` nor ``cuda``, with a number or without.
+    """
+    if not isinstance(device, str) or not DEVICE.fullmatch(device):
+        raise ConfigError(
+            f"device {device!r} is unknown; possible are cpu and cuda, or cuda:N for one of several"
+        )
 
 
 class FlowOptions(TypedDict, total=False):
@@ -76,8 +90,7 @@ class EngineRequest:
                 f"flow_dtype {self.flow_dtype!r} is unknown; possible are {AUTO}, "
                 f"{', '.join(FLOW_DTYPES)}"
             )
-        if self.device.partition(":")[0] not in ("cpu", "cuda"):
-            raise ConfigError(f"device {self.device!r} is unknown; possible are cpu and cuda")
+        check_device_name(self.device)
         if self.engine not in (AUTO, *ENGINES):
             raise ConfigError(
                 f"engine {self.engine!r} is unknown; possible are {AUTO}, {', '.join(ENGINES)}"

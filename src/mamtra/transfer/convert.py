@@ -275,5 +275,5 @@ def write_student(
     save_part(student, folder / "speech_lm.safetensors", dtype)
     (folder / REPORT).write_text(json.dumps(asdict(conversion), indent=2) + "\n")
     card = student_card(teacher, conversion.layout, conversion.start, conversion.table())
-    (folder / CARD).write_text(card)
+    (folder / CARD).write_text(card, encoding="utf-8")
     write_config(folder, config)

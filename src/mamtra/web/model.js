@@ -144,7 +144,8 @@ export class Nano {
    * piece that was spoken: its text, tokens, and bytes of memory.
    */
   async *speak(text, voice, seed = 0, told = () => {}) {
-    const speaker = await speakerOf(`${this.folder}/voices/${voice}.safetensors`);
+    const speaker = await speakerOf(
+      `${this.folder}/voices/${encodeURIComponent(voice)}.safetensors`);
     const { chunk_tokens, lookahead_tokens, frames_per_token } = this.manifest.decoder;
     const { hop, noises, ahead_frames } = this.manifest.vocoder;
     const found = timedPieces(text, this.manifest.piece_characters);

@@ -17,25 +17,30 @@ for graphs of their own (``speech_lm.8bit.onnx``).
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
 import numpy as np
 import onnx
+import torch
 from safetensors.numpy import save
+from torch import nn
 
-from mamtra.acoustic.decoder import DecoderConfig
-from mamtra.acoustic.speaker import SpeakerConfig
-from mamtra.acoustic.speech_tokenizer import SpeechTokenizerConfig
-from mamtra.acoustic.vocoder import VocoderConfig
+from mamtra.acoustic.decoder import Decoder, DecoderConfig
+from mamtra.acoustic.speaker import SpeakerConfig, SpeakerEncoder
+from mamtra.acoustic.speech_tokenizer import SpeechTokenizer, SpeechTokenizerConfig
+from mamtra.acoustic.vocoder import Vocoder, VocoderConfig
 from mamtra.atomic import write_file
 from mamtra.backbone import BackboneConfig
 from mamtra.checkpoints.checksums import renew_checksums
 from mamtra.checkpoints.derive import copy_beside, copy_cards
 from mamtra.checkpoints.format import PARTS, VOICES, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
+from mamtra.checkpoints.modules import check_part
 from mamtra.checkpoints.new_folder import new_folder
+from mamtra.checkpoints.shards import opened
 from mamtra.errors import ConfigError, ModelError
 from mamtra.interop.onnx.attention import in_one_node
 from mamtra.interop.onnx.conditioning import conditioning_graph
@@ -60,7 +65,7 @@ from mamtra.runtime.onnx.session import ROUNDED, sampled
 from mamtra.runtime.onnx.speech_model import short_form
 from mamtra.runtime.onnx.token_encoder import ENCODER_GRAPH
 from mamtra.runtime.reading import reading_of
-from mamtra.speech_lm import SpeechLMConfig
+from mamtra.speech_lm import SpeechLM, SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
 
 ABOUT_COPY = (
@@ -130,14 +135,28 @@ class FolderExport:
         self.model, self.export, self.output = model, export, output or model.folder
         self.form: Form = "standard" if export.standard else "fused"
 
-    def stored(self, part: str) -> dict[str, StoredTensor]:
-        """Tensors of a part."""
+    def stored(self, part: str, build: Callable[[], nn.Module]) -> dict[str, StoredTensor]:
+        """Tensors of a part.
+
+        Args:
+            part: as in ``config.json``.
+            build: its module, whose weights they must be.
+
+        Raises:
+            CheckpointError: a file is missing, damaged or cut short, or does not fit the module.
+        """
+        path = self.model.part_file(part)
+        with torch.device("meta"):
+            expected = build().state_dict()
+        with opened(path) as weights:
+            check_part(weights, expected, path)
         return stored_tensors(self.model.part_files(part))
 
     def speech_lm(self) -> dict[str, onnx.ModelProto]:
         """Files of the speech language model: as it is stored, and in few bits where asked for."""
         config = self.model.section("speech_lm", SpeechLMConfig)
-        stored, found, reading = self.stored("speech_lm"), {}, reading_of(self.model)
+        stored = self.stored("speech_lm", lambda: SpeechLM(config))
+        found, reading = {}, reading_of(self.model)
         if config.conditioning is not None:
             notes = notes_for("conditioning")
             found[VOICE_GRAPH] = conditioning_graph(config.conditioning, stored, notes)
@@ -166,7 +185,8 @@ class FolderExport:
     def decoder(self) -> dict[str, onnx.ModelProto]:
         """Files of the decoder."""
         config = self.model.section("decoder", DecoderConfig)
-        stored, notes = self.stored("decoder"), notes_for("decoder", **sizes_of_decoder(config))
+        stored = self.stored("decoder", lambda: Decoder(config))
+        notes = notes_for("decoder", **sizes_of_decoder(config))
         found = {"decoder.onnx": decoder_graph(config, stored, notes)}
         if config.steps:
             found["velocity.onnx"] = velocity_graph(config, stored, notes)
@@ -179,35 +199,36 @@ class FolderExport:
         """The file of the vocoder."""
         config = self.model.section("vocoder", VocoderConfig)
         notes = notes_for("vocoder", **sizes_of_vocoder(config))
-        return {"vocoder.onnx": vocoder_graph(config, self.stored("vocoder"), notes)}
+        stored = self.stored("vocoder", lambda: Vocoder(config))
+        return {"vocoder.onnx": vocoder_graph(config, stored, notes)}
 
     def speech_tokenizer(self) -> dict[str, onnx.ModelProto]:
         """The file of the speech tokenizer; none where it is published as a graph."""
         if "onnx" in (self.model.config.speech_tokenizer or {}):
             return {}
         config = self.model.section("speech_tokenizer", SpeechTokenizerConfig)
-        notes = notes_for("speech_tokenizer")
-        return {
-            "speech_tokenizer.onnx": tokenizer_graph(config, self.stored("speech_tokenizer"), notes)
-        }
+        stored = self.stored("speech_tokenizer", lambda: SpeechTokenizer(config))
+        graph = tokenizer_graph(config, stored, notes_for("speech_tokenizer"))
+        return {"speech_tokenizer.onnx": graph}
 
     def speaker(self) -> dict[str, onnx.ModelProto]:
         """The file of the speaker encoder; none where it is published as a graph."""
         if "onnx" in (self.model.config.speaker or {}):
             return {}
         config = self.model.section("speaker", SpeakerConfig)
-        return {"speaker.onnx": speaker_graph(config, self.stored("speaker"), notes_for("speaker"))}
+        stored = self.stored("speaker", lambda: SpeakerEncoder(config))
+        return {"speaker.onnx": speaker_graph(config, stored, notes_for("speaker"))}
 
 
 def copy_model(model: ModelFolder, output: Path) -> None:
     """Copy a model with everything that speaks into an empty folder, a donor's parts included."""
     (output / VOICES).mkdir()
-    values = json.loads((model.folder / CONFIG).read_text())
+    values = json.loads((model.folder / CONFIG).read_text(encoding="utf-8"))
     values.pop("parts_from", None)
     for name in (*PARTS, "text", "mel", "sampling", "guard", "voice"):  # that a donor adds
         if model.donor and (value := getattr(model.donor.config, name)) is not None:
             values.setdefault(name, value)
-    (output / CONFIG).write_text(json.dumps(values, indent=2) + "\n")
+    (output / CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
     for part in PARTS:
         if not model.holds(part):
             continue
@@ -215,7 +236,8 @@ def copy_model(model: ModelFolder, output: Path) -> None:
         published = section.get("onnx")
         files = [model.holder(part).folder / published] if published else model.part_files(part)
         for file in files:
-            shutil.copyfile(file, output / file.name)
+            if not published or file.is_file():  # speaking does without what listens
+                shutil.copyfile(file, output / file.name)
     if words := model.optional("text", TextConfig).pronunciations:
         shutil.copyfile(model.holder("text").folder / words, output / words)
     for holder in (model.donor, model):

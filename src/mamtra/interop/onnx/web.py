@@ -34,7 +34,7 @@ from mamtra.runtime.onnx.session import WEIGHTS
 from mamtra.speech_lm import SpeechLMConfig
 from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.pronunciations import PACKED, read_pronunciations
-from mamtra.voice.voice import voice_names
+from mamtra.voice.voice import Voice, voice_names
 
 RUNTIME = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 TESTED = "1.30.0"  # of onnxruntime-web
@@ -113,6 +113,7 @@ def export_web(model: ModelFolder, output: Path, runtime: Path) -> Path:
     Raises:
         ConfigError: the model is not one for the page.
         ModelError: a part is missing, the output is not empty, or the runtime is another file.
+        VoiceError: a voice is damaged.
     """
     check_suits(model)
     with new_folder(output) as folder:
@@ -134,8 +135,8 @@ def write_site(model: ModelFolder, site: Path, runtime: Path) -> None:
     if words := model.section("text", TextConfig).pronunciations:
         read = read_pronunciations(model.holder("text").folder / words)
         (inside / words.removesuffix(PACKED)).write_bytes(read.lines)
-    for name, file in model.voice_files().items():
-        shutil.copyfile(file, inside / VOICES / f"{name}.safetensors")
+    for name, file in model.voice_files().items():  # the page reads float16, as voices are saved
+        Voice.load(file).save(inside / VOICES / f"{name}.safetensors")
     copy_cards(model, inside, ABOUT_COPY)
     graphs = graphs_for_page(model, inside)
     write_json(inside / "manifest.json", manifest(model, graphs), indent=2, error=ModelError)

@@ -186,9 +186,9 @@ class OnnxDecoder:
         if self.sizes.flow:
             before = voice.mel.shape[1]
             ids = np.concatenate([voice.tokens.astype(np.int64), ids])
-        if not len(ids):
+        kept = len(ids) if final else len(ids) - self.sizes.lookahead_tokens
+        if kept <= 0:
             return np.zeros((self.sizes.bins, 0), np.float32)
-        kept = len(ids) if final else max(0, len(ids) - self.sizes.lookahead_tokens)
         chunk = self.sizes.chunk_tokens if chunked else UNBOUNDED
         mel = self._encoder.encode(ids, voice.speaker, kept, chunk=chunk)
         if self.sizes.flow:

@@ -81,6 +81,9 @@ class TorchDecoder:
         final: bool = True,
     ) -> Float[np.ndarray, "bins frames"]:
         """Mel features of the tokens, without those of the voice's prompt."""
+        read = len(tokens) + (len(voice.tokens) if self.sizes.flow else 0)
+        if read <= (0 if final else self.sizes.lookahead_tokens):
+            return np.zeros((self.sizes.bins, 0), np.float32)
         mel = self.model(
             self.as_row(np.asarray(tokens, np.int64)),
             self.as_row(voice.speaker),
@@ -107,6 +110,8 @@ class TorchVocoder:
         self, mel: Float[np.ndarray, "bins frames"], noise: Float[np.ndarray, "noises samples"]
     ) -> Float[np.ndarray, " samples"]:
         """Samples of mel features, all at once."""
+        if not mel.shape[1]:
+            return np.zeros(0, np.float32)
         return as_array(self.model(self.as_row(mel), self.as_row(noise))[0])
 
     @torch.inference_mode()

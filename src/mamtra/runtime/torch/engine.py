@@ -28,6 +28,7 @@ from mamtra.checkpoints.shards import opened
 from mamtra.checkpoints.skip_init import skip_init
 from mamtra.cores import chosen_threads
 from mamtra.errors import ConfigError
+from mamtra.runtime.request import check_device_name
 from mamtra.runtime.torch.cpu_features import missing_for_compiled
 from mamtra.runtime.torch.cuda_graph import GraphStepper
 from mamtra.runtime.torch.eager import Stepper
@@ -65,8 +66,7 @@ class EngineConfig:
     threads: int = 0
 
     def __post_init__(self) -> None:
-        if self.device.partition(":")[0] not in ("cpu", "cuda"):
-            raise ConfigError(f"device {self.device!r} is unknown; possible are cpu and cuda")
+        check_device_name(self.device)
         for name, value, known in (
             ("dtype", self.dtype, WEIGHT_TYPES),
             ("engine", self.kind, KINDS),
@@ -112,12 +112,20 @@ def check_device(device: str | torch.device) -> None:
     """Refuse a device that is not here.
 
     Raises:
-        ConfigError: there is no GPU.
+        ConfigError: there is no GPU, or none of this number.
     """
-    if torch.device(device).type == "cuda" and not torch.cuda.is_available():
+    wanted = torch.device(device)
+    if wanted.type != "cuda":
+        return
+    if not torch.cuda.is_available():
         raise ConfigError(
             f"device {str(device)!r} is not possible: torch finds no CUDA GPU here; use cpu, or "
             f"install a CUDA build of torch"
+        )
+    if wanted.index is not None and wanted.index >= (found := torch.cuda.device_count()):
+        raise ConfigError(
+            f"device {str(device)!r} is not possible: the last of {found} GPUs here is "
+            f"cuda:{found - 1}"
         )
 
 
