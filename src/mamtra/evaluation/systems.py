@@ -14,13 +14,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-<<<<<<< HEAD
 import numpy as np
 
-from mamtra.acoustic.config import DecoderConfig
-=======
 from mamtra.acoustic.decoder_config import DecoderConfig
->>>>>>> f70fce0afc1f4cb93904c7ae3ccafde405bf4438
 from mamtra.audio.clip import FORMATS, read
 from mamtra.checkpoints.format import PARTS, ModelFolder
 from mamtra.checkpoints.locate import CONFIG
