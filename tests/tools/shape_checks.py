@@ -10,7 +10,7 @@ import inspect
 import sys
 from collections import Counter
 from collections.abc import Callable
-from functools import cached_property, wraps
+from functools import cache, cached_property, wraps
 from typing import Any
 
 from beartype import beartype
@@ -24,15 +24,16 @@ released: list[Callable[..., Any]] = []
 
 def first_calls(function: Callable[..., Any]) -> Callable[..., Any]:
     """Let beartype check a function, until it was called ``CALLS`` times in a test."""
-    checked = beartype(function)
     name = f"{function.__module__}:{function.__qualname__}"
+    # made at the first call: most functions are never called by most tests
+    checked = cache(lambda: beartype(function))
 
-    @wraps(checked)
+    @wraps(function)
     def counting(*args: Any, **kwargs: Any) -> Any:
         counted[name] += 1
         if counted[name] == CALLS:
             release(function.__module__, function.__qualname__)
-        return checked(*args, **kwargs)
+        return checked()(*args, **kwargs)
 
     return counting
 
