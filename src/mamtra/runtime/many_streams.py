@@ -11,7 +11,7 @@ from mamtra.checkpoints.format import ModelFolder
 from mamtra.extras import install_command
 from mamtra.runtime.protocols import SpeechModel
 
-MANY_STREAMS = 8  # from here on compiled code is 1.2 times as fast and more (docs/benchmarks.md)
+MANY_STREAMS = 8  # from here on compiled code is 1.1 to 1.5 times as fast (docs/benchmarks.md)
 
 
 def missing_for_many_streams() -> str | None:
