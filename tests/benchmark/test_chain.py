@@ -104,6 +104,13 @@ def test_graphs_are_exported_where_bits_are_asked_for(chain: Chain) -> None:
     assert graphs.export_command[2:] == wanted
 
 
+def test_graphs_of_a_model_that_was_given_are_written_into_a_copy() -> None:
+    graphs = Chain(folder="f", model="nano", voice="v", bits=8)
+    assert graphs.speaking_model == Path("f/graphs")
+    wanted = ["export", "nano", "--to", "onnx", "--bits", "8", "-o", "f/graphs"]
+    assert graphs.export_command[2:] == wanted
+
+
 def test_chatterbox_brings_its_voice_and_goes_through_the_same_stages(tmp_path: Path) -> None:
     published = reference_chatterbox.write_folder(tmp_path / "published", "s3gen.safetensors")
     whole = Chain(folder=str(tmp_path), published=str(published), ratio="1:1")
@@ -135,8 +142,8 @@ def test_chatterbox_brings_its_voice_and_goes_through_the_same_stages(tmp_path: 
     assert {told[part]["engine"] for part in PARTS} == {"torch"}
     from mamtra.interop.onnx.export import OnnxExport, export_onnx  # needs onnx
 
-    export_onnx(ModelFolder(chain.speaking_model), OnnxExport(bits=8))
     graphs = replace(chain, bits=8, flow_dtype="float32")
+    export_onnx(ModelFolder(chain.speaking_model), OnnxExport(bits=8), graphs.speaking_model)
     told = {stage: STAGES[stage](graphs) for stage in graphs.stages if stage in STAGES}
     assert {told[part]["engine"] for part in PARTS} == {"onnx"}
     assert told["speech_lm"]["tokens"] == told["whole"]["tokens"] == 6

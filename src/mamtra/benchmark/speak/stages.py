@@ -106,9 +106,9 @@ class Chain:
 
     @property
     def speaking_model(self) -> Path:
-        """The folder that speaks."""
+        """The folder that speaks; graphs of a model that was given go into a copy of it."""
         if self.published is None:
-            return Path(self.model)
+            return Path(self.folder) / "graphs" if self.bits else Path(self.model)
         return Path(self.folder) / "student" if self.ratio else self.imported
 
     @property
@@ -120,9 +120,11 @@ class Chain:
 
     @property
     def export_command(self) -> list[str]:
-        """The command that makes the graphs beside the weights."""
-        wanted = ["--to", "onnx", "--bits", str(self.bits)]
-        return ["-m", "mamtra", "export", str(self.speaking_model), *wanted]
+        """The command that makes the graphs, beside weights that were imported here."""
+        source, wanted = str(self.speaking_model), ["--to", "onnx", "--bits", str(self.bits)]
+        if self.published is None:
+            source, wanted = self.model, [*wanted, "-o", source]
+        return ["-m", "mamtra", "export", source, *wanted]
 
     @property
     def speaking_voice(self) -> Path:
