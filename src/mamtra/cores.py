@@ -25,10 +25,11 @@ def chosen_threads(asked: int, large: bool) -> tuple[int, str]:
         large: whether a model's weights are too many for a processor's caches.
     """
     most = THREADS_A_CORE * available_cores()
-    if asked:
-        return min(asked, most), "asked for"
-    if ordered := ordered_threads():
-        return min(ordered, most), "OMP_NUM_THREADS says so"
+    for wanted, why in ((asked, "asked for"), (ordered_threads(), "OMP_NUM_THREADS says so")):
+        if wanted > most:
+            return most, f"{why}, but {wanted} are more than {THREADS_A_CORE} for each core"
+        if wanted:
+            return wanted, why
     if not large:
         return 1, "the operations of a small model end sooner than threads can meet"
     cores = min(available_cores(), MOST_THREADS)

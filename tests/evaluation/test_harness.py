@@ -272,7 +272,7 @@ def test_two_files_of_one_line_are_refused(tmp_path: Path) -> None:
     sound = Audio(samples=np.ones(9, np.float32), rate_hz=RATE)
     for name in ("1.wav", "2.wav", "02.wav"):
         write(tmp_path / name, sound)
-    with pytest.raises(CorpusError, match=r"02.wav|2.wav.*one number"):
+    with pytest.raises(CorpusError, match=r"holds 0?2\.wav and 0?2\.wav, which are one number"):
         file_of_each_line(tmp_path, LINES)
     write(tmp_path / "1.flac", sound)
     with pytest.raises(CorpusError, match=r"holds 1\.\w+ and 1\.\w+; leave one"):

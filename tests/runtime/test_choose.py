@@ -111,7 +111,9 @@ def test_threads_are_those_asked_for_ordered_or_of_the_models_size(graphs, monke
     monkeypatch.setenv("OMP_NUM_THREADS", "2,1")  # those of loops inside of loops come behind
     assert choose(graphs, EngineRequest()).threads == 2
     assert choose(graphs, EngineRequest(threads=2)).threads == 2
-    assert choose(graphs, EngineRequest(threads=100_000)).threads < 100_000
+    many = choose(graphs, EngineRequest(threads=100_000))
+    assert many.threads == cores.THREADS_A_CORE * cores.available_cores()
+    assert many.why_threads == "asked for, but 100000 are more than 4 for each core"
     monkeypatch.delenv("OMP_NUM_THREADS")
     monkeypatch.setattr(choosing, "LARGE_BYTES", 0)
     choice = choose(graphs, EngineRequest())
