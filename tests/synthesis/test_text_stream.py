@@ -7,7 +7,7 @@ import pytest
 
 from mamtra.errors import TextError
 from mamtra.synthesis.text_reader import LettersReader, TextConfig
-from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces
+from mamtra.synthesis.text_stream import Arrived, ArrivingWords, arriving_pieces, paragraphs_of
 from mamtra.text.pauses import Passage, timed_pieces
 
 READER = LettersReader(TextConfig(), Path())
@@ -34,6 +34,17 @@ def test_sentences_are_whole_wherever_the_text_is_cut(size: int) -> None:
         "Where?",
         "He lost two point five kilograms!",
         "It works",
+    ]
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 1000])
+def test_a_mark_of_who_speaks_is_found_wherever_the_text_is_cut(size: int) -> None:
+    text = "[voice:low] Who is it\n[voice:high] Me\n[voice:low]\nNobody"
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    assert [one for group, _ in paragraphs_of(iter(parts)) for one in group] == [
+        "[voice:low] Who is it",
+        "[voice:high] Me",
+        "[voice:low] Nobody",
     ]
 
 

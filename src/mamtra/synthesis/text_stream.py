@@ -67,8 +67,10 @@ def complete(waiting: str) -> tuple[list[str], str]:
     ready, rest = sentences[:-1], sentences[-1]
     if len(rest) > LONGEST:
         *parts, rest = cut(rest, LONGEST, len)
-        ready += parts
-    return ready, rest + blanks
+        return ready + parts, rest + blanks
+    # as it was written, since a mark of who speaks means nothing but at the start of a line
+    words = [word.start() for word in re.finditer(r"\S+", waiting)]
+    return ready, waiting[words[-len(rest.split())] :]
 
 
 def checked_parts(text: str | Iterable[str]) -> str | Iterator[str]:
@@ -91,28 +93,51 @@ def checked_parts(text: str | Iterable[str]) -> str | Iterator[str]:
     return parts()
 
 
+@dataclass(slots=True)
+class ArrivingSentences:
+    """Text that arrives in parts, which may end anywhere, cut into what can be spoken by now.
+
+    Attributes:
+        waiting: text that is not cut off yet.
+        begins: whether a paragraph begins with what is cut off next.
+    """
+
+    waiting: str = ""
+    begins: bool = True
+
+    def push(self, part: str) -> list[tuple[list[str], bool]]:
+        """Take a part; the groups of text that it ends, each with whether a paragraph begins.
+
+        Raises:
+            TextError: the part is not UTF-8.
+        """
+        check_characters(part)
+        groups = list[tuple[list[str], bool]]()
+        self.waiting = with_marks_before_words(self.waiting + part)
+        while end := BREAK.search(self.waiting):
+            if before := self.waiting[: end.start()].strip():
+                groups.append(([before], self.begins))
+                self.begins = False
+            self.waiting = self.waiting[end.end() :]
+            self.begins = self.begins or end["paragraph"] is not None
+        ready, self.waiting = complete(self.waiting)
+        if ready:
+            groups.append((ready, self.begins))
+            self.begins = False
+        return groups
+
+
 def paragraphs_of(text: str | Iterable[str]) -> Iterator[tuple[list[str], bool]]:
     """Groups of text that can be cut by now, each with whether a paragraph begins with it."""
     if isinstance(text, str):
         for paragraph in PARAGRAPH.split(with_marks_before_words(attached(text.strip()))):
             yield [paragraph], True
         return
-    waiting, begins = "", True
-    for fragment in text:
-        check_characters(fragment)
-        waiting = with_marks_before_words(waiting + fragment)
-        while end := BREAK.search(waiting):
-            if before := waiting[: end.start()].strip():
-                yield [before], begins
-                begins = False
-            waiting = waiting[end.end() :]
-            begins = begins or end["paragraph"] is not None
-        ready, waiting = complete(waiting)
-        if ready:
-            yield ready, begins
-            begins = False
-    if rest := waiting.strip():
-        yield [rest], begins
+    sentences = ArrivingSentences()
+    for part in text:
+        yield from sentences.push(part)
+    if rest := sentences.waiting.strip():
+        yield [rest], sentences.begins
 
 
 def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]:
