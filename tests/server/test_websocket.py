@@ -211,6 +211,49 @@ def test_a_sentence_that_cannot_be_spoken_does_not_end_the_session(running) -> N
         until(socket, "session.done")
 
 
+def spoken_in(running, text: str, voice: str) -> bytes:
+    """What one voice makes of a text."""
+    pieces = running.service.synthesizer.stream(text, voice)
+    samples = np.concatenate([piece.samples for piece in pieces])
+    return (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+
+
+@pytest.mark.parametrize("size", [3, 1000])
+def test_a_mark_holds_until_the_next_one_or_new_settings(running, size: int) -> None:
+    text = "[voice:high] Who is it\n[voice:low] Me.\n[voice:high] You. And me."
+    with open_session(running) as socket:
+        for start in range(0, len(text), size):
+            send(socket, "input.text", text=text[start : start + size])
+        send(socket, "input.done")
+        _, frames = until(socket, "session.done")
+        send(socket, "session.config", **PLAIN, voice="low")
+        send(socket, "input.text", text="You.")
+        send(socket, "input.done")
+        _, later = until(socket, "session.done")
+    turns = [("Who is it", "high"), ("Me.", "low"), ("You.", "high"), ("And me.", "high")]
+    assert b"".join(frames) == b"".join(spoken_in(running, *turn) for turn in turns)
+    assert b"".join(later) == spoken_in(running, "You.", "low")
+
+
+def test_a_mark_of_nobody_is_told_once(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="[voice:nobody] Good morning. How are you?")
+        send(socket, "input.done")
+        messages, frames = until(socket, "session.done")
+    told = [message["message"] for message in messages if message["type"] == "error"]
+    assert len(told) == 1
+    assert "nobody" in told[0]
+    assert b"".join(frames) == spoken_in(running, "How are you?", "low")
+
+
+def test_half_a_character_is_told_and_the_session_goes_on(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="Good \ud83d morning. ")
+        assert "not UTF-8" in until(socket, "error")[0][-1]["message"]
+        send(socket, "input.text", text="Good morning. ")
+        assert until(socket, "audio.done")[0][-1]["error"] is False
+
+
 @pytest.mark.parametrize("config", [{"voice": "nobody"}, {"speed": 9}, {"model": "other"}])
 def test_a_wrong_config_is_told_and_ends_the_session(running, config) -> None:
     with open_session(running, **config) as socket:

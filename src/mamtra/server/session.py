@@ -11,6 +11,8 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from mamtra.errors import TextError
+from mamtra.server.arriving_text import Marks, sentences_of
 from mamtra.server.captions import WordFinder, finder_for
 from mamtra.server.http_errors import http_error_of, stopping
 from mamtra.server.models import ServerState
@@ -19,9 +21,8 @@ from mamtra.server.service import Service
 from mamtra.server.speech_request import SpeechRequest, speech_request
 from mamtra.server.speech_route import job_of
 from mamtra.server.ticket import Ticket
-from mamtra.synthesis.text_stream import complete
+from mamtra.synthesis.text_stream import ArrivingSentences
 from mamtra.synthesis.word_times import METHOD, WordTime
-from mamtra.text.dialogue import voices_in
 from mamtra.text.notes import kind_of
 
 QUEUED_TEXTS = 16  # texts as long as a request's may be that wait to be spoken
@@ -72,9 +73,9 @@ class Session:
         queued: characters of the sentences that wait to be spoken.
         speaking: whether something is being spoken or answered.
         idle: ends the session; None while nobody listens.
-        waiting: text that has arrived and is not spoken yet.
+        arriving: text that has arrived and is not spoken yet.
         finder: finds when words are heard, if the client asked for it.
-        turn: the voice that the last mark asked for, if any did.
+        marks: who speaks, if a mark came since the last settings.
         utterance, sentence: counters of the dialogue.
         notes: of the utterance's sentences, one of each kind.
         taking: text of an utterance has come, and not its end.
@@ -87,8 +88,8 @@ class Session:
     settings: SpeechRequest = field(init=False)
     service: Service = field(init=False)
     finder: WordFinder | None = None
-    waiting: str = ""
-    turn: str = ""
+    arriving: ArrivingSentences = field(default_factory=ArrivingSentences)
+    marks: Marks = field(init=False)
     utterance: int = 0
     sentence: int = 0
     notes: dict[str, str] = field(default_factory=dict)
@@ -111,7 +112,7 @@ class Session:
         settings = settings_of(values, self.state)
         service = self.state.models.find(settings.model)
         job_of(settings, service, self.state)  # an unknown voice is told at once
-        self.settings, self.service = settings, service
+        self.settings, self.service, self.marks = settings, service, Marks()
         self.finder = None
         if values.get("timestamp_type") == "word":
             self.finder = finder_for(settings.speed, "timestamp_type")
@@ -126,13 +127,6 @@ class Session:
     async def tell(self, kind: str, **values: Any) -> None:
         """Send a message."""
         await self.socket.send_text(json.dumps({"type": kind, **values}))
-
-    def marked(self, text: str) -> str:
-        """The sentence with the mark of who speaks, if a mark came in this session."""
-        if marks := voices_in(text):
-            self.turn = marks[-1]
-            return text
-        return f"[voice:{self.turn}] {text}" if self.turn else text
 
     async def send(self, data: bytes, sentence: "Sentence") -> None:
         """Send a frame, if there is anything in it."""
@@ -149,7 +143,8 @@ class Session:
             HTTPError: it was refused.
             MamtraError: it cannot be spoken.
         """
-        job, _ = job_of(replace(wanted, text=self.marked(wanted.text)), service, self.state)
+        job, _ = job_of(replace(wanted, text=self.marks.marked(wanted.text)), service, self.state)
+        self.marks.follow(wanted.text)
         sentence.notes = job.notes
         self.notes |= {kind_of(note): note for note in job.notes if kind_of(note) not in self.notes}
         self.ticket = service.submit(job, patient=True)
@@ -264,8 +259,13 @@ class Session:
                 f"be over the {QUEUED_TEXTS * most} that may; send them again later",
             )
             return
-        ready, rest = complete(self.waiting + text)
-        if (longest := max(map(len, [*ready, rest]))) > most:
+        arriving = replace(self.arriving)
+        try:
+            ready = sentences_of(arriving, text)
+        except TextError as broken:
+            await self.tell("error", message=str(broken))
+            return
+        if (longest := max(map(len, [*ready, arriving.waiting]))) > most:
             await self.tell(
                 "error",
                 message=f"a sentence holds {longest} characters; at most {most} are spoken at "
@@ -273,15 +273,15 @@ class Session:
             )
             return
         self.begin()
-        self.waiting = rest
+        self.arriving = arriving
         for sentence in ready:
             self.put(sentence)
 
     def flush(self) -> None:
         """The utterance has ended: speak what is left, then say so."""
-        if self.waiting.strip():
-            self.put(self.waiting.strip())
-        self.waiting = ""
+        if rest := self.arriving.waiting.strip():
+            self.put(rest)
+        self.arriving = ArrivingSentences()
         self.put_end(int(self.taking))
 
     def put_end(self, count: int) -> None:
@@ -292,7 +292,7 @@ class Session:
 
     def stop(self) -> None:
         """Stop speaking this utterance."""
-        self.cancelled, self.waiting, self.queued = True, "", 0
+        self.cancelled, self.arriving, self.queued = True, ArrivingSentences(), 0
         while not self.sentences.empty():
             self.sentences.get_nowait()
         if self.ticket is not None:
