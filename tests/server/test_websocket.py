@@ -211,6 +211,17 @@ def test_a_sentence_that_cannot_be_spoken_does_not_end_the_session(running) -> N
         until(socket, "session.done")
 
 
+def test_a_sentence_without_words_is_left_out_of_a_text_that_has_some(running) -> None:
+    with open_session(running) as socket:
+        send(socket, "input.text", text="Good morning!\n\n😀😀\n\n... How are you? ***")
+        send(socket, "input.done")
+        messages, frames = until(socket, "session.done")
+    assert "error" not in [message["type"] for message in messages]
+    assert not any(message.get("error") for message in messages)
+    turns = [("Good morning!", "low"), ("How are you?", "low")]
+    assert b"".join(frames) == b"".join(spoken_in(running, *turn) for turn in turns)
+
+
 def spoken_in(running, text: str, voice: str) -> bytes:
     """What one voice makes of a text."""
     pieces = running.service.synthesizer.stream(text, voice)

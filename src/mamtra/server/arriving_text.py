@@ -14,9 +14,7 @@ def sentences_of(arriving: ArrivingSentences, part: str) -> list[str]:
         TextError: the part is not UTF-8.
     """
     groups = arriving.push(part)
-    return [
-        sentence for texts, _ in groups for text in texts for sentence in split_sentences(text)
-    ]
+    return [sentence for texts, _ in groups for text in texts for sentence in split_sentences(text)]
 
 
 @dataclass(slots=True)

@@ -57,6 +57,18 @@ class WordFinder:
             "end_time": round(word.end / self.speed, 3),
         }
 
+    def columns(self, words: list[WordTime]) -> dict[str, Any]:
+        """Words in the form of vLLM-Omni's WebSocket, at the speed that is heard."""
+        rows = [self.row(word) for word in words]
+        return {
+            "method": METHOD,
+            "word_alignment": {
+                "words": [row["word"] for row in rows],
+                "word_start_times_seconds": [row["start_time"] for row in rows],
+                "word_end_times_seconds": [row["end_time"] for row in rows],
+            },
+        }
+
 
 def finder_for(speed: float, param: str) -> WordFinder:
     """What finds words, if a request asks for their times by a field.

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from mamtra.errors import TextError
+from mamtra.errors import NothingToSpeakError, TextError
 from mamtra.server.arriving_text import Marks, sentences_of
 from mamtra.server.captions import WordFinder, finder_for
 from mamtra.server.http_errors import http_error_of, stopping
@@ -22,7 +22,7 @@ from mamtra.server.speech_request import SpeechRequest, speech_request
 from mamtra.server.speech_route import job_of
 from mamtra.server.ticket import Ticket
 from mamtra.synthesis.text_stream import ArrivingSentences
-from mamtra.synthesis.word_times import METHOD, WordTime
+from mamtra.synthesis.word_times import WordTime
 from mamtra.text.notes import kind_of
 
 QUEUED_TEXTS = 16  # texts as long as a request's may be that wait to be spoken
@@ -36,19 +36,6 @@ def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
     known = ("voice", "model", "response_format", "speed", "seed", "sample_rate", "instructions")
     given = {name: values[name] for name in known if name in values}
     return speech_request({"response_format": "pcm", **given, "input": "-"}, state.config)
-
-
-def timestamp_info(finder: WordFinder, words: list[WordTime]) -> dict[str, Any]:
-    """The times of a sentence's words, counted from its start."""
-    rows = [finder.row(word) for word in words]
-    return {
-        "method": METHOD,
-        "word_alignment": {
-            "words": [row["word"] for row in rows],
-            "word_start_times_seconds": [row["start_time"] for row in rows],
-            "word_end_times_seconds": [row["end_time"] for row in rows],
-        },
-    }
 
 
 @dataclass(slots=True)
@@ -78,6 +65,8 @@ class Session:
         marks: who speaks, if a mark came since the last settings.
         utterance, sentence: counters of the dialogue.
         notes: of the utterance's sentences, one of each kind.
+        said: something of the utterance was spoken.
+        unsaid: why a sentence of it was left out, if one was.
         taking: text of an utterance has come, and not its end.
         to_end: for each end that waits among the sentences, how many utterances it ends.
         under_way: utterances that were begun and are not done.
@@ -93,6 +82,8 @@ class Session:
     utterance: int = 0
     sentence: int = 0
     notes: dict[str, str] = field(default_factory=dict)
+    said: bool = False
+    unsaid: str = ""
     taking: bool = False
     to_end: deque[int] = field(default_factory=deque)
     under_way: int = 0
@@ -176,6 +167,8 @@ class Session:
             await self.sound(wanted, service, sentence, output)
         except (WebSocketDisconnect, asyncio.CancelledError):
             raise
+        except NothingToSpeakError as nothing:  # as a stream of the synthesizer leaves it out
+            self.unsaid = str(nothing)
         except Exception as error:
             failed = http_error_of(error)
         finally:
@@ -190,9 +183,9 @@ class Session:
             done = {**marks, "total_bytes": sentence.bytes, "error": failed is not None}
             done["notes"] = sentence.notes
             if sentence.finder is not None:
-                done["timestamp_info"] = timestamp_info(sentence.finder, sentence.words)
+                done["timestamp_info"] = sentence.finder.columns(sentence.words)
             await self.tell("audio.done", **done)
-        self.sentence += 1
+        self.sentence, self.said = self.sentence + 1, self.said or sentence.bytes > 0
 
     async def next_sentence(self) -> str | None:
         """Wait for a sentence, or for the end of an utterance (None)."""
@@ -210,16 +203,23 @@ class Session:
                 if not self.cancelled:
                     await self.speak(text)
                 continue
-            ended = self.to_end.popleft()
-            await self.tell(
-                "session.done",
-                utterance_index=self.utterance,
-                total_sentences=self.sentence,
-                notes=list(self.notes.values()),
-            )
-            self.end(ended)
-            self.notes.clear()
-            self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+            await self.tell_end(self.to_end.popleft())
+
+    async def tell_end(self, count: int) -> None:
+        """Tell that so many utterances have ended, and whether nothing of them could be spoken."""
+        done: dict[str, Any] = {
+            "utterance_index": self.utterance,
+            "total_sentences": self.sentence,
+            "notes": list(self.notes.values()),
+        }
+        if self.unsaid and not (self.said or self.cancelled):
+            await self.tell("error", message=self.unsaid)
+            done["error"] = True
+        await self.tell("session.done", **done)
+        self.end(count)
+        self.notes.clear()
+        self.utterance, self.sentence, self.cancelled = self.utterance + 1, 0, False
+        self.said, self.unsaid = False, ""
 
     def begin(self) -> None:
         """Text of an utterance has come: one is under way, unless it is already.

@@ -171,7 +171,7 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
                 )
                 spoken, begins, asked = True, False, piece.pause_seconds
     if not spoken:
-        raise TextError("the text holds nothing to speak; give at least one word")
+        raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
 
 
 class ArrivingWords:
