@@ -2,6 +2,7 @@
 
 import asyncio
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,10 +16,11 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     pytest.importorskip("wyoming.audio")
     from wyoming import client
+    from wyoming.event import Event
 
 
 def converse(running, events: list, until: str) -> list:
-    """Send events; what is received up to an event of a type."""
+    """Send events; what is received up to an event of a type, or until the server "closes"."""
     from mamtra.server.wyoming_server import description, handler_class
 
     async def talk() -> list:
@@ -31,9 +33,12 @@ def converse(running, events: list, until: str) -> list:
         received = []
         async with client.AsyncTcpClient("127.0.0.1", port) as talking:
             for event in events:
-                await talking.write_event(event.event())
+                await talking.write_event(event if isinstance(event, Event) else event.event())
             while not received or received[-1].type != until:
-                received.append(await asyncio.wait_for(talking.read_event(), 60))
+                event = await asyncio.wait_for(talking.read_event(), 60)
+                if event is None and until == "closes":
+                    break
+                received.append(event)
         listening.close()
         await asyncio.wait_for(listening.wait_closed(), 60)
         assert not state.utterances
@@ -77,6 +82,118 @@ def test_text_in_parts_is_one_stream_of_sound(running) -> None:
     assert types.count("audio-chunk") >= 2
 
 
+def sound_of(received: list) -> bytes:
+    return b"".join(event.payload or b"" for event in received if event.type == "audio-chunk")
+
+
+def spoken_in(running, text: str, voice: str) -> bytes:
+    """What one voice makes of a text."""
+    pieces = running.service.synthesizer.stream(text, voice)
+    samples = np.concatenate([piece.samples for piece in pieces])
+    return (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+
+
+def in_parts(text: str, size: int) -> list:
+    """The events of a text that arrives, with the whole of it for servers that cannot stream."""
+    from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
+
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    chunks = [SynthesizeChunk(text=part) for part in parts]
+    return [SynthesizeStart(), *chunks, Synthesize(text=text), SynthesizeStop()]
+
+
+def test_a_sentence_without_words_is_left_out_of_a_text_that_has_some(running) -> None:
+    events = in_parts("Good morning!\n\n😀😀\n\nHow are you?", 7)
+    received = converse(running, events, "synthesize-stopped")
+    assert {event.type for event in received[1:-2]} == {"audio-chunk"}
+    turns = [("Good morning!", "low"), ("How are you?", "low")]
+    assert sound_of(received) == b"".join(spoken_in(running, *turn) for turn in turns)
+
+
+def test_a_mark_holds_until_the_next_one_while_text_arrives(running) -> None:
+    events = in_parts("[voice:high] Who is it\n[voice:low] Me.\n[voice:high] You. And me.", 3)
+    received = converse(running, events, "synthesize-stopped")
+    turns = [("Who is it", "high"), ("Me.", "low"), ("You.", "high"), ("And me.", "high")]
+    assert sound_of(received) == b"".join(spoken_in(running, *turn) for turn in turns)
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_client_that_waits_for_the_end_is_not_left_waiting_after_an_error(
+    running, streamed: bool
+) -> None:
+    from wyoming.tts import Synthesize
+
+    events = in_parts("?!", 1) if streamed else [Synthesize(text="?!")]
+    assert [event.type for event in converse(running, events, "closes")] == ["error"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [({}, "holds no text"), ({"text": 3}, "holds no text"), ({"text": "Hi.", "voice": "low"}, "")],
+)
+def test_events_of_another_form_are_told_or_understood(running, data: dict, told: str) -> None:
+    received = converse(running, [Event("synthesize", data)], "closes" if told else "audio-stop")
+    assert told in received[-1].data.get("text", "")
+
+
+@pytest.mark.parametrize("line", [b"[1]\n", b"{}\n", b'{"type": "x", "data_length": "y"}\n'])
+def test_what_is_no_event_ends_its_connection_alone(running, caplog, line: bytes) -> None:
+    from mamtra.server.wyoming_server import handler_class
+
+    async def talk() -> None:
+        reader = asyncio.StreamReader()
+        reader.feed_data(line)
+        reader.feed_eof()
+        closed = list[bool]()
+        writer = SimpleNamespace(close=lambda: closed.append(True))
+        await handler_class(running.state, None)(reader, writer).run()
+        assert closed == [True]
+
+    asyncio.run(talk())
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+def test_who_leaves_while_hearing_is_no_error(running, caplog) -> None:
+    from wyoming.event import async_write_event
+    from wyoming.tts import Synthesize
+
+    from mamtra.server.wyoming_server import description, handler_class
+
+    class Gone(SimpleNamespace):
+        """A writer whose client has gone."""
+
+        def writelines(self, data: list) -> None:
+            raise ConnectionResetError
+
+        write = writelines
+
+    async def talk() -> None:
+        reader = asyncio.StreamReader()
+        sent = SimpleNamespace(writelines=lambda parts: [*map(reader.feed_data, parts)],
+                               write=reader.feed_data, drain=lambda: asyncio.sleep(0))  # fmt: skip
+        await async_write_event(Synthesize(text="Good morning.").event(), sent)
+        writer = Gone(close=lambda: None)
+        state = running.state
+        await handler_class(state, description(state.models))(reader, writer).run()
+        assert not state.utterances
+
+    asyncio.run(talk())
+    running.wait_for(lambda: running.service.idle)
+    assert not caplog.records
+
+
+def test_a_voice_of_another_model_is_spoken_by_that_model(running, monkeypatch) -> None:
+    from mamtra.server.service import Service
+    from mamtra.server.wyoming_utterance import chosen
+
+    models, other = running.state.models, Service.__new__(Service)
+    other.name, other.synthesizer = "other", SimpleNamespace(voices=["anna"])
+    monkeypatch.setattr(models, "services", {**models.services, "other": other})
+    assert chosen(models, "anna") == (other, "anna")
+    assert chosen(models, "low") == (running.service, "low")
+    assert chosen(models, None) == chosen(models, "nobody") == (running.service, None)
+
+
 def test_a_voice_goes_by_every_name_that_http_knows(running, monkeypatch) -> None:
     from wyoming.tts import Synthesize, SynthesizeVoice
 
@@ -116,11 +233,13 @@ def test_a_mark_names_voices_of_the_model_and_no_files(running, tmp_path) -> Non
 def test_a_whole_text_obeys_the_limit_of_characters(start_server) -> None:
     from wyoming.tts import Synthesize
 
-    events = [Synthesize(text="Good morning. " * 8), Synthesize(text="Good morning.")]
-    received = converse(start_server(max_chars=100), events, "audio-stop")
-    assert [event.type for event in received[:2]] == ["error", "audio-start"]
+    running = start_server(max_chars=100)
+    received = converse(running, [Synthesize(text="Good morning. " * 8)], "closes")
+    assert [event.type for event in received] == ["error"]
     told = "the text holds 112 characters; at most 100 are spoken at once"
     assert received[0].data["text"] == told
+    received = converse(running, [Synthesize(text="Good morning.")], "audio-stop")
+    assert received[0].type == "audio-start"
 
 
 @pytest.mark.parametrize(

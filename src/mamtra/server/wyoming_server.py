@@ -6,24 +6,17 @@ answered from what was prepared at the start, since Home Assistant waits for a s
 
 import asyncio
 import logging
-from functools import partial
 from typing import Any
 from urllib.parse import urlparse
 
 import mamtra
 from mamtra.errors import ConfigError, TextError, require
 from mamtra.server.config import ServeConfig, is_loopback
-from mamtra.server.encoding import as_pcm
-from mamtra.server.http_errors import HTTPError, http_error_of, stopping
+from mamtra.server.http_errors import http_error_of, stopping
 from mamtra.server.models import Models, ServerState
-from mamtra.server.ticket import Job, Ticket
-from mamtra.synthesis.text_stream import complete
-from mamtra.voice.voice import Voice
+from mamtra.server.wyoming_utterance import Utterance
 
 log = logging.getLogger("mamtra.server")
-
-PCM_WIDTH = 2  # bytes of a sample
-MOST_CHARACTERS = 16_384  # of an utterance
 
 
 def description(models: Models) -> Any:
@@ -55,70 +48,28 @@ def description(models: Models) -> Any:
     return info.Info(tts=programs).event()
 
 
-class Utterance:
-    """Text of one utterance, spoken sentence by sentence into one stream of sound."""
+def values_of(event: Any) -> dict[str, Any]:
+    """What an event tells; nothing where its data are no object."""
+    return event.data if isinstance(event.data, dict) else {}
 
-    def __init__(self, models: Models, write: Any, voice: str | None) -> None:
-        self.service, self.write = models.find(None), write
-        self.voice_named = partial(models.voice_of, self.service)
-        self.voice = self.known(voice)
-        self.audio = require("wyoming.audio", "wyoming")
-        self.form = {"rate": self.service.rate_hz, "width": PCM_WIDTH, "channels": 1}
-        self.waiting, self.begun, self.characters = "", False, 0
-        self.ticket: Ticket | None = None
 
-    def known(self, name: str | None) -> Voice | str | None:
-        """The voice of a name, as over HTTP; None, the default one, where it is unknown."""
-        try:
-            return self.voice_named(name)
-        except HTTPError:
-            log.warning("a client of Wyoming asked for an unknown voice; the default one speaks")
-            return None
+def text_of(event: Any) -> str:
+    """The text of an event.
 
-    async def say(self, text: str) -> None:
-        """Speak a text and send its sound.
+    Raises:
+        TextError: it has none.
+    """
+    text = values_of(event).get("text")
+    if not isinstance(text, str):
+        raise TextError(f"the event {event.type!r} holds no text; give its data a string 'text'")
+    return text
 
-        Raises:
-            TextError: it is longer than a request's may be.
-        """
-        if len(text) > (most := self.service.config.max_chars):
-            raise TextError(
-                f"the text holds {len(text)} characters; at most {most} are spoken at once"
-            )
-        if not self.begun:
-            self.begun = True
-            await self.write(self.audio.AudioStart(**self.form).event())
-        notes = tuple(self.service.synthesizer.reader.notes(text))
-        job = Job(text=text, voice=self.voice, voice_named=self.voice_named, notes=notes)
-        self.ticket = self.service.submit(job, patient=True)
-        try:
-            async for piece in self.ticket:
-                if len(piece.samples):
-                    chunk = self.audio.AudioChunk(audio=as_pcm(piece.samples), **self.form)
-                    await self.write(chunk.event())
-        finally:
-            self.ticket.cancel()
 
-    async def hear(self, text: str) -> None:
-        """Take text; speak the sentences that have ended.
-
-        Raises:
-            ConfigError: the utterance is too long.
-        """
-        self.characters += len(text)
-        if self.characters > MOST_CHARACTERS:
-            raise ConfigError(f"an utterance may hold {MOST_CHARACTERS} characters at most")
-        ready, self.waiting = complete(self.waiting + text)
-        for sentence in ready:
-            await self.say(sentence)
-
-    async def end(self) -> None:
-        """Speak what is left, and end the sound."""
-        if self.waiting.strip():
-            await self.say(self.waiting.strip())
-        if not self.begun:
-            await self.write(self.audio.AudioStart(**self.form).event())
-        await self.write(self.audio.AudioStop().event())
+def voice_in(event: Any) -> str | None:
+    """The name of the voice that an event asks for, if it asks for one."""
+    voice = values_of(event).get("voice")
+    name = voice.get("name") if isinstance(voice, dict) else voice
+    return name if isinstance(name, str) and name else None
 
 
 class Conversation:
@@ -138,9 +89,9 @@ class Conversation:
         """Speak a whole text."""
         if self.utterance is not None:
             return  # a client that streams sends the whole as well, for servers that cannot
-        told = self.tts.Synthesize.from_event(event)
+        text = text_of(event)
         utterance = await self.begin(event)
-        await utterance.say(told.text)
+        await utterance.say(text)
         await self.finish()
 
     async def begin(self, event: Any) -> Utterance:
@@ -152,8 +103,7 @@ class Conversation:
         self.drop()
         if self.state.draining:
             raise stopping()
-        voice = (event.data or {}).get("voice") or {}
-        utterance = Utterance(self.state.models, self.write, voice.get("name"))
+        utterance = Utterance(self.state.models, self.write, voice_in(event))
         self.utterance, self.state.utterances = utterance, self.state.utterances + 1
         return utterance
 
@@ -165,7 +115,7 @@ class Conversation:
     async def more(self, event: Any) -> None:
         """Take the next part of a text."""
         if self.utterance is not None:
-            await self.utterance.hear(self.tts.SynthesizeChunk.from_event(event).text)
+            await self.utterance.hear(text_of(event))
 
     async def finish(self) -> None:
         """End the utterance."""
@@ -209,8 +159,21 @@ def handler_class(state: ServerState, info: Any) -> Any:
             super().__init__(reader, writer)
             self.conversation = Conversation(state, info, self.write_event)
 
+        async def run(self) -> None:
+            """Answer events until the client goes, or sends what is none."""
+            try:
+                await super().run()
+            except ConnectionError:
+                pass  # it has gone while it was spoken to
+            except Exception:
+                log.warning("a client of Wyoming sent what is no event, and was closed")
+
         async def handle_event(self, event: Any) -> bool:
-            """Answer an event; whether the connection stays open."""
+            """Answer an event; whether the connection stays open.
+
+            It is closed after an error: a client that waits for the end of the sound, as Home
+            Assistant does, does not look at error events.
+            """
             try:
                 await self.conversation.respond(event)
             except (ConnectionError, asyncio.CancelledError):
@@ -219,6 +182,7 @@ def handler_class(state: ServerState, info: Any) -> Any:
                 told = http_error_of(problem)
                 self.conversation.drop()
                 await self.write_event(errors.Error(text=told.message, code=told.code).event())
+                return False
             return True
 
         async def disconnect(self) -> None:
