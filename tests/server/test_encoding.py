@@ -95,9 +95,10 @@ def test_aac_can_be_decoded_again() -> None:
     assert abs(samples / RATE - 2.0) < 0.15
 
 
-def test_opus_refuses_rates_that_it_does_not_know() -> None:
+@pytest.mark.parametrize(("name", "rate"), [("opus", 22_050), ("mp3", 10_000), ("aac", 10_000)])
+def test_a_format_refuses_rates_that_it_does_not_know(name: str, rate: int) -> None:
     with pytest.raises(HTTPError, match="24000"):
-        encoder_for("opus", 22_050, streamed=True)
+        encoder_for(name, rate, streamed=True)
 
 
 @pytest.mark.parametrize("name", CONTENT_TYPES)

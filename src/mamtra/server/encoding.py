@@ -43,7 +43,7 @@ MPEG_2_KILOBITS = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 # soundfile heeds the mode only beside a level; this one gives 80 kilobits a second at 24 kHz
 CONSTANT_RATE: dict[str, Any] = {"bitrate_mode": "CONSTANT", "compression_level": 0.5}
 LIBSNDFILE = {"mp3": ("MP3", "MPEG_LAYER_III"), "opus": ("OGG", "OPUS")}  # container, encoding
-RATES_OF = {"opus": OPUS_RATES, "mp3": MP3_RATES}
+RATES_OF = {"opus": OPUS_RATES, "mp3": MP3_RATES, "aac": MP3_RATES}
 
 
 def check_rate(format_name: str, rate_hz: int) -> None:
