@@ -132,6 +132,13 @@ def test_words_are_sought_in_their_own_sentence_alone(running, monkeypatch) -> N
         assert times(socket) == first
 
 
+def test_settings_may_be_an_object_of_their_own(running, monkeypatch) -> None:
+    monkeypatch.setattr("mamtra.server.captions.Aligner", Listener)
+    with open_session(running, session={**PLAIN, "timestamp_type": "word"}) as socket:
+        send(socket, "input.text", text="It is warm. ")
+        assert "timestamp_info" in until(socket, "audio.done")[0][-1]
+
+
 def test_a_later_config_holds_from_the_next_sentence_on(running, monkeypatch) -> None:
     monkeypatch.setattr("mamtra.server.captions.Aligner", Listener)
     long = " ".join(["We went to the market", *["and to the harbour"] * 12]) + ". "

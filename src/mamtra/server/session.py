@@ -31,8 +31,6 @@ IDLE_SECONDS = 30.0  # without a message, while nothing is to be spoken
 
 def settings_of(values: dict[str, Any], state: ServerState) -> SpeechRequest:
     """The session's settings, checked like a speech request."""
-    nested = values.get("session")
-    values = nested if isinstance(nested, dict) else values
     known = ("voice", "model", "response_format", "speed", "seed", "sample_rate", "instructions")
     given = {name: values[name] for name in known if name in values}
     return speech_request({"response_format": "pcm", **given, "input": "-"}, state.config)
@@ -100,6 +98,8 @@ class Session:
         Raises:
             HTTPError: a value, the voice or the model is not possible.
         """
+        nested = values.get("session")
+        values = nested if isinstance(nested, dict) else values
         settings = settings_of(values, self.state)
         service = self.state.models.find(settings.model)
         job_of(settings, service, self.state)  # an unknown voice is told at once
