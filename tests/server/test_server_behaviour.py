@@ -1,5 +1,6 @@
 """A server under unkind clients and at its end: leaving, not reading, too many, wrong, stopping."""
 
+import http.client
 import json
 import signal
 import socket
@@ -196,6 +197,15 @@ def test_half_a_body_is_not_waited_for(start_server, monkeypatch: pytest.MonkeyP
     assert running.service.idle
 
 
+def test_who_leaves_within_a_body_is_counted_and_no_error(running, caplog) -> None:
+    leaving = running.connect()
+    leaving.sendall(f'{HEAD}Content-Length: 1000\r\n\r\n{{"input"'.encode())
+    leave(leaving)
+    gone = 'mamtra_requests_total{code="408",route="/v1/audio/speech"} 1.0'
+    running.wait_for(lambda: gone in running.state.metrics.text().decode())
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_a_wrong_length_is_refused(running) -> None:
     raw = running.connect()
     raw.sendall(f"{HEAD}Content-Length: many\r\n\r\n{{}}".encode())
@@ -215,6 +225,36 @@ def test_another_content_type_is_refused(running) -> None:
     assert status == 415
 
 
+@pytest.mark.parametrize("path", ["/v1/audio/speech", "/v1/audio/speech/batch"])
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [("application/json", 200), ("Application/JSON; charset=UTF-8", 200), ("text/plain", 415)],
+)
+def test_json_goes_by_its_name_in_any_case(running, path: str, kind: str, status: int) -> None:
+    body = json.dumps({"input": "Good.", "items": [{"input": "Good."}]})
+    assert running.ask("POST", path, body, {"content-type": kind})[0] == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [("GET", "/v1/audio/speech", "POST"), ("PUT", "/v1/audio/voices", "GET, HEAD, POST")],
+)
+def test_a_method_that_is_not_possible_is_told_those_that_are(
+    running, method: str, path: str, allowed: str
+) -> None:
+    status, headers, data = running.ask(method, path)
+    assert (status, headers["allow"]) == (405, allowed)
+    assert json.loads(data)["error"]["code"] == "method_not_allowed"
+
+
+def test_a_server_at_another_loopback_address_is_asked_by_it(start_server) -> None:
+    running = start_server(host="127.0.0.2")
+    connection = http.client.HTTPConnection("127.0.0.2", running.port, timeout=60)
+    connection.request("GET", "/v1/models")
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
 def test_pages_of_other_origins_may_not_speak(running) -> None:
     headers = {"origin": "https://evil.example"}
     assert running.ask("POST", "/v1/audio/speech", {"input": "a"}, headers)[0] == 403
@@ -229,6 +269,11 @@ def test_an_allowed_origin_may_read_the_answer(start_server) -> None:
     assert (status, told["access-control-allow-origin"]) == (200, "https://good.example")
     asked = {**headers, "access-control-request-method": "POST"}
     assert running.ask("OPTIONS", "/v1/audio/speech", None, asked)[0] == 204
+    wanted = "authorization,content-type,x-stainless-lang"  # as OpenAI's client asks in a page
+    asked["access-control-request-headers"] = wanted
+    _, told, _ = running.ask("OPTIONS", "/v1/audio/speech", None, asked)
+    assert told["access-control-allow-headers"] == wanted
+    assert "Retry-After" in told["access-control-expose-headers"]
 
 
 @pytest.mark.parametrize(
@@ -252,6 +297,15 @@ def test_lists_describe_models_and_voices(running) -> None:
     assert voices["data"] == voices["voices"]
     alloy = next(voice for voice in voices["voices"] if voice["id"] == "alloy")
     assert alloy["alias_of"] == own[0] == default_voice(running.service.synthesizer.folder)
+
+
+def test_aliases_are_listed_where_the_model_has_voices(running, monkeypatch) -> None:
+    synthesizer = running.service.synthesizer
+    own = {running.service.name: {"mine": synthesizer.voice("low")}}
+    monkeypatch.setattr(running.state.models, "uploaded", own)
+    monkeypatch.setattr(type(synthesizer), "voices", [])
+    voices = json.loads(running.ask("GET", "/v1/audio/voices")[2])["voices"]
+    assert [voice["id"] for voice in voices] == ["mine"]
 
 
 @pytest.mark.parametrize("limit", ["9" * 5000, "many", "-1"])

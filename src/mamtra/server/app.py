@@ -15,7 +15,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
-from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.routing import Match, Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -106,7 +106,7 @@ class Gate:
             out["Access-Control-Allow-Origin"] = origin
             out["Access-Control-Expose-Headers"] = (
                 "X-Request-Id, X-Sample-Rate, X-Stop-Reason, X-Audio-Seconds, X-Coverage, "
-                "X-Misread, X-Ignored, X-Notes"
+                "X-Misread, X-Ignored, X-Notes, Retry-After, X-Should-Retry"
             )
             out.add_vary_header("Origin")
 
@@ -114,11 +114,13 @@ class Gate:
         """The answer to a browser that asks whether it may ask."""
         if not origin_allowed(headers, self.state.config):
             return PlainTextResponse("this origin is not allowed", 403)
+        # OpenAI's client sends some ten headers of its own
+        asked = headers.get("access-control-request-headers")
         return Response(
             status_code=204,
             headers={
                 "Access-Control-Allow-Methods": "GET, POST, DELETE",
-                "Access-Control-Allow-Headers": "authorization, content-type, x-api-key",
+                "Access-Control-Allow-Headers": asked or "authorization, content-type, x-api-key",
                 "Access-Control-Max-Age": "600",
             },
         )
@@ -175,12 +177,22 @@ async def page(request: Request, state: ServerState) -> Response:
     return Response(html, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
 
 
+def methods_of(request: Request) -> set[str]:
+    """What a path can be asked with; each of its routes knows its own methods alone."""
+    routes = [one for one in request.app.routes if isinstance(one, Route)]
+    found = [one.methods for one in routes if one.matches(request.scope)[0] is Match.PARTIAL]
+    return {method for methods in found for method in methods or ()}
+
+
 async def refused(request: Request, error: Exception) -> Response:
     """Any exception of a route in OpenAI's form."""
     request_id = request.scope.get("state", {}).get("request_id", "")
     if isinstance(error, HTTPException):
         told = f"{request.method} {request.url.path} is not possible here; see /openapi.json"
-        return HTTPError(error.status_code, told, "not_found").response(request_id)
+        if error.status_code != 405:
+            return HTTPError(error.status_code, told, "not_found").response(request_id)
+        allow = {"Allow": ", ".join(sorted(methods_of(request)))}
+        return HTTPError(405, told, "method_not_allowed", headers=allow).response(request_id)
     return http_error_of(error, request_id).response(request_id)
 
 

@@ -5,11 +5,10 @@ from collections.abc import Iterable
 
 from starlette.datastructures import Headers
 
-from mamtra.server.config import ServeConfig
+from mamtra.server.config import ServeConfig, is_loopback
 from mamtra.server.http_errors import HTTPError
 
 OPEN_PATHS = ("/health", "/ready")  # what an orchestrator asks without a key
-LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
 def keys_in(headers: Headers) -> Iterable[str]:
@@ -58,7 +57,8 @@ def check_host(headers: Headers, config: ServeConfig) -> None:
     Raises:
         HTTPError: 403.
     """
-    if config.loopback and name_of(headers.get("host", "")).lower() not in LOCAL_NAMES:
+    name = name_of(headers.get("host", "")).lower().strip("[]")
+    if config.loopback and not is_loopback(name):
         raise HTTPError(
             403,
             f"host {headers.get('host', '')!r} is not this computer; ask for localhost",

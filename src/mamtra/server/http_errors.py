@@ -83,6 +83,11 @@ def stopping() -> HTTPError:
     )
 
 
+def client_gone() -> HTTPError:
+    """Nobody reads the answer; for the log and the counters."""
+    return HTTPError(408, "the client has gone", "client_gone")
+
+
 # class of error -> status, the field of a speech request that causes it
 CAUSES: dict[type[MamtraError], tuple[int, str | None]] = {
     TextError: (400, "input"),

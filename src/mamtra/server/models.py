@@ -87,10 +87,10 @@ class Models:
             rows.append(row_of(voice, name))
         rows += [row_of(voice, name) for name, voice in self.uploaded.get(service.name, {}).items()]
         known = {row["id"] for row in rows}
-        if rows:
+        if own := service.synthesizer.voices:
             for position, alias in enumerate(VOICE_ALIASES):
                 if alias not in known:
-                    target = service.synthesizer.voices[position % len(service.synthesizer.voices)]
+                    target = own[position % len(own)]
                     rows.append({"id": alias, "name": alias, "alias_of": target})
         return {"voices": rows[:limit], "data": rows[:limit]}
 

@@ -71,9 +71,10 @@ def speech_schema(most_characters: int) -> dict[str, Any]:
         "stream_format": {"enum": list(STREAM_FORMATS)},
         "seed": {"type": "integer", "minimum": 0, "default": 0},
         "sample_rate": {
-            "type": "integer",
-            "minimum": LOWEST_RATE_HZ,
-            "maximum": HIGHEST_RATE_HZ,
+            "anyOf": [
+                {"type": "integer", "minimum": LOWEST_RATE_HZ, "maximum": HIGHEST_RATE_HZ},
+                {"const": "native"},
+            ],
             "default": DEFAULT_RATE_HZ,
         },
     }

@@ -11,12 +11,12 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from mamtra.audio.time_stretch import FASTEST, SLOWEST
 from mamtra.server.config import JSON_BYTES, ServeConfig
 from mamtra.server.encoding import CONTENT_TYPES, check_rate
-from mamtra.server.http_errors import HTTPError
+from mamtra.server.http_errors import HTTPError, client_gone
 from mamtra.synthesis.options import HIGHEST_SEED
 
 MODEL_ALIASES = ("tts-1", "tts-1-hd", "gpt-4o-mini-tts")  # what clients send by habit
@@ -73,7 +73,7 @@ async def read_body(request: Request, limit: int = JSON_BYTES) -> bytes:
     """The body, counted while it arrives.
 
     Raises:
-        HTTPError: 413, it is larger than the limit; 408, it does not come.
+        HTTPError: 413, it is larger than the limit; 408, it does not come, or the client goes.
     """
     body = bytearray()
     try:
@@ -84,6 +84,8 @@ async def read_body(request: Request, limit: int = JSON_BYTES) -> bytes:
                     raise HTTPError(
                         413, f"the body is larger than {limit} bytes; send less", "body_too_large"
                     )
+    except ClientDisconnect as left:
+        raise client_gone() from left
     except TimeoutError as late:
         raise HTTPError(
             408, f"the body did not come within {BODY_SECONDS:g} seconds", "slow_body"
@@ -91,18 +93,18 @@ async def read_body(request: Request, limit: int = JSON_BYTES) -> bytes:
     return bytes(body)
 
 
-async def read_json(request: Request) -> dict[str, Any]:
+async def read_json(request: Request, limit: int = JSON_BYTES) -> dict[str, Any]:
     """The JSON object in the body.
 
     Raises:
         HTTPError: 415, 413 or 400: another content type, too large, or no JSON object.
     """
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip()
-    if kind != "application/json":
+    if kind.lower() != "application/json":
         raise HTTPError(
             415, f"content type {kind!r} is not read here; send application/json", "content_type"
         )
-    return object_of(await read_body(request))
+    return object_of(await read_body(request, limit))
 
 
 def object_of(body: bytes | str) -> dict[str, Any]:

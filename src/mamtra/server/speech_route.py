@@ -9,14 +9,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from mamtra.server.http_errors import HTTPError, http_error_of
+from mamtra.server.http_errors import HTTPError, client_gone, http_error_of
 from mamtra.server.models import ServerState
 from mamtra.server.replies import Output, reply
 from mamtra.server.service import Service
 from mamtra.server.speech_request import (
     SpeechRequest,
-    object_of,
-    read_body,
     read_json,
     speech_request,
 )
@@ -147,7 +145,7 @@ async def batch(request: Request, state: ServerState) -> Response:
 
     Each item has the fields of a speech request.
     """
-    values = object_of(await read_body(request, BATCH_BYTES))
+    values = await read_json(request, BATCH_BYTES)
     items = values.pop("items", None)
     if not isinstance(items, list) or not 1 <= len(items) <= state.config.batch_items:
         raise HTTPError(
@@ -163,7 +161,7 @@ async def batch(request: Request, state: ServerState) -> Response:
     try:
         await asyncio.wait([speaking, leaving], return_when=asyncio.FIRST_COMPLETED)
         if not speaking.done():
-            raise HTTPError(408, "the client has gone", "client_gone")
+            raise client_gone()
         results = speaking.result()
     finally:
         speaking.cancel()

@@ -130,7 +130,7 @@ async def upload(request: Request, state: ServerState) -> Response:
     """Make a voice from a recording; the speaker's consent is required in words."""
     check_upload(state)
     kind = request.headers.get("content-type", "")
-    if not kind.startswith("multipart/form-data"):
+    if not kind.lower().startswith("multipart/form-data"):
         raise HTTPError(415, "send the recording as multipart/form-data", "content_type")
     body = await read_body(request, UPLOAD_BYTES)
     async with form_of(request, body) as form:
