@@ -152,7 +152,7 @@ def test_server_and_browser_speak_side_by_side(page, start_server, tmp_path) -> 
     page.click("#speak")
     playwright.expect(page.locator("#status")).to_have_text("Done", timeout=240_000)
     assert float(page.inner_text("#seconds").split()[0]) > 1
-    assert running.service.numbers == 0
+    assert running.service.slots.numbers == 0
     left_out = "left out, there are no words for: '🚀'"
     assert page.inner_text("#notes") == left_out
     page.check("#compare")

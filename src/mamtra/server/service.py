@@ -9,38 +9,25 @@ sample.
 
 import logging
 import threading
-import time
-from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
 
 from mamtra.audio.clip import Audio
-from mamtra.audio.stream_joiner import StreamJoiner
 from mamtra.generation.generate import RETRY_STRIDE
 from mamtra.generation.live_batch import LiveBatch
 from mamtra.generation.request import Failed, Stopped, Token
-from mamtra.runtime.protocols import SpeechModel
 from mamtra.server.config import ServeConfig
-from mamtra.server.http_errors import HTTPError, busy
+from mamtra.server.http_errors import busy
 from mamtra.server.metrics import Metrics
+from mamtra.server.slots import Slots
 from mamtra.server.ticket import Job, Ticket
-from mamtra.server.utterance import Utterance, acoustics_of, speak_on
-from mamtra.server.waiting_line import WaitingLine
-from mamtra.synthesis.options import SpeakOptions
+from mamtra.server.utterance import Utterance, speak_on
 from mamtra.synthesis.synthesizer import Synthesizer
-from mamtra.synthesis.text_stream import Arrived, arriving_pieces
+from mamtra.synthesis.text_stream import Arrived
 from mamtra.voice.voice import Voice, make_voice
 
 LOOK_SECONDS = 0.05  # how often a thread without work looks for texts that waited too long
-PROBE_IDS = 256  # for the size of a state; engines make room for a multiple of this
 log = logging.getLogger("mamtra.server")
-
-
-def memory_of(model: SpeechModel) -> Callable[[int], int]:
-    """Bytes of a state of one row that has read so many ids, without spare capacity."""
-    empty = model.new_state(1, 0).nbytes
-    bytes_per_id = (model.new_state(1, PROBE_IDS).nbytes - empty) // PROBE_IDS
-    return lambda ids: empty + ids * bytes_per_id
 
 
 class Service:
@@ -52,21 +39,15 @@ class Service:
         metrics: what is counted.
 
     Attributes:
-        wake: the lock of all that threads share, and what they wait for.
-        waiting: tickets without a slot.
-        speaking: utterances by number.
-        to_begin: utterances whose piece the language model shall begin.
-        to_remove: numbers of utterances that have ended, perhaps within a piece.
+        slots: the texts that wait or are spoken; what the threads share.
     """
 
     def __init__(self, synthesizer: Synthesizer, config: ServeConfig, metrics: Metrics) -> None:
-        self.synthesizer, self.config, self.metrics = synthesizer, config, metrics
+        self.synthesizer, self.config = synthesizer, config
         self.name, self.rate_hz = synthesizer.name, synthesizer.rate
-        self.wake = threading.Condition()
-        self.waiting = WaitingLine(config, self.wake)
-        self.speaking: dict[int, Utterance] = {}
-        self.to_begin: deque[Utterance] = deque()
-        self.to_remove: deque[int] = deque()
+        self.slots = Slots(synthesizer, config, metrics)
+        self.wake, self.waiting = self.slots.wake, self.slots.waiting
+        self.speaking = self.slots.speaking
         self.batch = LiveBatch(
             synthesizer.model.speech_model, config.slots, synthesizer.sampling, synthesizer.guard
         )
@@ -74,9 +55,7 @@ class Service:
             gauge.labels(self.name)
             for gauge in (metrics.slots_busy, metrics.queue_depth, metrics.state_bytes)
         )
-        self.memory = memory_of(synthesizer.model.speech_model)
-        self.numbers = 0
-        self.closed = False
+        self.stop_reasons = metrics.stop_reasons
         acoustic = max(1, synthesizer.model.acoustic_threads)
         self.threads = [
             threading.Thread(target=target, name=f"{kind}-{self.name}", daemon=True)
@@ -88,25 +67,11 @@ class Service:
     @property
     def idle(self) -> bool:
         """Whether nothing waits and nothing is spoken."""
-        return not self.waiting and not self.speaking
+        return self.slots.idle
 
     def submit(self, job: Job, *, patient: bool = False) -> Ticket:
-        """Put a job into the queue; called in the event loop.
-
-        Args:
-            job: what to speak.
-            patient: part of a longer dialogue that holds a place already: never refused for a
-                full queue.
-
-        Raises:
-            HTTPError: 429, the queue is full; 503, the server is being stopped.
-        """
-        with self.wake:
-            if self.closed:
-                raise busy("the server is being stopped", 2.0, status=503)
-            ticket = self.waiting.join(job, len(self.speaking), patient=patient)
-            self.wake.notify_all()
-        return ticket
+        """Put a job into the queue, as ``Slots.submit`` does."""
+        return self.slots.submit(job, patient=patient)
 
     def make_voice(self, audio: Audio, name: str, *, text: str, consent: str) -> Voice:
         """A voice from a recording, for this model.
@@ -123,17 +88,12 @@ class Service:
     def close(self) -> None:
         """Refuse what is new, end what is left, and wait for the threads."""
         with self.wake:
-            self.closed = True
+            self.slots.closed = True
             self.wake.notify_all()
         for thread in self.threads:
             thread.join()
-        for ticket in self.tickets():
+        for ticket in self.slots.tickets():
             ticket.put(busy("the server was stopped", 2.0, status=503))
-
-    def tickets(self) -> list[Ticket]:
-        """All that wait or are spoken."""
-        speaking = [utterance.ticket for utterance in self.speaking.values()]
-        return [*self.waiting.tickets, *speaking]
 
     # the language thread
 
@@ -141,37 +101,35 @@ class Service:
         """Draw speech ids until closed."""
         while True:
             with self.wake:
-                if not self.closed and not self.has_work():
+                if not self.slots.closed and not self.has_work():
                     self.wake.wait(LOOK_SECONDS if self.waiting or self.speaking else None)
-                if self.closed:
+                if self.slots.closed:
                     return
             try:
                 self.turn()
             except Exception as problem:
                 log.exception("the running batch failed")
                 for utterance in list(self.speaking.values()):
-                    self.end(utterance, problem)
+                    self.slots.end(utterance, problem)
 
     def has_work(self) -> bool:
         """Whether a turn would change something."""
-        if self.batch.busy or self.to_begin or self.to_remove:
+        if self.batch.busy or self.slots.to_begin or self.slots.to_remove:
             return True
-        if self.waiting and len(self.speaking) < self.config.slots:
-            return True
-        return any(ticket.cancelled for ticket in self.tickets())
+        return self.slots.free or any(ticket.cancelled for ticket in self.slots.tickets())
 
     def turn(self) -> None:
         """One speech id for each text."""
-        self.forget()
-        self.admit()
-        while self.to_remove:
-            self.batch.remove(self.to_remove.popleft())
-        while self.to_begin:
-            self.start_piece(self.to_begin.popleft())
+        self.slots.forget()
+        self.slots.admit()
+        while self.slots.to_remove:
+            self.batch.remove(self.slots.to_remove.popleft())
+        while self.slots.to_begin:
+            self.start_piece(self.slots.to_begin.popleft())
         records = self.batch.step()
         for record in records:
             if isinstance(record, Failed) and (failed := self.speaking.get(record.row)):
-                self.end(failed, record.problem)
+                self.slots.end(failed, record.problem)
         with self.wake:
             for record in records:
                 if not isinstance(record, Failed):
@@ -192,75 +150,6 @@ class Service:
         else:
             utterance.stopped = record
 
-    def forget(self) -> None:
-        """Drop tickets that nobody waits for any more, and refuse those that waited too long."""
-        now = time.monotonic()
-        with self.wake:
-            gone = self.waiting.drop(now)
-            utterances = list(self.speaking.values())
-        for ticket in gone:
-            if ticket.cancelled:
-                self.metrics.cancelled.inc()
-                ticket.put(None)
-            else:
-                ticket.expire()
-        for utterance in utterances:
-            ticket = utterance.ticket
-            if ticket.cancelled:
-                self.metrics.cancelled.inc()
-                self.end(utterance, None)
-            elif ticket.forsaken(now):
-                limit = f"{self.config.write_seconds:g}"
-                told = f"nothing was read for {limit} seconds"
-                self.end(utterance, HTTPError(408, told, "slow_reader"))
-
-    def admit(self) -> None:
-        """Begin waiting texts while there are free slots."""
-        while True:
-            with self.wake:
-                if not self.waiting or len(self.speaking) >= self.config.slots:
-                    return
-                ticket = self.waiting.tickets.popleft()
-            try:
-                self.begin(ticket)
-            except Exception as problem:
-                self.tell(ticket, problem)
-
-    def begin(self, ticket: Ticket) -> None:
-        """Read a text and start to speak its first piece.
-
-        Raises:
-            MamtraError: it cannot be spoken.
-        """
-        job = ticket.job
-        ticket.started = time.monotonic()
-        self.metrics.wait.observe(ticket.started - ticket.arrived)
-        options = SpeakOptions(
-            voice=job.voice,
-            seed=job.seed,
-            instruct=job.instruct,
-            proofread=self.config.proofread,
-        )
-        speaker = self.synthesizer.speaker(options, job.voice_named)
-        pieces = arriving_pieces(job.text, speaker.timed_pieces)
-        arrived = next(pieces)
-        if arrived.voice is not None:
-            speaker = speaker.with_voice(arrived.voice)
-        self.numbers += 1
-        utterance = Utterance(
-            number=self.numbers,
-            ticket=ticket,
-            speaker=speaker,
-            pieces=pieces,
-            joiner=StreamJoiner(self.rate_hz),
-            arrived=arrived,
-            acoustics=acoustics_of(speaker, 0),
-            memory=self.memory,
-        )
-        with self.wake:
-            self.speaking[utterance.number] = utterance
-            self.to_begin.append(utterance)
-
     def start_piece(self, utterance: Utterance) -> None:
         """Let the language model begin an utterance's piece, or begin it again."""
         if utterance.number not in self.speaking:
@@ -271,7 +160,7 @@ class Service:
             seed = request.seed + utterance.attempt * RETRY_STRIDE
             self.batch.add(utterance.number, replace(request, seed=seed))
         except Exception as problem:
-            self.end(utterance, problem)
+            self.slots.end(utterance, problem)
 
     # the acoustic threads
 
@@ -281,9 +170,9 @@ class Service:
             utterance, stopped = taken
             try:
                 if speak_on(utterance, stopped, self.beginner(utterance), self.count):
-                    self.end(utterance, None)
+                    self.slots.end(utterance, None)
             except Exception as problem:
-                self.end(utterance, problem)
+                self.slots.end(utterance, problem)
             with self.wake:
                 utterance.taken = False
                 self.wake.notify_all()
@@ -294,7 +183,7 @@ class Service:
         None once closed.
         """
         with self.wake:
-            while not self.closed:
+            while not self.slots.closed:
                 found = [one for one in self.speaking.values() if one.take_pending()]
                 if found:
                     chosen = min(found, key=lambda utterance: utterance.due)
@@ -309,42 +198,11 @@ class Service:
         def begin(arrived: Arrived, piece: int, attempt: int) -> None:
             with self.wake:
                 utterance.begin_piece(arrived, piece, attempt)
-                self.to_begin.append(utterance)
+                self.slots.to_begin.append(utterance)
                 self.wake.notify_all()
 
         return begin
 
     def count(self, stopped: Stopped) -> None:
         """Count how a piece has ended."""
-        self.metrics.stop_reasons.labels(stopped.reason).inc()
-
-    # all threads
-
-    def end(self, utterance: Utterance, problem: BaseException | None) -> None:
-        """Free the slot; the reader gets the error, or the end."""
-        with self.wake:
-            if self.speaking.pop(utterance.number, None) is None:
-                return
-            self.to_remove.append(utterance.number)
-            self.wake.notify_all()
-        self.tell(utterance.ticket, problem)
-
-    def tell(self, ticket: Ticket, problem: BaseException | None) -> None:
-        """End a ticket, and count it."""
-        ticket.put(problem)
-        seconds = time.monotonic() - ticket.started
-        if ticket.audio_seconds and problem is None:
-            self.waiting.learn(seconds)
-            self.metrics.realtime.observe(seconds / ticket.audio_seconds)
-            self.metrics.first_audio.observe(ticket.first_audio - ticket.arrived)
-            self.metrics.audio_seconds.inc(ticket.audio_seconds)
-        log.info(
-            "%s: %d characters, %.2f s of speech in %.2f s, first after %.2f s, %d notes%s",
-            self.name,
-            len(ticket.job.text),
-            ticket.audio_seconds,
-            seconds,
-            max(0.0, ticket.first_audio - ticket.arrived),
-            len(ticket.job.notes),
-            "" if problem is None else f", {type(problem).__name__}",
-        )
+        self.stop_reasons.labels(stopped.reason).inc()
