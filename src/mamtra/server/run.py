@@ -17,6 +17,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 import uvicorn
+from uvicorn.protocols.websockets.auto import AutoWebSocketsProtocol
 
 from mamtra.errors import ConfigError, MamtraError
 from mamtra.server.app import make_app
@@ -25,6 +26,7 @@ from mamtra.server.header_timeout import PunctualProtocol
 from mamtra.server.metrics import Metrics
 from mamtra.server.models import Models, ServerState
 from mamtra.server.private_log import begin_log, note_lost_error
+from mamtra.server.reading_timeout import STEPS, dropping
 from mamtra.server.service import Service
 from mamtra.server.wyoming_server import check_address, start_wyoming
 from mamtra.synthesis.load import load
@@ -108,9 +110,11 @@ class Server(uvicorn.Server):
 
 def uvicorn_config(state: ServerState) -> uvicorn.Config:
     """How uvicorn runs the application."""
+    seconds = STEPS * state.config.write_seconds
     return uvicorn.Config(
         make_app(state),
-        http=PunctualProtocol,
+        http=dropping(PunctualProtocol, seconds),
+        ws=dropping(AutoWebSocketsProtocol, seconds),
         log_config=None,  # its own would write the messages of errors
         log_level="warning",
         access_log=False,
