@@ -1,13 +1,17 @@
 """A server under unkind clients and at its end: leaving, not reading, too many, wrong, stopping."""
 
 import http.client
+import io
 import json
+import math
 import signal
 import socket
 import struct
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
+import soundfile
 
 from mamtra.voice.voice import default_voice
 
@@ -365,6 +369,13 @@ def test_a_server_that_is_stopped_answers_until_all_is_said(start_server) -> Non
         running.connect()
 
 
+def test_a_server_may_be_told_to_end_all_that_it_speaks(start_server) -> None:
+    running = start_server(drain_seconds=math.inf)
+    running.server.handle_exit(signal.SIGTERM, None)
+    running.thread.join(30)
+    assert running.service.slots.closed
+
+
 def test_a_server_that_drains_cuts_off_what_takes_longer(start_server) -> None:
     running = start_server(slots=1, max_chars=100_000, drain_seconds=0.2)
     raw = running.post_raw({"input": LONG * 20, "response_format": "pcm"})
@@ -401,6 +412,18 @@ def test_a_recording_that_is_no_sound_is_named_as_the_recording(running, sound, 
     assert (status, error["code"], error["param"]) == (422, "unusable_recording", "audio_sample")
     assert error["message"].startswith(f"the recording ({len(sound)} bytes) cannot be read")
     assert "/" not in error["message"]
+
+
+def test_a_recording_that_is_too_long_is_refused_before_it_is_decoded(
+    running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mamtra.server.voice_routes.read", None)
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(31 * 8_000, np.float32), 8_000, format="FLAC")
+    form = form_with(AGREED, file.getvalue(), "a.flac")
+    status, _, data = running.ask("POST", "/v1/audio/voices", *form)
+    told = "the recording lasts 31.0 seconds; between 3 and 30 are needed"
+    assert (status, json.loads(data)["error"]["message"]) == (422, told)
 
 
 @pytest.mark.parametrize("name", ["alloy", "low"])

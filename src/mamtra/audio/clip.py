@@ -52,19 +52,44 @@ class Audio:
         return Audio(samples=samples, rate_hz=rate_hz)
 
 
-def check_size(path: Path | str) -> None:
-    """Refuse a file that claims to hold more sound than fits into memory.
+UNREADABLE = (OSError, TypeError, ValueError, soundfile.LibsndfileError)  # what soundfile raises
+
+
+def check_size(path: Path | str) -> float:
+    """Refuse a file that claims to hold more sound than fits into memory; give its seconds.
 
     Raises:
         AudioError: it does.
     """
     claimed = soundfile.info(str(path))
+    seconds = claimed.frames / claimed.samplerate
     if claimed.frames * claimed.channels * 4 > MOST_BYTES:
-        hours = claimed.frames / claimed.samplerate / 3600
+        hours = seconds / 3600
         raise AudioError(
             f"{str(path)!r} claims to last {hours:,.0f} hours; "
             "cut it into files, or fetch it again if it does not"
         )
+    return seconds
+
+
+def unreadable(path: Path | str, problem: Exception) -> AudioError:
+    """Why a file cannot be read as sound."""
+    reason = f"{problem} (WAV, FLAC, OGG and MP3 are known)"
+    if not Path(path).exists():
+        reason = "no such file"
+    return AudioError(f"cannot read {str(path)!r} as sound: {reason}")
+
+
+def claimed_seconds(path: Path | str) -> float:
+    """How long a sound file says that it lasts; nothing of it is decoded.
+
+    Raises:
+        AudioError: there is no such file, or it is not sound.
+    """
+    try:
+        return check_size(path)
+    except UNREADABLE as problem:
+        raise unreadable(path, problem) from problem
 
 
 def read_channels(path: Path | str) -> tuple[Float[np.ndarray, "samples channels"], int]:
@@ -76,11 +101,8 @@ def read_channels(path: Path | str) -> tuple[Float[np.ndarray, "samples channels
     try:
         check_size(path)
         return soundfile.read(str(path), dtype="float32", always_2d=True)
-    except (OSError, TypeError, ValueError, soundfile.LibsndfileError) as problem:
-        reason = f"{problem} (WAV, FLAC, OGG and MP3 are known)"
-        if not Path(path).exists():
-            reason = "no such file"
-        raise AudioError(f"cannot read {str(path)!r} as sound: {reason}") from problem
+    except UNREADABLE as problem:
+        raise unreadable(path, problem) from problem
 
 
 def read(path: Path | str) -> Audio:

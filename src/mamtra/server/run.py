@@ -104,7 +104,8 @@ class Server(uvicorn.Server):
         while self.state.speaks and not self.force_exit and time.monotonic() < until:
             await asyncio.sleep(LOOK_SECONDS)
         # for uvicorn, which closes the address and waits until everything was sent
-        self.config.timeout_graceful_shutdown = max(0, math.ceil(until - time.monotonic()))
+        left = max(0.0, until - time.monotonic())
+        self.config.timeout_graceful_shutdown = None if math.isinf(left) else math.ceil(left)
         await super().shutdown(sockets)
 
 
