@@ -99,6 +99,24 @@ def test_a_downloaded_file_says_that_its_speech_is_artificial(page, running, tmp
         assert len(file.read()) > 12_000
 
 
+def test_the_page_keeps_no_file_but_the_last_one(page, running) -> None:
+    page.add_init_script(
+        """window.kept = new Set();
+        const make = URL.createObjectURL, drop = URL.revokeObjectURL;
+        URL.createObjectURL = (blob) => { const url = make(blob); kept.add(url); return url; };
+        URL.revokeObjectURL = (url) => { kept.delete(url); drop(url); };"""
+    )
+    open_page(page, running)
+    page.fill("#text", "Good morning.")
+    page.click("#speak")
+    wait_for_status(page, "Done")
+    for _ in range(3):
+        with page.expect_download() as download:
+            page.click("#download")
+        download.value.path()
+    assert page.evaluate("kept.size") == 1
+
+
 def test_a_chapter_is_spoken_without_a_gap_and_with_progress(page, running) -> None:
     open_page(page, running)
     page.fill("#text", "One more sentence of a chapter is read aloud.\n\n" * 6)

@@ -95,6 +95,7 @@ function busy(is) {
 }
 
 function listResults(results) {
+  for (const player of $("rows").querySelectorAll("audio")) URL.revokeObjectURL(player.src);
   $("compared").hidden = false;
   drawGraph($("graph"), results.map(({ model, points }) => ({ name: model, points })));
   $("rows").replaceChildren(...results.map((result) => {
@@ -110,7 +111,7 @@ function listResults(results) {
   }));
 }
 
-let heard = [];
+let heard = [], file;
 
 // What is spoken with: one of the server's models or this browser, or all of them one after another.
 function chosen() {
@@ -148,7 +149,8 @@ $("stop").addEventListener("click", () => running?.abort());
 $("speed").addEventListener("input", () => { $("speed-shown").textContent = Number($("speed").value).toFixed(2); });
 $("download").addEventListener("click", () => {
   const link = document.createElement("a");
-  link.href = URL.createObjectURL(wavOf(heard, rate)); link.download = "speech.wav"; link.click();
+  URL.revokeObjectURL(file);   // of the download before
+  link.href = file = URL.createObjectURL(wavOf(heard, rate)); link.download = "speech.wav"; link.click();
 });
 
 async function listVoices() {
