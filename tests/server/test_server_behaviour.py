@@ -292,6 +292,20 @@ def test_keys_are_asked_for_where_they_are_set(start_server, header, status) -> 
     assert running.ask("GET", "/health")[0] == 200
 
 
+def test_each_model_is_described_as_in_the_list(running) -> None:
+    rows = json.loads(running.ask("GET", "/v1/models")[2])["data"]
+    assert len(rows) > 1
+    for row in rows:
+        status, _, body = running.ask("GET", f"/v1/models/{row['id']}")
+        assert (status, json.loads(body)) == (200, row)
+
+
+def test_a_model_that_is_not_served_is_not_described(running) -> None:
+    status, _, body = running.ask("GET", "/v1/models/gpt-9")
+    assert status == 404
+    assert json.loads(body)["error"]["code"] == "model_not_found"
+
+
 def test_lists_describe_models_and_voices(running) -> None:
     models = json.loads(running.ask("GET", "/v1/models")[2])
     assert models["data"][0]["id"] == running.service.name

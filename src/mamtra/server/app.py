@@ -160,6 +160,11 @@ async def models(request: Request, state: ServerState) -> Response:
     return JSONResponse(state.models.list_models())
 
 
+async def model(request: Request, state: ServerState) -> Response:
+    """One of the models that are served."""
+    return JSONResponse(state.models.model(request.path_params["name"]))
+
+
 def route(path: str, handler: Handler, state: ServerState, *methods: str) -> Route:
     """A route whose handler is given the server's state."""
 
@@ -211,6 +216,7 @@ def make_app(state: ServerState) -> ASGIApp:
         bound("/v1/audio/speech/batch", speech_route.batch, "POST"),
         bound("/dev/captioned_speech", captions.captioned, "POST"),
         bound("/v1/models", models),
+        bound("/v1/models/{name}", model),
         bound("/v1/audio/models", models),
         bound("/v1/audio/voices", voice_routes.list_voices),
         bound("/v1/audio/voices", voice_routes.upload, "POST"),

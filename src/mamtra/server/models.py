@@ -72,12 +72,17 @@ class Models:
 
     def list_models(self) -> dict[str, Any]:
         """What ``GET /v1/models`` answers."""
-        names = [*self.services, *MODEL_ALIASES]
-        rows = [
-            {"id": name, "object": "model", "created": CREATED, "owned_by": "mamtra"}
-            for name in names
-        ]
+        rows = [model_row(name) for name in (*self.services, *MODEL_ALIASES)]
         return {"object": "list", "data": rows, "models": rows}
+
+    def model(self, name: str) -> dict[str, Any]:
+        """What ``GET /v1/models/NAME`` answers.
+
+        Raises:
+            HTTPError: 404, there is no such model here.
+        """
+        self.find(name)
+        return model_row(name)
 
     def list_voices(self, service: Service, limit: int = 1000) -> dict[str, Any]:
         """What ``GET /v1/audio/voices`` answers: the model's voices, uploaded ones, aliases."""
@@ -93,6 +98,11 @@ class Models:
                     target = own[position % len(own)]
                     rows.append({"id": alias, "name": alias, "alias_of": target})
         return {"voices": rows[:limit], "data": rows[:limit]}
+
+
+def model_row(name: str) -> dict[str, Any]:
+    """A model, or an alias, as OpenAI's clients list it."""
+    return {"id": name, "object": "model", "created": CREATED, "owned_by": "mamtra"}
 
 
 def row_of(voice: Voice, name: str) -> dict[str, str]:

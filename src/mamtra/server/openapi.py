@@ -120,6 +120,7 @@ async def describe(request: Request, state: ServerState) -> Response:
             )
         },
         "/v1/models": {"get": operation("The models.")},
+        "/v1/models/{name}": {"get": operation("One of the models, or an alias.")},
         "/v1/audio/models": {"get": operation("The models.")},
         "/v1/audio/voices": {
             "get": operation("The voices of a model."),
