@@ -134,6 +134,7 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
     """
     spoken = begins = False
     asked: float | None = None
+    voice: str | None = None
     for group, first in paragraphs_of(text):
         begins = begins or first
         for part in group:
@@ -142,16 +143,17 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
             except NothingToSpeakError:  # it is left out
                 continue
             for piece in found:
-                if not piece.text:  # a pause that stands alone
+                voice = piece.voice or voice
+                if not piece.text:  # a pause that stands alone, or a voice
                     asked = together(asked, piece.pause_seconds)
                     continue
                 yield Arrived(
                     text=piece.text,
                     starts_paragraph=spoken and begins,
                     pause_seconds=asked,
-                    voice=piece.voice,
+                    voice=voice,
                 )
-                spoken, begins, asked = True, False, piece.pause_seconds
+                spoken, begins, asked, voice = True, False, piece.pause_seconds, None
     if not spoken:
         raise TextError("the text holds nothing to speak; give at least one word")
 
