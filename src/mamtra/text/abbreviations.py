@@ -18,7 +18,8 @@ TITLES = {
 NUMBERED = {
     "No": "number", "no": "number", "Nos": "numbers", "nos": "numbers", "Vol": "volume",
     "vol": "volume", "p": "page", "pp": "pages", "Fig": "figure", "fig": "figure",
-    "Figs": "figures", "Ch": "chapter", "ch": "chapter", "Sc": "scene",
+    "Figs": "figures", "Ch": "chapter", "ch": "chapter", "chs": "chapters",
+    "Chs": "chapters", "vols": "volumes", "Vols": "volumes", "eqs": "equations", "Sc": "scene",
     "Sec": "section", "sec": "section",
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
     "Ext": "extension", "ext": "extension", "Rm": "room", "Fl": "floor", "Art": "article",
@@ -60,7 +61,7 @@ FINAL = {
 # with an apostrophe in place of letters, and without a dot
 SHORTENED = {
     "gov't": "government", "govt": "government", "int'l": "international", "nat'l": "national",
-    "dep't": "department", "ass'n": "association",
+    "dep't": "department", "ass'n": "association", "cont'd": "continued",
 }  # fmt: skip
 ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
 SLASHED = {
@@ -177,7 +178,8 @@ WORDS = (
     rule(rf"\b(?i:{one_of(SHORTENED)})\b(?!')", lambda m: SHORTENED[m[0].lower()]),
     # one against another at court
     rule(r"(?<=\w|\.) v\. (?=[A-Z])", " versus "),
-    rule(r"(?<![\w.])(e\.g|i\.e|vs)\b", lambda m: INNER[m[1]]),
+    rule(r"(?<![\w.])(e\.g|i\.e|vs)\b\.?", lambda m: INNER[m[1]]),
+    rule(r"\b(1st|2nd) Lt\b\.?", r"\1 lieutenant"),
     rule(rf"(?<![\w.])(etc|Ph\.D)\b{SENTENCE_END}", lambda m: FINAL[m[1]] + (m[2] or "")),
     rule(rf"(?<![\w.])({one_of(FINAL)})\.(?= [A-Z]|(?! ?$))", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w.])({one_of(FINAL)})(?=\. ?$)", lambda m: FINAL[m[1]]),

@@ -115,6 +115,9 @@ SCALE = (
 PER = rf"(?: ?/ ?(?P<per>{one_of(PERS)}|(?!and\b|or\b)[a-z]{{3,}})\b(?!/))"
 
 RULES = (
+    # the name of a currency before its sign
+    rule(r"\bUSD? \$(?=\d)", "US$"),
+    rule(r"\b(AUD|CAD|NZD|HKD|SGD|TWD|MXN) \$(?=\d)", r"\1 "),
     rule(
         r"(?<!flat )(?<!room )(?<!class )(?<!grade )(?<!form )(?<![\w.,$])(\d{1,2})c"
         r"(?= (?:each|per)\b)",

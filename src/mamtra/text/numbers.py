@@ -147,8 +147,18 @@ def the_ones(match: re.Match[str]) -> str:
 START = r"(?<![\w.\-])"
 STEPS = "(?:[Ll]ap|[Pp]age|[Qq]uestion|[Ss]tep|[Ss]lide|[Ll]evel|[Pp]art|[Ee]pisode|[Rr]ound)"
 SIDE_BY_SIDE = r"(?= (?:time|beat|meter|rhythm|signature|vision)\b)"
+# said in place of so many: hundreds of dollars
+ROUND = {
+    "10": "tens", "100": "hundreds", "1000": "thousands", "10000": "tens of thousands",
+    "100000": "hundreds of thousands", "1000000": "millions",
+}  # fmt: skip
 # figures in the groups of other countries, before anything reads them
 GROUPED = (
+    rule(
+        r"(?<![\w.,$£€'])(1(?:0{1,6}|(?:0{0,2},000|,000,000)))s(?= of\b)",
+        lambda m: ROUND[m[1].replace(",", "")],
+    ),
+    rule(r"(?<=[a-z] of )1,?000s\b", "thousands"),
     rule(r"(?<![\w.,'])[1-9]\d{0,2}(?:'\d{3})+(?![\d'\"])", lambda m: m[0].replace("'", ",")),
     rule(
         r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\w,]|\.\d)",
@@ -186,7 +196,7 @@ GROUPED = (
 )
 RULES = (
     rule(r"\b24/7/365\b", " twenty four seven three sixty five "),
-    rule(r"\b24/7\b", " twenty four seven "),
+    rule(r"\b24[x/]7\b", " twenty four seven "),
     rule(rf"\b({STEPS}) (\d{{1,4}})/(\d{{1,4}})(?![\w/]|\.\d)", r"\1 \2 of \3"),
     rule(r"\b9/11\b", " nine eleven "),
     rule(r"\b50-50\b", " fifty fifty "),

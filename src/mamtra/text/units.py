@@ -216,7 +216,7 @@ RULES = (
     rule(
         rf"{BEFORE_NOUN}(?<![\w./])(?<!\d,)(?P<amount>{AMOUNT})(?P<joint> ?|-)"
         rf"(?P<area>(?:sq|cu)\.? ?)?(?P<unit>{UNIT})(?P<power>(?:\^|(?<=m))[23])?(?:{PER})?{END}"
-        r"(?:\.(?= [a-z\d]))?",
+        r"(?:\.(?= [a-z\d]|-[a-z]))?",
         measure,
     ),
     rule(r"(?<=\d)(?<!-\d{3})(?<!-\d{4})(?<!-\d{5})(?<!\b[48])[Kk]\b", " thousand "),
