@@ -94,8 +94,9 @@ def goes_on(tail: str, part: str) -> bool:
     """Whether a sentence that seems to have ended goes on in the part that follows."""
     if NOT_AN_END.search(tail):
         return True
+    # what follows is looked at first: it is short, and seldom goes on
     return any(
-        before.compiled.search(tail) and after.compiled.match(part) for before, after in ENDINGS
+        after.compiled.match(part) and before.compiled.search(tail) for before, after in ENDINGS
     )
 
 
