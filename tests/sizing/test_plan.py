@@ -216,6 +216,9 @@ def test_a_shape_that_does_not_fit_is_refused() -> None:
         shaped(TOY, "removed-24")
     with pytest.raises(ConfigError, match="at least one stream"):
         plan(TOY, 1.0, 0, "float32")
+    for seconds in (0.0, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="more than 0 seconds"):
+            plan(TOY, seconds, 1, "float32")
     with pytest.raises(ConfigError, match="possible are eager"):
         plan(TOY, 1.0, 1, "float32", "steam")
     with pytest.raises(ConfigError, match="possible are float32"):

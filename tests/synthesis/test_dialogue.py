@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import mamtra
-from mamtra.errors import VoiceError
+from mamtra.errors import TextError, VoiceError
 from mamtra.synthesis.options import SpeakOptions
 from mamtra.synthesis.speech import Speech, join
 from mamtra.synthesis.synthesizer import Synthesizer
@@ -63,3 +63,39 @@ def test_a_batch_and_a_stream_say_the_same(synthesizer: Synthesizer, expected: S
 def test_an_unknown_voice_is_told_before_anything_is_said(synthesizer: Synthesizer) -> None:
     with pytest.raises(VoiceError, match=r"unknown voice 'anna'; model '\w+' has: high, low"):
         synthesizer.say("[voice:high] Hello.\n[voice:anna] Hello.")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[voice:low] ***\n\nIn town.",
+        "[voice:low] ... In town.",
+        "[voice:low] [pause 1]\n\nIn town.",
+        "[voice:high]\n[voice:low] In town.",
+    ],
+)
+def test_a_voice_stays_where_its_own_words_cannot_be_spoken(
+    synthesizer: Synthesizer, text: str
+) -> None:
+    voices = [piece.voice for (piece,) in synthesizer.speaker().paragraphs(text)]
+    assert voices == ["low"]
+    options = SpeakOptions(voice="low", seed=3)
+    expected = synthesizer.say("In town.", voice=options.voice, seed=options.seed).speech_tokens
+    for given in (text, iter(text)):
+        pieces = synthesizer.stream(given, voice="high", seed=3)
+        (spoken,) = [piece.spoken for piece in pieces if piece.spoken is not None]
+        assert spoken.speech_tokens == expected
+
+
+def test_a_pause_after_a_mark_is_kept(synthesizer: Synthesizer) -> None:
+    text = "[voice:high] In town.\n[voice:low] [pause 2] It rained."
+    (pieces,) = synthesizer.speaker().paragraphs(text)
+    assert pieces == [
+        Passage("In town.", 2.0, "high"),
+        Passage("It rained.", None, "low"),
+    ]
+
+
+def test_a_mark_alone_is_no_text(synthesizer: Synthesizer) -> None:
+    with pytest.raises(TextError, match="give at least one word"):
+        synthesizer.say("[voice:low]")

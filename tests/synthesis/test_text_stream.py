@@ -61,6 +61,22 @@ def test_a_title_does_not_end_a_sentence_and_a_blank_after_a_mark_does() -> None
     assert seen == ["I met Dr. ", "Smith. "]
 
 
+@pytest.mark.parametrize("size", [1, 4])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Gov. Lee met Lt. Col. Brown on Jan. 6 at 4 p.m. EST. It rained.",
+        "We met on Tues. Sept. 5 in St. Louis. Take 2 tbsp. oil and see Fig. 3 of it.",
+        "She lives in the U.S. and works at Acme Inc. in town. He is 5 ft. 11 in. tall. Good.",
+        "Martin Luther King Jr. spoke. See No. 5 or Vol. II of it.",
+    ],
+)
+def test_abbreviations_go_on_wherever_the_text_is_cut(text: str, size: int) -> None:
+    parts = [text[start : start + size] for start in range(0, len(text), size)]
+    words = [f"{word} " for word in text.split()]
+    assert " ".join(said(*parts)) == " ".join(said(*words)) == " ".join(READER.pieces(text))
+
+
 def test_empty_lines_end_a_paragraph_even_without_a_mark() -> None:
     found = list(arriving_pieces(iter(["A title\n", "\n", "One line\n", "goes on.\n"]), timed))
     assert found == [

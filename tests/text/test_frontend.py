@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mamtra.errors import ConfigError, MissingExtraError, TextError
-from mamtra.text.frontend import PieceBudget, frontend_pieces, language_of, loaded
+from mamtra.text.frontend import PieceBudget, frontend_pieces, frontend_text, language_of, loaded
 
 SMALL = PieceBudget(longest=8, shortest=5, rest=3)
 
@@ -170,3 +170,14 @@ def test_no_word_is_lost_and_pieces_stay_near_the_budget(tokens: list[str]) -> N
     found = plain(" ".join(tokens))
     assert " ".join(found).rstrip(".").split() == " ".join(tokens).rstrip(".").split()
     assert max(map(words, found)) <= SMALL.longest + SMALL.shortest + SMALL.rest
+
+
+@pytest.mark.parametrize("normaliser", ["own", "wetext"])
+def test_an_abbreviation_may_end_a_sentence(normaliser: str) -> None:
+    if normaliser == "wetext":
+        pytest.importorskip("wetext")
+    text = "She lives on Elm St. It is far. He works at Acme Inc. The boss left.\n\nNo mark\n\nEnd"
+    assert frontend_text(text, normaliser, "en").rstrip(".") == (
+        "She lives on Elm Street. It is far. He works at Acme incorporated. The boss left. "
+        "No mark. End"
+    )

@@ -45,6 +45,8 @@ def test_a_name_may_own_something(names: Path) -> None:
     read = read_lexicon(names).apply
     assert read("Siobhan's and Nguyen’s") == "shivawn's and {w ih n z}"
     assert lexicon_of({"Kate": "{k ey t}"}).apply("Kate's") == "{k ey t s}"
+    assert lexicon_of({"O'Brien": "obrine"}).apply("O’Brien’s") == "obrine's"
+    assert lexicon_of({"O’Brien": "obrine"}).apply("O'Brien") == "obrine"
     assert normalize(read("Nguyen's 5 cats")) == "{w ih n z} five cats"
 
 
@@ -61,6 +63,7 @@ def test_parts_of_words_and_words_in_phones_stay() -> None:
         ("\t{w ih n}", "no entry"),
         ("Nguyen\t", "no entry"),
         ("Nguyen\t{w qq n}", "unknown phone 'qq'"),
+        ("Nguyen\t{w ih n", "a brace without its partner"),
         ("a,b\tay", "leave its marks out"),
         ("x" * 101 + "\tex", "too long"),
     ],

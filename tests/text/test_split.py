@@ -23,6 +23,14 @@ from mamtra.text.split import WORD, in_two, pieces, split_sentences
         "The govt. policy changed.",
         "We met on Tues. Sept. 5 there.",
         "It leaves at 5 p.m. EST on Monday.",
+        "Add 2 tbsp. sugar, ½ tsp. salt and a 12-oz. can of milk.",
+        "It is 5 ft. 11 in. tall and weighs 3 lbs. 4 oz. or so.",
+        "A house of 900 sq. ft. with 3 lg. rooms is here.",
+        "He lives in Apt. 12C off Rte. 9 near Ft. Worth.",
+        "See Vol. II, Ch. 3 and Rm. B2 of it.",
+        "A Cat. 4 storm and approx. 30 min. of rain came.",
+        "Flight 5 dep. 14:35 and came to Boston, Mass. at night.",
+        "We close Mon. 9/4, Tues. 2pm, Fri. the 13th and Mon. - Fri. otherwise.",
     ],
 )
 def test_figures_and_abbreviations_are_not_split(sentence: str) -> None:
@@ -41,6 +49,9 @@ def test_an_abbreviation_may_end_a_sentence(end: str) -> None:
         ("We closed on Sat.", "12 people came anyway."),
         ("Our boy is called Max.", "3 years later he left."),
         ("They came at 9 p.m.", "CT scans were done."),
+        ("It weighs 5 kg.", "3 people carried it."),
+        ("He has an apt.", "5 people live there."),
+        ("It was 12 ft.", "The other one was longer."),
     ],
 )
 def test_a_sentence_may_begin_with_what_could_go_on(first: str, second: str) -> None:

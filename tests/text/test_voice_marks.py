@@ -20,4 +20,5 @@ def test_a_mark_within_a_line_is_text() -> None:
 
 def test_a_mark_without_words_goes_to_the_words_that_follow() -> None:
     assert with_marks_before_words("[voice:anna]\n\n Hello.") == "[voice:anna] Hello."
+    assert with_marks_before_words("[voice:anna]\n\n[voice:tom] Hi.") == "[voice:tom] Hi."
     assert turns("[voice:anna] \n[voice:tom] Hello.") == [Turn("tom", " Hello.")]

@@ -4,6 +4,7 @@ Weights and states are exact, the room for activations is an estimate, and some 
 back for what no arithmetic on sizes knows: the driver's context and the allocator's gaps.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -87,11 +88,11 @@ def plan(
         engine: ``eager`` or ``graph``, which keeps memories in powers of two.
 
     Raises:
-        ConfigError: a number is not positive, or the dtype or the engine is unknown.
+        ConfigError: a number is not positive or not finite, or the dtype or the engine is unknown.
     """
     if engine not in ENGINES:
         raise ConfigError(f"engine {engine!r} is unknown; possible are {', '.join(ENGINES)}")
-    if seconds <= 0 or streams < 1:
+    if not 0 < seconds < math.inf or streams < 1:
         raise ConfigError(
             f"{streams} streams of {seconds:g} seconds cannot be planned; "
             f"give at least one stream and more than 0 seconds"

@@ -15,7 +15,7 @@ docs/long_texts.md has the figures.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mamtra.audio.file_writer import GrowingSound
 from mamtra.audio.joiner import Joiner
@@ -30,11 +30,35 @@ from mamtra.synthesis.speech import (
     first_failure,
     least_coverage,
 )
-from mamtra.text.pauses import Passage
+from mamtra.text.pauses import Passage, together
 
 TOKENS_PER_SECOND = 25  # cosyvoice2.yaml: token_frame_rate
 CONTEXT_SECONDS = 10.0  # a third of the longest prompt; about one or two pieces
 PARAGRAPH = re.compile(r"\n[^\S\n]*\n\s*")
+
+
+def with_words(paragraphs: Iterable[Sequence[Passage]]) -> list[list[Passage]]:
+    """Paragraphs without the pieces that have no text, nor those left empty by it.
+
+    A pause without words goes to the piece before, and is none before any word; a voice goes to the
+    piece that follows.
+    """
+    found: list[list[Passage]] = []
+    voice = None
+    for paragraph in paragraphs:
+        kept: list[Passage] = []
+        for piece in paragraph:
+            voice = piece.voice or voice
+            before = kept or (found[-1] if found else [])
+            if piece.text:
+                kept.append(replace(piece, voice=voice))
+                voice = None
+            elif before:
+                longer = together(before[-1].pause_seconds, piece.pause_seconds)
+                before[-1] = replace(before[-1], pause_seconds=longer)
+        if kept:
+            found.append(kept)
+    return found
 
 
 def paragraphs(text: str, cut: Callable[[str], list[Passage]]) -> list[list[Passage]]:
@@ -48,15 +72,16 @@ def paragraphs(text: str, cut: Callable[[str], list[Passage]]) -> list[list[Pass
         TextError: nothing in the whole text can be spoken. A single paragraph that cannot, as a
             line of asterisks, is left out.
     """
-    found, problem = [], None
+    found: list[list[Passage]] = []
+    problem = None
     for paragraph in PARAGRAPH.split(text.strip()):
         try:
             pieces = cut(paragraph)
         except NothingToSpeakError as unspeakable:
             problem = problem or unspeakable
             continue
-        if any(piece.text for piece in pieces):
-            found.append(pieces)
+        found.append(pieces)
+    found = with_words(found)
     if not found:
         raise TextError(
             str(problem or "the text holds nothing to speak; give at least one word")

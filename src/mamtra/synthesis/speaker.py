@@ -154,14 +154,20 @@ class Speaker:
         return cut
 
     def timed_pieces(self, text: str) -> list[Passage]:
-        """The ``pieces`` with the pauses and voices that the text asks for; the same errors."""
+        """The ``pieces`` with the pauses and voices that the text asks for; the same errors.
+
+        A piece without text is a pause before any word of its turn, or a voice whose own words
+        cannot be spoken.
+        """
         found: list[Passage] = []
         problem = None
-        for turn in turns(checked_text(text)) or [Turn(None, text)]:
+        for turn in turns(checked_text(text)) or [Turn(None, "")]:
             try:
                 pieces = timed_pieces(turn.text, self.pieces)
             except NothingToSpeakError as unspeakable:
                 problem = problem or unspeakable
+                pieces = [Passage("")] if turn.voice is not None else []
+            if not pieces:
                 continue
             first = next((n for n, piece in enumerate(pieces) if piece.text), 0)
             pieces[first] = replace(pieces[first], voice=turn.voice)
@@ -182,9 +188,7 @@ class Speaker:
         marked = with_marks_before_words(attached(checked_text(text)))
         for name in voices_in(marked):
             self.with_voice(name)
-        found = paragraphs(marked, self.timed_pieces)
-        # a pause before any word is none
-        return [[piece for piece in paragraph if piece.text] for paragraph in found]
+        return paragraphs(marked, self.timed_pieces)
 
     def seed(self, number: int) -> int:
         """The seed of a text's piece, counted from 0."""

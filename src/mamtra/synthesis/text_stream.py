@@ -20,7 +20,9 @@ from mamtra.text.windows import check_characters
 ENDED = re.compile(r"[.!?。！？][\"'”’)\]]*$")
 # where arriving text is cut at once: an empty line, or a line that changes the voice
 BREAK = re.compile(rf"(?P<paragraph>{PARAGRAPH.pattern})|{LINE_BEFORE_MARK}", re.IGNORECASE)
-PROBE = "The"  # a word that begins a sentence, to ask whether one has ended before it
+# words that may come next, to ask whether a sentence has ended whichever it is
+PROBES = ("The", "the", "5", "Lee")
+NEXT_WORDS = 2  # after which no later word tells that a sentence goes on: 5 p.m. Sept. 5
 LONGEST = 400  # characters without an end after which text is cut all the same
 # a word whose reading does not depend on the next one
 PLAIN = re.compile(r"\s*(?:[A-Za-z]?[a-z']+|I|[\u3040-\u30ff\u4e00-\u9fff]+)[,;。！？；，、]?")
@@ -52,8 +54,10 @@ Cut = Callable[[str], list[Passage]]
 
 
 def has_ended(sentence: str) -> bool:
-    """Whether what was read so far is a whole sentence."""
-    return bool(ENDED.search(sentence)) and len(split_sentences(f"{sentence} {PROBE}")) > 1
+    """Whether what was read so far is a whole sentence, whatever follows."""
+    return bool(ENDED.search(sentence)) and all(
+        len(split_sentences(f"{sentence} {probe}")) > 1 for probe in PROBES
+    )
 
 
 def complete(waiting: str) -> tuple[list[str], str]:
@@ -65,6 +69,9 @@ def complete(waiting: str) -> tuple[list[str], str]:
     if blanks and has_ended(sentences[-1]):
         return sentences, blanks
     ready, rest = sentences[:-1], sentences[-1]
+    next_words = len(rest.split()) - (not blanks)
+    if ready and next_words < NEXT_WORDS and not has_ended(ready[-1]):
+        rest = f"{ready.pop()} {rest}"
     if len(rest) > LONGEST:
         *parts, rest = cut(rest, LONGEST, len)
         return ready + parts, rest + blanks
@@ -152,6 +159,7 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
     """
     spoken = begins = False
     asked: float | None = None
+    voice: str | None = None
     for group, first in paragraphs_of(text):
         begins = begins or first
         for part in group:
@@ -160,16 +168,17 @@ def arriving_pieces(text: str | Iterable[str], pieces: Cut) -> Iterator[Arrived]
             except NothingToSpeakError:  # it is left out
                 continue
             for piece in found:
-                if not piece.text:  # a pause that stands alone
+                voice = piece.voice or voice
+                if not piece.text:  # a pause that stands alone, or a voice
                     asked = together(asked, piece.pause_seconds)
                     continue
                 yield Arrived(
                     text=piece.text,
                     starts_paragraph=spoken and begins,
                     pause_seconds=asked,
-                    voice=piece.voice,
+                    voice=voice,
                 )
-                spoken, begins, asked = True, False, piece.pause_seconds
+                spoken, begins, asked, voice = True, False, piece.pause_seconds, None
     if not spoken:
         raise NothingToSpeakError("the text holds nothing to speak; give at least one word")
 

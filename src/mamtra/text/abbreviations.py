@@ -18,7 +18,9 @@ TITLES = {
 NUMBERED = {
     "No": "number", "no": "number", "Nos": "numbers", "nos": "numbers", "Vol": "volume",
     "vol": "volume", "p": "page", "pp": "pages", "Fig": "figure", "fig": "figure",
-    "Figs": "figures", "Ch": "chapter", "ch": "chapter", "Sec": "section", "sec": "section",
+    "Figs": "figures", "Ch": "chapter", "ch": "chapter", "chs": "chapters",
+    "Chs": "chapters", "vols": "volumes", "Vols": "volumes", "eqs": "equations", "Sc": "scene",
+    "Sec": "section", "sec": "section",
     "Eq": "equation", "eq": "equation", "Apt": "apartment", "apt": "apartment",
     "Ext": "extension", "ext": "extension", "Rm": "room", "Fl": "floor", "Art": "article",
     "ca": "about", "c": "about", "approx": "approximately", "Approx": "approximately",
@@ -38,8 +40,7 @@ INNER = {
     "incl": "including", "a.k.a": "also known as", "viz": "namely", "min": "minimum",
     "max": "maximum", "avg": "average", "temp": "temperature", "govt": "government",
     "Cnr": "corner", "cnr": "corner", "nr": "near", "tel": "telephone", "Tel": "telephone",
-    "Gov't": "government", "gov't": "government", "int'l": "international",
-    "Int'l": "international", "nat'l": "national", "Nat'l": "national", "sched": "schedule",
+    "sched": "schedule",
     "mgmt": "management", "chpt": "chapter", "elev": "elevation", "freq": "frequency",
 }  # fmt: skip
 # anywhere; these dots may also end a sentence
@@ -57,19 +58,26 @@ FINAL = {
     "Pk": "park", "Stn": "station", "Hosp": "hospital",
     "Ph.D": "pee aitch dee", "B.Sc": "bee ess see", "M.Sc": "em ess see", "misc": "miscellaneous",
 }  # fmt: skip
+# with an apostrophe in place of letters, and without a dot
+SHORTENED = {
+    "gov't": "government", "govt": "government", "int'l": "international", "nat'l": "national",
+    "dep't": "department", "ass'n": "association", "cont'd": "continued",
+}  # fmt: skip
 ROADS = ("Ave", "Blvd", "Rd", "Hwy", "Pkwy")  # these go without their dots too
 SLASHED = {
     "w/o": "without", "w/": "with ", "b/c": "because", "c/o": "care of", "and/or": "and or",
     "he/she": "he or she", "she/he": "she or he", "his/her": "his or her", "n/a": "not available",
     "N/A": "not available", "y/y": "year on year", "q/q": "quarter on quarter",
-    "m/m": "month on month", "w/in": "within", "s/he": "he or she", "b/w": "between",
+    "m/m": "month on month", "w/in": "within", "w/out": "without", "YoY": "year on year",
+    "QoQ": "quarter on quarter", "MoM": "month on month", "&c": "et cetera",
+    "s/he": "he or she", "b/w": "between",
     "km/h": "kilometers per hour", "m/s": "meters per second",
 }  # fmt: skip
 # units without a figure
 BARE_UNITS = {
     "mph": "miles per hour", "kph": "kilometers per hour", "km": "kilometers", "kg": "kilograms",
     "cm": "centimeters", "mm": "millimeters", "lbs": "pounds", "ft": "feet",
-    "kWh": "kilowatt hours",
+    "kWh": "kilowatt hours", "lb": "pound", "oz": "ounce",
 }  # fmt: skip
 # a capital word before St. or Dr. that is not the name of a street
 PREPOSITIONS = r"(?:In|At|Near|From|To|On|Of|The|By|For|With|And|But|Then|Is|Was|When|If|As)"
@@ -84,6 +92,19 @@ COMPASS = {
     "N": "North", "S": "South", "E": "East", "W": "West", "NE": "Northeast", "NW": "Northwest",
     "SE": "Southeast", "SW": "Southwest",
 }  # fmt: skip
+DISTANCES = (
+    "mi",
+    "miles",
+    "mile",
+    "km",
+    "kilometers",
+    "kilometres",
+    "ft",
+    "feet",
+    "m",
+    "yd",
+    "yards",
+)
 ROAD = "(?:St|Ave|Blvd|Rd|Dr|Ln|Ct|Pl|Hwy|Pkwy|Street|Avenue|Boulevard|Road|Drive|Lane|Place)"
 
 # St. behind these is a university's team where it plays
@@ -125,7 +146,12 @@ STREETS = (
         rf"({one_of(COMPASS)})(?!\w|\.\w)",
         lambda m: m[1] + COMPASS[m[2]],
     ),
+    rule(
+        rf"(\d ?(?:{one_of(DISTANCES)})\.? )({one_of(COMPASS)})(?= of\b)",
+        lambda m: f"{m[1]}{COMPASS[m[2]].lower()}",
+    ),
     rule(r"(?<=\d(?:st|nd|rd|th)) Fl\b\.?", " floor"),
+    rule(r"(?<=\d(?:st|nd|rd|th)) c(?:ent)?\.(?= ?[\w,;:)]|$)", " century"),
     rule(r"\bSt\.? (?=[A-Z])", "Saint "),
     rule(r"\bSt\.", "Street"),
 )
@@ -134,7 +160,8 @@ WORDS = (
         rf"\b({one_of(TITLES)})\b(?:\. ?|(?<=M[rs]|rs) )(?=[A-Z\0])", lambda m: f"{TITLES[m[1]]} "
     ),
     rule(r"\b(Mr|Mrs|Ms|Dr|Prof)\b\.?", lambda m: TITLES[m[1]]),
-    rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=\(?\d)", lambda m: f"{NUMBERED[m[1]]} "),
+    rule(rf"(?<![\w.])({one_of(NUMBERED)})\. ?(?=[(#]?\d)", lambda m: f"{NUMBERED[m[1]]} "),
+    rule(r"(?<![\w.])(Nos?|nos?)\. ?(?=[A-Z]{1,4}-?\d)", lambda m: f"{NUMBERED[m[1]]} "),
     rule(r"(?<![\w.])(Rm|Apt|Ste|Fl|Bldg|Vol|Fig|Rte)(?= #?\d)", lambda m: NUMBERED[m[1]]),
     rule(
         r"(?<![\w.])(Vol|vol|Ch|ch|Fig|fig|Sec|sec|Art|Pt|pt)\. ?(?=[IVXLC]+\b)",
@@ -142,16 +169,26 @@ WORDS = (
     ),
     rule(r"(?<!\w)#(?=[A-Z]{1,4}-?\d)", " number "),
     rule(rf"(?<![\w.])(?<!\d )(?<!\d[snrt][tdh] )({one_of(INNER)})\.", lambda m: INNER[m[1]]),
-    rule(r"(?<![\w.])(e\.g|i\.e|vs)\b", lambda m: INNER[m[1]]),
+    # at the start of a line, or behind a mark
+    rule(
+        rf"(?:(?<=^)|(?<=[,;:(] )|(?<=\())({one_of(map(str.capitalize, INNER))})"
+        r"\.(?=:? [a-z\d])",
+        lambda m: INNER[m[1].lower()].capitalize(),
+    ),
+    rule(rf"\b(?i:{one_of(SHORTENED)})\b(?!')", lambda m: SHORTENED[m[0].lower()]),
+    # one against another at court
+    rule(r"(?<=\w|\.) v\. (?=[A-Z])", " versus "),
+    rule(r"(?<![\w.])(e\.g|i\.e|vs)\b\.?", lambda m: INNER[m[1]]),
+    rule(r"\b(1st|2nd) Lt\b\.?", r"\1 lieutenant"),
     rule(rf"(?<![\w.])(etc|Ph\.D)\b{SENTENCE_END}", lambda m: FINAL[m[1]] + (m[2] or "")),
     rule(rf"(?<![\w.])({one_of(FINAL)})\.(?= [A-Z]|(?! ?$))", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w.])({one_of(FINAL)})(?=\. ?$)", lambda m: FINAL[m[1]]),
     rule(rf"(?<=[\w.] )({one_of(ROADS)})\b(?!\.)", lambda m: FINAL[m[1]]),
     rule(rf"(?<![\w/]){one_of(SLASHED)}(?![\w/])", lambda m: SLASHED[m[0]]),
     rule(
-        rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. ){one_of(BARE_UNITS)}"
-        r"(?![\w/]|-h?mm?\b)",
-        lambda m: BARE_UNITS[m[0]],
+        rf"(?<![\w/^])(?<!\d[ -])(?<!sq )(?<!cu )(?<!sq\. )(?<!cu\. )({one_of(BARE_UNITS)})"
+        r"(?![\w/]|-h?mm?\b)(?:\.(?= [a-z]))?",
+        lambda m: BARE_UNITS[m[1]],
     ),
     rule(r"(?<!\w)'[nN]'(?!\w)", "and"),
     rule(r"\b(?:OK|Ok|ok|O\.K)\b", "okay"),

@@ -69,6 +69,8 @@ RULES = (
         rf"(?:/(?:[^\s<>\"]*{LAST})?)?",
         lambda m: address(m[0]),
     ),
+    # with another ending, if a path follows: bit.ly/x
+    rule(rf"(?<![\w@./-])[a-z0-9-]{{1,60}}\.[a-z]{{2}}/[^\s<>\"]*{LAST}", lambda m: address(m[0])),
     rule(rf"(?<=[\w)])\.({FILE})(?![\w-]|\.(?!{FILE}\b)\w)", file_ending),
     rule(rf"(?<=[\w)])\.({FILE})(?![\w-])", file_ending),
     rule(r"(?<![\w.,;:?!)])\.(?=[a-z]{2}|[A-Z]{2,}\b)", " dot "),

@@ -13,8 +13,8 @@ GROUPS = re.compile(r"[0-9]+")
 # after these words a number of three digits or more is a name
 NAMED = (
     "code", "PIN", "pin", "passcode", "password", "OTP", "ID", "account", "tracking", "serial",
-    "confirmation", "reference", "booking", "invoice", "zip", "postcode", "licence", "license",
-    "passport", "membership", "extension", "routing", "IMEI",
+    "confirmation", "reference", "booking", "invoice", "zip", "ZIP", "postcode", "licence",
+    "license", "passport", "membership", "extension", "routing", "IMEI",
     "EIN", "VIN", "SKU", "UPC",
 )  # fmt: skip
 # after these words and "number" a number of four digits or more is a name
@@ -59,10 +59,14 @@ def vanity(match: re.Match[str]) -> str:
     return f" {'one ' if match[1] else ''}{said} {match[3].replace('-', ' ').lower()} "
 
 
+def one_by_one(written: str) -> str:
+    """Say letters and digits one after the other."""
+    return " ".join(digits(part) if part.isdecimal() else spell(part) for part in written)
+
+
 def hexadecimal(match: re.Match[str]) -> str:
     """Say a number of base sixteen, digit by digit."""
-    parts = (digits(part) if part.isdecimal() else spell(part) for part in match[1])
-    return f" zero ex {' '.join(parts)} "
+    return f" zero ex {one_by_one(match[1])} "
 
 
 def network_address(match: re.Match[str]) -> str:
@@ -95,6 +99,15 @@ RULES = (
     rule(rf"{FREE}3[47]\d\d[ -]\d{{6}}[ -]\d{{5}}{DONE}", phone),
     rule(r"\b(1[ -])?(\d{3})-([A-Z]{2,}(?:-[A-Z]+)*|[A-Z]{3,})\b", vanity),
     rule(r"\b0x([0-9A-Fa-f]{1,32})\b", hexadecimal),
+    rule(r"(?i)(?<![\w-])[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![\w-])",
+         lambda m: ", ".join(one_by_one(part) for part in m[0].split("-"))),
+    rule(r"(?<![\w.])802\.11([a-z]{0,2})(?!\w)",
+         lambda m: f"eight oh two dot eleven {spell(m[1])}"),
+    # the paragraphs of a tax law: 401(k), 501(c)(3)
+    rule(r"(?<![\w.,$£€])([1-9])0([1-9])\(([a-z])\)(?:\((\d{1,2})\))?",
+         lambda m: f"{digits(m[1])} oh {digits(m[2])} {spell(m[3])} {m[4] or ''}"),
+    rule(r"\b((?:[Cc]ard|[Aa]ccount|[Nn]umber|[Pp]hone)(?: \w+)? ending (?:in |with )?)(\d{3,5})\b",
+         lambda m: m[1] + digits(m[2])),
     rule(rf"\b(P\.? ?O\.? ?Box #?)(\d{{4,}}){DONE}", lambda m: m[1] + digits(m[2])),
     rule(rf"\b({VERSIONED} )(\d{{1,2}})\.(\d\d){DONE}", version),
     rule(r"\b(ISBN(?:-1[03])?:?) (\d[\d -]{8,16}[\dX])\b",  # its check digit may be an X

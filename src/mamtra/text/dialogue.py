@@ -10,6 +10,8 @@ from dataclasses import dataclass
 NAME = r"\[voice:[^\S\n]*([^\[\]\n]{1,200}?)[^\S\n]*\]"
 MARK = re.compile(rf"^[^\S\n]*{NAME}", re.IGNORECASE | re.MULTILINE)
 LONE_MARK = re.compile(rf"^([^\S\n]*{NAME})\s*\n\s*", re.IGNORECASE | re.MULTILINE)
+# a mark without words between it and the next one
+IDLE_MARK = re.compile(rf"^[^\S\n]*{NAME}\s*(?={NAME})", re.IGNORECASE | re.MULTILINE)
 LINE_BEFORE_MARK = rf"\n(?=[^\S\n]*{NAME})"
 
 
@@ -27,8 +29,11 @@ class Turn:
 
 
 def with_marks_before_words(text: str) -> str:
-    """Put marks that have a line for themselves before the words that follow."""
-    return LONE_MARK.sub(r"\1 ", text)
+    """Put marks that have a line for themselves before the words that follow.
+
+    Of several marks in a row the last one counts.
+    """
+    return LONE_MARK.sub(r"\1 ", IDLE_MARK.sub("", text))
 
 
 def turns(text: str) -> list[Turn]:

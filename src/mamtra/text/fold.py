@@ -36,7 +36,11 @@ CHARACTERS = {
     "ł": "l", "Ł": "L", "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D", "ı": "i",
     "Α": " alpha ", "α": " alpha ", "β": " beta ", "γ": " gamma ", "Δ": " delta ", "δ": " delta ",
     "ε": " epsilon ", "θ": " theta ", "λ": " lambda ", "π": " pi ", "σ": " sigma ", "τ": " tau ",
-    "φ": " fie ", "ω": " omega ", "Ω": " ohms ", "Σ": " sigma ",
+    "φ": " fie ", "ω": " omega ", "Ω": " ohms ", "Σ": " sigma ", "ζ": " zeta ", "η": " ayta ",
+    "κ": " kappa ", "ν": " new ", "ξ": " zie ", "ρ": " roe ", "χ": " kie ", "ψ": " sigh ",
+    "Γ": " gamma ", "Θ": " theta ", "Λ": " lambda ", "Π": " pi ", "Φ": " fie ", "Ψ": " sigh ",
+    "∆": " delta ", "∑": " sum ",
+    **{chr(0x245F + number): f" {number} " for number in range(1, 21)},  # in circles
 }  # fmt: skip
 TABLE = str.maketrans(CHARACTERS)
 DASHES_KEPT = "–−"
@@ -60,7 +64,13 @@ LAYOUT = (
     rule(r"^\s*#{1,6}\s", ""),  # a heading's mark
     rule(r"\s+", " "),
 )
+# letters of a formula, which stand alone or behind a figure
+TERM = r"\d*\.?\d*[b-hj-z](?:\^\d)?|\d+(?:\.\d+)?"
 MINUS = (
+    # in a formula: 2x - 1, x = 3y - 7
+    rule(r"(?<![\w'.,$-])(\d*[xyz](?:\^\d)?) ?- ?(?=\d+(?![\w.,-]))", r"\1 minus "),
+    rule(rf"(?<![\w'.,$-])({TERM}) - (?=(?:{TERM})(?![\w'.,-]))(?=[^.?!]{{0,60}}=)", r"\1 minus "),
+    rule(rf"(?<== )({TERM}|a) - (?=(?:{TERM})(?![\w'-]))", r"\1 minus "),
     rule(r"(?<=\d) ?− ?(?=\d)", " minus "),
     rule(r"−", "-"),
     rule(r"(?<![^\s(])–(?=[$£€¥₹]?\d)", "-"),  # a dash that stands for a minus sign

@@ -11,6 +11,7 @@ cents) is written as words by our own tables before it, brackets, quotes and cas
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -106,6 +107,20 @@ def english_figures(text: str) -> str:
     return rewrite(figures(rewrite(text, ranges.RULES)), ENGLISH_BLANKS)
 
 
+def by_sentences(text: str, say: Callable[[str], str]) -> str:
+    """Say each sentence by itself: in one, a full stop counts as an abbreviation's.
+
+    Raises:
+        NothingToSpeakError: there is nothing to be said in any.
+    """
+    found: list[str] = []
+    for sentence in split_sentences(text):
+        with suppress(NothingToSpeakError):  # as a line of asterisks
+            found.append(say(sentence))
+    closed = [one if one[-1:] in ENDS else f"{one}." for one in found[:-1]]
+    return " ".join([*closed, *found[-1:]]) or say(text)
+
+
 @cache
 def loaded(kind: Any, language: str) -> Any:
     """A normaliser of wetext, whose tables take a third of a second to read."""
@@ -131,11 +146,11 @@ def normalised(text: str, language: str, normaliser: str) -> str:
                     f"the own normaliser reads English only, not {language!r}; "
                     "use 'wetext' or 'none'"
                 )
-            return normalize(text)
+            return by_sentences(text, normalize)
         case "wetext":
             if language not in ("en", "zh", "ja"):
                 return numbers_in_words(text, language)
-            prepared = english_figures(text) if language == "en" else text
+            prepared = by_sentences(text, english_figures) if language == "en" else text
             kind = require("wetext", "cosyvoice").Normalizer
             spoken = rewrite(loaded(kind, language).normalize(prepared), ESCAPED)
             return rewrite(spoken, CHINESE_SIGNS) if language == "zh" else spoken

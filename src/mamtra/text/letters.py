@@ -6,6 +6,7 @@ is spelled unless it can be said as a word, as NASA can, or the whole text shout
 
 import re
 
+from mamtra.text.numbers import pair, plural
 from mamtra.text.rules import rule
 
 NAMES = {
@@ -146,6 +147,10 @@ MIXED = (
     "PhD", "WiFi", "Wi-Fi", "GitHub", "macOS", "pH", "MySQL", "LaTeX",
 )  # fmt: skip
 OWNERS = "(?:[Tt]he|[Aa]n|[Oo]ur|[Mm]y|[Yy]our|[Hh]is|[Hh]er|[Tt]heir|[Ii]ts|in)"
+SEVERAL = (
+    "(?:[Tt]wo|[Tt]hree|[Ff]our|[Ff]ive|[Ss]ix|[Ss]even|[Ee]ight|[Nn]ine|[Tt]en|[Ss]everal|[Mm]any"
+    "|[Ff]ew|[Ss]ome|[Tt]hese|[Tt]hose|[Aa]ll)"
+)
 DEPARTMENT = (
     "(?:team|department|support|staff|manager|industry|systems?|services?|sector|guy|specialist"
     "|infrastructure|budget|jobs?|crowd|equipment|security|policy|project|professionals?)"
@@ -153,6 +158,18 @@ DEPARTMENT = (
 
 # before abbreviations: pairs of initials, which hold what looks like abbreviations
 PAIRS = (
+    rule(r"(?<!\d)(?<!\d )° ?C\b", " degrees Celsius "),
+    rule(r"(?<!\d)(?<!\d )° ?F\b", " degrees Fahrenheit "),
+    rule(r"(?<=[a-z])\((e?s)\)", r"\1"),  # of one or several
+    # several of a kind whose name ends in figures: F-16s, two 747s, flew Boeing 747s
+    rule(
+        r"(?<![\w'-])([A-Z]{1,4})-?(\d{1,4})s(?![\w'])",
+        lambda m: f"{before_figures(m)}{plural(pair(m[2]))} ",
+    ),
+    rule(
+        rf"(\b{SEVERAL} |(?<=[a-z,] )[A-Z][a-z]+ )([1-9]\d\d?[1-9])s\b",
+        lambda m: f"{m[1]}{plural(pair(m[2]))}",
+    ),
     rule(
         r"(?<![A-Za-z'])([A-Z]{1,3}) ?& ?([A-Z])(s?)(?![A-Za-z'])",
         lambda m: f" {spell(m[1])} and {spell(m[2])}{m[3]} ",
@@ -186,11 +203,11 @@ RULES = (
     rule(r"(?<![\w'-])(?:a-([d-z])|A-([D-Z]))(?![\w'-])",
          lambda m: f" ay to {spell(m[1] or m[2])} "),
     # names of two words written as one
-    rule(r"(?<=[a-z]{3})(?=[A-Z][a-z]{3})", " "),
+    rule(r"(?<=[a-z]{3})(?=[A-Z][a-z]{3}|[A-Z]{2,}s?(?![A-Za-z]))", " "),
     rule(r"^([^A-Za-z\0]*)([AaIi])([^A-Za-z\0]*)$",  # a text of one letter: no words then
          lambda m: f"{m[1]}{spell(m[2])}{m[3]}"),
-    rule(rf"(?<![A-Za-z'])(?:{'|'.join(MIXED)})(?![A-Za-z'])",
-         lambda m: RESPELLED.get(m[0], m[0])),
+    rule(rf"(?<![A-Za-z'])({'|'.join(MIXED)})('?s)?(?![A-Za-z'])",
+         lambda m: RESPELLED.get(m[1], m[1]) + (m[2] or "")),
     rule(rf"\b({OWNERS}) IT\b|\bIT(?= {DEPARTMENT}\b)", lambda m: f"{m[1] or ''} eye tee "),
     rule(r"\b([Tt]he) WHO\b", r"\1 double you aitch oh"),
     rule(r"\bWHO(?= (?:officials?|chief|director|reports?|data|guidelines|spokes\w+|estimates)\b)",

@@ -25,17 +25,26 @@ WORD = re.compile(r"\{[^{}]*\}|[^\W_]+(?:['’.&-][^\W_]+)*")
 PHONES_ALONE = re.compile(r"(?:[A-Z]{1,2}[0-2]? )*[A-Z]{1,2}[0-2]?")
 
 
+def plain_apostrophes(words: str) -> str:
+    """The words with a plain apostrophe for a typographic one."""
+    return words.replace("’", "'")
+
+
 def said(written: str) -> str:
     """Give what is put in place of a word: its phones in braces, or the respelling.
 
     Raises:
-        TextError: phones are unknown.
+        TextError: phones are unknown, or a brace has no partner.
     """
     if written.startswith("{") and written.endswith("}"):
         return plain_phones(written)
     phones = [phone.rstrip("012").lower() for phone in written.split()]
     if PHONES_ALONE.fullmatch(written) and all(phone in PHONES for phone in phones):
         return plain_phones(f"{{{written}}}")
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*\}", "", written)):
+        raise TextError(
+            f"a brace without its partner in {written!r}; write phones as {{hh ax l ow}}"
+        )
     return written
 
 
@@ -58,10 +67,11 @@ class Lexicon:
 
     def look_up(self, words: str) -> str | None:
         """Give what is said for words, also in the possessive; None where they are unknown."""
+        words = plain_apostrophes(words)
         if spoken := self.entries.get(words) or self.entries.get(words.lower()):
             return spoken
         owner = words[:-2]
-        if words.endswith(("'s", "’s")) and (
+        if words.endswith("'s") and (
             spoken := self.entries.get(owner) or self.entries.get(owner.lower())
         ):
             in_phones = spoken.endswith("}")
@@ -87,6 +97,7 @@ class Lexicon:
 
 def lexicon_of(entries: Mapping[str, str]) -> Lexicon:
     """Make a lexicon of words and what is read in their place."""
+    entries = {plain_apostrophes(word): spoken for word, spoken in entries.items()}
     longest = max((len(WORD.findall(entry)) for entry in entries), default=0)
     everything = "\n".join(f"{word}\t{spoken}" for word, spoken in sorted(entries.items()))
     return Lexicon(entries, longest, hashlib.sha256(everything.encode()).hexdigest()[:16])

@@ -87,7 +87,7 @@ def money(match: re.Match[str]) -> str:
     article, determiner = found.get("article") or "", found.get("determiner") or ""
     adjective = is_adjective(match) or PRICED.match(match.string, match.end())
     whole, _, hundredths = written.partition(".")
-    scale = SCALES.get((found["scale"] or "").strip())
+    scale = SCALES.get((found["scale"] or "").strip(" -"))
     divisor = found.get("per")
     per = f" per {PERS.get(divisor, divisor)}" if divisor else ""
     has_cents = penny and re.fullmatch(r"[\d,]*\.\d\d?", written)
@@ -98,7 +98,9 @@ def money(match: re.Match[str]) -> str:
     if whole.strip("0,") or not cents:
         parts.append(f"{number(whole or '0')} {one if whole == '1' or adjective else more}")
     if cents:
-        parts.append(f"{cardinal(cents)} {penny if cents == 1 or adjective else pence}")
+        # a three dollar and fifty cent coffee, but a one pound and fifty pence drink
+        one_penny = cents == 1 or (adjective and pence != "pence")
+        parts.append(f"{cardinal(cents)} {penny if one_penny else pence}")
     return f" {article}{determiner}{minus}{' and '.join(parts)}{per} "
 
 
@@ -107,10 +109,15 @@ SIGN = (
     rf"(?:(?<![A-Za-z]){one_of(sign for sign in SIGNS if sign[0].isalpha())}"
     rf"|{one_of(sign for sign in SIGNS if not sign[0].isalpha())})"
 )
-SCALE = rf"(?:(?P<scale> ?{one_of(s for s in SCALES if len(s) > 2)}| ?(?:[mb]n|tn|MM)|[kKmMbBT])\b)"
+SCALE = (
+    rf"(?:(?P<scale>[ -]?{one_of(s for s in SCALES if len(s) > 2)}| ?(?:[mb]n|tn|MM)|[kKmMbBT])\b)"
+)
 PER = rf"(?: ?/ ?(?P<per>{one_of(PERS)}|(?!and\b|or\b)[a-z]{{3,}})\b(?!/))"
 
 RULES = (
+    # the name of a currency before its sign
+    rule(r"\bUSD? \$(?=\d)", "US$"),
+    rule(r"\b(AUD|CAD|NZD|HKD|SGD|TWD|MXN) \$(?=\d)", r"\1 "),
     rule(
         r"(?<!flat )(?<!room )(?<!class )(?<!grade )(?<!form )(?<![\w.,$])(\d{1,2})c"
         r"(?= (?:each|per)\b)",

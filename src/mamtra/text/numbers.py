@@ -147,8 +147,18 @@ def the_ones(match: re.Match[str]) -> str:
 START = r"(?<![\w.\-])"
 STEPS = "(?:[Ll]ap|[Pp]age|[Qq]uestion|[Ss]tep|[Ss]lide|[Ll]evel|[Pp]art|[Ee]pisode|[Rr]ound)"
 SIDE_BY_SIDE = r"(?= (?:time|beat|meter|rhythm|signature|vision)\b)"
+# said in place of so many: hundreds of dollars
+ROUND = {
+    "10": "tens", "100": "hundreds", "1000": "thousands", "10000": "tens of thousands",
+    "100000": "hundreds of thousands", "1000000": "millions",
+}  # fmt: skip
 # figures in the groups of other countries, before anything reads them
 GROUPED = (
+    rule(
+        r"(?<![\w.,$£€'])(1(?:0{1,6}|(?:0{0,2},000|,000,000)))s(?= of\b)",
+        lambda m: ROUND[m[1].replace(",", "")],
+    ),
+    rule(r"(?<=[a-z] of )1,?000s\b", "thousands"),
     rule(r"(?<![\w.,'])[1-9]\d{0,2}(?:'\d{3})+(?![\d'\"])", lambda m: m[0].replace("'", ",")),
     rule(
         r"(?<![\w.,])\d{1,3}(?:\.\d{3})+,\d{1,2}(?![\w,]|\.\d)",
@@ -167,18 +177,32 @@ GROUPED = (
         r"(?<![\w.$£€-])(\d{3,4}) ?[xX] ?(\d{3,4})(?![\w.])",
         lambda m: f" {pair(m[1])} by {pair(m[2])} ",
     ),
-    rule(r"(?<=€)(\d{1,3})\.(\d{3})(?![\d.])", r"\1,\2"),
     rule(
-        r"(?<=\d)[eE]([-+]?)(?=\d{1,4}\b)",
+        r"(?<![\w.,$£€-])(\d{3,4})([pi])(?=\d{2}\b|\b(?!['-]))",
+        lambda m: f" {pair(m[1])} {'pee' if m[2] == 'p' else 'eye'} ",
+    ),
+    rule(r"(?<=€)(\d{1,3})\.(\d{3})(?![\d.])", r"\1,\2"),
+    rule(r"(?<![\w.])(\d{1,2})x (?=\d)", r"\1 times "),
+    # a whole number and a fraction, with a hyphen as in recipes
+    rule(
+        r"(?<![\w./,-])(\d{1,3})-"
+        r"(?=(?:1/[2-9]|2/3|3/[458]|[57]/8|[1-9]/1[06]|1[135]/16)(?![\w/.]))",
+        r"\1 ",
+    ),
+    rule(
+        r"(?<=\d)[eE]([-+]?)(?=\d{1,3}\b)",
         lambda m: f" times ten to the power of {m[1][:1].replace('+', '')}",
     ),
 )
 RULES = (
     rule(r"\b24/7/365\b", " twenty four seven three sixty five "),
-    rule(r"\b24/7\b", " twenty four seven "),
+    rule(r"\b24[x/]7\b", " twenty four seven "),
     rule(rf"\b({STEPS}) (\d{{1,4}})/(\d{{1,4}})(?![\w/]|\.\d)", r"\1 \2 of \3"),
     rule(r"\b9/11\b", " nine eleven "),
     rule(r"\b50-50\b", " fifty fifty "),
+    rule(r"\b([Oo]dds (?:of|at|are|were)? ?)(\d{1,4})/(\d{1,3})(?![\w/])", r"\1\2 to \3"),
+    rule(r"(?<![\w./])(\d+)/(\d+)(?:rds?|ths?|nds)\b",
+         lambda m: f" {fraction('', m[1], m[2])} "),
     rule(r"(?<![\w./])(\d\.\d)/(5|10|100)(?![\w/]|\.\d)", r"\1 out of \2"),
     rule(rf"(?<![\w./])(\d{{1,2}})/(\d{{1,2}}){SIDE_BY_SIDE}",
          lambda m: f" {number(m[1])} {number(m[2])} "),
@@ -196,7 +220,9 @@ RULES = (
          lambda m: f" {number(m[1])} minus {number(m[2])} "),
     rule(rf"{START}({NUMBER}) ?- ?({NUMBER})(?!\w|-\d|\.\d)",
          lambda m: f" {number_or_year(m[1])} to {number_or_year(m[2])} "),
+    rule(r"(?<=\d) ?[xX*] ?(?=10 ?(?:\^|to the power))", " times "),
     rule(r"(?<=\d) ?[xX*] ?(?=\d)", " by "),
+    rule(r"(?<=\d)x(?= ?[+=)^]| -| (?:minus|squared|cubed|to the power)\b)", " ex"),
     rule(r"(?<=\d)x\b", " times"),
     rule(r"(?<![\w)])-(?=\.?\d)", " minus "),
     rule(rf"{NUMBER}", lambda m: f" {number(m[0])} "),

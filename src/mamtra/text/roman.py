@@ -43,6 +43,7 @@ END = r"(?!\w)"
 NUMERAL = rf"(?=[IVXLC]{{2}}|[IVX]{END})C{{0,3}}{TENS}{ONES}{END}"
 LONG = rf"(?=[IVXLC]{{2}})C{{0,3}}{TENS}{ONES}{END}"
 NUMBER_OF_NAME = rf"(?=[IVX]{{2}})X{{0,3}}{ONES}{END}(?<! XX)(?<!XXX)"  # XX is a mark for love
+NO_NAME = "(?:The|An|His|Her|My|Your|Their|Our|This|That|No|Any|Start|With|By|Via|And|Or|On)"
 SMALL = r"(?=[ivxl]{2})(?:x[cl]|l?x{0,3})(?:ix|iv|v?i{0,3})(?!\w)"
 YEAR = rf"(?=[MDCLXVI]{{4}})M(?:CM|CD|D?C{{0,3}}){TENS}{ONES}{END}"
 MODERN_YEAR = rf"(?=[MDCLXVI]{{3}})MM{TENS}{ONES}{END}"
@@ -83,6 +84,7 @@ RULES = (
     rule(rf"\b(pp?)\. ?({SMALL})(?: ?[-–] ?({SMALL}))?", numbered_pages),
     rule(rf"\b({one_of(LETTERED)}) ({LONG}|[IV]{END})(?!{PRONOUN})", nth_thing),
     rule(rf"\b({ANY_CASE}) ({LONG}|{SMALL}|[VX](?=[.,;:)]|$))", nth_thing),
-    rule(rf"\b([A-Z][a-z]+) ({NUMBER_OF_NAME})(?!')", nth_thing),
+    rule(rf"\b(?!{NO_NAME}\b)([A-Z][a-z]+) ({NUMBER_OF_NAME})(?!')", nth_thing),
+    rule(rf"\(({SMALL})\)", lambda m: f"({cardinal(roman(m[1]))})"),
     rule(rf"\b(?:{YEAR}|{MODERN_YEAR})", lambda m: year(str(roman(m[0])))),
 )

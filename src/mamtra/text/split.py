@@ -9,11 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 
 from mamtra.errors import TextError
-from mamtra.text.abbreviations import FINAL, INNER
+from mamtra.text.abbreviations import FINAL, INNER, NUMBERED
 from mamtra.text.calendar_words import MONTHS, SHORT_MONTHS, WEEKDAYS
-from mamtra.text.informal import DOTTED
-from mamtra.text.rules import one_of
+from mamtra.text.informal import CHAT, DOTTED, SIZES, STATES, TIMES
+from mamtra.text.rules import LatePattern, one_of
 from mamtra.text.times import ZONE
+from mamtra.text.units import UNITS
 from mamtra.text.windows import check_characters, windows
 
 LANGUAGE = "en"
@@ -24,18 +25,38 @@ SHORT_SHARE = 0.25  # a piece shorter than this share of the budget joins its ne
 PHRASE = re.compile(r"(?<=[;:])\s+")
 CLAUSE = re.compile(r"(?<=[,])\s+")
 # what a sentence never ends with: a title, an abbreviation that goes on, a word in phones half read
-NOT_AN_END = re.compile(r"(?:\b(?:Dr|Mr|Mrs|Ms|Prof|vs|e\.g|i\.e|approx)\.|\{[^{}]*)$")
+NOT_AN_END = re.compile(
+    r"(?:\b(?:Dr|Mr|Mrs|Ms|Mx|Cpt|Ft|Prof|vs|e\.g|i\.e|approx|[Ii]ntl|[Nn]atl)\.|\{[^{}]*)$"
+)
 # what may stand before more of its sentence, if that begins as no sentence does
-ABBREVIATED = re.compile(rf"(?<![\w.]){one_of((*INNER, *DOTTED, *FINAL))}\.$")
-GOES_ON = re.compile(r"[a-z(]")
-COUNTED = re.compile(r"(?<![\w.])(?<!a )(?:min|max|avg|approx|pp|[Ff]igs?|ch|[Ee]q)\.$")
-FIGURES = re.compile(r"\d")
-# days before a month, and times of day before their zone
-DAY = re.compile(rf"(?<!the )\b{one_of(WEEKDAYS)}\.$")
+ABBREVIATED = LatePattern(
+    rf"(?<![\w.])(?:{one_of((*INNER, *DOTTED, *FINAL))}|(?i:{one_of(CHAT)}))\.$"
+    rf"|, {one_of(STATES)}\.$"
+)
+GOES_ON = LatePattern(r"[a-z(]")
+COUNTED = LatePattern(
+    rf"(?<![\w.])(?:(?<!a )(?<!an )|(?=[A-Z])){one_of((*INNER, *NUMBERED, *TIMES))}\.$"
+    rf"|(?:^|[,;:(] ){one_of(map(str.capitalize, INNER))}\.$"
+)
+FIGURES = LatePattern(r"#?\(?[A-Z]{0,2}-?\d|(?!I\b)[IVXLC]+\b")
+# units and sizes behind a figure, and what may follow: 5 ft. 11 in., 2 tbsp. oil
+UNIT = one_of({unit.removesuffix(".") for unit in UNITS} - {"°", "%"})
+MEASURED = LatePattern(rf"[\d¼-¾⅐-⅞][ -]?(?:sq\. ?|cu\. ?)?(?:{UNIT}|{one_of(SIZES)})\.$")
+SMALLER = LatePattern(rf"[a-z(]|(?:[NS][EW]?|[EW]) of\b|[\d/.¼-¾⅐-⅞]+ ?{UNIT}(?![\w'])")
+# days before a date or a time, and times of day before their zone
+DAY = LatePattern(rf"(?<!the )\b{one_of(WEEKDAYS)}\.$")
 A_MONTH = rf"{one_of((*SHORT_MONTHS, *MONTHS))}\b\.?"
-MONTH = re.compile(rf"{A_MONTH} \d|\d{{1,2}} {A_MONTH}")
-HALF = re.compile(r"\d ?[ap]\.m\.$")
-ENDINGS = ((ABBREVIATED, GOES_ON), (COUNTED, FIGURES), (DAY, MONTH), (HALF, re.compile(ZONE)))
+DATE = LatePattern(
+    rf"[a-z–-]|{A_MONTH} \d|\d{{1,2}}(?: {A_MONTH}|/\d|[:.]\d\d| ?[AaPp]\.?[Mm]\b| ?[-–] ?\d)"
+)
+HALF = LatePattern(r"\d ?[ap]\.m\.$")
+ENDINGS = (
+    (ABBREVIATED, GOES_ON),
+    (COUNTED, FIGURES),
+    (MEASURED, SMALLER),
+    (DAY, DATE),
+    (HALF, LatePattern(ZONE)),
+)
 # a word in phones is one word; so is anything else between blanks
 JOINING = "and|but|or|so|because|when|while|which|that|who|if|as|before|after"
 # where a text is best cut in two, and how far from its middle that is worth going, as a share of it
@@ -73,7 +94,10 @@ def goes_on(tail: str, part: str) -> bool:
     """Whether a sentence that seems to have ended goes on in the part that follows."""
     if NOT_AN_END.search(tail):
         return True
-    return any(before.search(tail) and after.match(part) for before, after in ENDINGS)
+    # what follows is looked at first: it is short, and seldom goes on
+    return any(
+        after.compiled.match(part) and before.compiled.search(tail) for before, after in ENDINGS
+    )
 
 
 def split_sentences(text: str) -> list[str]:

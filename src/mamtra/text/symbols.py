@@ -19,12 +19,14 @@ COMPARED = (
 )
 # before the numbers are spoken
 WITH_FIGURES = (
+    rule(r"(?<![\w/])f/(?=\d)", " eff "),  # of a lens
     rule(r"(?<=\w) ?\^2\b", " squared "),
     rule(r"(?<=[A-Za-z]) ?\^3\b", " cubed "),
     rule(r"(?<=\w) ?\^ ?-(?=[\w.])", " to the power of minus "),
     rule(r"#(?= ?\d)", " number "),
 )
 RULES = (
+    rule(r"\s\|\s", ", "),
     rule(r"\s*\)\s*(?=[.,?!;:]|$)", ""),
     rule(r"^\s*\(", ""),
     rule(r"[()\[\]]", ", "),

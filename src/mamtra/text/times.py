@@ -20,6 +20,18 @@ RESULT = (
     r"(?i:\b(?:(?:time|record|pace) (?:was|of|is)|best (?:was|of)|clocked"
     r"|(?:finish(?:ed)?|ran)(?: it)? in|\d+ ?(?:k|km|kilometers?|miles?) in) )"
 )
+# before a chapter and a verse
+SHORT_BOOKS = {
+    "Gen": "Genesis", "Exod": "Exodus", "Lev": "Leviticus", "Num": "Numbers",
+    "Deut": "Deuteronomy", "Josh": "Joshua", "Judg": "Judges", "Sam": "Samuel",
+    "Chron": "Chronicles", "Neh": "Nehemiah", "Ps": "Psalm", "Prov": "Proverbs",
+    "Eccl": "Ecclesiastes", "Isa": "Isaiah", "Jer": "Jeremiah", "Ezek": "Ezekiel",
+    "Dan": "Daniel", "Hos": "Hosea", "Mic": "Micah", "Zech": "Zechariah", "Mal": "Malachi",
+    "Matt": "Matthew", "Mk": "Mark", "Lk": "Luke", "Jn": "John", "Rom": "Romans",
+    "Cor": "Corinthians", "Gal": "Galatians", "Eph": "Ephesians", "Phil": "Philippians",
+    "Col": "Colossians", "Thess": "Thessalonians", "Tim": "Timothy", "Heb": "Hebrews",
+    "Jas": "James", "Pet": "Peter", "Rev": "Revelation",
+}  # fmt: skip
 SPANS = {"d": "day", "h": "hour", "m": "minute", "s": "second"}
 
 # before a time of day with seconds; elsewhere 2:17:45 is a length of time
@@ -88,19 +100,32 @@ ZONE = (
 )
 # the dot of p.m. is kept where it also ends the sentence
 HALF = rf"(?P<half>[AaPp])(?:\.[Mm]\.(?! +(?!{ZONE})[A-Z]| *$)|\.?[Mm]\b)"
+NO_TIME = r"(?![\d:]| ?[AaPp]\.?[Mm]\b)"  # behind chapter and verse
 HOURS, MINUTES = r"\d{1,4} ?h(?:rs?|ours?)?", r"\d{1,4} ?m(?:ins?)?"
 SECONDS = r"\d{1,4} ?s(?:ecs?)?"
 
 # before dates, which would read 30s as a decade
 SPANS_OF_TIME = (
     rule(r"\b(\d+):(\d+)(?= (?:dilution|ratio|scale|odds|mix|mixture|solution)\b)", r"\1 to \2"),
-    rule(rf"\b({one_of(BOOKS)}) (\d{{1,3}}):(\d{{1,3}})(?: ?- ?(\d{{1,3}}))?(?![\d:])", verse),
+    rule(
+        rf"\b({one_of(SHORT_BOOKS)})(?:\.|(?<=Ps|Mk|Lk|Jn)) (?=\d{{1,3}}:\d{{1,3}}{NO_TIME})",
+        lambda m: f"{SHORT_BOOKS[m[1]]} ",
+    ),
+    rule(rf"\b({one_of(BOOKS)}) (\d{{1,3}}):(\d{{1,3}})(?: ?- ?(\d{{1,3}}))?{NO_TIME}", verse),
     rule(
         rf"(?<![\w.])(?:\d{{1,4}} ?d(?:ays?)? )?(?:{HOURS},? ?{MINUTES}(?:,? ?{SECONDS})?"
         rf"|{MINUTES},? ?{SECONDS})(?![\w-])",
         duration,
     ),
     rule(r"\b([01]\d|2[0-4])([0-5]\d) ?h(?:ou)?rs\b", military),
+    rule(
+        r"\b((?:[Aa]t|[Bb]y|[Ff]rom|[Uu]ntil|[Tt]ill|[Bb]efore|[Aa]fter|[Aa]round) )"
+        r"(0[1-9])([0-5]\d)(?![\w-]| \d|[.,:]\d)",
+        lambda m: (
+            f"{m[1]}oh {cardinal(int(m[2]))} {'hundred' if m[3] == '00' else minutes_of(m[3])}"
+        ),
+    ),
+    rule(r"(?<![\w.])(\d{1,2})h([0-5]\d)(?!\w)", lambda m: f"{span('h', int(m[1]))} {m[2]}"),
 )
 RULES = (
     rule(

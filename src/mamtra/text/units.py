@@ -113,7 +113,7 @@ def feet_and_inches(match: re.Match[str]) -> str:
 
 
 # what is so many inches: a television, a 4K monitor
-SCREEN = re.compile(r" (?:\d+[Kkp]\b|[A-Z]{2,}|[a-z][A-Z])")
+SCREEN = re.compile(r" (?:\d+[Kkp]\b|[A-Z]{2,}|[A-Za-z][A-Za-z]+[A-Z]|[a-z][A-Z]|TV\b)")
 OPENING, CLOSING = re.compile(r'(?:^|[\s(])"'), re.compile(r'[^\s(\d]"')
 ROOMS = (
     "(?i:apartment|apt|room|gate|seat|unit|form|exit|rule|flight|row|bus|model|section|suite|route"
@@ -184,9 +184,12 @@ RULES = (
     rule(rf"(?<![\d.,])({NUMBER})\"? ?[xX×] ?({NUMBER})\"", r"\1 by \2 in."),
     rule(rf"(\b{ROOMS} )?(?<![\w.#])(\d{{2,3}}(?:\.\d)?)([CF])(?![\w'-]| (?:dis)?charge)", heat),
     rule(r"""(?<![\w.])(\d+)' ?(\d+)(?:"|'')""", feet_and_inches),
+    rule(r"(?<![\w.])(\d+) ?ft(\d{1,2})(?![\w.])", feet_and_inches),
+    rule(r"(?<=\d)[- ]?(?:yo|y/o|y\.o\.)(?= [a-z])|(?<=\d)-(?:yo|y/o)(?!\w)", " year old"),
+    rule(r"(?<=\d) ?(?:yo|y/o|y\.o\.)(?!\w)", " years old"),
     rule(r"(?<![\w.])(\d+)' ?[xX×] ?(\d+)'(?!\w)", r"\1 by \2 ft"),
     rule(r"(?<![\w.])(\d+) ?(?:ft\.?|feet|foot) (\d+) ?(?:in\b\.?|inches)", feet_and_inches),
-    rule(rf"(\b[Aa]n? )?(?<![\w./])((?:\d+ )?\d+/\d+|{NUMBER})\"", inches),
+    rule(rf"(\b[Aa]n? )?(?<![\w./])((?:\d+ )?\d+/\d+|{NUMBER}(?: ?- ?{NUMBER})?)\"", inches),
     rule(r"(\b[Aa]n? \d+)' (?=[a-z])", r"\1 ft "),
     rule(r"(?<=\d) in(?= (?:wide|long|tall|high|deep|thick|diameter)\b)", " in."),
     rule(r"(?<![\w./])1 c\.(?= [a-z])|(?<=/\d) c\.(?= [a-z])", lambda m: f"{m[0][:-2]}cup"),
@@ -214,7 +217,7 @@ RULES = (
     rule(
         rf"{BEFORE_NOUN}(?<![\w./])(?<!\d,)(?P<amount>{AMOUNT})(?P<joint> ?|-)"
         rf"(?P<area>(?:sq|cu)\.? ?)?(?P<unit>{UNIT})(?P<power>(?:\^|(?<=m))[23])?(?:{PER})?{END}"
-        r"(?:\.(?= [a-z\d]))?",
+        r"(?:\.(?= [a-z\d]|-[a-z]))?",
         measure,
     ),
     rule(r"(?<=\d)(?<!-\d{3})(?<!-\d{4})(?<!-\d{5})(?<!\b[48])[Kk]\b", " thousand "),
