@@ -37,7 +37,7 @@ def test_a_set_is_recorded_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert read(out / "0003.wav").seconds == pytest.approx(0.1)
 
 
-@pytest.mark.parametrize("other", [["--voice", "bella"], ["--set", "answers"]])
+@pytest.mark.parametrize("other", [["--voice", "nova"], ["--set", "answers"]])
 def test_another_voice_or_set_is_not_mixed_in(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: list[str]
 ) -> None:

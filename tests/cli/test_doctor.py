@@ -48,7 +48,7 @@ def test_doctor_tells_what_is_used_and_why(capsys: pytest.CaptureFixture[str]) -
 
 def test_a_model_whose_speech_is_checked_is_marked() -> None:
     told = {one.about: one.found for one in findings.models()}
-    assert ", proofread, voices bella" in told["model nano"]
+    assert ", proofread, voices fenrir" in told["model nano"]
 
 
 def test_a_card_reads_in_chunks_and_what_its_training_lacks_is_optional(

@@ -17,7 +17,7 @@ from mamtra.corpus.synthetic.manifest import Corpus
 from mamtra.corpus.synthetic.tokens import TokenTable
 from mamtra.errors import TrainingError
 from mamtra.recipes.nano import student
-from mamtra.recipes.nano.assemble import LM_FILE, blended, fill, guard_for
+from mamtra.recipes.nano.assemble import LM_FILE, fill, guard_for
 from mamtra.recipes.nano.phone_errors import edit_distance, greedy_phones
 from mamtra.recipes.nano.speech_lm import LAYERS, SpeechLMTask, spelled
 from mamtra.recipes.nano.stages import Workshop, run_stage
@@ -28,7 +28,6 @@ from mamtra.recipes.nano.student import (
     train_student,
     untrained,
 )
-from mamtra.synthesis.load import load
 from mamtra.text.pronunciations import Pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 
@@ -154,19 +153,6 @@ def test_sequences_of_several_utterances_hold_their_texts_and_tokens_in_order(
     assert batch.text_ids.tolist() == [*pairs[0], *pairs[1]]
     said = np.concatenate([tokens.of(item.id) for item in items[:4]])
     assert batch.speech_ids.tolist() == said.tolist()
-
-
-def test_a_blended_voice_lies_between_both_and_keeps_its_length() -> None:
-    main, other = (load("nano").voice(name) for name in ("heart", "michael"))
-    mixed = blended(other, main, 0.25)
-
-    def cosine(one: np.ndarray, two: np.ndarray) -> float:
-        return float(one @ two / np.linalg.norm(one) / np.linalg.norm(two))
-
-    apart = cosine(other.speaker, main.speaker)
-    assert apart < cosine(mixed.speaker, main.speaker) < cosine(mixed.speaker, other.speaker)
-    assert np.linalg.norm(mixed.speaker) == pytest.approx(np.linalg.norm(other.speaker), rel=1e-3)
-    assert mixed.source.startswith("25% heart")
 
 
 def test_further_students_have_the_layers_that_the_tables_name() -> None:

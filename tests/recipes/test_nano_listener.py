@@ -26,6 +26,7 @@ from mamtra.recipes.nano.listener import (
     Listener,
     ListenerRun,
     ListenerTask,
+    by_root_of_length,
     heard_wrong,
     train_listener,
 )
@@ -87,6 +88,19 @@ def test_frames_without_a_phone_do_not_count() -> None:
     assert float(unknown["phones"]) == float(unknown["right"]) == 0.0
 
 
+def test_frames_count_as_much_as_they_are_told_to() -> None:
+    found, wanted = torch.randn(1, 3, len(CLASSES)), torch.tensor([[4, NOTHING, 7]])
+    first = heard_wrong(found, wanted, torch.tensor([[1.0, 9.0, 0.0]]))
+    alone = heard_wrong(found[:, :1], wanted[:, :1])
+    assert float(first["phones"]) == pytest.approx(float(alone["phones"]), rel=1e-6)
+
+
+def test_a_phone_counts_as_the_root_of_its_length() -> None:
+    counts = by_root_of_length(torch.tensor([[3, 3, 3, 3, 8, 3, 3, 3, 3], [5] * 9]))
+    assert counts[0].tolist() == [0.5] * 4 + [1.0] + [0.5] * 4
+    assert float(counts[1].sum()) == pytest.approx(3.0)
+
+
 def articulating(corpus: Corpus, tokens: TokenTable, share: float = 0.5) -> ArticulationTask:
     run = ArticulationRun(decoder=replace(DECODER, twin_share=share), listener=LISTENER)
     bins, nothing = DECODER.decoder.bins, torch.zeros(DECODER.decoder.bins)
@@ -110,7 +124,7 @@ def test_phones_that_are_not_heard_are_a_part_of_the_loss(
 
 def test_the_phones_are_those_of_the_tokens_where_another_voice_says_them(tmp_path: Path) -> None:
     (tmp_path / "corpus.json").write_text('{"rate_hz": 24000}')
-    slower = replace(timed(0, "train", 2 * STEP), id="other", voice="bella", shard="other")
+    slower = replace(timed(0, "train", 2 * STEP), id="other", voice="nova", shard="other")
     write_shard(tmp_path, "train", [tones()], [timed(0, "train")])
     write_shard(tmp_path, "other", [np.repeat(tones(), 2)], [slower])
     both = Corpus.open(tmp_path)

@@ -19,7 +19,13 @@ from mamtra.recipes.nano.decoder import DecoderRun, DecoderTask
 from mamtra.recipes.nano.decoder_batch import DecoderBatch
 from mamtra.recipes.nano.detail import Detail, measure_detail
 from mamtra.recipes.nano.drawer import Drawer
-from mamtra.recipes.nano.listener import Listener, ListenerRun, heard_wrong, scaled
+from mamtra.recipes.nano.listener import (
+    Listener,
+    ListenerRun,
+    by_root_of_length,
+    heard_wrong,
+    scaled,
+)
 from mamtra.recipes.nano.proofreader import NOTHING, phones_of
 from mamtra.training.loop import LoopSettings, train
 
@@ -93,7 +99,8 @@ class ArticulationTask(DecoderTask):
         moved = drawn.float() * config.mel_scale + config.mel_offset - self.drawn_mean[:, None]
         mended = torch.einsum("ij,bjt->bit", self.matrix, moved) + self.natural_mean[:, None]
         heard = self.listener(scaled(mended) * batch.content[:, None])
-        values |= heard_wrong(heard, wanted.to(drawn.device))
+        counts = by_root_of_length(wanted)
+        values |= heard_wrong(heard, wanted.to(drawn.device), counts.to(drawn.device))
         return values | {"loss": values["loss"] + self.phone_weight * values["phones"]}
 
 

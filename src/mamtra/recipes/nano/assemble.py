@@ -2,11 +2,10 @@
 
 import gzip
 from collections import Counter
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TypeVar
 
-import numpy as np
 from safetensors.torch import load_file
 from torch import nn
 
@@ -35,18 +34,16 @@ from mamtra.synthesis.text_reader import TextConfig
 from mamtra.text.pronunciations import PACKED, read_pronunciations
 from mamtra.text.tokenizer import NanoTokenizer
 from mamtra.voice.load import open_voice_encoder
-from mamtra.voice.voice import Voice, make_voice
+from mamtra.voice.voice import make_voice
 
 Module = TypeVar("Module", bound=nn.Module)
 
 PROMPT_SECONDS = (3.5, 5.0)  # length of the recording a voice is made from
-MAIN_FILE = f"{MAIN_VOICE}.safetensors"
 LM_FILE = "speech_lm.safetensors"
 SILENT_SHARE = 0.02  # a token that opens or closes so many utterances is silence
 EMPHASIS = 1.1  # of the decoder's features around their mean, beyond what recordings have
 SHARPNESS = 1.2  # of the spectrum's ripples; 1.5 costs sound (docs/log.md)
 SAMPLING = SamplingConfig(temperature=0.5, repetition_share=0.4)
-BLENDED = {"af_bella": 0.5}  # share of the main voice; alone, the vocoder makes her hoarse
 LICENCE = "Apache-2.0 (hibari and Kokoro-82M)"
 PIECE_CHARACTERS = 120  # longest text that is spoken at once; in longer ones words get lost
 
@@ -77,17 +74,6 @@ def fill(module: Module, weights: Path) -> Module:
     return module.eval()
 
 
-def blended(voice: Voice, main: Voice, share: float) -> Voice:
-    """A voice with a share of the main voice in its speaker vector, of its own length."""
-    mixed = (1 - share) * voice.speaker + share * main.speaker
-    mixed *= np.linalg.norm(voice.speaker) / np.linalg.norm(mixed)
-    return replace(
-        voice,
-        speaker=mixed.astype(voice.speaker.dtype),
-        source=f"{share:.0%} heart, else {voice.source}",
-    )
-
-
 def save_voices(folder: Path, corpus: Corpus) -> None:
     """Make a voice of each speaker of the corpus, from a held-out utterance.
 
@@ -95,7 +81,7 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
     """
     encoder = open_voice_encoder(ModelFolder(folder))
     shortest, longest = (round(seconds * corpus.rate_hz) for seconds in PROMPT_SECONDS)
-    for name in sorted(corpus.voices, key=lambda name: name != MAIN_VOICE):
+    for name in corpus.voices:
         suitable = [
             utterance
             for utterance in corpus.choose("validation", name)
@@ -113,8 +99,6 @@ def save_voices(folder: Path, corpus: Corpus) -> None:
             source=" ".join(filter(None, (told.get("package"), told.get("version"), name))),
             licence=LICENCE,
         )
-        if name in BLENDED:
-            voice = blended(voice, Voice.load(folder / "voices" / MAIN_FILE), BLENDED[name])
         voice.save(folder / "voices" / f"{short}.safetensors")
 
 

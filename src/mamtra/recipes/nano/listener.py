@@ -79,14 +79,38 @@ def scaled(mel: Float[Tensor, "*batch bins frames"]) -> Float[Tensor, "*batch bi
 
 
 def heard_wrong(
-    found: Float[Tensor, "batch frames classes"], wanted: Int[Tensor, "batch frames"]
+    found: Float[Tensor, "batch frames classes"],
+    wanted: Int[Tensor, "batch frames"],
+    counts: Float[Tensor, "batch frames"] | None = None,
 ) -> dict[str, Tensor]:
-    """Cross entropy of the phones, and the share of frames that are named right."""
+    """Cross entropy of the phones, and the share of frames that are named right.
+
+    Args:
+        found: logits.
+        wanted: the phones, ``NOTHING`` where there is none.
+        counts: how much each frame counts in the cross entropy; all alike if not given.
+    """
     known = wanted != NOTHING
     count = known.sum().clamp(min=1)
-    loss = functional.cross_entropy(found.float().mT, wanted, ignore_index=NOTHING, reduction="sum")
+    loss = functional.cross_entropy(
+        found.float().mT, wanted, ignore_index=NOTHING, reduction="none"
+    )
+    counts = known.float() if counts is None else counts * known
     right = (found.argmax(-1) == wanted) & known
-    return {"phones": loss / count, "right": right.sum() / count}
+    phones = (loss * counts).sum() / counts.sum().clamp(min=1)
+    return {"phones": phones, "right": right.sum() / count}
+
+
+def by_root_of_length(wanted: Int[Tensor, "batch frames"]) -> Float[Tensor, "batch frames"]:
+    """How much frames count so that a phone of n frames counts as the root of n.
+
+    Words hang on short sounds as much as on long ones: a vowel of 40 ms is a word (``a``).
+    """
+    counts = torch.zeros(wanted.shape)
+    for row, phones in zip(counts, wanted.cpu(), strict=True):
+        _, lengths = torch.unique_consecutive(phones, return_counts=True)
+        row.copy_((lengths.float() ** -0.5).repeat_interleave(lengths))
+    return counts.to(wanted.device)
 
 
 class ListenerTask:
