@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import logging
 import socket
 import threading
 import time
@@ -12,6 +13,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+
+@pytest.fixture
+def server_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[logging.LogRecord]]:
+    """What the server logs, whatever other tests of this process made of its logger."""
+    records = list[logging.LogRecord]()
+    logger, handler = logging.getLogger("mamtra.server"), logging.Handler()
+    monkeypatch.setattr(handler, "emit", records.append)
+    monkeypatch.setattr(logger, "disabled", False)
+    before = logger.level
+    logger.setLevel(logging.INFO)
+    logger.addHandler(handler)
+    yield records
+    logger.removeHandler(handler)
+    logger.setLevel(before)
 
 
 @dataclass

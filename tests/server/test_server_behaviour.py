@@ -201,13 +201,13 @@ def test_half_a_body_is_not_waited_for(start_server, monkeypatch: pytest.MonkeyP
     assert running.service.idle
 
 
-def test_who_leaves_within_a_body_is_counted_and_no_error(running, caplog) -> None:
+def test_who_leaves_within_a_body_is_counted_and_no_error(running, server_log) -> None:
     leaving = running.connect()
     leaving.sendall(f'{HEAD}Content-Length: 1000\r\n\r\n{{"input"'.encode())
     leave(leaving)
     gone = 'mamtra_requests_total{code="408",route="/v1/audio/speech"} 1.0'
     running.wait_for(lambda: gone in running.state.metrics.text().decode())
-    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
+    assert [record for record in server_log if record.levelname == "ERROR"] == []
 
 
 def test_a_wrong_length_is_refused(running) -> None:
