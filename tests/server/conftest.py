@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 
@@ -72,6 +73,12 @@ class Running:
     def speak(self, text: str, **values: Any) -> tuple[int, dict[str, str], bytes]:
         """``POST /v1/audio/speech``."""
         return self.ask("POST", "/v1/audio/speech", {"input": text, **values})
+
+    def spoken(self, text: str, voice: str | None = None) -> bytes:
+        """What a voice, or the default one, makes of a text, as samples of 16 bits."""
+        pieces = self.service.synthesizer.stream(text, voice)
+        samples = np.concatenate([piece.samples for piece in pieces])
+        return (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
 
     def connect(self) -> socket.socket:
         """A raw connection."""

@@ -226,14 +226,7 @@ def test_a_sentence_without_words_is_left_out_of_a_text_that_has_some(running) -
     assert "error" not in [message["type"] for message in messages]
     assert not any(message.get("error") for message in messages)
     turns = [("Good morning!", "low"), ("How are you?", "low")]
-    assert b"".join(frames) == b"".join(spoken_in(running, *turn) for turn in turns)
-
-
-def spoken_in(running, text: str, voice: str) -> bytes:
-    """What one voice makes of a text."""
-    pieces = running.service.synthesizer.stream(text, voice)
-    samples = np.concatenate([piece.samples for piece in pieces])
-    return (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+    assert b"".join(frames) == b"".join(running.spoken(*turn) for turn in turns)
 
 
 @pytest.mark.parametrize("size", [3, 1000])
@@ -249,8 +242,8 @@ def test_a_mark_holds_until_the_next_one_or_new_settings(running, size: int) -> 
         send(socket, "input.done")
         _, later = until(socket, "session.done")
     turns = [("Who is it", "high"), ("Me.", "low"), ("You.", "high"), ("And me.", "high")]
-    assert b"".join(frames) == b"".join(spoken_in(running, *turn) for turn in turns)
-    assert b"".join(later) == spoken_in(running, "You.", "low")
+    assert b"".join(frames) == b"".join(running.spoken(*turn) for turn in turns)
+    assert b"".join(later) == running.spoken("You.", "low")
 
 
 def test_a_mark_of_nobody_is_told_once(running) -> None:
@@ -261,7 +254,7 @@ def test_a_mark_of_nobody_is_told_once(running) -> None:
     told = [message["message"] for message in messages if message["type"] == "error"]
     assert len(told) == 1
     assert "nobody" in told[0]
-    assert b"".join(frames) == spoken_in(running, "How are you?", "low")
+    assert b"".join(frames) == running.spoken("How are you?", "low")
 
 
 def test_half_a_character_is_told_and_the_session_goes_on(running) -> None:

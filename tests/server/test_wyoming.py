@@ -5,7 +5,6 @@ import logging
 import warnings
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from mamtra.errors import ConfigError
@@ -65,9 +64,7 @@ def test_a_text_is_spoken(running) -> None:
     assert received[0].type == "audio-start"
     chunks = [AudioChunk.from_event(event) for event in received if event.type == "audio-chunk"]
     sound = b"".join(chunk.audio for chunk in chunks)
-    alone = running.service.synthesizer.stream("Good morning.")
-    samples = np.concatenate([piece.samples for piece in alone])
-    assert sound == (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+    assert sound == running.spoken("Good morning.")
     assert {chunk.rate for chunk in chunks} == {running.service.rate_hz}
 
 
@@ -87,13 +84,6 @@ def sound_of(received: list) -> bytes:
     return b"".join(event.payload or b"" for event in received if event.type == "audio-chunk")
 
 
-def spoken_in(running, text: str, voice: str) -> bytes:
-    """What one voice makes of a text."""
-    pieces = running.service.synthesizer.stream(text, voice)
-    samples = np.concatenate([piece.samples for piece in pieces])
-    return (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
-
-
 def in_parts(text: str, size: int) -> list:
     """The events of a text that arrives, with the whole of it for servers that cannot stream."""
     from wyoming.tts import Synthesize, SynthesizeChunk, SynthesizeStart, SynthesizeStop
@@ -108,14 +98,14 @@ def test_a_sentence_without_words_is_left_out_of_a_text_that_has_some(running) -
     received = converse(running, events, "synthesize-stopped")
     assert {event.type for event in received[1:-2]} == {"audio-chunk"}
     turns = [("Good morning!", "low"), ("How are you?", "low")]
-    assert sound_of(received) == b"".join(spoken_in(running, *turn) for turn in turns)
+    assert sound_of(received) == b"".join(running.spoken(*turn) for turn in turns)
 
 
 def test_a_mark_holds_until_the_next_one_while_text_arrives(running) -> None:
     events = in_parts("[voice:high] Who is it\n[voice:low] Me.\n[voice:high] You. And me.", 3)
     received = converse(running, events, "synthesize-stopped")
     turns = [("Who is it", "high"), ("Me.", "low"), ("You.", "high"), ("And me.", "high")]
-    assert sound_of(received) == b"".join(spoken_in(running, *turn) for turn in turns)
+    assert sound_of(received) == b"".join(running.spoken(*turn) for turn in turns)
 
 
 @pytest.mark.parametrize("streamed", [False, True])
@@ -228,9 +218,7 @@ def test_a_mark_names_voices_of_the_model_and_no_files(running, tmp_path) -> Non
         assert told.endswith("is unknown to model 'tiny'; possible are low, high")
     text = "[voice:high] Good morning.\n[voice:low] How are you?"
     received = converse(running, [Synthesize(text=text)], "audio-stop")
-    sound = b"".join(event.payload or b"" for event in received if event.type == "audio-chunk")
-    samples = np.concatenate([piece.samples for piece in synthesizer.stream(text)])
-    assert sound == (np.clip(samples, -1, 1) * 32767).round().astype("<i2").tobytes()
+    assert sound_of(received) == running.spoken(text)
 
 
 def test_a_whole_text_obeys_the_limit_of_characters(start_server) -> None:

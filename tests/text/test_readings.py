@@ -5,10 +5,9 @@ from pathlib import Path
 import pytest
 from readings import HELD_OUT, LATER, NEW, REPORTED, Reading, read, words
 
-from mamtra.errors import NothingToSpeakError
+from mamtra.text.frontend import by_sentences
 from mamtra.text.markup import plain_text
 from mamtra.text.normalize import normalize
-from mamtra.text.split import split_sentences
 
 SHARE = 0.95
 
@@ -29,19 +28,12 @@ def test_most_of_what_was_written_down_is_read_right(table: Path, lines: int) ->
     assert len(wrong) <= (1 - SHARE) * len(readings), wrong
 
 
-def by_sentences(written: str) -> str:
-    """The words of a text that is cut into sentences first, as one is before it is spoken."""
-    spoken = []
-    for sentence in split_sentences(plain_text(written)):
-        try:
-            spoken.append(normalize(sentence))
-        except NothingToSpeakError:  # a picture after a sentence
-            continue
-    return words(" ".join(spoken))
-
-
 @pytest.mark.parametrize("table", [REPORTED, HELD_OUT, LATER, *NEW], ids=lambda table: table.stem)
 def test_a_line_cut_into_sentences_is_read_as_in_one(table: Path) -> None:
     readings = [reading for reading in read(table) if reading.is_right]
-    wrong = [one.written for one in readings if by_sentences(one.written) not in one.right]
+    wrong = [
+        one.written
+        for one in readings
+        if words(by_sentences(plain_text(one.written), normalize)) not in one.right
+    ]
     assert not wrong

@@ -107,10 +107,10 @@ def by_root_of_length(wanted: Int[Tensor, "batch frames"]) -> Float[Tensor, "bat
     Words hang on short sounds as much as on long ones: a vowel of 40 ms is a word (``a``).
     """
     counts = torch.zeros(wanted.shape)
-    for row, phones in zip(counts, wanted.cpu(), strict=True):
+    for row, phones in zip(counts, wanted, strict=True):
         _, lengths = torch.unique_consecutive(phones, return_counts=True)
         row.copy_((lengths.float() ** -0.5).repeat_interleave(lengths))
-    return counts.to(wanted.device)
+    return counts
 
 
 class ListenerTask:
