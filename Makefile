@@ -44,7 +44,7 @@ types: $(VENV)/ready-to-develop ## static types
 
 nano: $(VENV)/ready-to-develop ## make nano, nano-1-5 and nano-teacher again from nothing: many hours on two cores, resumable (without MAMTRA_KOKORO, docs/nano.md, heart's voice alone)
 	@$(INSTALL) hibari-tts onnx
-	$(BIN)/mamtra corpus synthesize -o runs/nano/corpus --count 132000
+	$(BIN)/mamtra corpus synthesize -o runs/nano/corpus --count 132000 --shortest-vowel 50
 	$(if $(MAMTRA_KOKORO),$(BIN)/mamtra corpus synthesize -o runs/nano/corpus --others --shard 20 --voice am_michael=780 --voice af_nova=780 --voice am_fenrir=780,@echo "MAMTRA_KOKORO names no folder (docs/nano.md), so heart will be the only voice" >&2)
 	$(BIN)/mamtra nano all -f runs/nano
 	$(BIN)/mamtra nano student-1-5 -f runs/nano

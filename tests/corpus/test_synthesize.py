@@ -65,7 +65,7 @@ def test_a_badly_counted_voice_ends_with_the_code_of_corpora(tmp_path, capsys) -
 
 
 def test_a_second_run_speaks_only_what_is_missing(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: Toy())
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice, shortest: Toy())
     monkeypatch.setattr(synthesize, "ProcessPoolExecutor", ThreadPoolExecutor)
     plans = plan_shards([TEXT, "Mute.", "Yes."], ["No."], {"toy": 2}, validation=1)
     assert sum(synthesize.synthesize(tmp_path, plans, 1)) == pytest.approx(3 * 0.2)
@@ -89,7 +89,7 @@ def test_a_second_run_speaks_only_what_is_missing(tmp_path, monkeypatch) -> None
 def test_other_sentences_are_not_mixed_into_a_corpus(
     tmp_path, monkeypatch, texts, size, message
 ) -> None:
-    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: Toy())
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice, shortest: Toy())
     monkeypatch.setattr(synthesize, "ProcessPoolExecutor", ThreadPoolExecutor)
 
     def speak(texts: list[str], size: int) -> list[float]:
@@ -106,16 +106,65 @@ def test_other_sentences_are_not_mixed_into_a_corpus(
 
 
 def test_a_shard_of_which_nothing_is_heard_is_empty(tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice: Toy())
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice, shortest: Toy())
     (plan,) = plan_shards(["Mute."], [], {"toy": 1}, validation=0)
     assert synthesize.speak_shard(tmp_path, plan) == 0
     assert Corpus.open(tmp_path).utterances == []
 
 
+def test_other_shortest_vowels_are_not_mixed_into_a_corpus(tmp_path, monkeypatch) -> None:
+    class Told(Toy):
+        def __init__(self, voice: str, shortest: int) -> None:
+            self.shortest = shortest
+
+        def identity(self) -> dict[str, str]:
+            return {"package": "toy", "shortest_vowel_ms": str(self.shortest)}
+
+    monkeypatch.setattr(synthesize, "synthesiser_for", Told)
+    monkeypatch.setattr(synthesize, "ProcessPoolExecutor", ThreadPoolExecutor)
+    plans = plan_shards([TEXT, "Yes."], [], {"toy": 2}, validation=1)
+    assert len(list(synthesize.synthesize(tmp_path, plans, 1, 50))) == 2
+    assert list(synthesize.synthesize(tmp_path, plans, 1, 50)) == []
+    told = r"toy last 50 ms at least, and 25 .* --shortest-vowel 50"
+    with pytest.raises(CorpusError, match=told):
+        list(synthesize.synthesize(tmp_path, plans, 1))
+
+
+@pytest.mark.parametrize(
+    ("voice", "shortest", "message"),
+    [("heart", 30, "a multiple of 25"), ("heart", 0, "a multiple of 25"),
+     ("am_michael", 50, "for heart alone")],
+)  # fmt: skip
+def test_shortest_vowels_that_cannot_be_are_refused(voice, shortest, message) -> None:
+    with pytest.raises(CorpusError, match=message):
+        synthesiser_for(voice, shortest)
+
+
+def test_a_network_gets_an_input_below_which_a_value_does_not_fall(tmp_path) -> None:
+    onnx = pytest.importorskip("onnx")
+    value, kind = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    nodes = [
+        onnx.helper.make_node("Round", ["a"], ["durations"]),
+        onnx.helper.make_node("Neg", ["durations"], ["b"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "toy", [value("a", kind, [3])], [value("b", kind, [3])])
+    opset = [onnx.helper.make_opsetid("", 17)]
+    path = tmp_path / "toy.onnx"
+    onnx.save(onnx.helper.make_model(graph, opset_imports=opset, ir_version=8), path)
+    lengths = np.array([1.2, 3.1, 0.9], np.float32)
+    session = hibari.session_with(path, "durations", least=True)
+    given = {"a": lengths, hibari.LEAST: np.array([1, 2, 2], np.float32)}
+    b, durations = session.run(None, given)
+    assert durations.tolist() == [1, 3, 2]
+    assert b.tolist() == [-1, -3, -2]  # what follows computes with them
+    assert hibari.session_with(path, "durations").run(None, {"a": lengths})[1].tolist() == [1, 3, 1]
+
+
 def test_voices_of_two_rates_cannot_share_a_corpus(tmp_path, monkeypatch) -> None:
     slow = Toy()
     slow.rate_hz = 16_000
-    monkeypatch.setattr(synthesize, "synthesiser_for", {"toy": Toy(), "slow": slow}.get)
+    known = {"toy": Toy(), "slow": slow}
+    monkeypatch.setattr(synthesize, "synthesiser_for", lambda voice, shortest: known[voice])
     plans = plan_shards([TEXT, "Yes."], [], {"toy": 1, "slow": 1}, validation=0)
     with pytest.raises(CorpusError, match="16000 and 24000 Hz"):
         list(synthesize.synthesize(tmp_path, plans, 1))

@@ -13,6 +13,7 @@ from rich.progress import track
 
 from mamtra.atomic import write_json
 from mamtra.audio.clip import Audio, write
+from mamtra.corpus.synthetic.hibari import UNIT_MS
 from mamtra.corpus.synthetic.sentences import all_held_out, training_sentences
 from mamtra.corpus.synthetic.spoken import MAIN_VOICE
 from mamtra.corpus.synthetic.synthesize import (
@@ -103,13 +104,17 @@ def speak_corpus(
     shard: Annotated[
         int, typer.Option(min=1, help="Sentences in one data file.")
     ] = SHARD_SENTENCES,
+    shortest_vowel: Annotated[
+        int,
+        typer.Option(help="Milliseconds that a vowel of heart lasts at least, in steps of 25."),
+    ] = UNIT_MS,
     workers: Annotated[int, typer.Option(min=1, help="Number of processes.")] = 2,
     seed: Annotated[int, typer.Option(help="Random seed of the choice of sentences.")] = 0,
 ) -> None:
     """Speak training, validation and test sentences; a killed run goes on."""
     voices = counted(voice) if voice else {}
-    for name in voices:
-        synthesiser_for(name)  # a missing one is reported before any work is done
+    for name in voices or (MAIN_VOICE,):
+        synthesiser_for(name, shortest_vowel)  # what is missing is told before any work
     texts = (
         [line for _, line in written_lines(sentences)]
         if sentences
@@ -118,7 +123,7 @@ def speak_corpus(
     voices = voices or {MAIN_VOICE: len(texts)}
     plans = plan_shards(texts, all_held_out(), voices, shard_sentences=shard, only_others=others)
     console = Console(stderr=True)
-    shards = synthesize(output, plans, workers)
+    shards = synthesize(output, plans, workers, shortest_vowel)
     missing = [plan for plan in plans if not (output / f"{plan.name}.jsonl").exists()]
     seconds = sum(track(shards, "speaking", total=len(missing), console=console))
     console.print(f"{len(missing)} shards spoken, {seconds / 3600:.1f} hours, in {output}")

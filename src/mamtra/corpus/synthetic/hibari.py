@@ -13,13 +13,15 @@ from typing import Any
 
 import numpy as np
 
-from mamtra.corpus.synthetic.aligned import RATE_HZ, spoken
+from mamtra.corpus.synthetic.aligned import RATE_HZ, VOWELS, spoken
 from mamtra.corpus.synthetic.spoken import Speaking, Spoken
 from mamtra.errors import CorpusError, MissingExtraError
 from mamtra.files import file_sha256
 
 VOICES = ("heart",)
 DURATIONS = "/Clip_output_0"  # inside the network: units of 25 ms that each symbol lasts
+UNIT_MS = 25
+LEAST, UNCHANGED = "least_durations", "durations_of_the_network"
 VOICED_ABOVE_HZ = 60.0
 INSTALL = "hibari speaks this corpus and is not installed; run: pip install hibari-tts onnx"
 
@@ -38,8 +40,14 @@ def reader() -> Any:
     return Package(threads=1)
 
 
-def session_with(path: Path, output: str) -> Any:
+def session_with(path: Path, output: str, least: bool = False) -> Any:
     """A one-thread session of a network that gives one more of its inner values.
+
+    Args:
+        path: of the network.
+        output: the inner value's name.
+        least: the network gets an input ``LEAST`` of that value's shape, below which it does not
+            fall.
 
     Raises:
         MissingExtraError: onnx or onnxruntime is not installed.
@@ -50,8 +58,14 @@ def session_with(path: Path, output: str) -> Any:
     except ImportError as missing:
         raise MissingExtraError(INSTALL) from missing
     model = onnx.load(path)
-    kind = onnx.TensorProto.FLOAT
-    model.graph.output.append(onnx.helper.make_tensor_value_info(output, kind, None))
+    graph, kind = model.graph, onnx.TensorProto.FLOAT
+    if least:
+        place = next(n for n, node in enumerate(graph.node) if output in node.output)
+        graph.node[place].output[:] = [UNCHANGED]
+        larger = onnx.helper.make_node("Max", [UNCHANGED, LEAST], [output])
+        graph.node.insert(place + 1, larger)
+        graph.input.append(onnx.helper.make_tensor_value_info(LEAST, kind, None))
+    graph.output.append(onnx.helper.make_tensor_value_info(output, kind, None))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -78,6 +92,8 @@ class Hibari(Speaking):
 
     Args:
         voice: one of ``VOICES``.
+        shortest_vowel_ms: vowels last at least so long. By itself hibari gives those of small words
+            (``a``, ``at``) 25 ms, in which they may not be heard.
 
     Raises:
         CorpusError: the voice is unknown.
@@ -86,11 +102,12 @@ class Hibari(Speaking):
 
     rate_hz = RATE_HZ
 
-    def __init__(self, voice: str = "heart") -> None:
+    def __init__(self, voice: str = "heart", shortest_vowel_ms: int = UNIT_MS) -> None:
         if voice not in VOICES:
             raise CorpusError(f"unknown hibari voice {voice!r}; known: {', '.join(VOICES)}")
         self.path = Path(reader().model_path)
-        self.session = session_with(self.path, DURATIONS)
+        self.shortest_vowel_ms = shortest_vowel_ms
+        self.session = session_with(self.path, DURATIONS, least=True)
 
     def say(self, text: str) -> Spoken | None:
         """Speak one sentence at 24 kHz; the text is the seed of its noise."""
@@ -98,7 +115,13 @@ class Hibari(Speaking):
 
         symbols = spoken_symbols(text)
         ids = np.asarray([reader().ids(symbols)], np.int64)
-        *values, durations = self.session.run(None, {"ids": ids, "speed": np.ones(1, np.float32)})
+        least = [self.shortest_vowel_ms / UNIT_MS if c in VOWELS else 1.0 for c in symbols]
+        given = {
+            "ids": ids,
+            "speed": np.ones(1, np.float32),
+            LEAST: np.array([1.0, *least, 1.0], np.float32),  # silence at both ends
+        }
+        *values, durations = self.session.run(None, given)
         parts = [value[0] for value in values]
         noise = np.random.default_rng(zlib.crc32(text.encode()))
         samples = dsp.synth(*parts, noise)  # pyright: ignore[reportCallIssue]
@@ -112,4 +135,5 @@ class Hibari(Speaking):
             "version": metadata.version("hibari-tts"),
             "licence": "Apache-2.0",
             "sha256": file_sha256(self.path),
+            "shortest_vowel_ms": str(self.shortest_vowel_ms),
         }

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 from mamtra.atomic import write_file
@@ -18,6 +19,7 @@ from mamtra.corpus.synthetic.spoken import PAUSE, Speaking
 from mamtra.errors import CorpusError
 
 SHARD_SENTENCES = 500
+VOWEL = "shortest_vowel_ms"  # of a voice's description
 SPARE_SENTENCES = 10  # at the end of a shard, of which nothing may be heard
 
 
@@ -31,16 +33,26 @@ class ShardPlan:
     sentences: tuple[str, ...]
 
 
-def synthesiser_for(voice: str) -> Speaking:
+def synthesiser_for(voice: str, shortest_vowel_ms: int = hibari.UNIT_MS) -> Speaking:
     """The synthesiser that has a voice.
 
     Raises:
-        CorpusError: none has it.
+        CorpusError: none has it, or it cannot make vowels last as long as asked.
         MissingExtraError: the one that has it is not installed.
     """
+    if shortest_vowel_ms < hibari.UNIT_MS or shortest_vowel_ms % hibari.UNIT_MS:
+        raise CorpusError(
+            f"vowels cannot last {shortest_vowel_ms} ms at least; give a multiple of "
+            f"{hibari.UNIT_MS}, such as 50"
+        )
     if voice in hibari.VOICES:
-        return hibari.Hibari(voice)
+        return hibari.Hibari(voice, shortest_vowel_ms)
     if voice in kokoro.VOICES:
+        if shortest_vowel_ms > hibari.UNIT_MS:
+            raise CorpusError(
+                f"Kokoro, which speaks {voice!r}, says itself how long its vowels last; "
+                f"--shortest-vowel is for {', '.join(hibari.VOICES)} alone"
+            )
         return kokoro.Kokoro(voice)
     known = ", ".join((*hibari.VOICES, *kokoro.VOICES))
     raise CorpusError(f"unknown voice {voice!r}; known: {known}")
@@ -87,9 +99,9 @@ def plan_shards(
     return sorted(plans, key=lambda plan: (plan.split == "train", plan.name.rpartition("-")[2]))
 
 
-def speak_shard(folder: Path, plan: ShardPlan) -> float:
+def speak_shard(folder: Path, plan: ShardPlan, shortest_vowel_ms: int = hibari.UNIT_MS) -> float:
     """Speak and write one shard; returns its seconds."""
-    synthesiser = synthesiser_for(plan.voice)
+    synthesiser = synthesiser_for(plan.voice, shortest_vowel_ms)
     samples, pitches, utterances, offset = [], [], [], 0
     for number, text in enumerate(plan.sentences):
         spoken = synthesiser.say(text)
@@ -147,7 +159,8 @@ def describe(folder: Path, voices: dict[str, Speaking]) -> None:
     """Write into the corpus's description which synthesisers speak in it, at what rate.
 
     Raises:
-        CorpusError: they, or those that are there already, speak at different rates.
+        CorpusError: they, or those that are there already, speak at different rates, or a voice
+            that is there spoke with other shortest vowels.
     """
     path = folder / CORPUS_FILE
     known = json.loads(path.read_text()) if path.exists() else {"rate_hz": 0, "voices": {}}
@@ -158,12 +171,33 @@ def describe(folder: Path, voices: dict[str, Speaking]) -> None:
             "use another folder"
         )
     identities = {name: voice.identity() for name, voice in voices.items()}
+    for name in identities.keys() & known["voices"].keys():
+        before, now = (
+            int(described[name].get(VOWEL, hibari.UNIT_MS))
+            for described in (known["voices"], identities)
+        )
+        if before != now:
+            raise CorpusError(
+                f"in {str(folder)!r} vowels of {name} last {before} ms at least, and {now} are "
+                f"asked for; give --shortest-vowel {before}, or another folder"
+            )
     described = {"rate_hz": rates.pop(), "voices": {**known["voices"], **identities}}
     write_file(path, json.dumps(described, indent=1), CorpusError)
 
 
-def synthesize(folder: Path, plans: list[ShardPlan], workers: int) -> Iterator[float]:
+def synthesize(
+    folder: Path,
+    plans: list[ShardPlan],
+    workers: int,
+    shortest_vowel_ms: int = hibari.UNIT_MS,
+) -> Iterator[float]:
     """Speak all shards that are not there yet; yields the seconds of each as it is done.
+
+    Args:
+        folder: of the corpus.
+        plans: the shards.
+        workers: processes.
+        shortest_vowel_ms: how long vowels last at least.
 
     Raises:
         CorpusError: voices of different rates, an unknown voice, or other sentences are there.
@@ -171,7 +205,10 @@ def synthesize(folder: Path, plans: list[ShardPlan], workers: int) -> Iterator[f
     """
     folder.mkdir(parents=True, exist_ok=True)
     check_spoken(folder, plans)
-    describe(folder, {name: synthesiser_for(name) for name in {plan.voice for plan in plans}})
+    names = {plan.voice for plan in plans}
+    describe(folder, {name: synthesiser_for(name, shortest_vowel_ms) for name in names})
     missing = [plan for plan in plans if not (folder / f"{plan.name}.jsonl").exists()]
     with ProcessPoolExecutor(workers) as pool:
-        yield from pool.map(speak_shard, [folder] * len(missing), missing)
+        yield from pool.map(
+            speak_shard, repeat(folder), missing, repeat(shortest_vowel_ms, len(missing))
+        )
