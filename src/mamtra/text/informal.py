@@ -73,7 +73,11 @@ KEYS = {
     "PgUp": "page up", "PgDn": "page down", "Del": "delete", "Ins": "insert", "Fn": "function",
 }  # fmt: skip
 NAME = r"[A-Z][\w'-]+"
-FACE = r"(?<![\w:])[:;=8]['’]?-?[()\[\]DPpOo3|*]+(?!\w)|(?<!\w)(?:[xX]D+|\^_+\^|[Tt]_+[Tt])(?!\w)"
+# a face of figures alone (83) is a number, and so is one that an unknown equals (=3)
+FACE = (
+    r"(?<![\w:])(?:[:;]['’]?-?(?:[()\[\]DPpOo|*]+|3)|=['’]?-?[()\[\]DPpOo|*]+|8-[()D]+)(?!\w)|"
+    r"(?<!\w)(?:[xX]D+|\^_+\^|[Tt]_+[Tt])(?!\w)"
+)
 
 Match = re.Match[str]
 
